@@ -1,0 +1,150 @@
+"""Files appear whole or not at all, and text is read strictly."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from align.errors import InputError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it to ``path`` only if the block succeeds.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full. Nothing is left behind.
+    """
+    path = Path(path)
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    temporary = Path(name)
+    try:
+        with _explained(path):
+            yield temporary
+            _flush(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``; put it in the place of ``path`` only if the block succeeds.
+
+    An existing folder is moved aside first and removed last, so that a crash never leaves half of either.
+
+    Raises:
+        InputError: ``path`` is a file, the parent cannot be written to, or the disk is full.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; expected a folder to write to")
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        with _explained(path):
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _flush(file)
+            temporary.chmod(0o777 & ~_umask())
+            old = temporary.with_name(temporary.name + ".old")
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(f"{path} was not written: no space left on the disk") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EPERM):
+            raise InputError(f"{path} was not written: {error.strerror}") from error
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys, whole or not at all."""
+    with whole_file(path) as temporary:
+        text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a missing or damaged one is an InputError with its path."""
+    try:
+        return json.loads(existing_file(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from error
+
+
+def existing_file(path: Path | str) -> Path:
+    """``path`` if it is a file, else an InputError that says so."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected a file")
+    return path
+
+
+def read_lines(path: Path | str) -> Iterator[str]:
+    r"""Lines of a UTF-8 text file, plain or gzip (``.gz``), without their line ends.
+
+    Only ``\n`` and ``\r\n`` end a line: U+2028, U+0085 and the like stay inside (``str.splitlines`` would shift ids).
+    A byte-order mark at the start is dropped.
+
+    Raises:
+        InputError: no such file, damaged gzip, or invalid UTF-8 (with its line number).
+    """
+    path = existing_file(path)
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
+            for number, raw in enumerate(file, 1):  # noqa: B007  (the number is for the message below)
+                line = raw.decode("utf-8")
+                if number == 1:
+                    line = line.removeprefix("\ufeff")
+                yield line.removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        bad = error.object[error.start]
+        raise InputError(f"{path}, line {number}: invalid UTF-8 (byte 0x{bad:02x})") from error
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is not a complete gzip file: {error}") from error
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

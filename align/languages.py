@@ -1,0 +1,95 @@
+"""Language codes: ``iso639-3_Script`` (``hin_Deva``), as FLORES and Glot500 write them."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+
+import regex
+
+from align.errors import InputError
+
+# ISO 15924 codes that name a mixture or variant of Unicode scripts.
+SCRIPT_VARIANTS = {"Hans": "Hani", "Hant": "Hani", "Jpan": "Hani", "Kore": "Hang", "Hrkt": "Kana", "Aran": "Arab"}
+
+
+@functools.cache
+def check_language(code: str) -> str:
+    """Return ``code`` if it is a known ISO 639-3 code, an underscore and a known ISO 15924 script.
+
+    >>> check_language("hin_Deva")
+    'hin_Deva'
+
+    Raises:
+        InputError: anything else; for a two-letter code the sentence names the three-letter one.
+    """
+    language, _, script = code.partition("_")
+    if not (regex.fullmatch("[a-z]{3}", language) and _known_language(language)):
+        better = _three_letters(language)
+        hint = f"; did you mean {better}_{script or 'Script'}?" if better else ""
+        raise InputError(f"unknown language code {code!r}: expected iso639-3_Script such as hin_Deva{hint}")
+    if not (regex.fullmatch("[A-Z][a-z]{3}", script) and _script_pattern(script)):
+        raise InputError(f"unknown script in language code {code!r}: expected an ISO 15924 code such as {language}_Latn")
+    return code
+
+
+def _known_language(code: str) -> bool:
+    from iso639 import Language, LanguageNotFoundError  # 0.3 s to import
+
+    try:
+        return Language.from_part3(code).part3 == code
+    except LanguageNotFoundError:
+        return "qaa" <= code <= "qtz"  # reserved for private use
+
+
+def _three_letters(code: str) -> str:
+    from iso639 import Language, LanguageNotFoundError
+
+    try:
+        return Language.match(code.capitalize() if len(code) > 3 else code).part3
+    except LanguageNotFoundError:
+        return ""
+
+
+@functools.cache
+def _script_pattern(script: str) -> regex.Pattern[str] | None:
+    try:
+        return regex.compile(rf"\p{{sc={SCRIPT_VARIANTS.get(script, script)}}}")
+    except regex.error:
+        return None
+
+
+def script_share(text: str, script: str) -> float:
+    """Share of the letters of ``text`` that belong to ``script`` (0 when it has no letter).
+
+    ``Jpan`` counts Han and both Kana, ``Kore`` and ``Hang`` count Hangul and Han.
+    """
+    letters = regex.findall(r"\p{L}", text)
+    if not letters:
+        return 0.0
+    names = {"Jpan": "Hani|sc=Hira|sc=Kana", "Kore": "Hang|sc=Hani"}.get(script, SCRIPT_VARIANTS.get(script, script))
+    inside = regex.compile("|".join(rf"\p{{sc={name.removeprefix('sc=')}}}" for name in names.split("|")))
+    return sum(1 for letter in letters if inside.match(letter)) / len(letters)
+
+
+def dominant_script(text: str) -> str:
+    """ISO 15924 code of the Unicode script that most letters of ``text`` have; ``Zyyy`` when there is no letter."""
+    counts: Counter[str] = Counter()
+    for letter in regex.findall(r"\p{L}", text):
+        counts[_script_of(letter)] += 1
+    return counts.most_common(1)[0][0] if counts else "Zyyy"
+
+
+COMMON_SCRIPTS = (
+    "Latn Cyrl Grek Arab Hebr Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Thai Laoo Khmr Mymr Tibt Geor Armn "
+    "Ethi Hang Hani Hira Kana Bopo Syrc Thaa Cher Cans Mong Yiii Tfng Nkoo Vaii Adlm Java Bali Olck Cakm Mtei Copt Goth"
+).split()
+
+
+@functools.cache
+def _script_of(letter: str) -> str:
+    for script in COMMON_SCRIPTS:
+        pattern = _script_pattern(script)
+        if pattern and pattern.match(letter):
+            return script
+    return "Zzzz"
