@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from align.objectives import mask_tokens, mlm
+from align.objectives.mlm import IGNORED
+
+
+def setup(seed=0):
+    torch.manual_seed(seed)
+    hidden = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    head = nn.Linear(3, 7, dtype=torch.float64)
+    labels = torch.tensor([[IGNORED, 5, IGNORED, 0], [6, IGNORED, IGNORED, IGNORED]])
+    return hidden, head, labels
+
+
+def test_matches_its_definition():
+    hidden, head, labels = setup()
+    total, count = 0.0, 0
+    for b in range(2):
+        for t in range(4):
+            if labels[b, t] != IGNORED:
+                logits = head(hidden[b, t]).tolist()
+                total += math.log(sum(math.exp(x) for x in logits)) - logits[int(labels[b, t])]
+                count += 1
+    assert count == 3
+    assert mlm(hidden, labels, head).item() == pytest.approx(total / 3, rel=1e-12)
+    assert mlm(hidden, labels, head, count=10.0).item() == pytest.approx(total / 10, rel=1e-12)
+
+
+def test_a_head_that_knows_nothing_costs_the_log_of_the_vocabulary():
+    hidden, _, labels = setup()
+    assert mlm(hidden, labels, lambda h: torch.zeros(len(h), 7)).item() == pytest.approx(math.log(7))
+
+
+def test_the_head_sees_masked_positions_only():
+    hidden, head, labels = setup()
+    seen = []
+    mlm(hidden, labels, lambda h: (seen.append(h.shape), head(h))[1])
+    assert seen == [(3, 3)]
+
+
+def test_no_masked_position_costs_nothing_and_keeps_the_graph():
+    hidden, head, labels = setup()
+    loss = mlm(hidden, torch.full_like(labels, IGNORED), head)
+    loss.backward()
+    assert loss.item() == 0.0
+    assert hidden.grad.abs().sum() == 0
+    assert head.weight.grad is not None
+
+
+def test_gradients():
+    hidden, head, labels = setup()
+    assert torch.autograd.gradcheck(lambda h, w: mlm(h, labels, lambda x: x @ w.T), (hidden, head.weight))
+
+
+def test_messages():
+    hidden, head, labels = setup()
+    with pytest.raises(ValueError, match=r"got \(2, 4, 3\) and \(2, 3\)"):
+        mlm(hidden, labels[:, :3], head)
+    with pytest.raises(ValueError, match=r"rate in 0..1, got 1.5"):
+        mask_tokens(labels, labels > 0, rate=1.5, mask_id=1, vocabulary=9, generator=torch.Generator())
+
+
+def draw(rate=0.15, seed=0, n=40_000):
+    ids = torch.full((4, n // 4), 50)
+    maskable = torch.ones_like(ids, dtype=torch.bool)
+    maskable[:, 0] = False
+    generator = torch.Generator().manual_seed(seed)
+    return (*mask_tokens(ids, maskable, rate=rate, mask_id=1, vocabulary=1000, generator=generator), ids, maskable)
+
+
+def test_shares_of_masking():
+    masked, labels, ids, maskable = draw()
+    chosen = labels != IGNORED
+    n = chosen.sum().item()
+    assert n / maskable.sum().item() == pytest.approx(0.15, abs=0.01)
+    assert (masked[chosen] == 1).sum().item() / n == pytest.approx(0.8, abs=0.02)
+    assert (masked[chosen] == 50).sum().item() / n == pytest.approx(0.1, abs=0.02)
+    assert torch.equal(masked[~chosen], ids[~chosen])
+    assert torch.equal(labels[chosen], ids[chosen])
+    assert not chosen[:, 0].any()
+
+
+def test_masking_is_seeded_and_leaves_its_input():
+    first, second, other = draw(seed=3), draw(seed=3), draw(seed=4)
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
+    assert not torch.equal(first[1], other[1])
+    assert (first[2] == 50).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_extreme_rates(rate):
+    _, labels, _, maskable = draw(rate=rate)
+    assert (labels != IGNORED).sum().item() == rate * maskable.sum().item()
