@@ -29,7 +29,9 @@ def check_language(code: str) -> str:
         hint = f"; did you mean {better}_{script or 'Script'}?" if better else ""
         raise InputError(f"unknown language code {code!r}: expected iso639-3_Script such as hin_Deva{hint}")
     if not (regex.fullmatch("[A-Z][a-z]{3}", script) and _script_pattern(script)):
-        raise InputError(f"unknown script in language code {code!r}: expected an ISO 15924 code such as {language}_Latn")
+        raise InputError(
+            f"unknown script in language code {code!r}: expected an ISO 15924 code such as {language}_Latn"
+        )
     return code
 
 

@@ -106,9 +106,16 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> BertForMaskedLM:
     torch.manual_seed(seed)
     return BertForMaskedLM(
         BertConfig(
-            vocab_size=len(tokenizer), hidden_size=256, num_hidden_layers=4, num_attention_heads=4,
-            intermediate_size=768, max_position_embeddings=256, type_vocab_size=1, hidden_dropout_prob=0.05,
-            attention_probs_dropout_prob=0.0, pad_token_id=tokenizer.pad_token_id,
+            vocab_size=len(tokenizer),
+            hidden_size=256,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            intermediate_size=768,
+            max_position_embeddings=256,
+            type_vocab_size=1,
+            hidden_dropout_prob=0.05,
+            attention_probs_dropout_prob=0.0,
+            pad_token_id=tokenizer.pad_token_id,
         )  # fmt: skip
     )
 
@@ -142,7 +149,9 @@ def batches(lengths: np.ndarray, weights: np.ndarray, seed: int) -> Iterator[np.
         yield from (parts[i] for i in rng.permutation(len(parts)))
 
 
-def masked(rows: list[np.ndarray], tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+def masked(
+    rows: list[np.ndarray], tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator
+) -> tuple[torch.Tensor, ...]:
     """Ids, attention mask, masked positions and their true pieces (80 % mask, 10 % random, 10 % unchanged)."""
     width = max(map(len, rows))
     ids = np.full((len(rows), width), tokenizer.pad_token_id)
@@ -202,7 +211,9 @@ def train(args: argparse.Namespace) -> None:
     finish(args, model, tokenizer, sources, losses, int(lengths.sum()))
 
 
-def checkpoint(work: Path, model: BertForMaskedLM, optimizer: torch.optim.Optimizer, step: int, losses: list[float]) -> None:
+def checkpoint(
+    work: Path, model: BertForMaskedLM, optimizer: torch.optim.Optimizer, step: int, losses: list[float]
+) -> None:
     state = {f"model.{k}": v.contiguous().clone() for k, v in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         state |= {f"optimizer.{index}.{k}": v.clone() for k, v in values.items()}

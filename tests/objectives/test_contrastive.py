@@ -59,9 +59,7 @@ def info_nce_by_definition(source, target, *, temperature, cosine, symmetric, gr
 @pytest.mark.parametrize("anchors", [None, [2, 3]])
 def test_nt_xent_matches_its_definition(cosine, groups, anchors):
     source, target = rows(6, 1), rows(6, 2)
-    expected = nt_xent_by_definition(
-        source, target, temperature=0.3, cosine=cosine, groups=groups, anchors=anchors
-    )
+    expected = nt_xent_by_definition(source, target, temperature=0.3, cosine=cosine, groups=groups, anchors=anchors)
     got = nt_xent(
         source, target, temperature=0.3, cosine=cosine,
         groups=torch.tensor(groups) if groups else None, rows=slice(2, 4) if anchors else None,

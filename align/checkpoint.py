@@ -1,0 +1,283 @@
+"""Loading encoders by name or folder, and saving them for sentence-transformers and transformers."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Transformer, WordWeights
+from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from align import __version__
+from align.encoder import Encoder, blocks, first_blocks
+from align.errors import InputError
+from align.files import read_json, whole_folder, write_json
+from align.pooling import Pooling
+
+MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
+PLAIN_MODES = {"mean": "mean", "cls": "cls", "weighted": "weightedmean"}
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
+
+
+def load_encoder(
+    name: str | Path,
+    *,
+    pooling: Pooling | None = None,
+    prompt: str | None = None,
+    max_tokens: int | None = None,
+    device: str | torch.device | None = None,
+    revision: str | None = None,
+) -> Encoder:
+    """Load an encoder: ``seed``, a folder, or a name on the Hugging Face Hub.
+
+    Args:
+        name: ``seed`` (the small encoder in this package), a folder (saved by Align, by transformers or by
+            sentence-transformers), or a Hub name such as ``xlm-roberta-base``.
+        pooling: None means what the folder says; for a plain transformers model, the mean over the last layer.
+        prompt: text put before every input; None means what the folder says.
+        max_tokens: longer texts are cut; None means what the folder says, at most 512.
+        device: None means a GPU if there is one.
+        revision: commit or branch of a Hub name.
+
+    Raises:
+        InputError: no such folder or name, a folder without weights or tokenizer, a pooling that does not exist.
+    """
+    place = _place(name)
+    if (Path(place) / "align.json").is_file():
+        encoder = _from_align(Path(place), pooling, prompt, max_tokens)
+    elif _is_sentence_transformer(place, revision):
+        encoder = _from_sentence_transformers(place, pooling, prompt, max_tokens, revision)
+    else:
+        model, tokenizer = _from_transformers(place, revision)
+        encoder = Encoder(model, tokenizer, pooling or Pooling(), prompt=prompt or "", max_tokens=max_tokens)
+    encoder.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return encoder.eval()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No bars and no notes about BERT's pooler from transformers while the context lasts."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _place(name: str | Path) -> str:
+    """A local folder or a Hub name."""
+    if str(name) == "seed":
+        return str(files("align") / "data" / "seed")
+    path = Path(name)
+    if path.is_file():
+        raise InputError(f"{path} is a file; expected a model folder")
+    if path.is_dir():
+        if not any((path / file).is_file() for file in ("align.json", "modules.json", "config.json")):
+            raise InputError(f"{path} is not a model folder: it has no config.json, modules.json or align.json")
+        return str(path)
+    if isinstance(name, Path) or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"no such model folder: {name}")
+    return name
+
+
+def _unreachable(name: str, error: Exception) -> InputError:
+    first = str(error).strip().split("\n")[0]
+    if Path(name).is_dir():
+        return InputError(f"{name} cannot be loaded: {first}")
+    return InputError(
+        f"{name!r} is no local folder and could not be had from the Hugging Face Hub ({first}); "
+        f"with a network run `hf download {name}`, without one give a folder"
+    )
+
+
+def _is_sentence_transformer(place: str, revision: str | None) -> bool:
+    if Path(place).is_dir():
+        return (Path(place) / "modules.json").is_file()
+    from transformers.utils import cached_file
+
+    try:
+        return (
+            cached_file(place, "modules.json", revision=revision, _raise_exceptions_for_missing_entries=False)
+            is not None
+        )
+    except OSError as error:
+        raise _unreachable(place, error) from error
+
+
+def _from_transformers(place: str, revision: str | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
+        raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
+    try:
+        config = AutoConfig.from_pretrained(place, revision=revision)
+        headed = any("ForMaskedLM" in name for name in config.architectures or [])
+        auto = AutoModelForMaskedLM if headed else AutoModel
+        with quiet():
+            model = auto.from_pretrained(place, revision=revision, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreachable(place, error) from error
+    return _without_pooler(model), tokenizer
+
+
+def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
+    """No vector here reads BERT's pooler; where the checkpoint lacks it, its weights would be random."""
+    if getattr(model.base_model, "pooler", None) is not None:
+        model.base_model.pooler = None
+    return model
+
+
+def _from_align(folder: Path, pooling: Pooling | None, prompt: str | None, max_tokens: int | None) -> Encoder:
+    config = read_json(folder / "align.json")
+    whole = folder / MASKED_LM
+    model, tokenizer = _from_transformers(str(whole if whole.is_dir() else folder))
+    saved = Pooling(**config["pooling"])
+    tail: list[nn.Module] = []
+    if (folder / "modules.json").is_file() and config["tail"]:
+        tail = list(SentenceTransformer(str(folder), device="cpu"))[-config["tail"] - config["unit"] :][
+            : config["tail"]
+        ]
+    return Encoder(
+        model, tokenizer, pooling or saved, tail=tail, unit=config["unit"],
+        prompt=config["prompt"] if prompt is None else prompt, max_tokens=max_tokens or config["max_tokens"],
+    )  # fmt: skip
+
+
+def _from_sentence_transformers(
+    place: str, pooling: Pooling | None, prompt: str | None, max_tokens: int | None, revision: str | None
+) -> Encoder:
+    try:
+        plain = SentenceTransformer(place, device="cpu", revision=revision, model_kwargs={"dtype": torch.float32})
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreachable(place, error) from error
+    modules = list(plain)
+    if len(modules) < 2 or not isinstance(modules[0], Transformer) or not isinstance(modules[1], PlainPooling):
+        names = ", ".join(type(module).__name__ for module in modules)
+        raise InputError(f"{place} has the modules {names}; expected a Transformer, then a Pooling")
+    kinds = {mode: kind for kind, mode in PLAIN_MODES.items()}
+    if pooling is None and modules[1].pooling_mode not in kinds:
+        raise InputError(f"{place} pools by {modules[1].pooling_mode!r}; supported are {', '.join(kinds)}")
+    default = plain.prompts.get(plain.default_prompt_name or "", "") or ""
+    unit = isinstance(modules[-1], Normalize)
+    return Encoder(
+        _without_pooler(modules[0].model), modules[0].tokenizer,
+        pooling or Pooling(kind=kinds[modules[1].pooling_mode]),
+        tail=modules[2:-1] if unit else modules[2:], unit=unit, prompt=default if prompt is None else prompt,
+        max_tokens=max_tokens or plain.max_seq_length,
+    )  # fmt: skip
+
+
+def save_encoder(
+    encoder: Encoder, folder: str | Path, *, card: str | None = None, extra: dict[str, Any] | None = None
+) -> None:
+    """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
+
+    A layer-k encoder is cut after layer k. If that drops layers, or the model has a masked-LM head, the whole
+    checkpoint goes to ``folder/masked_lm`` for ``AutoModelForMaskedLM`` and token-level fine-tuning.
+
+    Args:
+        encoder: what to save.
+        folder: written whole or not at all; an older one is replaced.
+        card: text of README.md; None writes a short one.
+        extra: JSON values kept in ``align.json`` (recipe, data hashes, versions, ...).
+
+    Raises:
+        InputError: the folder cannot be written, or plain sentence-transformers cannot express the pooling.
+    """
+    with whole_folder(Path(folder)) as temporary:
+        with quiet():
+            to_sentence_transformer(encoder).save_pretrained(str(temporary), create_model_card=False)
+            if encoder.model is not encoder.body or encoder.layer < len(blocks(encoder.model)):
+                encoder.model.save_pretrained(temporary / MASKED_LM)
+                encoder.tokenizer.save_pretrained(temporary / MASKED_LM)
+        settings = {
+            "align": __version__, "pooling": asdict(encoder.pooling), "unit": encoder.unit, "prompt": encoder.prompt,
+            "max_tokens": encoder.max_tokens, "tail": len(encoder.tail), "identity": encoder.identity(),
+        }  # fmt: skip
+        write_json(temporary / "align.json", settings | (extra or {}))
+        (temporary / "README.md").write_text(card or "# Sentence encoder saved by Align\n", encoding="utf-8")
+
+
+def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
+    """The encoder as a plain sentence-transformers model (a copy), cut after the pooling layer.
+
+    Tokens that must not count get weight 0 from sentence-transformers' own ``WordWeights`` module.
+
+    Raises:
+        InputError: position-weighted pooling without special tokens of vectors that are not unit ones.
+    """
+    pooling = encoder.pooling
+    if pooling.kind == "weighted" and not pooling.special_tokens and not encoder.unit:
+        raise InputError(
+            "sentence-transformers cannot pool by position without special tokens unless vectors are unit ones"
+        )
+    scratch = Path(tempfile.mkdtemp(prefix="align-"))
+    try:
+        _save_cut(encoder, scratch)
+        with quiet():
+            modules: list[nn.Module] = [Transformer(str(scratch), max_seq_length=encoder.max_tokens)]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    pooler = getattr(modules[0].model, "pooler", None)
+    if pooler is not None:  # made at random by the loading above, read by nobody: zero, so that files are reproducible
+        for parameter in pooler.parameters():
+            parameter.data.zero_()
+    if not pooling.special_tokens:
+        modules.append(_without_added_tokens(encoder))
+    modules.append(PlainPooling(encoder.model.config.hidden_size, pooling_mode=PLAIN_MODES[pooling.kind]))
+    modules += list(encoder.tail)
+    if encoder.unit:
+        modules.append(Normalize())
+    prompts = {"default": encoder.prompt} if encoder.prompt else {}
+    return SentenceTransformer(
+        modules=modules, device=str(encoder.device), prompts=prompts,
+        default_prompt_name="default" if prompts else None, similarity_fn_name="cosine",
+    )  # fmt: skip
+
+
+def _save_cut(encoder: Encoder, folder: Path) -> None:
+    config = encoder.body.config
+    depth = config.num_hidden_layers
+    try:
+        config.num_hidden_layers = encoder.layer
+        with first_blocks(encoder.model, encoder.pooling.layer):
+            encoder.body.save_pretrained(folder)
+    finally:
+        config.num_hidden_layers = depth
+    encoder.tokenizer.save_pretrained(folder)
+
+
+def _without_added_tokens(encoder: Encoder) -> WordWeights:
+    size = encoder.model.config.vocab_size
+    vocabulary = [f"#{i}" for i in range(size)]
+    for piece, i in encoder.tokenizer.get_vocab().items():
+        if i < size:
+            vocabulary[i] = piece
+    weights = WordWeights(vocab=vocabulary, word_weights={vocabulary[i]: 0.0 for i in encoder.added_ids})
+    weights.emb_layer.weight.requires_grad_(False)
+    # WordWeights also looks pieces up in lower case: set the weights by id, so that no ordinary piece loses its own.
+    weights.emb_layer.weight.fill_(1.0)
+    weights.emb_layer.weight[torch.tensor(encoder.added_ids)] = 0.0
+    return weights

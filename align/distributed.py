@@ -1,0 +1,57 @@
+"""What several processes of one run share: embeddings with their gradients, and sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world() -> tuple[int, int]:
+    """(rank, number of processes); (0, 1) outside a distributed run."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+class _Gather(torch.autograd.Function):
+    """Concatenate equal (B, ...) blocks of all processes; the gradient of a block is summed over all of them."""
+
+    @staticmethod
+    def forward(ctx: Any, block: Tensor) -> Tensor:
+        rank, size = world()
+        ctx.rows = slice(rank * len(block), (rank + 1) * len(block))
+        blocks = [torch.empty_like(block) for _ in range(size)]
+        dist.all_gather(blocks, block.contiguous())
+        return torch.cat(blocks)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (gradient,) = gradients
+        gradient = gradient.contiguous().clone()
+        dist.all_reduce(gradient)
+        return gradient[ctx.rows]
+
+
+def gather(block: Tensor) -> Tensor:
+    """(W * B, ...) rows of all W processes from each one's (B, ...), in the order of ranks, with gradients.
+
+    If process r's loss is L_r over its own anchors and all gathered candidates, and gradients are averaged over
+    processes (as DistributedDataParallel does), the result is the gradient of mean_r L_r on the whole batch: no
+    further factor is due. Gathering without gradients loses the part that reaches a row as another process's
+    negative, and what is left is too small by the number of processes.
+    """
+    if world()[1] == 1:
+        return block
+    gathered: Tensor = _Gather.apply(block)
+    return gathered
+
+
+def total(value: Tensor) -> Tensor:
+    """Sum of a value over all processes, without gradients."""
+    value = value.detach().clone()
+    if world()[1] > 1:
+        dist.all_reduce(value)
+    return value

@@ -1,0 +1,255 @@
+"""The encoder: a Hugging Face model, its tokenizer and its pooling, the same in training, evaluation and export."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from tqdm import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from align.errors import InputError
+from align.pooling import Pooling
+from align.sampling import budget_batches
+
+CHUNK = 16_384  # texts tokenised and sorted together by encode
+
+
+class Hidden(NamedTuple):
+    """Token states of one forward pass."""
+
+    layer: Tensor
+    """(B, T, D) states that the pooling reads."""
+    last: Tensor
+    """(B, T, D) states that the masked-LM head reads."""
+
+
+class Encoder(nn.Module):
+    """A pretrained encoder with its tokenizer and pooling. Build one with :func:`align.load_encoder`.
+
+    Args:
+        model: a transformers encoder, with or without its masked-LM head.
+        tokenizer: its tokenizer.
+        pooling: layer, kind and tokens that make the vector.
+        tail: modules of a sentence-transformers model after its pooling (Dense, ...), each mapping (B, D) to (B, D').
+        unit: whether vectors are made unit ones.
+        prompt: text put before every input, such as the "query: " of E5.
+        max_tokens: longer texts are cut; None means what the model can take, at most 512.
+
+    Raises:
+        InputError: the pooling layer does not exist.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        pooling: Pooling,
+        *,
+        tail: Sequence[nn.Module] = (),
+        unit: bool = True,
+        prompt: str = "",
+        max_tokens: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.model, self.tokenizer, self.pooling = model, tokenizer, pooling
+        self.tail = nn.ModuleList(tail)
+        self.unit, self.prompt = unit, prompt
+        self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))
+        depth = len(blocks(model))
+        if pooling.layer is not None and pooling.layer > depth:
+            raise InputError(f"pooling layer {pooling.layer} does not exist: the encoder has layers 0 to {depth}")
+        if pooling.layer not in (None, depth) and hasattr(model.base_model, "final_norm"):
+            raise InputError(
+                f"{type(model).__name__} norms its last layer only, so layer {pooling.layer} cannot be cut out"
+            )
+
+    @property
+    def body(self) -> PreTrainedModel:
+        """The encoder without its head."""
+        return self.model.base_model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.model.parameters()).device
+
+    @property
+    def added_ids(self) -> list[int]:
+        """Ids of the tokens that the tokenizer adds around a text, and of padding. <mask> is not among them."""
+        t = self.tokenizer
+        ids = {t.cls_token_id, t.sep_token_id, t.bos_token_id, t.eos_token_id, t.pad_token_id}
+        return sorted(i for i in ids if i is not None)
+
+    def hidden(self, ids: Tensor, attention: Tensor, *, head: bool = False) -> Hidden:
+        """Run the encoder on (B, T) ids; blocks above the pooling layer only if ``head`` needs the last states."""
+        layer = self.pooling.layer
+        if head and layer is not None:
+            states = self.body(input_ids=ids, attention_mask=attention, output_hidden_states=True).hidden_states
+            return Hidden(states[layer], states[-1])
+        with first_blocks(self.model, layer):
+            last = self.body(input_ids=ids, attention_mask=attention).last_hidden_state
+        return Hidden(last, last)
+
+    def pool(self, hidden: Tensor, ids: Tensor, attention: Tensor) -> Tensor:
+        """(B, D) vectors from (B, T, D) states, before they are made unit ones."""
+        special = torch.isin(ids, torch.tensor(self.added_ids, device=ids.device))
+        vectors = self.pooling(hidden, attention, special)
+        for module in self.tail:
+            vectors = module({"sentence_embedding": vectors})["sentence_embedding"]
+        return vectors
+
+    def forward(self, ids: Tensor, attention: Tensor) -> Tensor:
+        """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such."""
+        vectors = self.pool(self.hidden(ids, attention).layer, ids, attention)
+        return normalize(vectors, dim=-1) if self.unit else vectors
+
+    def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
+        """Ids of each text with its prompt and special tokens, at most ``max_tokens`` (None: the encoder's) of them."""
+        if not texts:
+            return []
+        limit = min(max_tokens or self.max_tokens, self.max_tokens)
+        texts = [self.prompt + well_formed(text) for text in texts]
+        ids: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=limit, verbose=False)["input_ids"]
+        return ids
+
+    def pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """(B, T) ids padded to the longest row, and their (B, T) attention mask, on the encoder's device."""
+        width = max(map(len, rows))
+        ids = torch.full((len(rows), width), self.tokenizer.pad_token_id or 0)
+        attention = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.as_tensor(row)
+            attention[i, : len(row)] = 1
+        return ids.to(self.device), attention.to(self.device)
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str], *, batch_tokens: int = 4096, progress: bool = False) -> np.ndarray:
+        """Vectors of texts, in their order.
+
+        Texts are sorted by tokens and batched by a token budget, so that little is computed on padding.
+
+        Args:
+            texts: n strings; the prompt is put before each.
+            batch_tokens: padded tokens of one forward pass; bounds memory.
+            progress: show a bar.
+
+        Returns:
+            (n, D) float32.
+
+        Raises:
+            InputError: a vector is NaN or infinite (the sentence names the text).
+        """
+        if isinstance(texts, str):
+            raise InputError("encode needs a list of texts, got one string")
+        was_training = self.training
+        self.eval()
+        parts = []
+        with tqdm(total=len(texts), unit="text", disable=not progress) as bar:
+            for start in range(0, len(texts), CHUNK):
+                rows = self.tokenize(texts[start : start + CHUNK])
+                vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
+                for batch in budget_batches(np.array([len(row) for row in rows]), batch_tokens):
+                    vectors[batch] = self(*self.pad([rows[i] for i in batch])).float().cpu().numpy()
+                    bar.update(len(batch))
+                parts.append(vectors)
+        self.train(was_training)
+        result = np.concatenate(parts) if parts else np.empty((0, self.dimension), dtype=np.float32)
+        bad = np.flatnonzero(~np.isfinite(result).all(axis=1))
+        if len(bad):
+            raise InputError(f"the encoder gives NaN or infinity for text {bad[0]}: {texts[bad[0]][:60]!r}")
+        return result
+
+    @property
+    def dimension(self) -> int:
+        """D of the vectors."""
+        for module in reversed(self.tail):
+            if hasattr(module, "out_features"):
+                return int(module.out_features)
+        return int(self.model.config.hidden_size)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides a vector: fingerprint of weights and tokenizer, pooling, prompt, length, dimension.
+
+        Two encoders of equal identity give equal vectors; an index refuses queries from any other.
+        """
+        digest = hashlib.sha256()
+        with first_blocks(self.model, self.pooling.layer):
+            for name, value in sorted(self.body.state_dict().items()):
+                if "pooler" not in name:
+                    digest.update(name.encode())
+                    digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        for name, value in sorted(self.tail.state_dict().items()):
+            digest.update(name.encode() + value.detach().cpu().numpy().tobytes())
+        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
+        pooling = asdict(self.pooling) | {"layer": self.layer}
+        return {
+            "fingerprint": digest.hexdigest()[:32], "pooling": pooling, "unit": self.unit, "prompt": self.prompt,
+            "max_tokens": self.max_tokens, "dimension": self.dimension,
+        }  # fmt: skip
+
+    @property
+    def layer(self) -> int:
+        """k of the hidden_states[k] that is pooled, never None."""
+        return len(blocks(self.model)) if self.pooling.layer is None else self.pooling.layer
+
+
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def well_formed(text: str) -> str:
+    """The text with lone surrogates replaced by U+FFFD: tokenizers raise on them."""
+    return SURROGATES.sub("\ufffd", text)
+
+
+BLOCK_PATHS = ("encoder.layer", "transformer.layer", "layers")  # BERT and XLM-R; DistilBERT; ModernBERT
+
+
+def _block_owner(model: PreTrainedModel) -> tuple[nn.Module, str]:
+    for path in BLOCK_PATHS:
+        *parents, name = path.split(".")
+        owner: Any = model.base_model
+        for parent in parents:
+            owner = getattr(owner, parent, None)
+        if isinstance(getattr(owner, name, None), nn.ModuleList):
+            return owner, name
+    raise InputError(f"{type(model).__name__} is not supported: its blocks are at none of {', '.join(BLOCK_PATHS)}")
+
+
+def blocks(model: PreTrainedModel) -> nn.ModuleList:
+    """The transformer blocks of a model: ``hidden_states[k]`` is the output of blocks[k - 1]."""
+    owner, name = _block_owner(model)
+    found: nn.ModuleList = getattr(owner, name)
+    return found
+
+
+@contextmanager
+def first_blocks(model: PreTrainedModel, count: int | None) -> Iterator[None]:
+    """Leave only the first ``count`` blocks in place while the context lasts (None: all)."""
+    owner, name = _block_owner(model)
+    every: nn.ModuleList = getattr(owner, name)
+    if count is None or count == len(every):
+        yield
+        return
+    setattr(owner, name, every[:count])
+    try:
+        yield
+    finally:
+        setattr(owner, name, every)
+
+
+def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Most tokens that the model takes: RoBERTa's positions start at padding_idx + 1, so two of 514 are lost."""
+    positions = getattr(model.config, "max_position_embeddings", None) or 512
+    embedding = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    offset = getattr(embedding, "padding_idx", None)
+    return int(min(positions - (offset + 1 if offset is not None else 0), tokenizer.model_max_length))

@@ -1,0 +1,57 @@
+"""What a saved encoder says of itself: versions, recipe, data."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from align.config import Recipe, as_table
+from align.encoder import Encoder
+from align.store import PairStore
+
+PACKAGES = ("align-encoders", "torch", "transformers", "sentence-transformers", "tokenizers", "numpy", "uroman")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a run."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def provenance(recipe: Recipe, store: PairStore, about: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values saved beside the weights."""
+    return {
+        "recipe": as_table(recipe), "versions": versions(), "seed": recipe.train.seed,
+        "pairs_sha256": store.digest, "languages": list(store.names), "about_pairs": dict(about),
+    }  # fmt: skip
+
+
+def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
+    """README.md of a trained encoder."""
+    summary, about = facts["summary"], facts["about_pairs"]
+    pooling = encoder.pooling
+    tokens = "with" if pooling.special_tokens else "without"
+    lines = [
+        "---", "library_name: sentence-transformers", "tags: [sentence-transformers, align, cross-lingual]",
+        "language: [" + ", ".join(sorted({code.partition("_")[0] for code in facts["languages"]})) + "]", "---", "",
+        "# Sentence encoder aligned with Align", "",
+        f"Vectors: {encoder.dimension} dimensions, {pooling.kind} pooling of hidden_states[{encoder.layer}] {tokens} "
+        f"special tokens, {'unit length' if encoder.unit else 'raw length'}, at most {encoder.max_tokens} tokens.", "",
+        "```python", "from sentence_transformers import SentenceTransformer", "",
+        'model = SentenceTransformer("this-folder")', "```", "",
+        f"Trained on {summary['pairs']:,} pairs in {summary['languages']} languages and {len(summary['scripts'])} scripts "
+        f"({' '.join(summary['scripts'])}); {summary['negatives']} negatives per anchor; seed {facts['seed']}.", "",
+        f"Romaniser of the pairs: {about.get('romanizer', 'not recorded')}. Licences of the text: "
+        f"{', '.join(about.get('licences', [])) or 'not recorded'}.", "",
+        "## Recipe", "", "```json", json.dumps(facts["recipe"], indent=2), "```", "",
+        "## Versions", "", "```json", json.dumps(facts["versions"], indent=2), "```", "",
+    ]  # fmt: skip
+    return "\n".join(lines)

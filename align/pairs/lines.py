@@ -1,0 +1,106 @@
+"""Lines of text of any source, with their place, so that a bad one can be named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from align.errors import InputError
+from align.files import read_lines
+from align.languages import check_language
+from align.pairs.records import hub_records, json_records, parquet_records
+from align.pairs.sources import AnySource, HubText, Source, language_of_name
+
+
+class Line(NamedTuple):
+    """One text and its place. ``roman`` is a human romanisation; ``problem`` says why the line cannot be used."""
+
+    file: str
+    number: int
+    language: str
+    text: str
+    roman: str = ""
+    problem: str = ""
+
+
+def read_source(source: AnySource) -> Iterator[Line]:
+    """Lines of one source, in order, with white space stripped off both ends.
+
+    Numbers count from 1, and blank lines count: a line keeps the number that an editor shows.
+
+    Raises:
+        InputError: the source is empty or damaged, has no column of text, or no language.
+    """
+    line = None
+    for line in _from_records(source) if source.has_records else _from_lines(source):
+        yield line
+    if line is None:
+        raise InputError(f"{source.name} is empty")
+
+
+def _from_lines(source: AnySource) -> Iterator[Line]:
+    # a source without records is a file, and its language is known once find_sources has checked it
+    assert isinstance(source, Source) and source.language is not None
+    if source.human:
+        yield from _from_human(source.path, source.language)
+        return
+    for number, text in enumerate(read_lines(source.path), 1):
+        yield Line(source.name, number, source.language, text.strip())
+
+
+def _from_human(path: Path, language: str) -> Iterator[Line]:
+    name, two_columns, number = str(path), False, 0
+    for number, text in enumerate(read_lines(path), 1):
+        native, tab, rest = text.partition("\t")
+        roman = rest.partition("\t")[0]
+        if number == 1 and (native.casefold(), roman.casefold()) == ("native", "roman"):
+            two_columns = True
+        elif tab:
+            two_columns = True
+            yield Line(name, number, language, native.strip(), roman.strip(), "" if roman.strip() else "empty")
+        else:
+            yield Line(name, number, language, text.strip(), problem="one column" if text.strip() else "empty")
+    if number and not two_columns:
+        raise InputError(f"{path}: expected native TAB roman; line 1 has 1 column, and so has every other")
+
+
+def _from_records(source: AnySource) -> Iterator[Line]:
+    column = source.column if isinstance(source, HubText) else "text"
+    default = source.language
+    for index, (number, record) in enumerate(_records(source)):
+        if not index:
+            if column not in record:
+                raise InputError(f"{source.name}: expected a column {column!r}; found {', '.join(record) or 'none'}")
+            default = default or ("" if _language_column(record) else _language_of_source(source))
+        language = default or str(record.get(_language_column(record)))
+        yield _line(source.name, number, language, record.get(column))
+
+
+def _records(source: AnySource) -> Iterator[tuple[int, dict[str, Any]]]:
+    if isinstance(source, HubText):
+        return hub_records(source.dataset, source.config, source.split, source.revision)
+    return parquet_records(source.path) if source.path.suffix == ".parquet" else json_records(source.path)
+
+
+def _language_column(record: Mapping[str, Any]) -> str:
+    return next((name for name in ("lang", "language") if name in record), "")
+
+
+def _language_of_source(source: AnySource) -> str:
+    if isinstance(source, Source):
+        return language_of_name(source.path)
+    try:
+        return check_language(source.config or "")
+    except InputError as error:
+        raise InputError(f"{source.name}: its language is not known: give language=, such as hin_Deva") from error
+
+
+def _line(name: str, number: int, language: str, text: Any) -> Line:
+    if not isinstance(text, str):
+        return Line(name, number, language, "", problem="no text")
+    try:
+        check_language(language)
+    except InputError:
+        return Line(name, number, language, text.strip(), problem="unknown language code")
+    return Line(name, number, language, text.strip())

@@ -1,0 +1,164 @@
+"""The pair table: what its columns mean, and how it is written.
+
+A table is a folder: ``pairs.parquet``, ``rejects.tsv`` (only when something was set aside) and ``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from align.errors import InputError
+from align.files import sha256, whole_folder, write_json
+
+FORMAT, VERSION = "align-pairs", 1
+REQUIRED = ("source", "target", "source_lang", "target_lang")
+COLUMNS = (*REQUIRED, "kind", "group_id")
+"""Columns of every table. ``group_id`` names the meaning: rows that share it are never each other's negatives."""
+OPTIONAL = ("score", "negative")
+"""Columns of tables whose data has them: a similarity, a text known to be wrong."""
+SCHEMA = pa.schema([(name, pa.float64() if name == "score" else pa.string()) for name in (*COLUMNS, *OPTIONAL)])
+BLOCK_ROWS = 10_000
+
+
+def schema_of(names: Iterable[str]) -> pa.Schema:
+    """Schema of a table: ``COLUMNS``, and those of ``OPTIONAL`` that are in ``names``."""
+    kept = {*COLUMNS, *names}
+    return pa.schema([field for field in SCHEMA if field.name in kept])
+
+
+class PairWriter:
+    """Collects rows and rejects of one table; ``pair_writer`` makes it and finishes it.
+
+    ``manifest`` may be filled until the block ends. The keys that the writer knows itself win over it: ``format``,
+    ``version``, ``rows``, ``languages`` and ``scripts`` (rows per source), ``rejects`` (by reason) and ``files``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest: dict[str, Any] = {}
+        self.rows = 0
+        self.languages: Counter[str] = Counter()
+        self.rejects: Counter[str] = Counter()
+        self._folder = folder
+        self._block: list[Mapping[str, Any]] = []
+        self._schema = SCHEMA
+        self._parquet: pq.ParquetWriter | None = None
+        self._rejects_file: IO[str] | None = None
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Append one row. Every row has the columns of the first one: ``COLUMNS`` and any of ``OPTIONAL``.
+
+        Raises:
+            ValueError: a column is missing or unknown.
+        """
+        if not self.rows:
+            self._schema = schema_of(row)
+        if len(row) != len(self._schema) or any(name not in row for name in self._schema.names):
+            raise ValueError(f"row {self.rows} has columns {sorted(row)}; expected {sorted(self._schema.names)}")
+        self._block.append(row)
+        self.rows += 1
+        self.languages[row["source_lang"]] += 1
+        if len(self._block) == BLOCK_ROWS:
+            self._flush()
+
+    def reject(self, reason: str, file: str, line: int, text: str) -> None:
+        """Set one input line aside, with the reason."""
+        if self._rejects_file is None:
+            # surrogates (a JSON string can hold them) have no UTF-8 form
+            path = self._folder / "rejects.tsv"
+            self._rejects_file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+            self._rejects_file.write("reason\tfile\tline\ttext\n")
+        self.rejects[reason] += 1
+        self._rejects_file.write("\t".join((reason, file, str(line), _one_line(text))) + "\n")
+
+    def _flush(self) -> None:
+        table = pa.Table.from_pylist(self._block, schema=self._schema)
+        for name in COLUMNS:
+            if table[name].null_count:
+                raise ValueError(f"column {name!r} has a missing value between rows {self.rows - len(table)} and now")
+        if self._parquet is None:
+            self._parquet = pq.ParquetWriter(self._folder / "pairs.parquet", self._schema, compression="zstd")
+        self._parquet.write_table(table)
+        self._block = []
+
+    def close(self) -> None:
+        """Close the files; safe to call twice."""
+        if self._parquet is not None:
+            self._parquet.close()
+        if self._rejects_file is not None:
+            self._rejects_file.close()
+
+    def finish(self) -> None:
+        """Write what is left, then the manifest."""
+        if not self.rows:
+            raise InputError(f"no pair is left to write; set aside: {dict(self.rejects) or 'nothing'}")
+        self._flush()
+        self.close()
+        scripts: Counter[str] = Counter()
+        for language, rows in self.languages.items():
+            scripts[language.partition("_")[2]] += rows
+        self.manifest |= {
+            "format": FORMAT,
+            "version": VERSION,
+            "rows": self.rows,
+            "languages": dict(self.languages),
+            "scripts": dict(scripts),
+            "rejects": dict(self.rejects),
+            "files": {path.name: sha256(path) for path in sorted(self._folder.iterdir())},
+        }
+        write_json(self._folder / "manifest.json", self.manifest)
+
+
+@contextmanager
+def pair_writer(out: Path | str) -> Iterator[PairWriter]:
+    """Yield a ``PairWriter``; the folder ``out`` appears when the block succeeds, and not at all when it fails.
+
+    A table that stands at ``out`` is replaced; any other folder with something in it is left alone.
+
+    Raises:
+        InputError: ``out`` holds something else, or no row was added.
+    """
+    out = Path(out)
+    if out.is_dir() and any(out.iterdir()) and not _is_table(out):
+        raise InputError(f"{out} is not empty and holds no pair table; choose another folder")
+    with whole_folder(out) as folder:
+        writer = PairWriter(folder)
+        try:
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
+
+
+def write_pairs(rows: Iterable[Mapping[str, Any]], out: Path | str, *, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Stream ``rows`` into a pair table at ``out`` and return its manifest (``manifest`` plus what the writer counts).
+
+    Raises:
+        InputError: there is no row, or ``out`` cannot be written.
+        ValueError: a row lacks a column or has an unknown one.
+    """
+    with pair_writer(out) as writer:
+        writer.manifest |= manifest
+        for row in rows:
+            writer.add(row)
+    return writer.manifest
+
+
+def _is_table(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / "manifest.json").read_bytes())["format"] == FORMAT)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _one_line(text: str) -> str:
+    for character, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.replace(character, escape)
+    return text

@@ -1,0 +1,57 @@
+"""From token states to one vector: which layer, which tokens, which weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from align.errors import InputError
+
+KINDS = ("mean", "cls", "weighted")
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How an encoder turns its token states into a vector. Padding never counts.
+
+    The vector is sum_t w_t h_t / sum_t w_t over ``hidden_states[layer]``, where w_t is 1 (``mean``), t = 1, 2, ...
+    (``weighted``: position-weighted, as in MEXA), or 1 at the first token only (``cls``).
+    """
+
+    layer: int | None = None
+    """k of hidden_states[k]: 0 = embeddings, 1 = first block, None = the last one."""
+    kind: str = "mean"
+    """mean, cls, or weighted (by position)."""
+    special_tokens: bool = True
+    """Whether the tokens that the tokenizer adds (<s>, </s>) count. TransliCo trains without, Glot500 evaluates with."""
+
+    def __post_init__(self) -> None:
+        """Check the kind and its fit with special tokens."""
+        if self.kind not in KINDS:
+            raise InputError(f"unknown pooling {self.kind!r}: expected one of {', '.join(KINDS)}")
+        if self.kind == "cls" and not self.special_tokens:
+            raise InputError("cls pooling reads a special token: it needs special_tokens = true")
+        if self.layer is not None and self.layer < 0:
+            raise InputError(f"pooling layer must be 0 or more (hidden_states[k]), got {self.layer}")
+
+    def __call__(self, hidden: Tensor, attention: Tensor, special: Tensor) -> Tensor:
+        """Pool token states.
+
+        Args:
+            hidden: (B, T, D) states of the layer.
+            attention: (B, T), 1 at tokens and 0 at padding.
+            special: (B, T) bool, True at tokens that the tokenizer added.
+
+        Returns:
+            (B, D) vectors; zero where no token counts (an empty text without special tokens).
+        """
+        if self.kind == "cls":
+            return hidden[:, 0]
+        counts = attention.bool() if self.special_tokens else attention.bool() & ~special
+        weights = counts.to(torch.promote_types(hidden.dtype, torch.float32))  # (B, T); sums in at least float32
+        if self.kind == "weighted":
+            weights = weights * torch.arange(1, hidden.shape[1] + 1, device=hidden.device)
+        total = weights.sum(1, keepdim=True).clamp(min=1e-9)  # (B, 1)
+        return (torch.einsum("bt,btd->bd", weights, hidden.to(weights.dtype)) / total).to(hidden.dtype)

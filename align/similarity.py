@@ -1,0 +1,173 @@
+"""Cosine similarity in blocks: unit rows, the rank of the right answer, the nearest neighbours.
+
+Memory is bounded by ``block``: no more than ``block * block`` scores exist at a time, and of the candidates (which may
+be memory-mapped, float16 or float32) no more than ``block`` rows are held as float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from align.errors import InputError
+
+TIE_TOLERANCE = 1e-6
+"""Cosines closer than this are a tie: the last bits of a float32 product depend on where in a block a row falls."""
+
+
+def normalize(x: ArrayLike, *, first_row: int = 0) -> NDArray[np.float32]:
+    """Rows of ``x`` divided by their length; a row of zeros stays zero, and its cosine with everything is 0.
+
+    Args:
+        x: (n, d) finite numbers.
+        first_row: what to add to a row's number in the error message, when ``x`` is a block of a larger array.
+
+    Returns:
+        (n, d) float32, rows of length 1 or 0.
+
+    Raises:
+        InputError: not a matrix of numbers, or a row holds NaN or Inf (the first such row is named).
+    """
+    with np.errstate(over="ignore"):
+        rows = matrix(x).astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        raise InputError(f"row {first_row + bad[0]} holds NaN or Inf as float32; expected finite numbers")
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
+    rows /= np.where(largest > 0, largest, 1)  # else the squares of 1e-30 are 0 and those of 1e30 are Inf
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.where(length > 0, length, 1)
+    return rows
+
+
+def gold_ranks(
+    queries: ArrayLike, candidates: ArrayLike, gold: ArrayLike | None = None, *, block: int = 2048
+) -> NDArray[np.int64]:
+    """Rank of each query's right answer among all candidates by cosine; ties count against the model.
+
+    rank_i = 1 + #{j != gold_i : s_ij >= s_i,gold_i - 1e-6}, with s the cosine.
+    A copy of the right answer is therefore ahead of it, and when all embeddings are equal the rank is the number of
+    candidates. The right answer is never compared with itself.
+
+    Args:
+        queries: (n, d).
+        candidates: (m, d).
+        gold: (n,) row of ``candidates`` that answers each query; ``None``: row i answers query i (then m >= n).
+        block: rows of each side in one product.
+
+    Returns:
+        (n,) ranks from 1 to m.
+
+    Raises:
+        InputError: the widths differ, a gold row does not exist, or a row holds NaN or Inf.
+    """
+    answers, units = matrix(candidates), normalize(queries)
+    _same_width(units, answers)
+    rows = _gold_rows(gold, len(units), len(answers))
+    bar = np.einsum("ij,ij->i", units, normalize(answers[rows])) - np.float32(TIE_TOLERANCE)  # (n,)
+    ahead = np.zeros(len(units), dtype=np.int64)
+    for start, part in _unit_blocks(answers, block):
+        for here in _slices(len(units), block):
+            beats = units[here] @ part.T >= bar[here, None]  # (block, block)
+            own = rows[here] - start
+            inside = np.flatnonzero((own >= 0) & (own < len(part)))
+            beats[inside, own[inside]] = False
+            ahead[here] += beats.sum(axis=1)
+    return ahead + 1
+
+
+def top_k(
+    queries: ArrayLike, candidates: ArrayLike, k: int, *, block: int = 2048
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The ``k`` nearest candidates of each query by cosine, best first; of equal ones the lower row comes first.
+
+    Scores are rounded to the tie tolerance (six decimals), so that equal rows tie whichever block they fall in.
+
+    Args:
+        queries: (n, d).
+        candidates: (m, d).
+        k: how many, at least 1; with fewer candidates all of them are returned.
+        block: rows of each side in one product.
+
+    Returns:
+        Scores (n, min(k, m)), descending, and rows of ``candidates`` (n, min(k, m)).
+
+    Raises:
+        InputError: ``k`` < 1, the widths differ, or a row holds NaN or Inf.
+    """
+    if k < 1:
+        raise InputError(f"k must be at least 1, got {k}")
+    answers, units = matrix(candidates), normalize(queries)
+    _same_width(units, answers)
+    best = np.empty((len(units), 0), dtype=np.int64)
+    for start, part in _unit_blocks(answers, block):
+        columns = np.arange(start, start + len(part))
+        kept = [
+            _largest(np.concatenate([best[here], _keys(units[here] @ part.T, columns)], axis=1), k)
+            for here in _slices(len(units), block)
+        ]
+        best = np.concatenate(kept) if kept else best
+    best = -np.sort(-best, axis=1)
+    return ((best >> 32) * TIE_TOLERANCE).astype(np.float32), _LOW - (best & _LOW)
+
+
+_LOW = 2**32 - 1
+
+
+def _keys(scores: NDArray[np.float32], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One integer per (score, column) that sorts by score, then by the lower column: score in the upper 32 bits."""
+    steps = np.rint(scores / TIE_TOLERANCE).astype(np.int64)
+    keys: NDArray[np.int64] = (steps << 32) + (_LOW - columns)
+    return keys
+
+
+def _largest(keys: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    if keys.shape[1] > k:
+        keys = np.partition(keys, -k, axis=1)[:, -k:]
+    return keys
+
+
+def matrix(x: ArrayLike) -> NDArray[np.generic]:
+    """``x`` as an (n, d) array of numbers, without a copy where it is one.
+
+    Raises:
+        InputError: it is something else.
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise InputError(f"expected a matrix (rows, dimensions): {error}") from error
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise InputError(f"expected a matrix of numbers (rows, dimensions), got shape {array.shape} of {array.dtype}")
+    return array
+
+
+def _same_width(a: NDArray[np.float32], b: NDArray[np.generic]) -> None:
+    if a.shape[1] != b.shape[1]:
+        raise InputError(f"queries have {a.shape[1]} dimensions, candidates {b.shape[1]}: expected the same number")
+
+
+def _gold_rows(gold: ArrayLike | None, n: int, m: int) -> NDArray[np.int64]:
+    if gold is None:
+        if n > m:
+            raise InputError(f"{n} queries but {m} candidates: expected a candidate for every query")
+        return np.arange(n)
+    rows = np.asarray(gold)
+    if rows.shape != (n,) or (n and rows.dtype.kind not in "iu"):
+        raise InputError(f"gold has shape {rows.shape} of {rows.dtype}: expected a row for each of {n} queries")
+    if n and not (rows.min() >= 0 and rows.max() < m):
+        raise InputError(f"gold names rows {rows.min()} to {rows.max()}: expected 0 to {m - 1}")
+    return rows.astype(np.int64)
+
+
+def _slices(n: int, block: int) -> Iterator[slice]:
+    if block < 1:
+        raise InputError(f"block must be at least 1 row, got {block}")
+    return (slice(start, min(start + block, n)) for start in range(0, n, block))
+
+
+def _unit_blocks(candidates: NDArray[np.generic], block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    for here in _slices(len(candidates), block):
+        yield here.start, normalize(candidates[here], first_row=here.start)
