@@ -108,7 +108,7 @@ def top_k(
             _largest(np.concatenate([best[here], _keys(units[here] @ part.T, columns)], axis=1), k)
             for here in _slices(len(units), block)
         ]
-        best = np.concatenate(kept) if kept else best
+        best = np.concatenate(kept)
     best = -np.sort(-best, axis=1)
     return ((best >> 32) * TIE_TOLERANCE).astype(np.float32), _LOW - (best & _LOW)
 
@@ -165,7 +165,7 @@ def _gold_rows(gold: ArrayLike | None, n: int, m: int) -> NDArray[np.int64]:
 def _slices(n: int, block: int) -> Iterator[slice]:
     if block < 1:
         raise InputError(f"block must be at least 1 row, got {block}")
-    return (slice(start, min(start + block, n)) for start in range(0, n, block))
+    return (slice(start, min(start + block, n)) for start in range(0, max(n, 1), block))  # of nothing, one empty slice
 
 
 def _unit_blocks(candidates: NDArray[np.generic], block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,6 +16,11 @@ from align.errors import InputError
 
 Duplicates = Literal["keep", "exact", "near"]
 Identity = Literal["keep", "drop"]
+
+# compiled here: the cache of ``regex`` costs more a call than the search
+LETTER = regex.compile(r"\p{L}")
+NEITHER_LETTER_NOR_MARK = regex.compile(r"[^\p{L}\p{M}\t]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,9 @@ def reject_reason(text: str, filters: Filters) -> str:
         return "too short"
     if len(text) > filters.max_chars:
         return "too long"
-    if regex.search(r"\p{Cs}", text):
+    if SURROGATE.search(text):
         return "lone surrogate"
-    return "" if regex.search(r"\p{L}", text) else "no letter"
+    return "" if LETTER.search(text) else "no letter"
 
 
 def normalised(text: str) -> str:
@@ -67,7 +73,7 @@ def skeleton(text: str) -> str:
     ``Chapter 3, verse 1`` and ``chapter 4 verse 2`` share a skeleton. Marks stay: Indic vowel signs are marks. So does
     a tab, which normalised text lacks: it parts the two sides of a pair.
     """
-    return str(regex.sub(r"[^\p{L}\p{M}\t]", "", text))
+    return str(NEITHER_LETTER_NOR_MARK.sub("", text))
 
 
 def text_hash(text: str) -> int:

@@ -77,8 +77,8 @@ class Selection:
         refusal = self._refusal(line)
         if refusal:
             return refusal
-        pool = self._pools.get((line.language, bool(line.roman)), _Pool())
-        if pool.position == len(pool.outcomes):
+        pool = self._pools.get((line.language, bool(line.roman)))
+        if pool is None or pool.position == len(pool.outcomes):
             raise InputError(f"{line.file} changed while it was read")
         pool.position += 1
         return OUTCOMES[pool.outcomes[pool.position - 1]]

@@ -1,0 +1,102 @@
+"""Named protocols of sentence retrieval: all that a score depends on beside the model and the text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from align.errors import InputError
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How sentence retrieval is scored: who queries whom, with which embeddings, and which number counts."""
+
+    name: str
+    """Printed with every result."""
+    version: int = 1
+    """Raised when the same name comes to mean other numbers."""
+    directions: tuple[str, ...] = ("to_pivot", "from_pivot")
+    """``to_pivot``: the other language queries the pivot; ``from_pivot``: the pivot queries the other language."""
+    headline: str = "P@1"
+    """The number to quote."""
+    pivot: str = "eng_Latn"
+    """The language on one side of every pair."""
+    layer: int | None = None
+    """Index k of ``hidden_states[k]`` (0 is the embedding layer); ``None``: the model's own pooling."""
+    pooling: str | None = None
+    """Kind of pooling over tokens; ``None``: the model's own."""
+    special_tokens: bool | None = None
+    """Whether special tokens count in the pooling; ``None``: the model's own pooling."""
+    similarity: str = "cosine"
+    """The only one there is."""
+    candidates: str = "every line of the other side that is blank on neither"
+    """Among what the right answer is sought."""
+    ties: str = "against the model (tolerance 1e-06)"
+    """What happens to a candidate that scores as much as the right answer."""
+    reference: str = ""
+    """Where the protocol comes from."""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown direction."""
+        if not self.directions or not set(self.directions) <= {"to_pivot", "from_pivot"}:
+            raise InputError(f"protocol {self.name}: directions are to_pivot and from_pivot, got {self.directions}")
+
+    def searches(self, pair: Pair) -> list[Pair]:
+        """(queries, candidates) for each direction in which ``pair`` is scored.
+
+        Raises:
+            InputError: the pair lacks the pivot, and the protocol is of one direction only.
+        """
+        if self.pivot not in pair:
+            if len(self.directions) < 2:
+                raise InputError(f"protocol {self.name} needs {self.pivot} in each pair, got {pair[0]} and {pair[1]}")
+            return [pair, (pair[1], pair[0])]
+        other = pair[0] if pair[1] == self.pivot else pair[1]
+        ways = {"to_pivot": (other, self.pivot), "from_pivot": (self.pivot, other)}
+        return [ways[direction] for direction in self.directions]
+
+    def describe(self) -> str:
+        """One line for the head of a table."""
+        ways = {"to_pivot": f"others query {self.pivot}", "from_pivot": f"{self.pivot} queries others"}
+        embeddings = "the model's own pooling"
+        if self.layer is not None:
+            inside = "with" if self.special_tokens else "without"
+            embeddings = f"hidden_states[{self.layer}], {self.pooling} pooling {inside} special tokens"
+        return (
+            f"protocol {self.name}: {' and '.join(ways[d] for d in self.directions)}; {self.similarity}; {embeddings}; "
+            f"candidates: {self.candidates}; ties: {self.ties}; headline {self.headline}"
+        )
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "align": Protocol(name="align"),
+    "glot500": Protocol(
+        name="glot500",
+        directions=("from_pivot",),
+        headline="P@10",
+        layer=8,
+        pooling="mean",
+        special_tokens=True,
+        reference="Imani et al. 2023, ACL 2023.acl-long.61 (there ties go by the order of the candidates)",
+    ),
+    "xtreme": Protocol(
+        name="xtreme",
+        directions=("to_pivot",),
+        reference="Hu et al. 2020, arXiv:2003.11080 (Tatoeba, xxx to eng)",
+    ),
+}
+
+
+def find_protocol(protocol: str | Protocol) -> Protocol:
+    """The protocol of that name; a ``Protocol`` is returned as it is.
+
+    Raises:
+        InputError: no such name; the known ones are listed.
+    """
+    if isinstance(protocol, Protocol):
+        return protocol
+    if protocol not in PROTOCOLS:
+        raise InputError(f"unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[protocol]
