@@ -43,45 +43,69 @@ class Alignment(nn.Module):
         ids: Tensor,
         attention: Tensor,
         groups: Tensor,
+        sides: Tensor,
         labels: Tensor | None = None,
-        anchors: Tensor | None = None,
+        start: Tensor | None = None,
+        bank: Tensor | None = None,
+        bank_groups: Tensor | None = None,
+        rehearsal_start: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Unweighted objectives of one batch, by name, and their weighted sum as ``loss``.
 
         Args:
-            ids: (2B, T) pieces, B sources and then their B targets.
-            attention: (2B, T), 0 at padding.
+            ids: (R, T) pieces: B sources (none if the recipe needs no current one), B targets, rehearsal texts.
+            attention: (R, T), 0 at padding.
             groups: (B,) meanings.
-            labels: (2B, T) pieces to predict, -100 elsewhere; needed by ``mlm``.
-            anchors: (B, D) starting vectors of the sources; needed by ``anchor``.
+            sides: (3,) numbers of sources, targets and rehearsal texts, together R.
+            labels: (R, T) pieces to predict, -100 elsewhere; needed by ``mlm``.
+            start: (B, D) starting vectors of the sources; needed by ``anchor`` and ``frozen``.
+            bank: (M, D) starting vectors of other sources, with ``bank_groups`` (M,): extra negatives.
+            rehearsal_start: starting vectors of the rehearsal texts.
         """
+        parts = sides.tolist()
         hidden = self.encoder.hidden(ids, attention, head=self.head is not None)
-        vectors = self.encoder.pool(hidden.layer, ids, attention)
-        source, target = vectors.chunk(2)
-        terms, loss = {}, vectors.new_zeros(())
-        for name, objective in CONTRASTIVE.items():
+        source, target, rehearsal = self.encoder.pool(hidden.layer, ids, attention).split(parts)
+        terms: dict[str, Tensor] = {}
+        weights: dict[str, float] = {}
+        for name in CONTRASTIVE:
             options: ContrastiveOptions | None = getattr(self.recipe, name)
             if options:
-                temperature = self.log_temperature[name].exp() if name in self.log_temperature else options.temperature
-                rank, _ = world()
-                terms[name] = objective(
-                    gather(source), gather(target), temperature=temperature, cosine=options.cosine,
-                    groups=gather(groups), rows=slice(rank * len(source), (rank + 1) * len(source)),
-                )  # fmt: skip
-                loss = loss + options.weight * terms[name]
+                other = start.to(target.dtype) if options.frozen and start is not None else source
+                terms[name] = self._contrast(name, options, other, target, groups, bank, bank_groups)
+                weights[name] = options.weight
         if self.recipe.mlm and self.head is not None and labels is not None:
-            for side, states, truth in zip(("source", "target"), hidden.last.chunk(2), labels.chunk(2), strict=True):
+            sliced = zip(("source", "target"), hidden.last.split(parts), labels.split(parts), strict=False)
+            for side, states, truth in sliced:
                 masked = total((truth != IGNORED).sum()).clamp(min=1) / world()[1]
                 terms[f"mlm_{side}"] = mlm(states, truth, self.head, count=masked)
-                loss = loss + self.recipe.mlm.weight * terms[f"mlm_{side}"]
-        if self.recipe.anchor and anchors is not None:
+                weights[f"mlm_{side}"] = self.recipe.mlm.weight
+        if self.recipe.anchor:
             distance = ANCHORS[self.recipe.anchor.distance]
-            for side, current in (("source", source), ("target", target)):
+            anchored = {"source": (source, start), "target": (target, start), "rehearsal": (rehearsal, rehearsal_start)}
+            for side, (current, before) in anchored.items():
                 weight = getattr(self.recipe.anchor, side)
-                if weight:
-                    terms[f"anchor_{side}"] = distance(current, anchors)
-                    loss = loss + weight * terms[f"anchor_{side}"]
+                if weight and before is not None:
+                    terms[f"anchor_{side}"] = distance(current, before.to(current.dtype))
+                    weights[f"anchor_{side}"] = weight
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         return terms | {"loss": loss}
+
+    def _contrast(
+        self, name: str, options: ContrastiveOptions, source: Tensor, target: Tensor, groups: Tensor,
+        bank: Tensor | None, bank_groups: Tensor | None,
+    ) -> Tensor:  # fmt: skip
+        """One contrastive objective over the pairs of all processes; this process's pairs are the anchors."""
+        temperature = self.log_temperature[name].exp() if name in self.log_temperature else options.temperature
+        rank, _ = world()
+        rows = slice(rank * len(target), (rank + 1) * len(target))
+        every, all_sources, all_targets = gather(groups), gather(source), gather(target)
+        if bank is not None and bank_groups is not None and name == "info_nce":
+            # The targets are the anchors, so that the frozen sources and their bank are the candidates.
+            every = torch.cat([every, bank_groups])
+            all_sources = torch.cat([all_sources, bank.to(all_sources.dtype)])
+        return CONTRASTIVE[name](
+            all_targets, all_sources, temperature=temperature, cosine=options.cosine, groups=every, rows=rows
+        )
 
 
 def masked_lm_head(model: PreTrainedModel) -> nn.Module:

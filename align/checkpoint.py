@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.resources import files
@@ -39,7 +39,9 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.b
 def load_encoder(
     name: str | Path,
     *,
-    pooling: Pooling | None = None,
+    layer: int | None = None,
+    kind: str | None = None,
+    special_tokens: bool | None = None,
     prompt: str | None = None,
     max_tokens: int | None = None,
     device: str | torch.device | None = None,
@@ -50,7 +52,9 @@ def load_encoder(
     Args:
         name: ``seed`` (the small encoder in this package), a folder (saved by Align, by transformers or by
             sentence-transformers), or a Hub name such as ``xlm-roberta-base``.
-        pooling: None means what the folder says; for a plain transformers model, the mean over the last layer.
+        layer: k of hidden_states[k] to pool; None means what the folder says, or the last layer.
+        kind: ``mean``, ``cls`` or ``weighted``; None means what the folder says, or ``mean``.
+        special_tokens: whether <s> and </s> count; None means what the folder says, or yes.
         prompt: text put before every input; None means what the folder says.
         max_tokens: longer texts are cut; None means what the folder says, at most 512.
         device: None means a GPU if there is one.
@@ -60,13 +64,15 @@ def load_encoder(
         InputError: no such folder or name, a folder without weights or tokenizer, a pooling that does not exist.
     """
     place = _place(name)
+    asked = {"layer": layer, "kind": kind, "special_tokens": special_tokens}
+    given = {key: value for key, value in asked.items() if value is not None}
     if (Path(place) / "align.json").is_file():
-        encoder = _from_align(Path(place), pooling, prompt, max_tokens)
+        encoder = _from_align(Path(place), given, prompt, max_tokens)
     elif _is_sentence_transformer(place, revision):
-        encoder = _from_sentence_transformers(place, pooling, prompt, max_tokens, revision)
+        encoder = _from_sentence_transformers(place, given, prompt, max_tokens, revision)
     else:
         model, tokenizer = _from_transformers(place, revision)
-        encoder = Encoder(model, tokenizer, pooling or Pooling(), prompt=prompt or "", max_tokens=max_tokens)
+        encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
     encoder.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return encoder.eval()
 
@@ -149,24 +155,24 @@ def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def _from_align(folder: Path, pooling: Pooling | None, prompt: str | None, max_tokens: int | None) -> Encoder:
+def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None) -> Encoder:
     config = read_json(folder / "align.json")
     whole = folder / MASKED_LM
     model, tokenizer = _from_transformers(str(whole if whole.is_dir() else folder))
-    saved = Pooling(**config["pooling"])
+    pooling = Pooling(**config["pooling"] | dict(given))
     tail: list[nn.Module] = []
     if (folder / "modules.json").is_file() and config["tail"]:
         tail = list(SentenceTransformer(str(folder), device="cpu"))[-config["tail"] - config["unit"] :][
             : config["tail"]
         ]
     return Encoder(
-        model, tokenizer, pooling or saved, tail=tail, unit=config["unit"],
+        model, tokenizer, pooling, tail=tail, unit=config["unit"],
         prompt=config["prompt"] if prompt is None else prompt, max_tokens=max_tokens or config["max_tokens"],
     )  # fmt: skip
 
 
 def _from_sentence_transformers(
-    place: str, pooling: Pooling | None, prompt: str | None, max_tokens: int | None, revision: str | None
+    place: str, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None, revision: str | None
 ) -> Encoder:
     try:
         plain = SentenceTransformer(place, device="cpu", revision=revision, model_kwargs={"dtype": torch.float32})
@@ -177,13 +183,13 @@ def _from_sentence_transformers(
         names = ", ".join(type(module).__name__ for module in modules)
         raise InputError(f"{place} has the modules {names}; expected a Transformer, then a Pooling")
     kinds = {mode: kind for kind, mode in PLAIN_MODES.items()}
-    if pooling is None and modules[1].pooling_mode not in kinds:
+    if "kind" not in given and modules[1].pooling_mode not in kinds:
         raise InputError(f"{place} pools by {modules[1].pooling_mode!r}; supported are {', '.join(kinds)}")
     default = plain.prompts.get(plain.default_prompt_name or "", "") or ""
     unit = isinstance(modules[-1], Normalize)
     return Encoder(
         _without_pooler(modules[0].model), modules[0].tokenizer,
-        pooling or Pooling(kind=kinds[modules[1].pooling_mode]),
+        Pooling(**{"kind": kinds.get(modules[1].pooling_mode, "mean")} | dict(given)),
         tail=modules[2:-1] if unit else modules[2:], unit=unit, prompt=default if prompt is None else prompt,
         max_tokens=max_tokens or plain.max_seq_length,
     )  # fmt: skip

@@ -41,6 +41,10 @@ class ContrastiveOptions:
     """Train log(temperature) too."""
     cosine: bool = True
     """Compare directions; false: raw dot products."""
+    frozen: bool = False
+    """Contrast the target side with the vectors that the starting encoder gives the sources, not with current ones."""
+    bank: int = 0
+    """With info_nce and frozen: starting vectors of so many other sources as extra negatives, at no cost."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,16 @@ class MlmOptions:
 
 @dataclass(frozen=True)
 class AnchorOptions:
-    """Stay near the vectors that the starting encoder gives the source (native) side."""
+    """Stay near the vectors of the starting encoder, so that nothing it knows is forgotten."""
 
-    source: float = 1.0
-    """Weight of the source side's distance to its own starting vectors."""
+    source: float = 0.0
+    """Weight of the distance of each source (native side) to its own starting vector."""
     target: float = 0.0
-    """Weight of the target side's distance to the starting vectors of the source side."""
+    """Weight of the distance of each target to its source's starting vector."""
+    rehearsal: float = 0.0
+    """Weight of the distance of rehearsal texts to their own starting vectors."""
+    rehearsal_size: int = 8
+    """Rehearsal texts per process and step."""
     distance: str = "cosine"
     """cosine or mse."""
 
@@ -141,6 +149,18 @@ class Recipe:
             _need(
                 self.anchor.distance in ("cosine", "mse"), "anchor.distance must be cosine or mse", self.anchor.distance
             )
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether the starting encoder's vectors of the sources are needed."""
+        frozen = any(options and options.frozen for options in (self.nt_xent, self.info_nce))
+        return frozen or bool(self.anchor and (self.anchor.source or self.anchor.target))
+
+    @property
+    def needs_source(self) -> bool:
+        """Whether the source side is encoded in training at all."""
+        current = any(options and not options.frozen for options in (self.nt_xent, self.info_nce))
+        return current or bool(self.mlm) or bool(self.anchor and self.anchor.source)
 
 
 def _need(true: bool, sentence: str, value: Any) -> None:

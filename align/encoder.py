@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from tqdm import tqdm
@@ -108,10 +109,10 @@ class Encoder(nn.Module):
             vectors = module({"sentence_embedding": vectors})["sentence_embedding"]
         return vectors
 
-    def forward(self, ids: Tensor, attention: Tensor) -> Tensor:
-        """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such."""
+    def forward(self, ids: Tensor, attention: Tensor, *, raw: bool = False) -> Tensor:
+        """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such and not ``raw``."""
         vectors = self.pool(self.hidden(ids, attention).layer, ids, attention)
-        return normalize(vectors, dim=-1) if self.unit else vectors
+        return normalize(vectors, dim=-1) if self.unit and not raw else vectors
 
     def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
         """Ids of each text with its prompt and special tokens, at most ``max_tokens`` (None: the encoder's) of them."""
@@ -133,13 +134,23 @@ class Encoder(nn.Module):
         return ids.to(self.device), attention.to(self.device)
 
     @torch.inference_mode()
-    def encode(self, texts: Sequence[str], *, batch_tokens: int = 4096, progress: bool = False) -> np.ndarray:
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        max_tokens: int | None = None,
+        raw: bool = False,
+        batch_tokens: int = 4096,
+        progress: bool = False,
+    ) -> NDArray[np.float32]:
         """Vectors of texts, in their order.
 
         Texts are sorted by tokens and batched by a token budget, so that little is computed on padding.
 
         Args:
             texts: n strings; the prompt is put before each.
+            max_tokens: cut longer texts; None means the encoder's own limit.
+            raw: leave the vectors as pooled, as the objectives see them.
             batch_tokens: padded tokens of one forward pass; bounds memory.
             progress: show a bar.
 
@@ -156,10 +167,10 @@ class Encoder(nn.Module):
         parts = []
         with tqdm(total=len(texts), unit="text", disable=not progress) as bar:
             for start in range(0, len(texts), CHUNK):
-                rows = self.tokenize(texts[start : start + CHUNK])
+                rows = self.tokenize(texts[start : start + CHUNK], max_tokens=max_tokens)
                 vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
                 for batch in budget_batches(np.array([len(row) for row in rows]), batch_tokens):
-                    vectors[batch] = self(*self.pad([rows[i] for i in batch])).float().cpu().numpy()
+                    vectors[batch] = self(*self.pad([rows[i] for i in batch]), raw=raw).float().cpu().numpy()
                     bar.update(len(batch))
                 parts.append(vectors)
         self.train(was_training)

@@ -47,10 +47,10 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
         f"special tokens, {'unit length' if encoder.unit else 'raw length'}, at most {encoder.max_tokens} tokens.", "",
         "```python", "from sentence_transformers import SentenceTransformer", "",
         'model = SentenceTransformer("this-folder")', "```", "",
-        f"Trained on {summary['pairs']:,} pairs in {summary['languages']} languages and {len(summary['scripts'])} scripts "
-        f"({' '.join(summary['scripts'])}); {summary['negatives']} negatives per anchor; seed {facts['seed']}.", "",
-        f"Romaniser of the pairs: {about.get('romanizer', 'not recorded')}. Licences of the text: "
-        f"{', '.join(about.get('licences', [])) or 'not recorded'}.", "",
+        f"Trained on {summary['pairs']:,} pairs in {summary['languages']} languages and {len(summary['scripts'])} "
+        f"scripts ({' '.join(summary['scripts'])}); {summary['negatives']} negatives per anchor; seed {facts['seed']}.", "",
+        f"Romaniser of the pairs: {about.get('romaniser', 'not recorded')}. Licences of the text: "
+        f"{', '.join(sorted({s['licence'] for s in about.get('sources', [])})) or 'not recorded'}.", "",
         "## Recipe", "", "```json", json.dumps(facts["recipe"], indent=2), "```", "",
         "## Versions", "", "```json", json.dumps(facts["versions"], indent=2), "```", "",
     ]  # fmt: skip

@@ -25,7 +25,7 @@ class Pooling:
     kind: str = "mean"
     """mean, cls, or weighted (by position)."""
     special_tokens: bool = True
-    """Whether the tokens that the tokenizer adds (<s>, </s>) count. TransliCo trains without, Glot500 evaluates with."""
+    """Whether the tokens that the tokenizer adds (<s>, </s>) count: TransliCo trains without, Glot500 tests with."""
 
     def __post_init__(self) -> None:
         """Check the kind and its fit with special tokens."""

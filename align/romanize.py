@@ -153,15 +153,15 @@ def _romanize_block(block: list[str], table: dict[str, str], disk: UnitCache | N
     new = [unit for unit in dict.fromkeys(chain.from_iterable(lines)) if unit not in table and not is_plain(unit)]
     if disk:
         table.update(disk.read(new))
-        new = [unit for unit in new if unit not in table]
-    fresh = dict(zip(new, workers.romanize(new), strict=True))
+    unknown = [unit for unit in new if unit not in table]
+    fresh = dict(zip(unknown, workers.romanize(unknown), strict=True))
     if disk:
         disk.write(fresh)
     table.update(fresh)
     done = ["".join([table.get(unit, unit) for unit in units]) for units in lines]  # not in the table: plain
-    for unit in [unit for unit in table if len(unit) > KEPT_CHARACTERS]:
-        del table[unit]
-    for unit in list(islice(table, max(0, len(table) - KEPT_UNITS))):  # the oldest
+    too_long = [unit for unit in new if len(unit) > KEPT_CHARACTERS]
+    oldest = list(islice(table, max(0, len(table) - len(too_long) - KEPT_UNITS)))
+    for unit in {*too_long, *oldest}:
         del table[unit]
     return done
 

@@ -42,7 +42,7 @@ EQUAL_RANGES = {
     "Knda": "\u0c82\u0c83\u0c85-\u0cb9\u0cbe-\u0ccd\u0ce6-\u0cef",
     "Mlym": "\u0d02\u0d03\u0d05-\u0d39\u0d3e-\u0d4d\u0d66-\u0d6f\u0d7a-\u0d7f",
     "Sinh": "\u0d82\u0d85-\u0dc6\u0dca-\u0ddf",
-    "Laoo": "\u0e81-\u0edf",
+    "Laoo": "\u0e81-\u0ebd\u0ec0-\u0ecd\u0ed0-\u0edf",
     "Ethi": "\u1200-\u135a",
     "Hang": "\uac00-\ud7a3",
     "Cher": "\u13a0-\u13fd\uab70-\uabbf",

@@ -1,8 +1,8 @@
 """What uroman romanises independently: a line cut into units, and one unit romanised exactly as uroman does.
 
-uroman looks at the neighbours of a character, but never across ASCII punctuation or a space, apart from the few
-characters whose romanisation starts or ends with a space ("、" gives ", " but "," before a space). A line cut at ASCII
-punctuation that does not touch those is the concatenation of its units, so a unit romanised once need never be again.
+uroman looks at the neighbours of a character, but never across ASCII punctuation or a space, apart from a few
+characters such as "、", which gives ", " but "," before a space. A line cut at ASCII punctuation that does not touch
+those is the concatenation of its units, so a unit romanised once need never be again.
 
 The reference is ``Uroman().romanize_string(line, lcode=...)``. uroman's own token cache (its command line, or
 ``Uroman(cache_size=...)``) cuts at every space and gives another result for about 0.2 % of mixed-script lines
@@ -30,14 +30,16 @@ log = logging.getLogger(__name__)
 
 CHECKED_UROMAN = "1.3.1.1"  # the cuts were verified against this release; any other gets whole lines
 
-# ASCII that no rule of uroman mentions; a full stop is part of 1.5 and of "St.", but not before a space.
-INERT = r"(?:[\x00-\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|\.(?= |\Z))"
-# Characters romanised with a space at either end, and the Ethiopic "፡", which reaches over a space ("፡ " gives ", ").
-SPACED = (
-    "\xa0\u1361\u1680\u16eb\u2000-\u200a\u202f\u205f\u2800-\u28ff\u3000-\u303f\u30fb\ue000-\uf8ff\ufe30-\ufe4f"
+# ASCII that reaches no neighbour: not the full stop of 1.5 and "St." (unless before a space), nor the apostrophe (of
+# Belarusian "'я").
+INERT = r"(?:[\x00-\x26\x28-\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|\.(?= |\Z))"
+# Characters that reach over ASCII punctuation: those romanised with a space at either end, which goes beside a space,
+# the Ethiopic "፡" ("፡ " gives ", ", "፡-" gives ":") and the Tibetan "།" ("།:" gives ":").
+REACHING = (
+    "\xa0\u0f0d\u1361\u1680\u16eb\u2000-\u200a\u202f\u205f\u2800-\u28ff\u3000-\u303f\u30fb\ue000-\uf8ff\ufe30-\ufe4f"
     "\uff00-\uff65"
 )
-_CUT = re.compile(f"(?<![{SPACED}])({INERT}+)(?![{SPACED}])")
+_CUT = re.compile(f"(?<![{REACHING}])({INERT}+)(?![{REACHING}])")
 _BRAILLE = re.compile("[\u2800-\u28ff]")  # a Braille capitals mark reaches over spaces
 
 
@@ -70,7 +72,7 @@ def romanize_units(units: Iterable[str], *, lcode: str | None, backend: str) -> 
 
 
 def romanize_unit(unit: str, lcode: str | None) -> str:
-    """uroman's romanisation of ``unit``; where uroman raises (3分之 at the end of a text), character by character."""
+    """Romanise one unit as uroman does; where uroman raises (3分之 ends the text), character by character."""
     try:
         return _exact(unit, lcode)
     except Exception as error:  # whatever it is, the line must come out

@@ -95,8 +95,8 @@ def draw(languages: NDArray[np.int64], rng: np.random.Generator, temperature: fl
 
     A language drawn more often than it has rows goes through all of them before any comes again.
 
-    >>> counts = np.bincount(np.array([0] * 90 + [1] * 10)[draw(np.array([0] * 90 + [1] * 10), np.random.default_rng(0), 0.5)])
-    >>> counts.tolist()  # 90 ** .5 : 10 ** .5 = 3 : 1
+    >>> languages = np.array([0] * 90 + [1] * 10)
+    >>> np.bincount(languages[draw(languages, np.random.default_rng(0), 0.5)]).tolist()  # 90 ** .5 : 10 ** .5 = 3 : 1
     [75, 25]
     """
     total = len(languages)

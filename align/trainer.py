@@ -25,7 +25,7 @@ from align.errors import InputError
 from align.files import read_json, sha256, write_json
 from align.model_card import model_card, provenance
 from align.sampling import BatchStream
-from align.store import PairStore, build_store
+from align.store import PairStore, build_store, tokenize
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -45,6 +45,7 @@ def train(
     recipe: Recipe,
     out: str | Path,
     *,
+    rehearsal: Sequence[str] = (),
     evaluators: Mapping[str, Evaluator] | None = None,
     best: str | None = None,
     resume: bool = False,
@@ -65,6 +66,7 @@ def train(
         pairs: a table with source, target, source_lang, target_lang, group_id (``align.read_pairs``).
         recipe: ``align.load_recipe("transliteration")`` or your own.
         out: folder of the result, written whole at the end; an older one is replaced.
+        rehearsal: texts in any language whose vectors shall not move (``anchor.rehearsal``).
         evaluators: name -> function of the encoder that returns scores by name.
         best: "name/score" of an evaluator, higher is better: the result has the weights of the best evaluation.
         resume: go on from the newest undamaged checkpoint of the same recipe and data.
@@ -92,6 +94,8 @@ def train(
         raise InputError(
             f"best={best!r} names no evaluator: expected one of {', '.join(evaluators or {}) or '(none given)'}"
         )
+    if recipe.anchor and recipe.anchor.rehearsal and not rehearsal:
+        raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
     store = build_store(pairs, encoder, max_tokens=options.max_tokens, progress=progress)
     module = Alignment(encoder, recipe)
     rank, processes = world_of_launch()
@@ -106,10 +110,16 @@ def train(
     if rank == 0:
         log.info("%s", summary_line(facts))
     start = start_weights(module) if options.interpolate < 1 else None
-    anchors = starting_vectors(encoder, pairs, rows, progress=progress) if recipe.anchor else None
-    batches = Batches(
-        store, encoder, mask_rate=recipe.mlm.rate if recipe.mlm else 0.0, seed=options.seed, anchors=anchors
+    vectors = (
+        starting_vectors(encoder, pairs, rows, max_tokens=options.max_tokens, progress=progress)
+        if recipe.needs_start
+        else None
     )
+    kept = None
+    if recipe.anchor and recipe.anchor.rehearsal:
+        tokens = tokenize(rehearsal, encoder, max_tokens=options.max_tokens, progress=progress)
+        kept = (tokens, encoder.encode(rehearsal, max_tokens=options.max_tokens, raw=True, progress=progress))
+    batches = Batches(store, encoder, recipe, rank=rank, start=vectors, rehearsal=kept)
     trainer = AlignTrainer(module, batches, stream, arguments(recipe, work, encoder, report_to, progress), callbacks)
     evaluation = Evaluation(encoder, evaluators or {}, options.evaluate_every, best)
     trainer.add_callback(evaluation)
@@ -143,7 +153,7 @@ def world_of_launch() -> tuple[int, int]:
 
 
 def set_trainable(module: Alignment) -> int:
-    """Freeze what gets no gradient (blocks above the pooled layer, an unused head) or shall not move; count the rest."""
+    """Freeze what gets no gradient (blocks above the pooled layer, an unused head) or must not move; count the rest."""
     encoder, recipe = module.encoder, module.recipe
     for parameter in module.parameters():
         parameter.requires_grad_(True)
@@ -165,7 +175,7 @@ def summary(store: PairStore, recipe: Recipe, trained: int, processes: int) -> d
     return {
         "pairs": len(store.groups), "groups": len(np.unique(store.groups)), "languages": len(codes),
         "scripts": sorted({code.partition("_")[2] for code in codes}),
-        "negatives": 2 * batch - 2 if recipe.nt_xent else batch - 1 if recipe.info_nce else 0,
+        "negatives": 2 * batch - 2 if recipe.nt_xent else batch - 1 + recipe.info_nce.bank if recipe.info_nce else 0,
         "pairs_per_step": batch * recipe.train.accumulate, "trainable_parameters": trained,
     }  # fmt: skip
 
@@ -180,11 +190,13 @@ def summary_line(facts: Mapping[str, Any]) -> str:
 
 
 def starting_vectors(
-    encoder: Encoder, pairs: Dataset, rows: NDArray[np.int64], *, progress: bool
+    encoder: Encoder, pairs: Dataset, rows: NDArray[np.int64], *, max_tokens: int, progress: bool
 ) -> NDArray[np.float32]:
-    """(n, D) vectors of the sources by the encoder as it is now; only ``rows``, those that will be drawn, are computed."""
+    """(n, D) raw vectors of the sources by the encoder as it is now; NaN for all but ``rows``, those to be drawn."""
     vectors = np.full((len(pairs), encoder.dimension), np.nan, dtype=np.float32)
-    vectors[rows] = encoder.encode(list(pairs.select(rows)["source"]), progress=progress)
+    vectors[rows] = encoder.encode(
+        list(pairs.select(rows)["source"]), max_tokens=max_tokens, raw=True, progress=progress
+    )
     return vectors
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+
+if TYPE_CHECKING:  # torch and transformers take seconds to import: only the tests that use them pay
+    from transformers import BertForMaskedLM, PreTrainedTokenizerFast
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """Words of the alphabet a..z as single characters, and '##'-free: every character is a piece."""
+    """Every letter a..z and alpha..omega is a piece."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
     pieces = SPECIAL + [chr(c) for c in range(ord("a"), ord("z") + 1)] + [chr(c) for c in range(0x3B1, 0x3CA)]
     tokenizer = Tokenizer(models.WordLevel({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
@@ -32,6 +31,10 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def tiny_bert(layers: int = 2, seed: int = 0) -> BertForMaskedLM:
+    import torch
+    from transformers import BertConfig, BertForMaskedLM
+
+    torch.set_num_threads(1)
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(tiny_tokenizer()), hidden_size=16, num_hidden_layers=layers, num_attention_heads=2,

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 Groups = Literal["text", "line"]
 Romanizer = Callable[[list[str], str], list[str]]
 """``romanizer(texts, language)``: as many texts in Latin letters, in the same order."""
-BLOCK_LINES = 20_000
+BLOCK_LINES = 100_000  # some 50 MB; each block may start the romaniser's processes anew
 
 
 def transliteration_pairs(

@@ -101,6 +101,7 @@ def test_float_types_agree_and_the_input_is_left_alone(dtype: type) -> None:
 def test_normalize() -> None:
     assert normalize([[3, 4], [0, 0]]).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
     assert normalize([[3e30, 4e30], [3e-30, 4e-30]]).ravel() == pytest.approx([0.6, 0.8, 0.6, 0.8])
+    assert normalize([[-3e30, -4e30]]).ravel() == pytest.approx([-0.6, -0.8])
     assert normalize(np.empty((0, 4))).shape == (0, 4)
 
 

@@ -301,6 +301,13 @@ def test_ten_lines_are_needed_to_call_a_text_misaligned() -> None:
     assert misaligned_run(rows[:11], rows[1:12], np.arange(11)) == (1, 10, -1)
 
 
+@pytest.mark.parametrize(("every", "found"), [(4, True), (6, False)])
+def test_a_fifth_of_the_lines_must_be_nearest_to_their_neighbour(every: int, found: bool) -> None:
+    lines = np.arange(120)
+    nearest = np.where(lines % every == 0, lines + 1, (lines + 60) % 120)  # the others are far off
+    assert (misaligned_run(np.eye(121)[nearest], np.eye(121), lines) is not None) == found
+
+
 def test_a_gap_of_line_numbers_is_no_shift() -> None:
     rows = np.eye(30)
     even = np.arange(0, 60, 2)

@@ -139,6 +139,11 @@ def test_identity_pairs_are_counted_and_kept_by_choice(tmp_path):
     assert manifest["rejects"] == {}
 
 
+def test_full_width_text_is_no_identity_pair(tmp_path):
+    path = write(tmp_path / "eng_Latn.txt", "Ｈｅｌｌｏ")
+    assert build(path, tmp_path / "out", romanizer=lambda texts, language: ["Hello"])["identity_pairs"] == 0
+
+
 def test_sampling(tmp_path):
     for code, count in (("rus_Cyrl", 200), ("ukr_Cyrl", 40), ("bel_Cyrl", 3)):
         write(tmp_path / "in" / f"{code}.txt", *words(count))
