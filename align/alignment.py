@@ -28,6 +28,8 @@ class Alignment(nn.Module):
         InputError: the recipe needs a masked-LM head that the model lacks.
     """
 
+    _keys_to_ignore_on_save = None  # asked for by transformers' Trainer when it resumes
+
     def __init__(self, encoder: Encoder, recipe: Recipe) -> None:
         super().__init__()
         self.encoder, self.recipe = encoder, recipe

@@ -15,6 +15,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Transformer, WordWeights
 from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
+from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -143,7 +144,7 @@ def _from_transformers(place: str, revision: str | None = None) -> tuple[PreTrai
         with quiet():
             model = auto.from_pretrained(place, revision=revision, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _unreachable(place, error) from error
     return _without_pooler(model), tokenizer
 
@@ -176,7 +177,7 @@ def _from_sentence_transformers(
 ) -> Encoder:
     try:
         plain = SentenceTransformer(place, device="cpu", revision=revision, model_kwargs={"dtype": torch.float32})
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _unreachable(place, error) from error
     modules = list(plain)
     if len(modules) < 2 or not isinstance(modules[0], Transformer) or not isinstance(modules[1], PlainPooling):

@@ -48,7 +48,8 @@ def epoch_batches(
 
     Rows are drawn in a random order (see :func:`draw`), cut into pools of 32 batches, and sorted by length inside each
     pool. Within a pool the k-th row of every group belongs to layer k; a batch is cut from one layer, so its groups
-    differ. What does not fill a batch goes on to the next pool; fewer than a batch per layer is left at the end.
+    differ. What does not fill a batch goes on to the next pool; what is left at the end is filled in row by row, and fewer
+    rows than a batch, or more rows of one group than batches, stay out of this epoch.
 
     Args:
         lengths: (n,) tokens per row.
@@ -87,7 +88,24 @@ def epoch_batches(
             rest.append(rows[full:])
         pending = np.concatenate(rest)
         batches += [made[i] for i in rng.permutation(len(made))]
-    return batches
+    return batches + fill(pending, groups, batch_size)
+
+
+def fill(rows: NDArray[np.int64], groups: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Full batches of rows whose groups differ: each row goes to the first open batch that lacks its group."""
+    open_batches: list[dict[int, int]] = []
+    full = []
+    for row in rows.tolist():
+        group = int(groups[row])
+        home = next((batch for batch in open_batches if group not in batch), None)
+        if home is None:
+            home = {}
+            open_batches.append(home)
+        home[group] = row
+        if len(home) == size:
+            full.append(np.array(list(home.values()), dtype=np.int64))
+            open_batches.remove(home)
+    return full
 
 
 def draw(languages: NDArray[np.int64], rng: np.random.Generator, temperature: float) -> NDArray[np.int64]:

@@ -4,7 +4,8 @@
 
 The text interleaves the Bible verses, the TICO-19 sentences and the UDHR articles of ALIGN_DATA, all languages, in a
 fixed order. Each row runs in a fresh process from empty caches. "steady" is lines/s over the last nine tenths of the
-text; "total" is lines/s over all of it, with the loading of uroman and the start of processes. "equal" compares with
+text; "total" is lines/s over all of it, with the loading of uroman and the start of processes; "cpu s" is the processor
+time of all processes, which other jobs on the machine change less than the clock. "equal" compares with
 ``Uroman().romanize_string``, the reference, which runs on every k-th line only because it is slow. Ratios are to plain
 uroman with its token cache on (the setting of its command line), the faster of the two.
 """
@@ -47,7 +48,7 @@ def main() -> None:
 
 def compare(lines: list[str], every: int) -> None:
     print(f"{len(lines):,} lines, {len(set(lines)):,} of them different, {sum(map(len, lines)):,} characters")
-    print(f"{'':26}{'steady':>9}{'ratio':>7}{'total':>9}{'ratio':>7}{'equal':>9}")
+    print(f"{'':26}{'steady':>9}{'ratio':>7}{'total':>9}{'ratio':>7}{'cpu s':>9}{'equal':>9}")
     results: dict[str, dict[str, Any]] = {}
     for name in ROWS:
         text = json.dumps(lines[::every] if name == REFERENCE else lines)
@@ -59,7 +60,7 @@ def compare(lines: list[str], every: int) -> None:
         output = result["output"] if name == REFERENCE else result["output"][::every]
         equal = sum(a == b for a, b in zip(wanted, output, strict=True)) / len(wanted)
         rates = "".join(f"{result[rate]:9.0f}{result[rate] / base[rate]:6.1f}x" for rate in ("steady", "total"))
-        print(f"{name:26}{rates}{equal:9.2%}")
+        print(f"{name:26}{rates}{result['cpu']:9.1f}{equal:9.2%}")
 
 
 def run_row(kind: str, setting: int, lines: list[str]) -> dict[str, Any]:
@@ -71,7 +72,9 @@ def run_row(kind: str, setting: int, lines: list[str]) -> dict[str, Any]:
     warm = time.perf_counter()
     output += romanized
     end = time.perf_counter()
-    return {"steady": (len(lines) - tenth) / (end - warm), "total": len(lines) / (end - start), "output": output}
+    cpu = sum(os.times()[:4])
+    rates = {"steady": (len(lines) - tenth) / (end - warm), "total": len(lines) / (end - start)}
+    return rates | {"cpu": cpu, "output": output}
 
 
 def plain(lines: list[str], cache_size: int) -> Iterator[str]:

@@ -34,8 +34,8 @@ class Selection:
 
     Filters and duplicates come first and sampling second, so that a share and a minimum count usable lines. Duplicates
     are sought within one language; raw text and human romanisations (a pair counts as a whole) apart. Human
-    romanisations are never sampled: they are few. Memory: 16 bytes a usable line until ``settle`` (which
-    sorts one language at a time), then 1.
+    romanisations are never sampled: they are few. Memory: 16 bytes a usable line until ``settle`` (which sorts one
+    language at a time), then 1.
     """
 
     def __init__(self, filters: Filters, share: Share) -> None:

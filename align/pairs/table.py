@@ -99,7 +99,8 @@ class PairWriter:
         """Write what is left, then the manifest."""
         if not self.rows:
             raise InputError(f"no pair is left to write; set aside: {dict(self.rejects) or 'nothing'}")
-        self._flush()
+        if self._block:
+            self._flush()
         self.close()
         scripts: Counter[str] = Counter()
         for language, rows in self.languages.items():

@@ -305,7 +305,14 @@ def test_ten_lines_are_needed_to_call_a_text_misaligned() -> None:
 def test_a_fifth_of_the_lines_must_be_nearest_to_their_neighbour(every: int, found: bool) -> None:
     lines = np.arange(120)
     nearest = np.where(lines % every == 0, lines + 1, (lines + 60) % 120)  # the others are far off
-    assert (misaligned_run(np.eye(121)[nearest], np.eye(121), lines) is not None) == found
+    assert (misaligned_run(np.eye(120)[nearest], np.eye(120), lines) is not None) == found
+
+
+@pytest.mark.parametrize(("own", "found"), [(2, True), (4, False)])
+def test_lines_nearest_to_their_own_speak_against_a_misalignment(own: int, found: bool) -> None:
+    lines = np.arange(120)
+    nearest = np.where(lines % 12 < own, lines, np.minimum(lines + 1, 119))  # 10 to 2 passes, 8 to 4 does not
+    assert (misaligned_run(np.eye(120)[nearest], np.eye(120), lines) is not None) == found
 
 
 def test_a_gap_of_line_numbers_is_no_shift() -> None:

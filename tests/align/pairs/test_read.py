@@ -178,6 +178,13 @@ def test_bad_parquet(tmp_path, rows, message, block):
         read_pairs(tmp_path / "a.parquet")
 
 
+def test_the_row_counts_blocks(tmp_path):
+    table = pa.Table.from_pylist([row(0)] * 70_000 + [row(1, target="")])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="row 70001: target is empty"):
+        read_pairs(tmp_path / "a.parquet")
+
+
 def test_bad_files(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_pairs(tmp_path / "none")

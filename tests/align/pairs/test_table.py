@@ -14,7 +14,7 @@ def row(number, language="hin_Deva", **more):
 
 
 def test_rows_and_manifest(tmp_path):
-    rows = [row(0), row(1, "urd_Arab"), row(2)]
+    rows = [row(0), row(1, "urd_Arab"), row(2), row(3, "mar_Deva")]
     manifest = write_pairs(iter(rows), tmp_path / "pairs", manifest={"kind": "test", "rows": "the writer knows better"})
     assert pq.read_table(tmp_path / "pairs" / "pairs.parquet").to_pylist() == rows
     assert manifest == json.loads((tmp_path / "pairs" / "manifest.json").read_text(encoding="utf-8"))
@@ -23,9 +23,9 @@ def test_rows_and_manifest(tmp_path):
         "format": "align-pairs",
         "version": 1,
         "kind": "test",
-        "rows": 3,
-        "languages": {"hin_Deva": 2, "urd_Arab": 1},
-        "scripts": {"Deva": 2, "Arab": 1},
+        "rows": 4,
+        "languages": {"hin_Deva": 2, "urd_Arab": 1, "mar_Deva": 1},
+        "scripts": {"Deva": 3, "Arab": 1},
         "rejects": {},
         "files": {"pairs.parquet": digest},
     }
@@ -38,7 +38,9 @@ def test_blocks_do_not_show(tmp_path, monkeypatch):
     for size in (1, 3, 7, 100):
         monkeypatch.setattr("align.pairs.table.BLOCK_ROWS", size)
         write_pairs(rows, tmp_path / str(size), manifest={})
-        assert pq.read_table(tmp_path / str(size) / "pairs.parquet").to_pylist() == rows
+        with pq.ParquetFile(tmp_path / str(size) / "pairs.parquet") as file:
+            assert file.num_row_groups == -(-7 // size)
+            assert file.read().to_pylist() == rows
 
 
 def test_columns_come_in_their_order_and_optional_ones_may_be_empty(tmp_path):
@@ -61,9 +63,11 @@ def test_rejects_are_escaped_listed_and_hashed(tmp_path):
     assert writer.manifest["files"]["rejects.tsv"] == hashlib.sha256(text.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("bad", [{"score": 1.0}, {"extra": "x"}, None])
-def test_columns_must_agree(tmp_path, bad):
-    wrong = row(1) | bad if bad else {"source": "a"}
+RENAMED = {name if name != "kind" else "kinds": value for name, value in row(1).items()}
+
+
+@pytest.mark.parametrize("wrong", [row(1, score=1.0), row(1, extra="x"), {"source": "a"}, RENAMED])
+def test_columns_must_agree(tmp_path, wrong):
     with pytest.raises(ValueError, match=r"row 1 has columns .*; expected \['group_id', 'kind'"):
         write_pairs([row(0), wrong], tmp_path / "pairs", manifest={})
     with pytest.raises(ValueError, match=r"row 0 has columns \['source'\]"):

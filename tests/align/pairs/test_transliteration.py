@@ -206,13 +206,17 @@ def test_a_file_of_many_languages_and_the_blocks_do_not_show(tmp_path, monkeypat
 
     def romanizer(texts, language):
         calls.append((language, len(texts)))
-        return [f"{language} {text}" for text in texts]
+        return [f" {language} {text}\n" for text in texts]
 
     files = []
     for size in (1, 7, 1000):
         monkeypatch.setattr("align.pairs.transliteration.BLOCK_LINES", size)
-        files.append(build(path, tmp_path / str(size), romanizer=romanizer)["files"])
+        manifest = build(path, tmp_path / str(size), romanizer=romanizer)
+        files.append(manifest["files"])
+    assert manifest["sources"][0]["languages"] == ["rus_Cyrl", "ukr_Cyrl"]
+    assert manifest["languages_without_pairs"] == []
     assert files[0] == files[1] == files[2]
+    assert calls[:40] == [("rus_Cyrl", 1), ("ukr_Cyrl", 1)] * 20
     assert calls[-2:] == [("rus_Cyrl", 20), ("ukr_Cyrl", 20)]
     assert [row["source"] for row in rows(tmp_path / "1")] == [record["text"] for record in records[:40]]
     assert all(row["target"] == f"{row['source_lang']} {row['source']}" for row in rows(tmp_path / "1"))

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from align.config import AnchorOptions, Recipe, as_table, field_help, load_recipe, recipes
+from align.errors import InputError
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_every_shipped_recipe_loads(name):
+    recipe = load_recipe(name)
+    assert recipe.nt_xent or recipe.info_nce
+
+
+def test_translico_is_as_its_code_runs():
+    recipe = load_recipe("translico")
+    assert (recipe.encoder.layer, recipe.encoder.pooling, recipe.encoder.special_tokens) == (8, "mean", False)
+    assert recipe.nt_xent is not None
+    assert (recipe.nt_xent.weight, recipe.nt_xent.temperature, recipe.nt_xent.cosine) == (0.25, 1.0, False)
+    assert recipe.mlm is not None
+    assert (recipe.mlm.weight, recipe.mlm.rate) == (1.0, 0.15)
+    assert recipe.train.batch_size * recipe.train.accumulate * 4 == 768
+
+
+def test_changes_and_round_trip(tmp_path):
+    recipe = load_recipe("translico", changes=["train.steps=7", "train.schedule=cosine", "mlm.rate=1", "anchor.source=2"])
+    assert (recipe.train.steps, recipe.train.schedule, recipe.mlm.rate) == (7, "cosine", 1.0)
+    assert recipe.anchor == AnchorOptions(source=2.0)
+    table = as_table(recipe)
+    assert table["train"]["steps"] == 7
+    assert "info_nce" not in table
+
+
+def test_a_recipe_from_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[info_nce]\ntemperature = 0.1\n")
+    assert load_recipe(path).info_nce.temperature == 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("train.stepz=5", "recipe translico: unknown key train.stepz; did you mean train.steps?"),
+        ("nt_xnet.weight=1", "unknown key nt_xnet; did you mean nt_xent?"),
+        ("qqq.weight=1", "unknown key qqq; known are encoder, nt_xent"),
+        ("train.steps=true", "train.steps must be int, got True"),
+        ("train.steps=1.5", "train.steps must be int, got 1.5"),
+        ("train.bf16=1", "train.bf16 must be bool, got 1"),
+        ("train=5", "train must be table, got 5"),
+        ("train.steps", "expected a change such as train.steps=100, got 'train.steps'"),
+        ("mlm.rate.x=1", "goes through rate, which is a value and no table"),
+        ("train.steps=0", "train.steps must be at least 1, got 0"),
+        ("train.schedule=lin", "train.schedule must be linear, cosine or constant, got 'lin'"),
+        ("train.warmup=2", "train.warmup must be in 0..1, got 2.0"),
+        ("train.learning_rate=0", "train.learning_rate must be positive"),
+        ("nt_xent.temperature=-1", "nt_xent.temperature must be positive, got -1.0"),
+        ("nt_xent.temperature=nan", "nt_xent.temperature must be positive, got nan"),
+        ("nt_xent.bank=5", "nt_xent has no use for a bank"),
+        ("info_nce.bank=5", "info_nce.bank needs info_nce.frozen"),
+        ("anchor.rehearsal_size=2", "anchor needs a positive source, target or rehearsal, got (0.0, 0.0, 0.0)"),
+        ("mlm.rate=0", "mlm.rate must be in 0..1, and not 0"),
+    ],
+)
+def test_messages(change, sentence):
+    with pytest.raises(InputError) as caught:
+        load_recipe("translico", changes=[change])
+    assert sentence in str(caught.value)
+
+
+def test_messages_of_files(tmp_path):
+    with pytest.raises(InputError, match=r"no recipe 'translic': expected a .toml file or one of .*translico"):
+        load_recipe("translic")
+    with pytest.raises(InputError, match="no such file: .*x.toml"):
+        load_recipe(tmp_path / "x.toml")
+    (tmp_path / "bad.toml").write_text("[train\n")
+    with pytest.raises(InputError, match=r"bad.toml is not valid TOML: .*line 1"):
+        load_recipe(tmp_path / "bad.toml")
+    with pytest.raises(InputError, match="the recipe trains nothing"):
+        Recipe()
+
+
+def test_what_a_recipe_needs():
+    assert not load_recipe("translico").needs_start
+    assert load_recipe("translico").needs_source
+    frozen = load_recipe("translico", changes=["nt_xent.frozen=true"])
+    assert frozen.needs_start
+    assert frozen.needs_source  # for mlm
+    frozen = dataclasses.replace(frozen, mlm=None)
+    assert not frozen.needs_source
+    assert dataclasses.replace(frozen, anchor=AnchorOptions(source=1)).needs_source
+
+
+def test_every_option_is_documented():
+    for section in dataclasses.fields(Recipe):
+        kind = type(section.default_factory()) if section.name in ("encoder", "train") else None
+        if kind:
+            assert set(field_help(kind)) == {field.name for field in dataclasses.fields(kind)}
