@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -48,6 +49,7 @@ def _fail(sentence: str) -> NoReturn:
 
 @app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no log.")] = False,
 ) -> None:
@@ -60,14 +62,15 @@ def options(
     logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("httpx", "httpx2", "sentence_transformers", "datasets", "torch", "faiss", "uroman"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    globals()["PROGRESS"] = not quiet
-
-
-PROGRESS = True
+    # The libraries' own bars ("Generating train split") tell a user nothing; ours follow --quiet.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    context.obj = not quiet
 
 
 @app.command()
 def romanize(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="Text file, plain or .gz.")],
     target: Annotated[Path, typer.Argument(help="File to write.")],
     lang: Annotated[str | None, typer.Option(help="iso639-3 or iso639-3_Script, such as hin_Deva.")] = None,
@@ -79,7 +82,7 @@ def romanize(
     from align.romanize import romanize_file, romanizer_version
 
     lines = romanize_file(
-        source, target, lang=lang, backend=backend, processes=processes, cache=cache, progress=PROGRESS
+        source, target, lang=lang, backend=backend, processes=processes, cache=cache, progress=context.obj
     )
     _print({"lines": lines, "romaniser": romanizer_version(backend), "out": str(target)})
 
@@ -125,6 +128,7 @@ def pairs_transliteration(
 
 @app.command()
 def train(
+    context: typer.Context,
     recipe: Annotated[
         str, typer.Argument(help="A recipe in this package (transliteration, translico) or a .toml file.")
     ],
@@ -161,7 +165,7 @@ def train(
             resume=resume,
             report_to=report_to,
             about=about,
-            progress=PROGRESS,
+            progress=context.obj,
         )
     except TrainingStopped as error:
         print(f"align: training stopped: {error}", file=sys.stderr)
@@ -171,6 +175,7 @@ def train(
 
 @eval_app.command("retrieval")
 def eval_retrieval(
+    context: typer.Context,
     model: Model,
     data: Annotated[
         str, typer.Option(help="Folder of line-aligned files, a two-column .tsv, or a Hub dataset by name.")
@@ -198,7 +203,7 @@ def eval_retrieval(
     encoder = _encoder(model, layer, pooling, special_tokens, prompt)
     result = combine(
         [
-            run(lambda texts, _: encoder.encode(texts, progress=PROGRESS), texts, protocol=chosen, per_item=per_item)
+            run(lambda texts, _: encoder.encode(texts, progress=context.obj), texts, protocol=chosen, per_item=per_item)
             for texts in sets
         ]
     )
@@ -209,6 +214,7 @@ def eval_retrieval(
 
 @app.command()
 def encode(
+    context: typer.Context,
     model: Model,
     texts: Annotated[Path, typer.Argument(help="Text file, one text a line, plain or .gz.")],
     out: Out,
@@ -234,7 +240,7 @@ def encode(
     if len(names) != len(lines):
         raise InputError(f"{ids} has {len(names)} ids, {texts} has {len(lines)} lines: expected one id for each line")
     encoder = _encoder(model, layer, pooling, special_tokens, prompt)
-    vectors = encoder.encode(lines, progress=PROGRESS)
+    vectors = encoder.encode(lines, progress=context.obj)
     save_embeddings(
         out, vectors.astype(np.float16) if half else vectors, names, encoder=encoder.identity(), texts=lines
     )
@@ -280,6 +286,7 @@ def search(
 
 @app.command()
 def demo(
+    context: typer.Context,
     out: Out = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; by default the demo's own.")] = None,
@@ -287,7 +294,7 @@ def demo(
     """Watch an encoder lose its script barrier: pairs, training, scores before and after, search; under 5 minutes."""
     from align.demo import run
 
-    run(out, seed=seed, steps=steps, progress=PROGRESS)
+    run(out, seed=seed, steps=steps, progress=context.obj)
 
 
 def _encoder(

@@ -205,12 +205,10 @@ def _plain(encoder: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same_encoder(stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    absent = "nothing"
     differ = [
-        f"{name} ({json.dumps(stored[name]) if name in stored else absent} in the index, "
-        f"{json.dumps(given[name]) if name in given else absent} in the queries)"
+        f"{name} ({json.dumps(stored.get(name))} in the index, {json.dumps(given.get(name))} in the queries)"
         for name in sorted({*stored, *given})
-        if name not in stored or name not in given or stored[name] != given[name]
+        if stored.get(name) != given.get(name)  # null is as good as absent
     ]
     if differ:
         raise InputError(f"the queries come from another encoder than the index: {', '.join(differ)}")

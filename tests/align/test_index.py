@@ -166,7 +166,7 @@ def test_search_is_cosine(folder: Path) -> None:
     ("change", "message"),
     [
         ({"layer": 7}, r"another encoder than the index: layer \(8 in the index, 7 in the queries\)$"),
-        ({"prompt": "query: "}, r'prompt \(nothing in the index, "query: " in the queries\)'),
+        ({"prompt": "query: "}, r'prompt \(null in the index, "query: " in the queries\)'),
         ({"layer": None, "pooling": "cls"}, r"layer \(8 .*, null .*\), pooling"),
     ],
 )
@@ -174,8 +174,12 @@ def test_queries_of_another_encoder_are_refused(folder: Path, change: dict, mess
     loaded = load_embeddings(folder)
     with pytest.raises(InputError, match=message):
         search(loaded, rows(1), encoder={**ENCODER, **change})
-    with pytest.raises(InputError, match=r"model \(\"abc123\" in the index, nothing in the queries\)"):
+    with pytest.raises(InputError, match=r"model \(\"abc123\" in the index, null in the queries\)"):
         search(loaded, rows(1), encoder={name: ENCODER[name] for name in ENCODER if name != "model"})
+
+
+def test_null_is_as_good_as_absent(folder: Path) -> None:
+    assert search(load_embeddings(folder), rows(1), 1, encoder={**ENCODER, "prompt": None})[1].tolist() == [[0]]
 
 
 def test_a_tuple_is_the_list_it_was_saved_as(tmp_path: Path) -> None:
