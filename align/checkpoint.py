@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Transformer, WordWeights
 from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
-from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,

@@ -146,13 +146,17 @@ class Recipe:
         if self.mlm:
             _need(0 < self.mlm.rate <= 1, "mlm.rate must be in 0..1, and not 0", self.mlm.rate)
         if self.nt_xent:
-            _need(not self.nt_xent.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", self.nt_xent.bank)
+            _need(
+                not self.nt_xent.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", self.nt_xent.bank
+            )
         if self.info_nce and self.info_nce.bank:
             _need(self.info_nce.frozen, "info_nce.bank needs info_nce.frozen = true", self.info_nce.frozen)
         if self.anchor:
             anchor = self.anchor
             weights = (anchor.source, anchor.target, anchor.rehearsal)
-            _need(min(weights) >= 0 and max(weights) > 0, "anchor needs a positive source, target or rehearsal", weights)
+            _need(
+                min(weights) >= 0 and max(weights) > 0, "anchor needs a positive source, target or rehearsal", weights
+            )
             _need(anchor.rehearsal_size >= 1, "anchor.rehearsal_size must be at least 1", anchor.rehearsal_size)
             _need(anchor.distance in ("cosine", "mse"), "anchor.distance must be cosine or mse", anchor.distance)
 

@@ -210,7 +210,7 @@ class Encoder(nn.Module):
 
     @property
     def layer(self) -> int:
-        """k of the hidden_states[k] that is pooled, never None."""
+        """K of the hidden_states[k] that is pooled, never None."""
         return len(blocks(self.model)) if self.pooling.layer is None else self.pooling.layer
 
 

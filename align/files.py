@@ -132,7 +132,7 @@ def read_lines(path: Path | str) -> Iterator[str]:
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            for number, raw in enumerate(file, 1):  # noqa: B007  (the number is for the message below)
+            for number, raw in enumerate(file, 1):
                 line = raw.decode("utf-8")
                 if number == 1:
                     line = line.removeprefix("\ufeff")

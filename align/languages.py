@@ -82,10 +82,53 @@ def dominant_script(text: str) -> str:
     return counts.most_common(1)[0][0] if counts else "Zyyy"
 
 
-COMMON_SCRIPTS = (
-    "Latn Cyrl Grek Arab Hebr Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Thai Laoo Khmr Mymr Tibt Geor Armn "
-    "Ethi Hang Hani Hira Kana Bopo Syrc Thaa Cher Cans Mong Yiii Tfng Nkoo Vaii Adlm Java Bali Olck Cakm Mtei Copt Goth"
-).split()
+COMMON_SCRIPTS = [
+    "Latn",
+    "Cyrl",
+    "Grek",
+    "Arab",
+    "Hebr",
+    "Deva",
+    "Beng",
+    "Guru",
+    "Gujr",
+    "Orya",
+    "Taml",
+    "Telu",
+    "Knda",
+    "Mlym",
+    "Sinh",
+    "Thai",
+    "Laoo",
+    "Khmr",
+    "Mymr",
+    "Tibt",
+    "Geor",
+    "Armn",
+    "Ethi",
+    "Hang",
+    "Hani",
+    "Hira",
+    "Kana",
+    "Bopo",
+    "Syrc",
+    "Thaa",
+    "Cher",
+    "Cans",
+    "Mong",
+    "Yiii",
+    "Tfng",
+    "Nkoo",
+    "Vaii",
+    "Adlm",
+    "Java",
+    "Bali",
+    "Olck",
+    "Cakm",
+    "Mtei",
+    "Copt",
+    "Goth",
+]
 
 
 @functools.cache

@@ -137,13 +137,14 @@ def _romanized(
     progress: bool,
 ) -> Iterator[str]:
     total = len(lines) if isinstance(lines, Sized) else None
+    cache = Path(cache).resolve() if cache else None
     with ExitStack() as stack:
-        disk = stack.enter_context(unit_cache(Path(cache), romanizer=romanizer, lcode=lcode)) if cache else None
+        disk = stack.enter_context(unit_cache(cache, romanizer=romanizer, lcode=lcode)) if cache else None
         bar = stack.enter_context(tqdm(total=total, unit=" lines", desc="romanise", disable=not progress))
         workers = _Workers(stack, processes, lcode, backend)
         for block in _blocks(lines):
             with _lock:  # held to the end of the block: another thread could drop from the table what this one needs
-                done = _romanize_block(block, _table(romanizer, lcode), disk, workers)
+                done = _romanize_block(block, _table(romanizer, lcode, cache), disk, workers)
             yield from done
             bar.update(len(done))
 
@@ -167,8 +168,8 @@ def _romanize_block(block: list[str], table: dict[str, str], disk: UnitCache | N
 
 
 @functools.lru_cache(maxsize=4)
-def _table(romanizer: str, lcode: str | None) -> dict[str, str]:
-    """What this process has romanised already, for one romaniser and language code."""
+def _table(romanizer: str, lcode: str | None, cache: Path | None) -> dict[str, str]:
+    """What this process has romanised already for one romaniser, language code and cache file (which has it too)."""
     return {}
 
 

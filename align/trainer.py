@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
 from align.alignment import Alignment
 from align.batches import Batches
@@ -257,8 +258,9 @@ class AlignTrainer(Trainer):
         self.model_accepts_loss_kwargs = False  # our losses are means: accumulation divides them
         self.history: list[dict[str, float]] = []
         self._terms: dict[str, list[Tensor]] = {}
+        for theirs in (ProgressCallback, PrinterCallback):  # the latter prints to stdout when bars are off
+            self.remove_callback(theirs)
         if not args.disable_tqdm:
-            self.remove_callback(ProgressCallback)
             self.add_callback(Progress())
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
@@ -358,9 +360,8 @@ class Progress(ProgressCallback):
         if state.is_world_process_zero and self.training_bar is not None and logs and "loss" in logs:
             names = [name for name in logs if name not in ("epoch", "learning_rate", "grad_norm")]
             line = "  ".join(f"{name} {logs[name]:.4f}" for name in names)
-            self.training_bar.write(
-                f"step {state.global_step}/{state.max_steps}  {line}  lr {logs['learning_rate']:.1e}"
-            )
+            line = f"step {state.global_step}/{state.max_steps}  {line}  lr {logs['learning_rate']:.1e}"
+            self.training_bar.write(line, file=sys.stderr)
 
 
 class Evaluation(TrainerCallback):

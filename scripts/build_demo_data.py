@@ -22,7 +22,9 @@ OUT = Path(__file__).parent.parent / "align" / "data" / "demo"
 
 def main() -> None:
     folder = Path(os.environ["ALIGN_DATA"]) / "bible"
-    verses = {code: (folder / f"{name}.txt").read_text(encoding="utf-8").split("\n") for code, name in LANGUAGES.items()}
+    verses = {
+        code: (folder / f"{name}.txt").read_text(encoding="utf-8").split("\n") for code, name in LANGUAGES.items()
+    }
     everywhere = [i for i in range(len(verses["eng_Latn"])) if all(v[i].strip() for v in verses.values())]
     for part, rows in (
         ("train", [i for i in everywhere if i % HELD_OUT != HELD_OUT - 1]),

@@ -41,10 +41,28 @@ TICO = {
     "sw": "swh_Latn", "ta": "tam_Taml", "ti": "tir_Ethi", "tl": "tgl_Latn", "ur": "urd_Arab", "zh": "zho_Hans",
     "zu": "zul_Latn",
 }  # fmt: skip
-SIB = (
-    "hin_Deva ben_Beng guj_Gujr kan_Knda mal_Mlym mar_Deva pan_Guru sin_Sinh tam_Taml tel_Telu urd_Arab khm_Khmr "
-    "rus_Cyrl arb_Arab zho_Hans tha_Thai deu_Latn swh_Latn tur_Latn jpn_Jpan"
-).split()
+SIB = [
+    "hin_Deva",
+    "ben_Beng",
+    "guj_Gujr",
+    "kan_Knda",
+    "mal_Mlym",
+    "mar_Deva",
+    "pan_Guru",
+    "sin_Sinh",
+    "tam_Taml",
+    "tel_Telu",
+    "urd_Arab",
+    "khm_Khmr",
+    "rus_Cyrl",
+    "arb_Arab",
+    "zho_Hans",
+    "tha_Thai",
+    "deu_Latn",
+    "swh_Latn",
+    "tur_Latn",
+    "jpn_Jpan",
+]
 DEV_PAIRS, TICO_TRAIN = 100, 768
 
 
@@ -67,7 +85,9 @@ def training_pairs(data: Path, *, words: int, translations: int, uroman: bool, s
 
     def add(pairs: Sequence[tuple[str, str]], source: str, target: str, kind: str, groups: Sequence[str]) -> None:
         keys = ("source", "target", "source_lang", "target_lang", "kind", "group_id")
-        rows.extend(dict(zip(keys, (*p, source, target, kind, g), strict=True)) for p, g in zip(pairs, groups, strict=True))
+        rows.extend(
+            dict(zip(keys, (*p, source, target, kind, g), strict=True)) for p, g in zip(pairs, groups, strict=True)
+        )
 
     for code, language in SCRIPTS.items():
         latin = language.split("_")[0] + "_Latn"
@@ -96,17 +116,19 @@ def p1(queries: np.ndarray, candidates: np.ndarray) -> float:
 
 
 def script_scores(encoder: Encoder, data: Path, part: str) -> dict[str, tuple[float, float]]:
-    """language -> P@1 native to roman, roman to native."""
+    """Language -> P@1 native to roman, roman to native."""
     scores = {}
     for code, language in SCRIPTS.items():
         native, roman = (encoder.encode(side) for side in zip(*romanised(data, code, part), strict=True))
         scores[language] = (p1(native, roman), p1(roman, native))
-        print(f"  {language} native->roman {scores[language][0]:.3f} roman->native {scores[language][1]:.3f}", flush=True)
+        print(
+            f"  {language} native->roman {scores[language][0]:.3f} roman->native {scores[language][1]:.3f}", flush=True
+        )
     return scores
 
 
 def translation_scores(encoder: Encoder, texts: Mapping[str, list[str]], english: list[str]) -> dict[str, float]:
-    """language -> P@1 of its lines among the English ones."""
+    """Language -> P@1 of its lines among the English ones."""
     pivot = encoder.encode(english)
     return {language: p1(encoder.encode(side), pivot) for language, side in texts.items()}
 

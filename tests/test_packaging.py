@@ -48,7 +48,9 @@ def third_party(module):
 @pytest.mark.parametrize("path", sorted((ROOT / "objectives").glob("*.py")), ids=lambda p: p.name)
 def test_objectives_need_torch_only(path):
     for module in imports_of(path):
-        assert module.startswith(("torch", "align.objectives")) or module in sys.stdlib_module_names | {"collections.abc"}
+        assert module.startswith(("torch", "align.objectives")) or module in sys.stdlib_module_names | {
+            "collections.abc"
+        }
 
 
 TASKS_MAY_IMPORT = ("align.tasks", "align.similarity", "align.index", "align.errors", "align.files", "align.languages")
@@ -69,7 +71,9 @@ def test_training_knows_no_task():
 
 
 def test_importing_align_and_its_command_costs_no_torch():
-    code = "import align, align.cli, sys; sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'datasets')))"
+    code = (
+        "import align, align.cli, sys; sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'datasets')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -87,4 +91,6 @@ def test_no_pickle_and_no_eval():
         text = path.read_text(encoding="utf-8")
         for word in ("import pickle", "allow_pickle=True", "trust_remote_code=True", "yaml.load"):
             assert word not in text, f"{path}: {word}"
-        assert not any(isinstance(n, ast.Call) and getattr(n.func, "id", "") in ("eval", "exec") for n in ast.walk(ast.parse(text)))
+        assert not any(
+            isinstance(n, ast.Call) and getattr(n.func, "id", "") in ("eval", "exec") for n in ast.walk(ast.parse(text))
+        )

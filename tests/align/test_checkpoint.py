@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling as PlainPooling, Transformer
+from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
 from transformers import (
     AutoModelForMaskedLM,
     BertModel,
@@ -177,7 +178,9 @@ def test_identity_tells_encoders_apart(bert_folder):
 def test_nan_vectors_name_the_text(bert_folder):
     encoder = load_encoder(bert_folder)
     with torch.no_grad():
-        encoder.model.bert.embeddings.word_embeddings.weight[encoder.tokenizer.convert_tokens_to_ids("z")] = float("nan")
+        encoder.model.bert.embeddings.word_embeddings.weight[encoder.tokenizer.convert_tokens_to_ids("z")] = float(
+            "nan"
+        )
     with pytest.raises(InputError, match="NaN or infinity for text 1: 'zebra'"):
         encoder.encode(["abc", "zebra"])
 
@@ -216,5 +219,7 @@ def test_a_hub_name_without_network(monkeypatch):
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match=r"'nobody/no-model' is no local folder and could not be had.*hf download nobody"):
+    with pytest.raises(
+        InputError, match=r"'nobody/no-model' is no local folder and could not be had.*hf download nobody"
+    ):
         load_encoder("nobody/no-model")

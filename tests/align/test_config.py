@@ -25,7 +25,9 @@ def test_translico_is_as_its_code_runs():
 
 
 def test_changes_and_round_trip(tmp_path):
-    recipe = load_recipe("translico", changes=["train.steps=7", "train.schedule=cosine", "mlm.rate=1", "anchor.source=2"])
+    recipe = load_recipe(
+        "translico", changes=["train.steps=7", "train.schedule=cosine", "mlm.rate=1", "anchor.source=2"]
+    )
     assert (recipe.train.steps, recipe.train.schedule, recipe.mlm.rate) == (7, "cosine", 1.0)
     assert recipe.anchor == AnchorOptions(source=2.0)
     table = as_table(recipe)

@@ -45,7 +45,10 @@ def test_whole_folder_replaces_and_leaves_nothing_else(tmp_path):
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
     for whole in (whole_file, whole_folder):
-        with pytest.raises(InputError, match=r"out was not written: no space left on the disk"), whole(tmp_path / "out"):
+        with (
+            pytest.raises(InputError, match=r"out was not written: no space left on the disk"),
+            whole(tmp_path / "out"),
+        ):
             raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 

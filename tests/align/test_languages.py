@@ -31,7 +31,14 @@ def test_messages(code, sentence):
 
 @pytest.mark.parametrize(
     ("text", "script"),
-    [("नमस्ते abc", "Deva"), ("abc я", "Latn"), ("日本のこと", "Hira"), ("한국어", "Hang"), ("123 !", "Zyyy"), ("", "Zyyy")],
+    [
+        ("नमस्ते abc", "Deva"),
+        ("abc я", "Latn"),
+        ("日本のこと", "Hira"),
+        ("한국어", "Hang"),
+        ("123 !", "Zyyy"),
+        ("", "Zyyy"),
+    ],
 )
 def test_dominant_script(text, script):
     assert dominant_script(text) == script

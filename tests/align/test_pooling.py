@@ -51,7 +51,9 @@ def test_padding_never_counts():
     hidden, attention, special = states()
     changed = hidden.masked_fill(attention[..., None] == 0, 1e4)
     for kind in ("mean", "weighted", "cls"):
-        assert torch.equal(Pooling(kind=kind)(hidden, attention, special), Pooling(kind=kind)(changed, attention, special))
+        assert torch.equal(
+            Pooling(kind=kind)(hidden, attention, special), Pooling(kind=kind)(changed, attention, special)
+        )
 
 
 def test_gradients_reach_the_counted_tokens_only():

@@ -97,4 +97,6 @@ def test_ranks_share_out_the_batch_of_one_process():
 def test_a_batch_larger_than_the_data(n, groups):
     rng = np.random.default_rng(0)
     with pytest.raises(InputError, match=rf"a batch of 16 pairs needs .* has {n} pairs in {groups} groups"):
-        epoch_batches(np.ones(n, int), np.zeros(n, int), np.arange(n) % groups, batch_size=16, seed=int(rng.integers(9)), epoch=0)
+        epoch_batches(
+            np.ones(n, int), np.zeros(n, int), np.arange(n) % groups, batch_size=16, seed=int(rng.integers(9)), epoch=0
+        )

@@ -66,7 +66,9 @@ def quiet(encoder):
 def test_training_aligns_and_saves(bert_folder, tmp_path):
     encoder = load_encoder(bert_folder)
     before = p1(encoder)["P@1"]
-    facts = run(encoder, tmp_path / "out", recipe(steps=120), about={"romaniser": "uroman 1", "sources": [{"licence": "CC0"}]})
+    facts = run(
+        encoder, tmp_path / "out", recipe(steps=120), about={"romaniser": "uroman 1", "sources": [{"licence": "CC0"}]}
+    )
     after = p1(encoder)["P@1"]
     assert before < 0.1
     assert after > 0.5
@@ -94,7 +96,9 @@ def test_a_run_is_a_function_of_its_seed(bert_folder, tmp_path):
 
 
 def test_resume_is_exact(bert_folder, tmp_path):
-    chosen = recipe(steps=8, nt_xent=ContrastiveOptions(learn_temperature=True), mlm=MlmOptions(), train={"save_every": 4})
+    chosen = recipe(
+        steps=8, nt_xent=ContrastiveOptions(learn_temperature=True), mlm=MlmOptions(), train={"save_every": 4}
+    )
     whole = load_encoder(bert_folder)
     run(whole, tmp_path / "whole", chosen)
     shutil.copytree(tmp_path / "whole.checkpoints", tmp_path / "cut.checkpoints")
@@ -237,10 +241,16 @@ def test_frozen_contrast_with_bank_and_rehearsal(bert_folder):
     assert len(groups) == 54
     expected = info_nce(target, source, temperature=0.1, groups=groups)
     assert terms["info_nce"].item() == pytest.approx(expected.item(), rel=1e-4)
-    chosen_texts = [texts[[np.array_equal(row, k) for k in kept].index(True)] for row in batch["rehearsal_start"].numpy()]
+    chosen_texts = [
+        texts[[np.array_equal(row, k) for k in kept].index(True)] for row in batch["rehearsal_start"].numpy()
+    ]
     again = torch.from_numpy(encoder.encode(chosen_texts, raw=True))
-    assert terms["anchor_rehearsal"].item() == pytest.approx(cosine_anchor(again, batch["rehearsal_start"]).item(), rel=1e-4)
-    assert terms["loss"].item() == pytest.approx(terms["info_nce"].item() + 7 * terms["anchor_rehearsal"].item(), rel=1e-5)
+    assert terms["anchor_rehearsal"].item() == pytest.approx(
+        cosine_anchor(again, batch["rehearsal_start"]).item(), rel=1e-4
+    )
+    assert terms["loss"].item() == pytest.approx(
+        terms["info_nce"].item() + 7 * terms["anchor_rehearsal"].item(), rel=1e-5
+    )
 
 
 def test_masks_spare_special_tokens_and_differ_by_step(bert_folder):

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from align import cli
+
+
+def run(*words, cwd, code=0, **environment):
+    """Run the command as a user does, in a folder of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "align.cli", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "100"} | environment,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def text(tmp_path):
+    """Ten Greek lines, as many English ones, in a folder of line-aligned files."""
+    greek = ["αβγ δε", "ζηθ", "ικλ μν", "ξοπ", "ρστ υφ", "χψω", "βαδ", "γεζ", "θηι", "κμλ"]
+    latin = ["abg de", "zit", "ikl mn", "xop", "rst yf", "hpo", "bad", "gez", "thi", "kml"]
+    folder = tmp_path / "verses"
+    folder.mkdir()
+    (folder / "ell_Grek.txt").write_text("\n".join(greek) + "\n", encoding="utf-8")
+    (folder / "eng_Latn.txt").write_text("\n".join(latin) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_the_whole_way(text, bert_folder, tmp_path):
+    greek = text / "ell_Grek.txt"
+    made = run("pairs", "transliteration", greek, "--out", "pairs", "--licence", "CC0", cwd=tmp_path)
+    assert json.loads(made.stdout)["rows"] == 10
+    trained = run(
+        "-q", "train", "transliteration", "--pairs", "pairs", "--model", bert_folder, "--out", "model", "--set",
+        "train.steps=2", "--set", "train.batch_size=4", cwd=tmp_path,
+    )  # fmt: skip
+    facts = json.loads(trained.stdout)
+    assert (facts["pairs"], facts["scripts"]) == (10, ["Grek"])
+    assert "CC0" in (tmp_path / "model" / "README.md").read_text()
+    encoded = run("-q", "encode", "model", greek, "--out", "index", cwd=tmp_path)
+    assert json.loads(encoded.stdout) == {"rows": 10, "dimension": 16, "out": "index"}
+    found = run("-q", "search", "model", "index", "αβγ δε", "-k", "2", "--json", cwd=tmp_path)
+    hits = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [hit["rank"] for hit in hits] == [1, 2]
+    assert (hits[0]["id"], hits[0]["text"]) == ("1", "αβγ δε")
+    assert hits[0]["score"] == pytest.approx(1.0, abs=1e-5)
+    run("-q", "encode", "model", greek, "--out", "half", "--float16", cwd=tmp_path)
+    assert np.load(tmp_path / "half" / "embeddings.npy").dtype == np.float16
+    scored = run("-q", "eval", "retrieval", "model", "--data", text, "--out", "scores.json", cwd=tmp_path)
+    assert "protocol align" in scored.stdout
+    assert json.loads((tmp_path / "scores.json").read_text())["scores"][0]["n"] == 10
+    refused = run("search", bert_folder, "index", "αβγ", cwd=tmp_path, code=2)
+    assert "fingerprint" in refused.stderr
+
+
+def test_training_shows_what_it_does_and_follows_quiet(text, bert_folder, tmp_path):
+    run("-q", "pairs", "transliteration", text / "ell_Grek.txt", "--out", "pairs", cwd=tmp_path)
+    words = ("train", "transliteration", "--pairs", "pairs", "--model", bert_folder, "--out", "model")
+    words += ("--set", "train.steps=2", "--set", "train.batch_size=4", "--set", "train.log_every=1")
+    loud = run(*words, cwd=tmp_path).stderr
+    assert "10 pairs in 10 groups, 1 languages, 1 scripts (Grek), 3 negatives per anchor" in loud
+    assert "step 2/2  loss" in loud
+    assert run("-q", *words, cwd=tmp_path).stderr == ""
+
+
+def test_romanize(text, tmp_path):
+    done = run("-q", "romanize", text / "ell_Grek.txt", "roman.txt", "--lang", "ell_Grek", cwd=tmp_path)
+    assert json.loads(done.stdout)["lines"] == 10
+    assert (tmp_path / "roman.txt").read_text().isascii()
+
+
+def test_the_protocol_decides_layer_and_direction(text, tmp_path):
+    done = run("-q", "eval", "retrieval", "seed", "--data", text, "--protocol", "glot500", cwd=tmp_path, code=2)
+    assert "pooling layer 8 does not exist: the encoder has layers 0 to 4" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "transliteration", "--pairs", "missing", "--out", "o"], "missing"),
+        (["train", "nothing", "--pairs", "p", "--out", "o"], "no recipe 'nothing': expected a .toml file or one of"),
+        (
+            ["train", "transliteration", "--pairs", "p", "--out", "o", "--set", "train.stepz=1"],
+            "did you mean train.steps?",
+        ),
+        (["encode", "nowhere/at/all", "lines.txt", "--out", "o"], "no such model folder: nowhere/at/all"),
+        (["encode", "seed", "missing.txt", "--out", "o"], "no such file: missing.txt"),
+        (["encode", "seed", "empty.txt", "--out", "o"], "empty.txt is empty: there is nothing to encode"),
+        (["encode", "seed", "lines.txt", "--ids", "one.txt", "--out", "o"], "one.txt has 1 ids, lines.txt has 2 lines"),
+        (["encode", "seed", "lines.txt", "--layer", "9", "--out", "o"], "pooling layer 9 does not exist"),
+        (["encode", "seed", "latin1.txt", "--out", "o"], "latin1.txt, line 2: invalid UTF-8 (byte 0xe9)"),
+        (["search", "seed", "missing", "q"], "no such file: missing/manifest.json"),
+        (["pairs", "transliteration", "lines.txt", "--out", "o"], "lines"),
+        (["pairs", "transliteration", "--human", "ell_Grek.tsv", "--out", "o"], "expected native TAB roman"),
+        (["eval", "retrieval", "seed", "--data", "uneven"], "line-aligned"),
+        (["eval", "retrieval", "seed", "--data", "uneven", "--protocol", "x"], "unknown protocol 'x'"),
+        (["romanize", "lines.txt", "o", "--lang", "hindi"], "unknown language code"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(tmp_path, monkeypatch, capsys, words, sentence):
+    (tmp_path / "lines.txt").write_text("one\ntwo\n")
+    (tmp_path / "one.txt").write_text("1\n")
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "latin1.txt").write_bytes(b"fine\ncaf\xe9\n")
+    (tmp_path / "ell_Grek.tsv").write_text("αβγ\nδεζ\n", encoding="utf-8")
+    (tmp_path / "uneven").mkdir()
+    (tmp_path / "uneven" / "ell_Grek.txt").write_text("α\nβ\n", encoding="utf-8")
+    (tmp_path / "uneven" / "eng_Latn.txt").write_text("a\nb\nc\n")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["align", "-q", *words])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    errors = capsys.readouterr().err
+    assert sentence in errors
+    assert len(errors.strip().splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_help_and_version(tmp_path):
+    from align import __version__
+
+    assert run("--version", cwd=tmp_path).stdout.strip() == __version__
+    text = run("--help", cwd=tmp_path).stdout
+    for verb in ("romanize", "pairs", "train", "eval", "encode", "search", "demo"):
+        assert verb in text
+    assert "train.steps" in run("train", "--help", cwd=tmp_path).stdout
