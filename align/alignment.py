@@ -61,12 +61,13 @@ class Alignment(nn.Module):
             sides: (3,) numbers of sources, targets and rehearsal texts, together R.
             labels: (R, T) pieces to predict, -100 elsewhere; needed by ``mlm``.
             start: (B, D) starting vectors of the sources; needed by ``anchor`` and ``frozen``.
-            bank: (M, D) starting vectors of other sources, with ``bank_groups`` (M,): extra negatives.
+            bank: (M, D) starting vectors of other sources: extra negatives.
+            bank_groups: (M,) their meanings.
             rehearsal_start: starting vectors of the rehearsal texts.
         """
         parts = sides.tolist()
         hidden = self.encoder.hidden(ids, attention, head=self.head is not None)
-        source, target, rehearsal = self.encoder.pool(hidden.layer, ids, attention).split(parts)
+        source, target, rehearsal = torch.split(self.encoder.pool(hidden.layer, ids, attention), parts)
         terms: dict[str, Tensor] = {}
         weights: dict[str, float] = {}
         for name in CONTRASTIVE:
@@ -76,7 +77,9 @@ class Alignment(nn.Module):
                 terms[name] = self._contrast(name, options, other, target, groups, bank, bank_groups)
                 weights[name] = options.weight
         if self.recipe.mlm and self.head is not None and labels is not None:
-            sliced = zip(("source", "target"), hidden.last.split(parts), labels.split(parts), strict=False)
+            sliced = zip(
+                ("source", "target"), torch.split(hidden.last, parts), torch.split(labels, parts), strict=False
+            )
             for side, states, truth in sliced:
                 masked = total((truth != IGNORED).sum()).clamp(min=1) / world()[1]
                 terms[f"mlm_{side}"] = mlm(states, truth, self.head, count=masked)

@@ -65,7 +65,7 @@ def load_encoder(
         InputError: no such folder or name, a folder without weights or tokenizer, a pooling that does not exist.
     """
     place = _place(name)
-    asked = {"layer": layer, "kind": kind, "special_tokens": special_tokens}
+    asked: dict[str, Any] = {"layer": layer, "kind": kind, "special_tokens": special_tokens}
     given = {key: value for key, value in asked.items() if value is not None}
     if (Path(place) / "align.json").is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)

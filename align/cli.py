@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -27,6 +27,8 @@ Special = Annotated[bool | None, typer.Option("--special-tokens/--no-special-tok
 Prompt = Annotated[str | None, typer.Option(help='Text before every input, such as "query: " for E5.')]
 Processes = Annotated[int, typer.Option(min=1, help="Processes that romanise.")]
 Backend = Annotated[str, typer.Option(help="uroman, or fast (extra fast-romanize: the same output, sooner).")]
+Identity = Literal["drop", "keep"]
+Groups = Literal["text", "line"]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write, whole or not at all.")]
 
 
@@ -102,8 +104,8 @@ def pairs_transliteration(
     minimum: Annotated[int, typer.Option(help="At least so many lines of each language (PPA 10000).")] = 1,
     cap: Annotated[int | None, typer.Option(help="At most so many lines of each language.")] = None,
     temperature: Annotated[float, typer.Option(help="Over languages: 1 natural, 0 uniform.")] = 1.0,
-    identity: Annotated[str, typer.Option(help="drop or keep pairs whose sides are equal.")] = "drop",
-    groups: Annotated[str, typer.Option(help="text, or line if the files are line-aligned translations.")] = "text",
+    identity: Annotated[Identity, typer.Option(help="drop or keep pairs whose sides are equal.")] = "drop",
+    groups: Annotated[Groups, typer.Option(help="text, or line if the files are line-aligned translations.")] = "text",
     licence: Annotated[str, typer.Option(help="Licence of the text, for the manifest.")] = "unknown",
     backend: Backend = "uroman",
     processes: Processes = 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import tomllib
 import types
 import typing
@@ -268,7 +269,7 @@ def field_help(kind: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     body = typing.cast(ast.ClassDef, tree).body
     help_of = {}
-    for statement, text in zip(body, body[1:], strict=False):
+    for statement, text in itertools.pairwise(body):
         if isinstance(statement, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             help_of[typing.cast(ast.Name, statement.target).id] = str(text.value.value)
     return help_of

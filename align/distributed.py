@@ -45,7 +45,7 @@ def gather(block: Tensor) -> Tensor:
     """
     if world()[1] == 1:
         return block
-    gathered: Tensor = _Gather.apply(block)
+    gathered: Tensor = _Gather.apply(block)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return gathered
 
 

@@ -82,7 +82,8 @@ class Encoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
-        return next(self.model.parameters()).device
+        device: torch.device = next(self.model.parameters()).device
+        return device
 
     @property
     def added_ids(self) -> list[int]:
@@ -184,8 +185,9 @@ class Encoder(nn.Module):
     def dimension(self) -> int:
         """D of the vectors."""
         for module in reversed(self.tail):
-            if hasattr(module, "out_features"):
-                return int(module.out_features)
+            width = getattr(module, "out_features", None)
+            if isinstance(width, int):
+                return width
         return int(self.model.config.hidden_size)
 
     def identity(self) -> dict[str, Any]:

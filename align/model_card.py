@@ -48,7 +48,8 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
         "```python", "from sentence_transformers import SentenceTransformer", "",
         'model = SentenceTransformer("this-folder")', "```", "",
         f"Trained on {summary['pairs']:,} pairs in {summary['languages']} languages and {len(summary['scripts'])} "
-        f"scripts ({' '.join(summary['scripts'])}); {summary['negatives']} negatives per anchor; seed {facts['seed']}.", "",
+        f"scripts ({' '.join(summary['scripts'])}); {summary['negatives']} negatives per anchor; "
+        f"seed {facts['seed']}.", "",
         f"Romaniser of the pairs: {about.get('romaniser', 'not recorded')}. Licences of the text: "
         f"{', '.join(sorted({s['licence'] for s in about.get('sources', [])})) or 'not recorded'}.", "",
         "## Recipe", "", "```json", json.dumps(facts["recipe"], indent=2), "```", "",

@@ -48,8 +48,8 @@ def epoch_batches(
 
     Rows are drawn in a random order (see :func:`draw`), cut into pools of 32 batches, and sorted by length inside each
     pool. Within a pool the k-th row of every group belongs to layer k; a batch is cut from one layer, so its groups
-    differ. What does not fill a batch goes on to the next pool; what is left at the end is filled in row by row, and fewer
-    rows than a batch, or more rows of one group than batches, stay out of this epoch.
+    differ. What does not fill a batch goes on to the next pool; what is left at the end is filled in row by row, and
+    fewer rows than a batch, or more rows of one group than batches, stay out of this epoch.
 
     Args:
         lengths: (n,) tokens per row.

@@ -68,7 +68,8 @@ def read_sources(data: Path) -> list[Source]:
         sources.append(Source(f"tico19/{path.stem}", "CC0 1.0", training_lines(path)))
     with open(data / "udhr" / "langs.tsv", encoding="utf-8") as table:
         declarations = [row for row in csv.DictReader(table, delimiter="\t") if keep_declaration(row)]
-    articles = [json.loads(line) for line in open(data / "udhr" / "articles.jsonl", encoding="utf-8")]
+    with open(data / "udhr" / "articles.jsonl", encoding="utf-8") as file:
+        articles = [json.loads(line) for line in file]
     for row in sorted(declarations, key=lambda row: row["code"]):
         lines = [part for article in articles for part in article.get(row["code"], "").split(" ¶ ") if part.strip()]
         sources.append(Source(f"udhr/{row['code']}", "United Nations, free to reproduce", lines))
@@ -116,7 +117,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> BertForMaskedLM:
             hidden_dropout_prob=0.05,
             attention_probs_dropout_prob=0.0,
             pad_token_id=tokenizer.pad_token_id,
-        )  # fmt: skip
+        )
     )
 
 
@@ -218,7 +219,7 @@ def checkpoint(
     for index, values in optimizer.state_dict()["state"].items():
         state |= {f"optimizer.{index}.{k}": v.clone() for k, v in values.items()}
     save_file(state, work / "checkpoint.tmp", metadata={"step": str(step), "losses": json.dumps(losses)})
-    os.replace(work / "checkpoint.tmp", work / "checkpoint.safetensors")
+    (work / "checkpoint.tmp").replace(work / "checkpoint.safetensors")
 
 
 def restore(work: Path, model: BertForMaskedLM, optimizer: torch.optim.Optimizer) -> tuple[int, list[float]]:
@@ -253,7 +254,8 @@ def finish(
         licences.setdefault(f"{corpus} ({source.licence})", []).append(language)
     tail = float(np.mean(losses[-100:]))
     card = CARD.format(
-        steps=len(losses), tokens=tokens, seed=args.seed, loss=tail, perplexity=math.exp(tail), rate=MASK_RATE, batch=BATCH_TOKENS,
+        steps=len(losses), tokens=tokens, seed=args.seed, loss=tail, perplexity=math.exp(tail), rate=MASK_RATE,
+        batch=BATCH_TOKENS,
         sources="\n".join(f"- {k}: {len(v)} texts: {' '.join(v)}" for k, v in licences.items()),
     )  # fmt: skip
     (args.out / "README.md").write_text(card, encoding="utf-8")
@@ -265,7 +267,8 @@ CARD = """\
 A 4-layer, 256-wide BERT with 16,000 byte-fallback BPE pieces (lower-cased), trained as a masked language model and on
 nothing else. It exists so that the demo and the tests have a real encoder without a download; it is not a strong one.
 
-- training: {steps} steps of about {batch:,} tokens, {rate:.0%} of tokens masked, AdamW, seed {seed}, corpus of {tokens:,} tokens
+- training: {steps} steps of about {batch:,} tokens, {rate:.0%} of tokens masked, AdamW, seed {seed}
+- corpus: {tokens:,} tokens
 - masked-LM loss at the end (mean of the last 100 steps): {loss:.3f} nats, perplexity {perplexity:.0f}
 - never seen: translations side by side, romanised text, every fifth line of bible/ and tico19/
 - weaknesses: religious, legal and medical prose of small size; at most 256 tokens; 16,000 pieces for more than 30
