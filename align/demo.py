@@ -15,7 +15,6 @@ from align.encoder import Encoder
 from align.files import whole_file, write_json
 
 PIVOT = "eng_Latn"  # no script to cross: it is evaluated against, and never trained on
-LAYER = 1  # hidden_states[1]: so shallow an encoder learns the new script soonest, and in half the time
 QUERY_LANGUAGE, QUERY_VERSE = "rus_Cyrl", 7
 
 Vectors = dict[str, NDArray[np.float32]]
@@ -41,14 +40,12 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
     with as_file(files("align") / "data" / "demo" / "train") as folder:
         texts = [path for path in sorted(folder.iterdir()) if not path.name.startswith(PIVOT)]
         about = transliteration_pairs(texts, out / "pairs", groups="line", processes=2, licence="public domain")
-    encoder = load_encoder("seed", layer=LAYER)
-    before = evaluate(encoder, verses, roman)
     changes = [f"train.seed={seed}", *([f"train.steps={steps}"] if steps else [])]
+    recipe = load_recipe("demo", changes=changes)
+    encoder = load_encoder("seed", layer=recipe.encoder.layer)
+    before = evaluate(encoder, verses, roman)
     say(f"Training on {about['rows']:,} pairs.")
-    train(
-        encoder, read_pairs(out / "pairs"), load_recipe("demo", changes=changes), out / "model", about=about,
-        progress=progress,
-    )  # fmt: skip
+    train(encoder, read_pairs(out / "pairs"), recipe, out / "model", about=about, progress=progress)
     after = evaluate(encoder, verses, roman)
     result = {"before": before, "after": after, "seed": seed, "seconds": round(time.perf_counter() - began)}
     write_json(out / "result.json", result)
