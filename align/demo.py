@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.encoder import Encoder
-from align.files import whole_file, write_json
+from align.files import read_lines, whole_file, write_json
 
 PIVOT = "eng_Latn"  # no script to cross: it is evaluated against, and never trained on
 QUERY_LANGUAGE, QUERY_VERSE = "rus_Cyrl", 7
@@ -36,6 +36,7 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
 
     began = time.perf_counter()
     verses, roman = read_verses()
+    write_texts(out, verses, roman)
     say(f"Building pairs: verses in {len(roman)} languages and scripts with their romanisation by uroman.")
     with as_file(files("align") / "data" / "demo" / "train") as folder:
         texts = [path for path in sorted(folder.iterdir()) if not path.name.startswith(PIVOT)]
@@ -71,6 +72,17 @@ def read_verses() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         verses = read_aligned(folder)
     roman = {code: romanize(lines, lang=code) for code, lines in verses.items() if code != PIVOT}
     return verses, roman
+
+
+def write_texts(out: Path, verses: dict[str, list[str]], roman: dict[str, list[str]]) -> None:
+    """``out/train`` and ``out/test`` as plain text, the held-out verses also romanised: for trying the other commands."""
+    with as_file(files("align") / "data" / "demo" / "train") as folder:
+        train = {path.name.removesuffix(".txt.gz"): list(read_lines(path)) for path in folder.iterdir()}
+    romanised = {code.partition("_")[0] + "_Latn": lines for code, lines in roman.items()}
+    for part, texts in (("train", train), ("test", verses | romanised)):
+        for code, lines in texts.items():
+            with whole_file(out / part / f"{code}.txt") as temporary:
+                temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def evaluate(encoder: Encoder, verses: dict[str, list[str]], roman: dict[str, list[str]]) -> Scores:

@@ -74,10 +74,6 @@ def _text(value: bytes) -> str:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (
-        sqlite3.Error,
-        OSError,
-        UnicodeDecodeError,
-        AttributeError,
-    ) as error:  # AttributeError: a foreign column type
+    # AttributeError: a table of this name whose columns hold other types
+    except (sqlite3.Error, OSError, UnicodeDecodeError, AttributeError) as error:
         raise InputError(f"{path} cannot serve as a romanisation cache ({error}); delete it or name another") from error

@@ -1,0 +1,82 @@
+"""The README's commands run, and its numbers are those of a run that is kept beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from align import demo
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="only in a checkout of the source")
+
+
+def block(heading: str, language: str) -> str:
+    """The first code block of a language under a heading."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.search(rf"## {heading}\n.*?```{language}\n(.*?)```", text, re.DOTALL)[1]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder in which the demo has run, if only for two steps."""
+    folder = tmp_path_factory.mktemp("readme")
+    folder.joinpath("result.json").write_text(json.dumps(demo.run(folder / "demo", steps=2, progress=False)))
+    return folder
+
+
+def test_the_demo_leaves_what_it_says(workplace):
+    result = json.loads((workplace / "result.json").read_text())
+    assert json.loads((workplace / "demo" / "result.json").read_text()) == result
+    assert set(result["before"]) == set(result["after"]) == {*demo.read_verses()[1], "mean"}
+    assert (workplace / "demo" / "model" / "modules.json").is_file()
+    assert (workplace / "demo" / "index" / "embeddings.npy").is_file()
+    assert len(list((workplace / "demo" / "test").glob("*.txt"))) == 21
+    pytest.importorskip("matplotlib")
+    assert (workplace / "demo" / "demo.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_commands_run(workplace):
+    commands = block("From the command line", "bash").replace("train.steps=20", "train.steps=2")
+    shims = workplace / "bin"
+    shims.mkdir(exist_ok=True)
+    (shims / "align").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m align.cli "$@"\n')
+    (shims / "align").chmod(0o755)
+    environment = os.environ | {"PATH": f"{shims}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        ["bash", "-euc", commands], cwd=workplace, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "rus_Latn | rus_Cyrl" in re.sub(" +", " ", done.stdout)
+    assert re.search(r"  3\. \d\.\d{3}  \d+  ", done.stdout)
+
+
+def test_the_python_runs(workplace, monkeypatch, capsys):
+    code = block("From Python", "python").replace("train.steps=20", "train.steps=2").replace('"model"', '"model2"')
+    script = workplace / "example.py"
+    script.write_text(code)
+    monkeypatch.chdir(workplace)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "protocol align" in done.stdout
+
+
+def test_the_table_is_that_of_the_kept_run():
+    kept = json.loads((ROOT / "docs" / "results" / "demo-0.json").read_text(encoding="utf-8"))
+    assert demo.table(kept["before"], kept["after"]) in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert kept["after"]["mean"]["native_to_roman"] - kept["before"]["mean"]["native_to_roman"] > 0.3
+
+
+def test_the_tables_name_every_objective_and_recipe():
+    from align.config import recipes
+    from align.objectives import OBJECTIVES
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in [*OBJECTIVES, *recipes()]:
+        assert f"`{name}`" in text, name
