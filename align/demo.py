@@ -75,7 +75,7 @@ def read_verses() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 
 
 def write_texts(out: Path, verses: dict[str, list[str]], roman: dict[str, list[str]]) -> None:
-    """``out/train`` and ``out/test`` as plain text, the held-out verses also romanised: for trying the other commands."""
+    """The text as files below ``out``, held-out verses also romanised, for trying the other commands."""
     with as_file(files("align") / "data" / "demo" / "train") as folder:
         train = {path.name.removesuffix(".txt.gz"): list(read_lines(path)) for path in folder.iterdir()}
     romanised = {code.partition("_")[0] + "_Latn": lines for code, lines in roman.items()}

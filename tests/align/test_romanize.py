@@ -249,13 +249,13 @@ def test_memory_is_bounded(monkeypatch):
     assert list(module._table(romanizer_version(), None, None)) == ["г", "б"]  # the newest; no long one
 
 
-def test_lines_come_block_by_block(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK_LINES", 2)
+@pytest.mark.parametrize(("lines", "characters"), [(3, 1000), (1000, 10)])
+def test_lines_are_read_block_by_block(monkeypatch, lines, characters):
+    monkeypatch.setattr(module, "BLOCK_LINES", lines)
+    monkeypatch.setattr(module, "BLOCK_CHARACTERS", characters)
     endless = (f"да {number}" for number in itertools.count())
-    assert list(itertools.islice(romanize_lines(endless), 3)) == ["da 0", "da 1", "da 2"]
-    monkeypatch.setattr(module, "BLOCK_LINES", 1000)
-    monkeypatch.setattr(module, "BLOCK_CHARACTERS", 10)
-    assert list(itertools.islice(romanize_lines(endless), 3)) == ["da 4", "da 5", "da 6"]
+    assert list(itertools.islice(romanize_lines(endless), 4)) == ["da 0", "da 1", "da 2", "da 3"]
+    assert next(endless) == "да 6"  # two blocks of three were read
 
 
 def test_two_processes_keep_the_order(monkeypatch):
