@@ -134,7 +134,10 @@ def train(
     recipe: Annotated[
         str, typer.Argument(help="A recipe in this package (transliteration, translico) or a .toml file.")
     ],
-    pairs: Annotated[Path, typer.Option("--pairs", "-p", help="Table of pairs: folder, .parquet, .jsonl or .tsv.")],
+    pairs: Annotated[
+        list[Path],
+        typer.Option("--pairs", "-p", help="Table of pairs: folder, .parquet, .jsonl or .tsv; may be repeated."),
+    ],
     out: Out,
     model: ModelOption = "seed",
     change: Annotated[list[str] | None, typer.Option("--set", help="A setting such as train.steps=100.")] = None,
@@ -145,18 +148,21 @@ def train(
 ) -> None:
     """Align an encoder on pairs by a recipe."""
     from align.config import load_recipe
-    from align.files import read_lines
+    from align.files import read_json, read_lines
     from align.pairs import read_pairs
 
     chosen = load_recipe(recipe, changes=change or ())
-    table = read_pairs(pairs)
+    table = read_pairs(*pairs)
     rehearsal = [line for path in rehearse or () for line in read_lines(path) if line.strip()]
     from align.trainer import TrainingStopped
     from align.trainer import train as run
 
     encoder = _encoder(model, chosen.encoder.layer, chosen.encoder.pooling, chosen.encoder.special_tokens, prompt)
-    manifest = pairs / "manifest.json"
-    about = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    manifests = [read_json(path / "manifest.json") for path in pairs if (path / "manifest.json").is_file()]
+    about = {
+        "romaniser": ", ".join(sorted({m["romaniser"] for m in manifests if "romaniser" in m})) or "not recorded",
+        "sources": [source for m in manifests for source in m.get("sources", [])],
+    }
     try:
         facts = run(
             encoder,

@@ -22,8 +22,11 @@ SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".tsv", ".tsv.gz")
 Place = Callable[[int], str]
 
 
-def read_pairs(path: Path | str) -> Dataset:
+def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
     """The pairs at ``path``, checked and in order, with ``COLUMNS`` and any of ``OPTIONAL``.
+
+    The tables of ``more`` follow, one after the other; then only ``COLUMNS`` are kept, and equal ``group_id`` mean the
+    same in all of them.
 
     A folder must agree with its manifest, byte for byte. A missing ``group_id`` becomes the row number from 0 (each row
     its own meaning), a missing ``kind`` becomes ``pair``. A Parquet file with just these columns is memory-mapped
@@ -33,6 +36,10 @@ def read_pairs(path: Path | str) -> Dataset:
         InputError: no such table, a file that differs from its manifest, a column missing or unknown, an empty value,
             a score that is no finite number, or an unknown language code; with the file and the line or row.
     """
+    if more:
+        from datasets import concatenate_datasets
+
+        return concatenate_datasets([read_pairs(each).select_columns(list(COLUMNS)) for each in (path, *more)])
     path = Path(path)
     if path.is_dir():
         return _from_parquet(_checked_parquet(path))

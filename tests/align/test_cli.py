@@ -38,12 +38,14 @@ def test_the_whole_way(text, bert_folder, tmp_path):
     greek = text / "ell_Grek.txt"
     made = run("pairs", "transliteration", greek, "--out", "pairs", "--licence", "CC0", cwd=tmp_path)
     assert json.loads(made.stdout)["rows"] == 10
-    trained = run(
-        "-q", "train", "transliteration", "--pairs", "pairs", "--model", bert_folder, "--out", "model", "--set",
-        "train.steps=2", "--set", "train.batch_size=4", cwd=tmp_path,
-    )  # fmt: skip
+    rows = [f"αβγ{c}\tgood{c}\tell_Grek\teng_Latn\tt{c}" for c in "abcd"]
+    header = "source\ttarget\tsource_lang\ttarget_lang\tgroup_id"
+    (tmp_path / "translations.tsv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    words = ("--pairs", "pairs", "--pairs", "translations.tsv", "--model", bert_folder, "--out", "model")
+    small = ("--set", "train.steps=2", "--set", "train.batch_size=4")
+    trained = run("-q", "train", "transliteration", *words, *small, cwd=tmp_path)
     facts = json.loads(trained.stdout)
-    assert (facts["pairs"], facts["scripts"]) == (10, ["Grek"])
+    assert (facts["pairs"], facts["scripts"]) == (14, ["Grek"])
     assert "CC0" in (tmp_path / "model" / "README.md").read_text()
     encoded = run("-q", "encode", "model", greek, "--out", "index", cwd=tmp_path)
     assert json.loads(encoded.stdout) == {"rows": 10, "dimension": 16, "out": "index"}

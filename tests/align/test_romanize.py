@@ -334,7 +334,7 @@ def test_two_runs_share_a_cache(tmp_path, monkeypatch):
     assert [next(one), next(two), next(one), next(two)] == ["mir", "dom", "dom", "mir"]
 
 
-def test_two_processes_may_write_the_same_word(tmp_path):
+def test_the_same_word_may_be_written_twice(tmp_path):
     with (
         unit_cache(tmp_path / "c", romanizer="r", lcode=None) as one,
         unit_cache(tmp_path / "c", romanizer="r", lcode=None) as two,
