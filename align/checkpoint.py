@@ -27,7 +27,8 @@ from transformers import (
 )
 
 from align import __version__
-from align.encoder import Encoder, blocks, first_blocks
+from align.blocks import blocks, first_blocks
+from align.encoder import Encoder
 from align.errors import InputError
 from align.files import read_json, whole_folder, write_json
 from align.pooling import Pooling

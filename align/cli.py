@@ -154,7 +154,7 @@ def train(
     chosen = load_recipe(recipe, changes=change or ())
     table = read_pairs(*pairs)
     rehearsal = [line for path in rehearse or () for line in read_lines(path) if line.strip()]
-    from align.trainer import TrainingStopped
+    from align.callbacks import TrainingStopped
     from align.trainer import train as run
 
     encoder = _encoder(model, chosen.encoder.layer, chosen.encoder.pooling, chosen.encoder.special_tokens, prompt)

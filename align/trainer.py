@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,16 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 
 from align.alignment import Alignment
 from align.batches import Batches
+from align.blocks import blocks
+from align.callbacks import Evaluation, Evaluator, FiniteGradients, Progress, TrainingStopped
 from align.checkpoint import save_encoder
 from align.config import Recipe, as_table
 from align.distributed import world
-from align.encoder import Encoder, blocks
+from align.encoder import Encoder
 from align.errors import InputError
-from align.files import read_json, sha256, write_json
+from align.files import write_json
 from align.model_card import model_card, provenance
+from align.resume import newest_checkpoint, seal
 from align.sampling import BatchStream
 from align.store import PairStore, build_store, tokenize
 
@@ -32,12 +34,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 log = logging.getLogger(__name__)
-
-Evaluator = Callable[[Encoder], Mapping[str, float]]
-
-
-class TrainingStopped(RuntimeError):
-    """The loss or a gradient became NaN or infinite; the weights of the last checkpoint are good."""
 
 
 def train(
@@ -306,93 +302,5 @@ class AlignTrainer(Trainer):
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """Write a manifest of hashes last, so that a damaged or half-written checkpoint is known as such."""
         super()._save_checkpoint(*args, **kwargs)
-        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         if self.args.should_save:
-            files = sorted(file for file in folder.iterdir() if file.name != "manifest.json")
-            write_json(folder / "manifest.json", {file.name: sha256(file) for file in files})
-
-
-def newest_checkpoint(work: Path, settings: Mapping[str, Any]) -> Path:
-    """The newest undamaged checkpoint of a run with these settings.
-
-    Raises:
-        InputError: there is none, or the run had another recipe, other pairs or another number of processes.
-    """
-    found = sorted(work.glob("checkpoint-*"), key=lambda folder: int(folder.name.partition("-")[2]), reverse=True)
-    if not found:
-        raise InputError(f"nothing to resume from: no checkpoint in {work}")
-    before = read_json(work / "run.json")
-    for name, value in settings.items():
-        if before.get(name) != value:
-            raise InputError(
-                f"{work} cannot be resumed: its run had another {name} ({before.get(name)!r}, now {value!r})"
-            )
-    for folder in found:
-        if undamaged(folder):
-            return folder
-        log.warning("%s is damaged or incomplete and is passed over", folder)
-    raise InputError(f"nothing to resume from: every checkpoint in {work} is damaged")
-
-
-def undamaged(folder: Path) -> bool:
-    """Whether every file of a checkpoint is there with the hash that its manifest says."""
-    if not (folder / "manifest.json").is_file():
-        return False
-    manifest = read_json(folder / "manifest.json")
-    return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in manifest.items())
-
-
-class FiniteGradients(TrainerCallback):
-    """Stops before a NaN or infinite gradient reaches the weights."""
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, *, model: nn.Module, **_: Any) -> None:
-        """Check every gradient."""
-        bad = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
-        if bad:
-            raise TrainingStopped(f"step {state.global_step + 1}: the gradient of {bad[0]} is not finite")
-
-
-class Progress(ProgressCallback):
-    """A bar, and one line of metrics each time something is logged."""
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        """Print step, losses and learning rate."""
-        if state.is_world_process_zero and self.training_bar is not None and logs and "loss" in logs:
-            names = [name for name in logs if name not in ("epoch", "learning_rate", "grad_norm")]
-            line = "  ".join(f"{name} {logs[name]:.4f}" for name in names)
-            line = f"step {state.global_step}/{state.max_steps}  {line}  lr {logs['learning_rate']:.1e}"
-            self.training_bar.write(line, file=sys.stderr)
-
-
-class Evaluation(TrainerCallback):
-    """Runs evaluators on the first process every so many steps, and remembers the best weights."""
-
-    def __init__(self, encoder: Encoder, evaluators: Mapping[str, Evaluator], every: int, best: str | None) -> None:
-        self.encoder, self.evaluators, self.every, self.best = encoder, evaluators, every, best
-        self.results: list[dict[str, float]] = []
-        self._best: tuple[float, dict[str, Tensor]] | None = None
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Evaluate when the step says so, and at the last step."""
-        due = self.every and (state.global_step % self.every == 0 or state.global_step == state.max_steps)
-        if not (due and self.evaluators and state.is_world_process_zero):
-            return
-        scores = {"step": float(state.global_step)}
-        for name, evaluator in self.evaluators.items():
-            scores |= {f"{name}/{score}": float(value) for score, value in evaluator(self.encoder.eval()).items()}
-        self.encoder.train()
-        self.results.append(scores)
-        log.info("%s", "  ".join(f"{name} {value:.4g}" for name, value in scores.items()))
-        if self.best:
-            if self.best not in scores:
-                raise InputError(f"best={self.best!r} is no score: the evaluators gave {', '.join(scores)}")
-            if self._best is None or scores[self.best] > self._best[0]:
-                self._best = (
-                    scores[self.best],
-                    {k: v.detach().cpu().clone() for k, v in self.encoder.state_dict().items()},
-                )
-
-    def restore_best(self) -> None:
-        """Put the best weights back, if there are any."""
-        if self._best is not None:
-            self.encoder.load_state_dict(self._best[1])
+            seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")

@@ -11,12 +11,14 @@ from sentence_transformers import SentenceTransformer
 
 from align.alignment import Alignment
 from align.batches import Batches
+from align.callbacks import TrainingStopped
 from align.checkpoint import load_encoder
 from align.config import AnchorOptions, ContrastiveOptions, EncoderOptions, MlmOptions, Recipe, TrainOptions
 from align.errors import InputError
 from align.objectives import cosine_anchor, info_nce, mlm, mse_anchor, nt_xent
+from align.resume import newest_checkpoint
 from align.store import build_store
-from align.trainer import TrainingStopped, interpolate, newest_checkpoint, set_trainable, start_weights, train
+from align.trainer import interpolate, set_trainable, start_weights, train
 
 N = 96
 

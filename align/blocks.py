@@ -1,0 +1,55 @@
+"""The transformer blocks of a Hugging Face encoder: how many, the first k of them, and how long a text they take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from align.errors import InputError
+
+BLOCK_PATHS = ("encoder.layer", "transformer.layer", "layers")  # BERT and XLM-R; DistilBERT; ModernBERT
+
+
+def _block_owner(model: PreTrainedModel) -> tuple[nn.Module, str]:
+    for path in BLOCK_PATHS:
+        *parents, name = path.split(".")
+        owner: Any = model.base_model
+        for parent in parents:
+            owner = getattr(owner, parent, None)
+        if isinstance(getattr(owner, name, None), nn.ModuleList):
+            return owner, name
+    raise InputError(f"{type(model).__name__} is not supported: its blocks are at none of {', '.join(BLOCK_PATHS)}")
+
+
+def blocks(model: PreTrainedModel) -> nn.ModuleList:
+    """The transformer blocks of a model: ``hidden_states[k]`` is the output of blocks[k - 1]."""
+    owner, name = _block_owner(model)
+    found: nn.ModuleList = getattr(owner, name)
+    return found
+
+
+@contextmanager
+def first_blocks(model: PreTrainedModel, count: int | None) -> Iterator[None]:
+    """Leave only the first ``count`` blocks in place while the context lasts (None: all)."""
+    owner, name = _block_owner(model)
+    every: nn.ModuleList = getattr(owner, name)
+    if count is None or count == len(every):
+        yield
+        return
+    setattr(owner, name, every[:count])
+    try:
+        yield
+    finally:
+        setattr(owner, name, every)
+
+
+def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Most tokens that the model takes: RoBERTa's positions start at padding_idx + 1, so two of 514 are lost."""
+    positions = getattr(model.config, "max_position_embeddings", None) or 512
+    embedding = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    offset = getattr(embedding, "padding_idx", None)
+    return int(min(positions - (offset + 1 if offset is not None else 0), tokenizer.model_max_length))
