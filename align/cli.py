@@ -295,7 +295,7 @@ def search(
 @app.command()
 def demo(
     context: typer.Context,
-    out: Out = Path("demo"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything that the demo makes.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; by default the demo's own.")] = None,
 ) -> None:
