@@ -118,7 +118,7 @@ def table(before: Scores, after: Scores) -> str:
     """P@1 before and after, a line per language and their mean."""
     names = {"native_to_roman": "native -> roman", "roman_to_native": "roman -> native", "translation": "translation"}
     lines = [f"{'P@1':10}" + "".join(f"{title:>22}" for title in names.values())]
-    for code in before:
+    for code in sorted(before, key=lambda code: (code == "mean", code)):
         cells = [f"{before[code][name]:.3f} -> {after[code][name]:.3f}" for name in names]
         lines.append(f"{code:10}" + "".join(f"{cell:>22}" for cell in cells))
     return "\n".join(lines)
@@ -127,7 +127,7 @@ def table(before: Scores, after: Scores) -> str:
 def search_by_romanisation(
     encoder: Encoder, verses: dict[str, list[str]], roman: dict[str, list[str]], index: Path
 ) -> list[str]:
-    """Store the vectors of all native verses, and look for those of one language by their romanisation."""
+    """Store the vectors of all native verses; look for those of one language by their romanisation."""
     from align.index import load_embeddings, save_embeddings, search
 
     rows = [(f"{code}:{i}", line) for code, lines in verses.items() for i, line in enumerate(lines)]
@@ -139,8 +139,8 @@ def search_by_romanisation(
     own = [i for i, row in enumerate(found[:, 0]) if stored.ids[row] == f"{QUERY_LANGUAGE}:{i}"]
     shown = own[0] if own else 0
     lines = [
-        f"Searching all {len(rows)} verses in {len(verses)} languages: {len(own)} of {len(queries)} romanised verses of "
-        f"{QUERY_LANGUAGE} find their own first.",
+        f"Searching {len(rows)} verses in {len(verses)} languages: of {len(queries)} romanised ones of {QUERY_LANGUAGE}, "
+        f"{len(own)} find their own first.",
         f"For instance: {queries[shown]}",
     ]
     for score, row in zip(scores[shown], found[shown], strict=True):
