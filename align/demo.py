@@ -139,8 +139,8 @@ def search_by_romanisation(
     own = [i for i, row in enumerate(found[:, 0]) if stored.ids[row] == f"{QUERY_LANGUAGE}:{i}"]
     shown = own[0] if own else 0
     lines = [
-        f"Searching {len(rows)} verses in {len(verses)} languages: of {len(queries)} romanised ones of {QUERY_LANGUAGE}, "
-        f"{len(own)} find their own first.",
+        f"Searching {len(rows)} verses in {len(verses)} languages: of {len(queries)} romanised "
+        f"ones in {QUERY_LANGUAGE}, {len(own)} find their own first.",
         f"For instance: {queries[shown]}",
     ]
     for score, row in zip(scores[shown], found[shown], strict=True):
