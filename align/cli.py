@@ -178,7 +178,8 @@ def train(
     except TrainingStopped as error:
         print(f"align: training stopped: {error}", file=sys.stderr)
         raise SystemExit(1) from error
-    _print({key: value for key, value in facts.items() if key not in ("losses", "evaluations")} | {"out": str(out)})
+    if os.environ.get("RANK", "0") == "0":  # the first process of torchrun, or the only one
+        _print({key: value for key, value in facts.items() if key not in ("losses", "evaluations")} | {"out": str(out)})
 
 
 @eval_app.command("retrieval")
