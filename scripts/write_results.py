@@ -83,9 +83,9 @@ What was forgotten: SIB-200, 1,004 sentences, P@1 of each language to English. N
 
 {markdown(["language", "P@1"], translation)}
 
-Between this and .95 stand Sinhala and Tamil above all. On average nothing was forgotten (Kannada lost most); we put that
-down to the translation pairs, but the same run without them was not made. Nor were, yet: other shares of translations,
-the lexicons, more seeds, uroman's romanisation alone, TransliCo's own setting on the same data."""
+Between this and .95 stand Sinhala and Tamil above all. On average nothing was forgotten (Kannada lost most); we put
+that down to the translation pairs, but the same run without them was not made. Nor were, yet: other shares of
+translations, the lexicons, more seeds, uroman's romanisation alone, TransliCo's own setting on the same data."""
 
 
 def change(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> str:
