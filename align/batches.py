@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from align.config import Recipe
-from align.encoder import Encoder
+from align.encoder import Encoder, padded
 from align.objectives import mask_tokens
 from align.store import PairStore, Tokens
 
@@ -55,7 +55,7 @@ class Batches(Dataset[dict[str, Tensor]]):
         targets = [self.store.target[r] for r in rows]
         kept, batch = self._rehearse(rng)
         texts = [*sources, *targets, *kept]
-        batch |= self._padded(texts)
+        batch["ids"], batch["attention"] = padded(texts, self.pad_id)
         batch["sides"] = torch.tensor([len(sources), len(targets), len(kept)])
         batch["groups"], batch["rows"] = torch.from_numpy(self.store.groups[rows]), torch.from_numpy(rows)
         if self.recipe.mlm:
@@ -80,11 +80,3 @@ class Batches(Dataset[dict[str, Tensor]]):
         tokens, start = self.rehearsal
         chosen = rng.choice(len(tokens), size=min(self.recipe.anchor.rehearsal_size, len(tokens)), replace=False)
         return [tokens[i] for i in chosen], {"rehearsal_start": torch.from_numpy(start[chosen])}
-
-    def _padded(self, texts: list[NDArray[np.int32]]) -> dict[str, Tensor]:
-        ids = torch.full((len(texts), max(map(len, texts))), self.pad_id)
-        attention = torch.zeros_like(ids)
-        for i, text in enumerate(texts):
-            ids[i, : len(text)] = torch.from_numpy(text)
-            attention[i, : len(text)] = 1
-        return {"ids": ids, "attention": attention}

@@ -126,12 +126,7 @@ class Encoder(nn.Module):
 
     def pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """(B, T) ids padded to the longest row, and their (B, T) attention mask, on the encoder's device."""
-        width = max(map(len, rows))
-        ids = torch.full((len(rows), width), self.tokenizer.pad_token_id or 0)
-        attention = torch.zeros_like(ids)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.as_tensor(row)
-            attention[i, : len(row)] = 1
+        ids, attention = padded(rows, self.tokenizer.pad_token_id or 0)
         return ids.to(self.device), attention.to(self.device)
 
     @torch.inference_mode()
@@ -214,6 +209,16 @@ class Encoder(nn.Module):
     def layer(self) -> int:
         """K of the hidden_states[k] that is pooled, never None."""
         return len(blocks(self.model)) if self.pooling.layer is None else self.pooling.layer
+
+
+def padded(rows: Sequence[Sequence[int] | NDArray[np.int32]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """(B, T) ids, filled up with ``pad_id`` to the longest row, and their (B, T) attention mask."""
+    ids = torch.full((len(rows), max(map(len, rows))), pad_id)
+    attention = torch.zeros_like(ids)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.as_tensor(row)
+        attention[i, : len(row)] = 1
+    return ids, attention
 
 
 SURROGATES = re.compile("[\ud800-\udfff]")

@@ -1,6 +1,5 @@
 import gzip
 import hashlib
-import importlib.util
 import json
 import os
 import random
@@ -348,7 +347,6 @@ def test_real_dakshina(tmp_path):
     assert rows(tmp_path / "out")[1]["target"] == "vilupti ki kagaar par gunkaari tikhur"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("align.romanize") is None, reason="the romaniser is not there")
 def test_the_real_romaniser(tmp_path):
     path = write(tmp_path / "rus_Cyrl.txt", "мама мыла раму")
     source = Source(path, licence="CC0")
