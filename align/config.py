@@ -96,6 +96,8 @@ class TrainOptions:
     """Longer texts are cut in training."""
     language_temperature: float = 1.0
     """Language l is drawn in proportion to n_l ** this: 1 natural, 0 uniform."""
+    batches_by_language: bool = False
+    """Fill a batch from one language where that is possible: its negatives are harder."""
     freeze_embeddings: bool = False
     """Keep the word embeddings as they are (69 % of XLM-R-base's parameters)."""
     interpolate: float = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ def epoch_batches(
     seed: int,
     epoch: int,
     temperature: float = 1.0,
+    by_language: bool = False,
 ) -> list[NDArray[np.int64]]:
     """One epoch of batches in which no group occurs twice, rows of similar length together.
 
@@ -59,6 +61,8 @@ def epoch_batches(
         seed: with ``epoch``, decides everything.
         epoch: 0, 1, ...
         temperature: of the languages; 1 natural, 0 uniform.
+        by_language: sort each pool by language first, so that a batch holds one language, or a few small ones:
+            negatives in the anchor's own language are harder.
 
     Returns:
         Arrays of ``batch_size`` row numbers.
@@ -78,7 +82,7 @@ def epoch_batches(
     pending = order[:0]
     for start in range(0, len(order), POOL * batch_size):
         pool = np.concatenate([pending, order[start : start + POOL * batch_size]])
-        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        pool = pool[np.lexsort((lengths[pool], languages[pool] * by_language))]
         layer = occurrence(groups[pool])
         made, rest = [], []
         for k in range(int(layer.max()) + 1):
@@ -163,11 +167,15 @@ class BatchStream:
         total: int,
         seed: int,
         temperature: float = 1.0,
+        by_language: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.columns = (lengths, languages, groups)
-        self.size, self.total, self.seed, self.temperature = batch_size * world, total, seed, temperature
+        self.epoch = partial(
+            epoch_batches, lengths, languages, groups, batch_size=batch_size * world, seed=seed,
+            temperature=temperature, by_language=by_language,
+        )  # fmt: skip
+        self.total = total
         self.rank, self.world = rank, world
 
     def __len__(self) -> int:
@@ -178,9 +186,7 @@ class BatchStream:
         """Numbers and rows of the batches of all processes together."""
         number, epoch = 0, 0
         while number < self.total:
-            batches = epoch_batches(
-                *self.columns, batch_size=self.size, seed=self.seed, epoch=epoch, temperature=self.temperature
-            )
+            batches = self.epoch(epoch=epoch)
             for rows in batches[: self.total - number]:
                 yield number, rows
                 number += 1

@@ -99,7 +99,7 @@ def train(
     stream = BatchStream(
         store.lengths, store.languages, store.groups, batch_size=options.batch_size,
         total=options.steps * options.accumulate, seed=options.seed, temperature=options.language_temperature,
-        rank=rank, world=processes,
+        by_language=options.batches_by_language, rank=rank, world=processes,
     )  # fmt: skip
     rows = np.unique(np.concatenate([rows for _, rows in stream.whole()]))  # refuses a batch larger than the data
     trained = set_trainable(module)

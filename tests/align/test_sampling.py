@@ -63,6 +63,18 @@ def test_rows_of_a_batch_are_of_similar_length():
     assert 1 - sum(lengths[rows].sum() for rows in batches) / padded < 0.05
 
 
+def test_batches_by_language_hold_one_language_where_that_is_possible():
+    lengths, languages, groups = columns(n=4000, groups=4000)
+    options = {"batch_size": 16, "seed": 0, "epoch": 0}
+    mixed, apart = (
+        epoch_batches(lengths, languages, groups, by_language=choice, **options) for choice in (False, True)
+    )
+    whole = [len(set(languages[rows].tolist())) == 1 for rows in apart]
+    assert np.mean(whole) > 0.9
+    assert np.mean([len(set(languages[rows].tolist())) == 1 for rows in mixed]) < 0.1
+    assert sorted(np.concatenate(apart).tolist()) == sorted(np.concatenate(mixed).tolist())
+
+
 def test_temperature_of_languages():
     languages = np.array([0] * 90 + [1] * 10)
     for temperature, share in [(1.0, 0.9), (0.5, 0.75), (0.0, 0.5)]:

@@ -1,0 +1,60 @@
+"""The command line: one verb per library function. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from align.cli import evaluate, pairs, text, training, vectors
+from align.errors import InputError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command()(text.romanize)
+app.add_typer(pairs.app, name="pairs")
+app.command()(training.train)
+app.add_typer(evaluate.app, name="eval")
+app.command()(vectors.encode)
+app.command()(vectors.search)
+app.command()(training.demo)
+
+
+def main() -> None:
+    """Entry point: bad input is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        _fail(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}")
+
+
+def _fail(sentence: str) -> NoReturn:
+    print(f"align: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no log.")] = False,
+) -> None:
+    """Align multilingual encoders: scripts, languages, words."""
+    if version:
+        from align import __version__
+
+        print(__version__)
+        raise typer.Exit
+    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "httpx2", "sentence_transformers", "datasets", "torch", "faiss", "uroman"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # The libraries' own bars ("Generating train split") tell a user nothing; ours follow --quiet.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    context.obj = not quiet

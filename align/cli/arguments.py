@@ -1,0 +1,33 @@
+"""What the verbs share: arguments of the same name and meaning, loading an encoder, printing a result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Model = Annotated[str, typer.Argument(help="seed, a folder, or a name on the Hugging Face Hub.")]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="seed, a folder, or a name on the Hugging Face Hub.")]
+Layer = Annotated[int | None, typer.Option(help="k of hidden_states[k]; by default what the model was saved with.")]
+PoolingKind = Annotated[str | None, typer.Option("--pooling", help="mean, cls or weighted (by position).")]
+Special = Annotated[bool | None, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s>, </s> count.")]
+Prompt = Annotated[str | None, typer.Option(help='Text before every input, such as "query: " for E5.')]
+Processes = Annotated[int, typer.Option(min=1, help="Processes that romanise.")]
+Backend = Annotated[str, typer.Option(help="uroman, or fast (extra fast-romanize: the same output, sooner).")]
+Licence = Annotated[str, typer.Option(help="Licence of the text, for the manifest.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write, whole or not at all.")]
+ResultFile = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file to write.")]
+
+
+def load(model: str, layer: int | None, pooling: str | None, special_tokens: bool | None, prompt: str | None) -> Any:
+    """The encoder that these arguments name."""
+    from align.checkpoint import load_encoder
+
+    return load_encoder(model, layer=layer, kind=pooling, special_tokens=special_tokens, prompt=prompt)
+
+
+def show(value: dict[str, Any]) -> None:
+    """Print a result as JSON on stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))

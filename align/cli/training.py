@@ -1,0 +1,77 @@
+"""``align train`` and ``align demo``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from align.cli.arguments import ModelOption, Out, Prompt, load, show
+
+
+def train(
+    context: typer.Context,
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe in this package (transliteration, translico) or a .toml file.")
+    ],
+    pairs: Annotated[
+        list[Path],
+        typer.Option("--pairs", "-p", help="Table of pairs: folder, .parquet, .jsonl or .tsv; may be repeated."),
+    ],
+    out: Out,
+    model: ModelOption = "seed",
+    change: Annotated[list[str] | None, typer.Option("--set", help="A setting such as train.steps=100.")] = None,
+    rehearse: Annotated[list[Path] | None, typer.Option(help="Text files whose vectors shall not move.")] = None,
+    prompt: Prompt = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint of OUT.")] = False,
+    report_to: Annotated[str, typer.Option(help="Tracker as transformers names it: tensorboard, wandb, ...")] = "none",
+) -> None:
+    """Align an encoder on pairs by a recipe."""
+    from align.config import load_recipe
+    from align.files import read_json, read_lines
+    from align.pairs import read_pairs
+
+    chosen = load_recipe(recipe, changes=change or ())
+    table = read_pairs(*pairs)
+    rehearsal = [line for path in rehearse or () for line in read_lines(path) if line.strip()]
+    from align.callbacks import TrainingStopped
+    from align.trainer import train as run
+
+    encoder = load(model, chosen.encoder.layer, chosen.encoder.pooling, chosen.encoder.special_tokens, prompt)
+    manifests = [read_json(path / "manifest.json") for path in pairs if (path / "manifest.json").is_file()]
+    about = {
+        "romaniser": ", ".join(sorted({m["romaniser"] for m in manifests if "romaniser" in m})) or "not recorded",
+        "sources": [source for m in manifests for source in m.get("sources", [])],
+    }
+    try:
+        facts = run(
+            encoder,
+            table,
+            chosen,
+            out,
+            rehearsal=rehearsal,
+            resume=resume,
+            report_to=report_to,
+            about=about,
+            progress=context.obj,
+        )
+    except TrainingStopped as error:
+        print(f"align: training stopped: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+    if os.environ.get("RANK", "0") == "0":  # the first process of torchrun, or the only one
+        show({key: value for key, value in facts.items() if key not in ("losses", "evaluations")} | {"out": str(out)})
+
+
+def demo(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything that the demo makes.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps; by default the demo's own.")] = None,
+) -> None:
+    """Watch an encoder lose its script barrier: pairs, training, scores before and after, search; under 5 minutes."""
+    from align.demo import run
+
+    run(out, seed=seed, steps=steps, progress=context.obj)
