@@ -81,7 +81,7 @@ def romanised(data: Path, code: str, part: str) -> list[tuple[str, str]]:
 def training_pairs(
     data: Path, *, sentences: int | None, words: int, translations: int, uroman: bool, seed: int
 ) -> Dataset:
-    """The table: ``sentences`` (all if None) and ``words`` lexicon entries per language, ``translations`` of TICO-19 in all."""
+    """``sentences`` (None: all) and ``words`` (lexicon entries) of each language, ``translations`` of TICO-19 in all."""
     rng = np.random.default_rng(seed)
     rows: list[dict[str, str]] = []
 
