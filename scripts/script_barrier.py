@@ -81,7 +81,7 @@ def romanised(data: Path, code: str, part: str) -> list[tuple[str, str]]:
 def training_pairs(
     data: Path, *, sentences: int | None, words: int, translations: int, uroman: bool, seed: int
 ) -> Dataset:
-    """``sentences`` (None: all) and ``words`` (lexicon entries) of each language, ``translations`` of TICO-19 in all."""
+    """``sentences`` (None: all) and ``words`` of the lexicon of each language, ``translations`` of TICO-19 in all."""
     rng = np.random.default_rng(seed)
     rows: list[dict[str, str]] = []
 
