@@ -1,20 +1,25 @@
-"""One training step: both sides through the encoder at once, and the weighted sum of objectives."""
+"""One training step: all texts of a batch through the encoder at once, and the weighted sum of objectives."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from align.config import ContrastiveOptions, Recipe
+from align import objectives
 from align.distributed import gather, total, world
 from align.encoder import Encoder
 from align.errors import InputError
-from align.objectives import cosine_anchor, info_nce, mlm, mse_anchor, nt_xent
 from align.objectives.mlm import IGNORED
+from align.options import CONTRASTIVE, GRADED, Recipe
 
-CONTRASTIVE = {"nt_xent": nt_xent, "info_nce": info_nce}
-ANCHORS = {"cosine": cosine_anchor, "mse": mse_anchor}
+SIDES = ("source", "target", "negative", "rehearsal")
+ANCHORS = {"cosine": objectives.cosine_anchor, "mse": objectives.mse_anchor}
+Terms = dict[str, tuple[float, Tensor]]  # name of a term -> its weight and value
 
 
 class Alignment(nn.Module):
@@ -22,7 +27,9 @@ class Alignment(nn.Module):
 
     Args:
         encoder: trained in place.
-        recipe: which objectives, how weighted.
+        recipe: which objectives, how weighted; a single stage.
+        classes: labels that ``softmax_nli`` tells apart.
+        teacher_dimension: D of the teacher's vectors; where it is not the encoder's, a projection is learned.
 
     Raises:
         InputError: the recipe needs a masked-LM head that the model lacks.
@@ -30,87 +37,168 @@ class Alignment(nn.Module):
 
     _keys_to_ignore_on_save = None  # asked for by transformers' Trainer when it resumes
 
-    def __init__(self, encoder: Encoder, recipe: Recipe) -> None:
+    def __init__(
+        self, encoder: Encoder, recipe: Recipe, *, classes: int = 0, teacher_dimension: int | None = None
+    ) -> None:
         super().__init__()
         self.encoder, self.recipe = encoder, recipe
-        self.head = masked_lm_head(encoder.model) if recipe.mlm else None
+        self.head = masked_lm_head(encoder.model) if recipe.mlm or recipe.tlm else None
         self.log_temperature = nn.ParameterDict()
-        for name in CONTRASTIVE:
+        for name in (*CONTRASTIVE, "multiple_negatives"):
             options = getattr(recipe, name)
             if options and options.learn_temperature:
                 self.log_temperature[name] = nn.Parameter(torch.tensor(options.temperature).log())
+        width = encoder.dimension
+        self.classifier = nn.Linear(3 * width, classes) if recipe.softmax_nli else None
+        needs_projection = recipe.distil and teacher_dimension not in (None, width)
+        self.projection = nn.Linear(width, teacher_dimension or width, bias=False) if needs_projection else None
+        self.to(encoder.device)
 
     def forward(
         self,
-        ids: Tensor,
-        attention: Tensor,
         groups: Tensor,
-        sides: Tensor,
+        sides: Tensor | None = None,
+        ids: Tensor | None = None,
+        attention: Tensor | None = None,
         labels: Tensor | None = None,
+        scores: Tensor | None = None,
+        classes: Tensor | None = None,
         start: Tensor | None = None,
         bank: Tensor | None = None,
         bank_groups: Tensor | None = None,
         rehearsal_start: Tensor | None = None,
+        joint: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Unweighted objectives of one batch, by name, and their weighted sum as ``loss``.
+        """Unweighted terms of one batch, by name, and their weighted sum as ``loss``.
 
         Args:
-            ids: (R, T) pieces: B sources (none if the recipe needs no current one), B targets, rehearsal texts.
-            attention: (R, T), 0 at padding.
             groups: (B,) meanings.
-            sides: (3,) numbers of sources, targets and rehearsal texts, together R.
+            sides: (4,) numbers of sources, targets, negatives and rehearsal texts, together R.
+            ids: (R, T) pieces: B sources (none if the recipe needs no current one), B targets, negatives, rehearsal.
+            attention: (R, T), 0 at padding.
             labels: (R, T) pieces to predict, -100 elsewhere; needed by ``mlm``.
-            start: (B, D) starting vectors of the sources; needed by ``anchor`` and ``frozen``.
+            scores: (B,) in 0..1; needed by ``cosine_mse``, ``cosent`` and ``angle``.
+            classes: (B,) labels as integers; needed by ``softmax_nli``.
+            start: (B, D) vectors of the sources by the starting encoder or by the teacher.
             bank: (M, D) starting vectors of other sources: extra negatives.
             bank_groups: (M,) their meanings.
             rehearsal_start: starting vectors of the rehearsal texts.
+            joint: ids, attention, labels, types and positions, each (B, T'), of both texts of a pair in one sequence.
         """
-        parts = sides.tolist()
-        hidden = self.encoder.hidden(ids, attention, head=self.head is not None)
-        source, target, rehearsal = torch.split(self.encoder.pool(hidden.layer, ids, attention), parts)
-        terms: dict[str, Tensor] = {}
-        weights: dict[str, float] = {}
+        terms: Terms = {}
+        if ids is not None and attention is not None and sides is not None:
+            parts = sides.tolist()
+            hidden = self.encoder.hidden(ids, attention, head=self.recipe.mlm is not None)
+            split = torch.split(self.encoder.pool(hidden.layer, ids, attention), parts)
+            vectors = dict(zip(SIDES, split, strict=True))
+            terms |= self._contrastive(vectors, groups, start, bank, bank_groups)
+            terms |= self._supervised(vectors, scores, classes)
+            if labels is not None:
+                terms |= self._mlm(torch.split(hidden.last, parts), torch.split(labels, parts))
+            terms |= self._anchored(vectors, start, rehearsal_start)
+        if self.recipe.tlm and joint is not None:
+            terms["tlm"] = (self.recipe.tlm.weight, self._tlm(joint))
+        loss = torch.stack([weight * value for weight, value in terms.values() if weight]).sum()
+        return {name: value for name, (_, value) in terms.items()} | {"loss": loss}
+
+    def _contrastive(
+        self, vectors: Mapping[str, Tensor], groups: Tensor, start: Tensor | None, bank: Tensor | None,
+        bank_groups: Tensor | None,
+    ) -> Terms:  # fmt: skip
+        """Contrasts over the pairs of all processes; this process's pairs are the anchors."""
+        terms: Terms = {}
+        target, rank = vectors["target"], world()[0]
+        common: dict[str, Any] = {"rows": slice(rank * len(target), (rank + 1) * len(target))}
         for name in CONTRASTIVE:
-            options: ContrastiveOptions | None = getattr(self.recipe, name)
-            if options:
-                other = start.to(target.dtype) if options.frozen and start is not None else source
-                terms[name] = self._contrast(name, options, other, target, groups, bank, bank_groups)
-                weights[name] = options.weight
-        if self.recipe.mlm and self.head is not None and labels is not None:
-            sliced = zip(
-                ("source", "target"), torch.split(hidden.last, parts), torch.split(labels, parts), strict=False
-            )
-            for side, states, truth in sliced:
-                masked = total((truth != IGNORED).sum()).clamp(min=1) / world()[1]
-                terms[f"mlm_{side}"] = mlm(states, truth, self.head, count=masked)
-                weights[f"mlm_{side}"] = self.recipe.mlm.weight
+            options = getattr(self.recipe, name)
+            if not options:
+                continue
+            source = start.to(target.dtype) if options.frozen and start is not None else vectors["source"]
+            every, sources = gather(groups), gather(source)
+            if bank is not None and bank_groups is not None and name == "info_nce":
+                every, sources = torch.cat([every, bank_groups]), torch.cat([sources, bank.to(sources.dtype)])
+            contrast = partial(
+                getattr(objectives, name), temperature=self._temperature(name), cosine=options.cosine, groups=every,
+                **common,
+            )  # fmt: skip
+            # The targets are the anchors, so that the frozen sources and their bank are the candidates.
+            terms[name] = (options.weight, self._prefixes(contrast, gather(target), sources))
+        ranking = self.recipe.multiple_negatives
+        if ranking:
+            contrast = partial(
+                objectives.multiple_negatives, temperature=self._temperature("multiple_negatives"),
+                cosine=ranking.cosine, symmetric=ranking.symmetric, groups=gather(groups), **common,
+            )  # fmt: skip
+            negative = gather(vectors["negative"]) if ranking.hard_negatives else None
+            value = self._prefixes(contrast, gather(vectors["source"]), gather(target), negative)
+            terms["multiple_negatives"] = (ranking.weight, value)
+        return terms
+
+    def _supervised(self, vectors: Mapping[str, Tensor], scores: Tensor | None, classes: Tensor | None) -> Terms:
+        """Objectives of scored and of labelled pairs."""
+        terms: Terms = {}
+        for name in GRADED:
+            options = getattr(self.recipe, name)
+            if options and scores is not None:
+                every = gather(scores.to(vectors["target"].dtype))
+                extra = {"temperature": options.temperature} if hasattr(options, "temperature") else {}
+                graded = partial(getattr(objectives, name), score=every, **extra)
+                value = self._prefixes(graded, gather(vectors["source"]), gather(vectors["target"]))
+                terms[name] = (options.weight, value)
+        if self.recipe.softmax_nli and self.classifier is not None and classes is not None:
+            value = objectives.softmax_nli(vectors["source"], vectors["target"], classes, self.classifier)
+            terms["softmax_nli"] = (self.recipe.softmax_nli.weight, value)
+        return terms
+
+    def _mlm(self, states: tuple[Tensor, ...], labels: tuple[Tensor, ...]) -> Terms:
+        terms: Terms = {}
+        if self.recipe.mlm:
+            for side, hidden, truth in list(zip(SIDES, states, labels, strict=True))[:2]:
+                terms[f"mlm_{side}"] = (self.recipe.mlm.weight, self._masked(hidden, truth))
+        return terms
+
+    def _tlm(self, joint: Mapping[str, Tensor]) -> Tensor:
+        ids, attention = joint["ids"], joint["attention"]
+        positions = joint["positions"] if self.recipe.tlm and self.recipe.tlm.restart_positions else None
+        hidden = self.encoder.hidden(ids, attention, head=True, types=joint["types"], positions=positions)
+        return self._masked(hidden.last, joint["labels"])
+
+    def _masked(self, hidden: Tensor, truth: Tensor) -> Tensor:
+        """Masked-LM loss, a mean over the masked positions of all processes."""
+        assert self.head is not None
+        masked = total((truth != IGNORED).sum()).clamp(min=1) / world()[1]
+        return objectives.mlm(hidden, truth, self.head, count=masked)
+
+    def _anchored(self, vectors: Mapping[str, Tensor], start: Tensor | None, rehearsal_start: Tensor | None) -> Terms:
+        """Distances to vectors that do not move: the starting encoder's, or a teacher's."""
+        terms: Terms = {}
         if self.recipe.anchor:
             distance = ANCHORS[self.recipe.anchor.distance]
-            anchored = {"source": (source, start), "target": (target, start), "rehearsal": (rehearsal, rehearsal_start)}
-            for side, (current, before) in anchored.items():
+            for side, before in (("source", start), ("target", start), ("rehearsal", rehearsal_start)):
                 weight = getattr(self.recipe.anchor, side)
                 if weight and before is not None:
-                    terms[f"anchor_{side}"] = distance(current, before.to(current.dtype))
-                    weights[f"anchor_{side}"] = weight
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        return terms | {"loss": loss}
+                    terms[f"anchor_{side}"] = (weight, distance(vectors[side], before.to(vectors[side].dtype)))
+        if self.recipe.distil and start is not None:
+            project = self.projection or nn.Identity()
+            source, target = project(vectors["source"]), project(vectors["target"])
+            start = start.to(source.dtype)
+            terms["distil"] = (self.recipe.distil.weight, objectives.distil(source, target, start))
+            if len(start) > 1:  # reported, not trained on
+                both = torch.cat([source, target]).detach()
+                terms["unexplained"] = (0.0, objectives.unexplained(both, torch.cat([start, start])))
+        return terms
 
-    def _contrast(
-        self, name: str, options: ContrastiveOptions, source: Tensor, target: Tensor, groups: Tensor,
-        bank: Tensor | None, bank_groups: Tensor | None,
-    ) -> Tensor:  # fmt: skip
-        """One contrastive objective over the pairs of all processes; this process's pairs are the anchors."""
-        temperature = self.log_temperature[name].exp() if name in self.log_temperature else options.temperature
-        rank, _ = world()
-        rows = slice(rank * len(target), (rank + 1) * len(target))
-        every, all_sources, all_targets = gather(groups), gather(source), gather(target)
-        if bank is not None and bank_groups is not None and name == "info_nce":
-            # The targets are the anchors, so that the frozen sources and their bank are the candidates.
-            every = torch.cat([every, bank_groups])
-            all_sources = torch.cat([all_sources, bank.to(all_sources.dtype)])
-        return CONTRASTIVE[name](
-            all_targets, all_sources, temperature=temperature, cosine=options.cosine, groups=every, rows=rows
-        )
+    def _temperature(self, name: str) -> float | Tensor:
+        learned = self.log_temperature.get(name)
+        return float(getattr(self.recipe, name).temperature) if learned is None else learned.exp()
+
+    def _prefixes(self, objective: Callable[..., Tensor], *vectors: Tensor | None) -> Tensor:
+        """The objective, on prefixes of the vectors if the recipe says so."""
+        options = self.recipe.matryoshka
+        if not options:
+            return objective(*(v for v in vectors if v is not None))
+        weights = options.weights or None
+        return objectives.matryoshka(objective, *vectors, dimensions=options.dimensions, weights=weights)
 
 
 def masked_lm_head(model: PreTrainedModel) -> nn.Module:
@@ -126,6 +214,6 @@ def masked_lm_head(model: PreTrainedModel) -> nn.Module:
     if hasattr(model, "vocab_projector"):  # DistilBERT
         return nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm, model.vocab_projector)
     raise InputError(
-        f"the recipe trains mlm, but {type(model).__name__} comes without a masked-LM head: "
-        "use a checkpoint saved with its head, or a recipe without mlm"
+        f"the recipe trains mlm or tlm, but {type(model).__name__} comes without a masked-LM head: "
+        "use a checkpoint saved with its head, or a recipe without them"
     )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from align.config import Recipe
+from align.blocks import longest_input
 from align.encoder import Encoder, padded
-from align.objectives import mask_tokens
+from align.objectives import join_pairs, mask_tokens, padded_joints
+from align.options import Recipe
 from align.store import PairStore, Tokens
 
 
-class Batches(Dataset[dict[str, Tensor]]):
+class Batches(Dataset[dict[str, Any]]):
     """Maps (number, rows), a key of :class:`align.sampling.BatchStream`, to the tensors of that batch.
 
     What is drawn here (masks, bank, rehearsal) comes from a generator of (seed, number, rank), so the batch is the
@@ -43,36 +46,70 @@ class Batches(Dataset[dict[str, Tensor]]):
         self.pad_id = encoder.tokenizer.pad_token_id or 0
         self.mask_id = encoder.tokenizer.mask_token_id
         self.added = torch.tensor(encoder.added_ids)
+        first = encoder.tokenizer.cls_token_id
+        self.begin = first if first is not None else -1
+        self.joint_tokens = min(2 * recipe.train.max_tokens, longest_input(encoder.model, encoder.tokenizer))
         self.vocabulary = int(encoder.model.config.vocab_size)
         self.bank_size = recipe.info_nce.bank if recipe.info_nce else 0
         self.banked = np.flatnonzero(np.isfinite(start[:, 0])) if start is not None else np.empty(0, dtype=np.int64)
 
-    def __getitem__(self, key: tuple[int, NDArray[np.int64]]) -> dict[str, Tensor]:
+    def __getitem__(self, key: tuple[int, NDArray[np.int64]]) -> dict[str, Any]:
         """The arguments of :meth:`align.alignment.Alignment.forward`, and ``rows``."""
         number, rows = key
         rng = np.random.default_rng([self.recipe.train.seed, number, self.rank])
-        sources = [self.store.source[r] for r in rows] if self.recipe.needs_source else []
-        targets = [self.store.target[r] for r in rows]
-        kept, batch = self._rehearse(rng)
-        texts = [*sources, *targets, *kept]
-        batch["ids"], batch["attention"] = padded(texts, self.pad_id)
-        batch["sides"] = torch.tensor([len(sources), len(targets), len(kept)])
-        batch["groups"], batch["rows"] = torch.from_numpy(self.store.groups[rows]), torch.from_numpy(rows)
-        if self.recipe.mlm:
-            generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-            maskable = batch["attention"].bool() & ~torch.isin(batch["ids"], self.added)
-            maskable[len(sources) + len(targets) :] = False
-            batch["ids"], batch["labels"] = mask_tokens(
-                batch["ids"], maskable, rate=self.recipe.mlm.rate, mask_id=self.mask_id, vocabulary=self.vocabulary,
-                generator=generator,
-            )  # fmt: skip
+        store, recipe = self.store, self.recipe
+        sources, targets = [store.source[r] for r in rows], [store.target[r] for r in rows]
+        batch: dict[str, Any] = {"groups": torch.from_numpy(store.groups[rows]), "rows": torch.from_numpy(rows)}
+        if recipe.needs_target:
+            kept, extra = self._rehearse(rng)
+            negatives = [store.negative[r] for r in rows] if store.negative else []
+            read = [sources if recipe.needs_source else [], targets, negatives, kept]
+            batch |= extra | {"sides": torch.tensor([len(side) for side in read])}
+            batch["ids"], batch["attention"] = padded([text for side in read for text in side], self.pad_id)
+            if recipe.mlm:
+                rows_masked = len(read[0]) + len(targets)
+                batch["ids"], batch["labels"] = self._mask(
+                    batch["ids"], batch["attention"], rate=recipe.mlm.rate, rng=rng, rows=rows_masked
+                )
+        if recipe.tlm:
+            batch["joint"] = self._join(sources, targets, rng)
+        if store.scores is not None:
+            batch["scores"] = torch.from_numpy(store.scores[rows]).float()
+        if store.labels is not None:
+            batch["classes"] = torch.from_numpy(store.labels[rows])
         if self.start is not None:
             batch["start"] = torch.from_numpy(self.start[rows])
             if self.bank_size:
                 others = rng.choice(self.banked, size=min(self.bank_size, len(self.banked)), replace=False)
                 batch["bank"] = torch.from_numpy(self.start[others])
-                batch["bank_groups"] = torch.from_numpy(self.store.groups[others])
+                batch["bank_groups"] = torch.from_numpy(store.groups[others])
         return batch
+
+    def _join(
+        self, sources: list[NDArray[np.int32]], targets: list[NDArray[np.int32]], rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Both texts of each pair in one masked sequence."""
+        options = self.recipe.tlm
+        assert options is not None
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        joints = join_pairs(
+            [text.tolist() for text in sources], [text.tolist() for text in targets], begin=self.begin,
+            max_tokens=self.joint_tokens, restart=options.restart_positions, generator=generator,
+        )  # fmt: skip
+        joint = padded_joints(joints, pad_id=self.pad_id)
+        joint["ids"], joint["labels"] = self._mask(joint["ids"], joint["attention"], rate=options.rate, rng=rng)
+        return joint
+
+    def _mask(
+        self, ids: Tensor, attention: Tensor, *, rate: float, rng: np.random.Generator, rows: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Masked ids and labels; nothing is masked after the first ``rows`` rows."""
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        maskable = attention.bool() & ~torch.isin(ids, self.added)
+        maskable[len(ids) if rows is None else rows :] = False
+        return mask_tokens(
+            ids, maskable, rate=rate, mask_id=self.mask_id, vocabulary=self.vocabulary, generator=generator
+        )
 
     def _rehearse(self, rng: np.random.Generator) -> tuple[list[NDArray[np.int32]], dict[str, Tensor]]:
         if self.rehearsal is None or not self.recipe.anchor:

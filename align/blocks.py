@@ -47,9 +47,14 @@ def first_blocks(model: PreTrainedModel, count: int | None) -> Iterator[None]:
         setattr(owner, name, every)
 
 
+def first_position(model: PreTrainedModel) -> int:
+    """Id of the first position: 0 in BERT, padding_idx + 1 in RoBERTa and XLM-R."""
+    embedding = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    offset = getattr(embedding, "padding_idx", None)
+    return 0 if offset is None else int(offset) + 1
+
+
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Most tokens that the model takes: RoBERTa's positions start at padding_idx + 1, so two of 514 are lost."""
     positions = getattr(model.config, "max_position_embeddings", None) or 512
-    embedding = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
-    offset = getattr(embedding, "padding_idx", None)
-    return int(min(positions - (offset + 1 if offset is not None else 0), tokenizer.model_max_length))
+    return int(min(positions - first_position(model), tokenizer.model_max_length))

@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from align.blocks import blocks, first_blocks, longest_input
+from align.blocks import blocks, first_blocks, first_position, longest_input
 from align.errors import InputError
 from align.pooling import Pooling
 from align.sampling import budget_batches
@@ -92,14 +92,31 @@ class Encoder(nn.Module):
         ids = {t.cls_token_id, t.sep_token_id, t.bos_token_id, t.eos_token_id, t.pad_token_id}
         return sorted(i for i in ids if i is not None)
 
-    def hidden(self, ids: Tensor, attention: Tensor, *, head: bool = False) -> Hidden:
-        """Run the encoder on (B, T) ids; blocks above the pooling layer only if ``head`` needs the last states."""
+    def hidden(
+        self,
+        ids: Tensor,
+        attention: Tensor,
+        *,
+        head: bool = False,
+        types: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Hidden:
+        """Run the encoder on (B, T) ids; blocks above the pooling layer only if ``head`` needs the last states.
+
+        Of two texts in one sequence, ``types`` says which piece belongs to which (0 and 1; used by models that have
+        two token types), ``positions`` where each stands (from 0).
+        """
         layer = self.pooling.layer
+        given: dict[str, Tensor] = {"input_ids": ids, "attention_mask": attention}
+        if types is not None and getattr(self.model.config, "type_vocab_size", 0) > 1:
+            given["token_type_ids"] = types
+        if positions is not None:
+            given["position_ids"] = positions + first_position(self.model)
         if head and layer is not None:
-            states = self.body(input_ids=ids, attention_mask=attention, output_hidden_states=True).hidden_states
+            states = self.body(**given, output_hidden_states=True).hidden_states
             return Hidden(states[layer], states[-1])
         with first_blocks(self.model, layer):
-            last = self.body(input_ids=ids, attention_mask=attention).last_hidden_state
+            last = self.body(**given).last_hidden_state
         return Hidden(last, last)
 
     def pool(self, hidden: Tensor, ids: Tensor, attention: Tensor) -> Tensor:

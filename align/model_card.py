@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from align.config import Recipe, as_table
+from align.config import as_table
 from align.encoder import Encoder
+from align.options import Recipe
 from align.store import PairStore
 
 PACKAGES = ("align-encoders", "torch", "transformers", "sentence-transformers", "tokenizers", "numpy", "uroman")
@@ -26,17 +27,21 @@ def versions() -> dict[str, str]:
     return found
 
 
-def provenance(recipe: Recipe, store: PairStore, about: Mapping[str, Any]) -> dict[str, Any]:
+def provenance(recipe: Recipe, stores: Sequence[PairStore], about: Mapping[str, Any]) -> dict[str, Any]:
     """JSON values saved beside the weights."""
     return {
-        "recipe": as_table(recipe), "versions": versions(), "seed": recipe.train.seed,
-        "pairs_sha256": store.digest, "languages": list(store.names), "about_pairs": dict(about),
-    }  # fmt: skip
+        "recipe": as_table(recipe),
+        "versions": versions(),
+        "seed": (recipe.stages or (recipe,))[0].train.seed,
+        "pairs_sha256": " ".join(store.digest for store in stores),
+        "languages": sorted({name for store in stores for name in store.names}),
+        "about_pairs": dict(about),
+    }
 
 
 def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
     """README.md of a trained encoder."""
-    summary, about = facts["summary"], facts["about_pairs"]
+    stages, about = facts["summary"].get("stages", [facts["summary"]]), facts["about_pairs"]
     pooling = encoder.pooling
     tokens = "with" if pooling.special_tokens else "without"
     lines = [
@@ -47,12 +52,21 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
         f"special tokens, {'unit length' if encoder.unit else 'raw length'}, at most {encoder.max_tokens} tokens.", "",
         "```python", "from sentence_transformers import SentenceTransformer", "",
         'model = SentenceTransformer("this-folder")', "```", "",
-        f"Trained on {summary['pairs']:,} pairs in {summary['languages']} languages and {len(summary['scripts'])} "
-        f"scripts ({' '.join(summary['scripts'])}); {summary['negatives']} negatives per anchor; "
-        f"seed {facts['seed']}.", "",
+        *map(stage_line, stages), f"Seed {facts['seed']}.", "",
         f"Romaniser of the pairs: {about.get('romaniser', 'not recorded')}. Licences of the text: "
         f"{', '.join(sorted({s['licence'] for s in about.get('sources', [])})) or 'not recorded'}.", "",
         "## Recipe", "", "```json", json.dumps(facts["recipe"], indent=2), "```", "",
         "## Versions", "", "```json", json.dumps(facts["versions"], indent=2), "```", "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def stage_line(stage: Mapping[str, Any]) -> str:
+    """What one stage was trained on."""
+    name = f"Stage {stage['name']}: trained" if "name" in stage else "Trained"
+    if stage.get("resumed"):
+        return f"{name} in an earlier run that this one went on from.\n"
+    return (
+        f"{name} on {stage['pairs']:,} pairs in {stage['languages']} languages and {len(stage['scripts'])} scripts "
+        f"({' '.join(stage['scripts'])}); {stage['negatives']} negatives per anchor.\n"
+    )

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_model, save_model
+
+from align.encoder import Encoder
 from align.errors import InputError
 from align.files import read_json, sha256, write_json
 
@@ -28,17 +31,28 @@ def newest_checkpoint(work: Path, settings: Mapping[str, Any]) -> Path:
     found = sorted(work.glob("checkpoint-*"), key=lambda folder: int(folder.name.partition("-")[2]), reverse=True)
     if not found:
         raise InputError(f"nothing to resume from: no checkpoint in {work}")
-    before = read_json(work / "run.json")
-    for name, value in settings.items():
-        if before.get(name) != value:
-            raise InputError(
-                f"{work} cannot be resumed: its run had another {name} ({before.get(name)!r}, now {value!r})"
-            )
+    check_settings(work, settings)
     for folder in found:
         if undamaged(folder):
             return folder
         log.warning("%s is damaged or incomplete and is passed over", folder)
     raise InputError(f"nothing to resume from: every checkpoint in {work} is damaged")
+
+
+def check_settings(work: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse to go on with what another recipe, other pairs or another number of processes began."""
+    before, now = flat(read_json(work / "run.json")), flat(dict(settings))
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise InputError(f"{work} cannot be resumed: {name} was {before.get(name)!r}, now it is {now.get(name)!r}")
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """The leaves of nested JSON values by their paths: ``recipe.stages.0.train.steps``."""
+    if not isinstance(value, (dict, list)):
+        return {name: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {k: v for key, inner in items for k, v in flat(inner, f"{name}.{key}" if name else str(key)).items()}
 
 
 def undamaged(folder: Path) -> bool:
@@ -47,3 +61,20 @@ def undamaged(folder: Path) -> bool:
         return False
     manifest = read_json(folder / "manifest.json")
     return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in manifest.items())
+
+
+def finish_stage(encoder: Encoder, work: Path) -> None:
+    """Keep the encoder at the end of a stage, so that a resumed run need not go through it again."""
+    folder = work / "finished"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_model(encoder, str(folder / "encoder.safetensors"))
+    seal(folder)
+
+
+def load_finished(encoder: Encoder, work: Path, settings: Mapping[str, Any]) -> bool:
+    """Set the encoder to the end of a stage, if that was reached and is undamaged."""
+    if not undamaged(work / "finished"):
+        return False
+    check_settings(work, settings)
+    load_model(encoder, work / "finished" / "encoder.safetensors", device=str(encoder.device))
+    return True

@@ -45,6 +45,8 @@ def epoch_batches(
     epoch: int,
     temperature: float = 1.0,
     by_language: bool = False,
+    tables: NDArray[np.int64] | None = None,
+    uniform: bool = False,
 ) -> list[NDArray[np.int64]]:
     """One epoch of batches in which no group occurs twice, rows of similar length together.
 
@@ -63,6 +65,8 @@ def epoch_batches(
         temperature: of the languages; 1 natural, 0 uniform.
         by_language: sort each pool by language first, so that a batch holds one language, or a few small ones:
             negatives in the anchor's own language are harder.
+        tables: (n,) integer table of each row; None: one table.
+        uniform: draw equally often from every table, instead of in proportion to its rows.
 
     Returns:
         Arrays of ``batch_size`` row numbers.
@@ -77,7 +81,7 @@ def epoch_batches(
             f"{distinct} groups: lower train.batch_size"
         )
     rng = np.random.default_rng([seed, epoch])
-    order = draw(languages, rng, temperature)
+    order = draw(languages, rng, temperature, tables=tables, uniform=uniform)
     batches: list[NDArray[np.int64]] = []
     pending = order[:0]
     for start in range(0, len(order), POOL * batch_size):
@@ -112,24 +116,40 @@ def fill(rows: NDArray[np.int64], groups: NDArray[np.int64], size: int) -> list[
     return full
 
 
-def draw(languages: NDArray[np.int64], rng: np.random.Generator, temperature: float) -> NDArray[np.int64]:
-    """Row numbers in random order, n in all, language l in proportion to n_l ** temperature.
+def draw(
+    languages: NDArray[np.int64],
+    rng: np.random.Generator,
+    temperature: float,
+    *,
+    tables: NDArray[np.int64] | None = None,
+    uniform: bool = False,
+) -> NDArray[np.int64]:
+    """Row numbers in random order, n in all but for rounding.
 
-    A language drawn more often than it has rows goes through all of them before any comes again.
+    A table gets n_t rows, or n / (number of tables) if ``uniform``; within it, language l is drawn in proportion to
+    n_tl ** temperature. What is drawn more often than it has rows goes through all of them before any comes again, so
+    a small table never ends an epoch.
 
     >>> languages = np.array([0] * 90 + [1] * 10)
     >>> np.bincount(languages[draw(languages, np.random.default_rng(0), 0.5)]).tolist()  # 90 ** .5 : 10 ** .5 = 3 : 1
     [75, 25]
     """
     total = len(languages)
-    if temperature == 1.0:
+    if temperature == 1.0 and not uniform:
         return rng.permutation(total)
-    codes, counts = np.unique(languages, return_counts=True)
-    wanted = np.round(total * counts**temperature / (counts**temperature).sum()).astype(np.int64)
+    tables = np.zeros(total, dtype=np.int64) if tables is None else tables
+    strata, rows_of = np.unique(tables * (languages.max() + 1) + languages, return_inverse=True)
+    counts = np.bincount(rows_of)
+    owner = strata // (languages.max() + 1)  # the table of each stratum
+    weights = counts.astype(np.float64) ** temperature
+    weights /= np.bincount(owner, weights)[owner]
+    sizes = np.bincount(tables)
+    shares = np.full(len(sizes), 1 / np.count_nonzero(sizes)) if uniform else sizes / total
+    wanted = np.round(total * weights * shares[owner]).astype(np.int64)
     parts = []
-    for code, wish in zip(codes, wanted, strict=True):
-        rows = np.flatnonzero(languages == code)
-        passes = [rng.permutation(rows) for _ in range(-(-int(wish) // len(rows)))]
+    for stratum, wish in enumerate(wanted.tolist()):
+        rows = np.flatnonzero(rows_of == stratum)
+        passes = [rng.permutation(rows) for _ in range(-(-wish // len(rows)))]
         parts.append(np.concatenate(passes or [rows])[:wish])
     drawn: NDArray[np.int64] = rng.permutation(np.concatenate(parts))
     return drawn
@@ -168,12 +188,14 @@ class BatchStream:
         seed: int,
         temperature: float = 1.0,
         by_language: bool = False,
+        tables: NDArray[np.int64] | None = None,
+        uniform: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         self.epoch = partial(
             epoch_batches, lengths, languages, groups, batch_size=batch_size * world, seed=seed,
-            temperature=temperature, by_language=by_language,
+            temperature=temperature, by_language=by_language, tables=tables, uniform=uniform,
         )  # fmt: skip
         self.total = total
         self.rank, self.world = rank, world

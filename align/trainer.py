@@ -1,47 +1,52 @@
-"""Training: the Hugging Face Trainer with our batches and objectives, and ``train`` around it."""
+"""Training: the stages of a recipe, one after the other, on pair tables."""
 
 from __future__ import annotations
 
 import logging
-import math
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from torch import Tensor
+from transformers import TrainerCallback
 
 from align.alignment import Alignment
 from align.batches import Batches
 from align.blocks import blocks
-from align.callbacks import Evaluation, Evaluator, FiniteGradients, Progress, TrainingStopped
+from align.callbacks import Evaluation, Evaluator
 from align.checkpoint import save_encoder
-from align.config import Recipe, as_table
+from align.config import as_table
 from align.distributed import world
 from align.encoder import Encoder
 from align.errors import InputError
 from align.files import write_json
+from align.loop import AlignTrainer, arguments
 from align.model_card import model_card, provenance
-from align.resume import newest_checkpoint, seal
+from align.options import Recipe
+from align.resume import finish_stage, load_finished, newest_checkpoint
 from align.sampling import BatchStream
 from align.store import PairStore, build_store, tokenize
+from align.summary import summary, summary_line
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 log = logging.getLogger(__name__)
+Tables = Mapping[str, "Dataset"]
 
 
 def train(
     encoder: Encoder,
-    pairs: Dataset,
+    pairs: Dataset | Tables,
     recipe: Recipe,
     out: str | Path,
     *,
+    teacher: Encoder | None = None,
     rehearsal: Sequence[str] = (),
     evaluators: Mapping[str, Evaluator] | None = None,
     best: str | None = None,
@@ -56,16 +61,18 @@ def train(
     Writes to ``out`` the sentence encoder (loads with ``SentenceTransformer(out)``), the whole masked-LM checkpoint
     if there is one, a model card, and ``align.json`` with the resolved recipe, versions, seed and data hash.
     Checkpoints to resume from go to ``out`` + ``.checkpoints`` (``train.save_every``), evaluations by ``evaluators``
-    run every ``train.evaluate_every`` steps on the first process.
+    run every ``train.evaluate_every`` steps on the first process. All data is read and checked before any step.
 
     Args:
         encoder: where training starts, and the frozen encoder of ``anchor``.
-        pairs: a table with source, target, source_lang, target_lang, group_id (``align.read_pairs``).
+        pairs: a table with source, target, source_lang, target_lang, group_id (``align.read_pairs``), or several by
+            name; a stage of the recipe draws from those that its ``pairs`` names, or from all.
         recipe: ``align.load_recipe("transliteration")`` or your own.
         out: folder of the result, written whole at the end; an older one is replaced.
+        teacher: whose vectors ``distil`` learns.
         rehearsal: texts in any language whose vectors shall not move (``anchor.rehearsal``).
         evaluators: name -> function of the encoder that returns scores by name.
-        best: "name/score" of an evaluator, higher is better: the result has the weights of the best evaluation.
+        best: "name/score" of an evaluator, higher is better: each stage ends with the weights of its best evaluation.
         resume: go on from the newest undamaged checkpoint of the same recipe and data.
         callbacks: transformers callbacks.
         report_to: trackers as transformers names them ("tensorboard", "wandb", ...).
@@ -73,14 +80,13 @@ def train(
         progress: show bars and lines of metrics.
 
     Returns:
-        summary of the data and the run: pairs, languages, scripts, negatives, parameters, final losses, evaluations.
+        summary of the data and the run: pairs, languages, scripts, negatives, parameters, losses, evaluations; with
+        stages, ``stages`` is a list of these.
 
     Raises:
         InputError: data or recipe that cannot be trained on, before any step runs.
         TrainingStopped: NaN or infinity in a loss or gradient.
     """
-    options = recipe.train
-    work = Path(f"{out}.checkpoints")
     if Path(out).is_file():
         raise InputError(f"{out} is a file; expected a folder to write to")
     if recipe.encoder.layer is not None and recipe.encoder.layer != encoder.layer:
@@ -91,39 +97,124 @@ def train(
         raise InputError(
             f"best={best!r} names no evaluator: expected one of {', '.join(evaluators or {}) or '(none given)'}"
         )
-    if recipe.anchor and recipe.anchor.rehearsal and not rehearsal:
-        raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
-    store = build_store(pairs, encoder, max_tokens=options.max_tokens, progress=progress)
-    module = Alignment(encoder, recipe)
+    stages = recipe.stages or (recipe,)
+    for stage in stages:
+        if stage.anchor and stage.anchor.rehearsal and not rehearsal:
+            raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
+        if stage.distil and teacher is None:
+            raise InputError("the recipe distils, but no teacher was given")
+    tables = pairs if isinstance(pairs, Mapping) else {"pairs": pairs}
+    plans = [plan(stage, chosen_tables(stage, tables), encoder, progress) for stage in stages]
+    work = Path(f"{out}.checkpoints")
+    settings = {
+        "recipe": as_table(recipe), "pairs": " ".join(p.store.digest for p in plans), "processes": world()[1],
+    }  # fmt: skip
+    run = Run(encoder, teacher, rehearsal, evaluators or {}, best, callbacks, report_to, progress, settings)
+    folders = [work / f"{i}-{stage.name}" if recipe.stages else work for i, stage in enumerate(stages, 1)]
+    if resume and recipe.stages and not any(folder.exists() for folder in folders):
+        raise InputError(f"nothing to resume from: no stage in {work}")
+    results = [run_stage(run, p, folder, resume=resume) for p, folder in zip(plans, folders, strict=True)]
+    facts = {"stages": results} if recipe.stages else results[0]
+    encoder.eval()
+    if world()[0] == 0:
+        extra = provenance(recipe, [p.store for p in plans], about or {}) | {"summary": facts}
+        save_encoder(encoder, out, card=model_card(encoder, extra), extra=extra)
+    return facts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stage with its data, checked and ready."""
+
+    recipe: Recipe
+    tables: Tables
+    store: PairStore
+    stream: BatchStream
+    drawn: NDArray[np.int64]
+    """(n,) how often the run draws each pair."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all stages share."""
+
+    encoder: Encoder
+    teacher: Encoder | None
+    rehearsal: Sequence[str]
+    evaluators: Mapping[str, Evaluator]
+    best: str | None
+    callbacks: Sequence[TrainerCallback]
+    report_to: str
+    progress: bool
+    settings: Mapping[str, Any]
+
+
+def chosen_tables(stage: Recipe, tables: Tables) -> Tables:
+    """The tables that a stage draws from."""
+    missing = [name for name in stage.pairs if name not in tables]
+    if missing:
+        raise InputError(
+            f"the stage {stage.name!r} draws from the pairs {missing[0]!r}; given are {', '.join(tables) or 'none'}"
+        )
+    return {name: tables[name] for name in stage.pairs} if stage.pairs else tables
+
+
+def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Plan:
+    """Tokenise a stage's pairs and lay out its batches; refuses what cannot be trained on."""
+    options = stage.train
+    store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=stage.needs_columns, progress=progress)
+    if options.freeze_blocks > encoder.layer:
+        raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
+    if stage.matryoshka and max(stage.matryoshka.dimensions) > encoder.dimension:
+        raise InputError(
+            f"matryoshka.dimensions asks for {max(stage.matryoshka.dimensions)}, the vectors have {encoder.dimension}"
+        )
     rank, processes = world_of_launch()
     stream = BatchStream(
         store.lengths, store.languages, store.groups, batch_size=options.batch_size,
         total=options.steps * options.accumulate, seed=options.seed, temperature=options.language_temperature,
-        by_language=options.batches_by_language, rank=rank, world=processes,
+        by_language=options.batches_by_language, tables=store.tables, uniform=options.mixing == "uniform", rank=rank,
+        world=processes,
     )  # fmt: skip
-    rows = np.unique(np.concatenate([rows for _, rows in stream.whole()]))  # refuses a batch larger than the data
+    rows = np.concatenate([rows for _, rows in stream.whole()])  # refuses a batch larger than the data
+    return Plan(stage, tables, store, stream, np.bincount(rows, minlength=len(store.groups)))
+
+
+def run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, Any]:
+    """Train one stage from where the encoder is, and say what was done."""
+    recipe, options, encoder, store = plan.recipe, plan.recipe.train, run.encoder, plan.store
+    rank, processes = world()
+    if resume and load_finished(encoder, work, run.settings):
+        log.info("stage %s is finished", recipe.name)
+        return {"name": recipe.name, "resumed": True}
+    dimension = run.teacher.dimension if run.teacher else None
+    module = Alignment(encoder, recipe, classes=len(store.label_names), teacher_dimension=dimension)
     trained = set_trainable(module)
-    facts = summary(store, recipe, trained, processes)
+    facts = summary(store, recipe, plan.drawn, trained=trained, processes=processes)
+    if recipe.name:
+        facts = {"name": recipe.name} | facts
     if rank == 0:
-        log.info("%s", summary_line(facts))
+        log.info("%s%s", f"stage {recipe.name}: " if recipe.name else "", summary_line(facts))
     start = start_weights(module) if options.interpolate < 1 else None
+    before = run.teacher if recipe.distil and run.teacher else encoder
     vectors = (
-        starting_vectors(encoder, pairs, rows, max_tokens=options.max_tokens, progress=progress)
+        starting_vectors(before, plan, max_tokens=options.max_tokens, progress=run.progress)
         if recipe.needs_start
         else None
     )
     kept = None
     if recipe.anchor and recipe.anchor.rehearsal:
-        tokens = tokenize(rehearsal, encoder, max_tokens=options.max_tokens, progress=progress)
-        kept = (tokens, encoder.encode(rehearsal, max_tokens=options.max_tokens, raw=True, progress=progress))
+        tokens = tokenize(run.rehearsal, encoder, max_tokens=options.max_tokens, progress=run.progress)
+        kept = (tokens, encoder.encode(run.rehearsal, max_tokens=options.max_tokens, raw=True, progress=run.progress))
     batches = Batches(store, encoder, recipe, rank=rank, start=vectors, rehearsal=kept)
-    trainer = AlignTrainer(module, batches, stream, arguments(recipe, work, encoder, report_to, progress), callbacks)
-    evaluation = Evaluation(encoder, evaluators or {}, options.evaluate_every, best)
+    told = arguments(recipe, work, encoder, run.report_to, run.progress)
+    trainer = AlignTrainer(module, batches, plan.stream, told, run.callbacks)
+    evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best)
     trainer.add_callback(evaluation)
-    settings = {"recipe": as_table(recipe), "pairs": store.digest, "processes": processes}
-    checkpoint = newest_checkpoint(work, settings) if resume else None
+    again = resume and (not recipe.name or any(work.glob("checkpoint-*")))  # a later stage may not have begun
+    checkpoint = newest_checkpoint(work, run.settings) if again else None
     if options.save_every and rank == 0:
-        write_json(work / "run.json", settings)
+        write_json(work / "run.json", run.settings)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
@@ -132,18 +223,13 @@ def train(
     evaluation.restore_best()
     if start is not None:
         interpolate(module, start, options.interpolate)
-    encoder.eval()
-    facts |= {"losses": trainer.history, "evaluations": evaluation.results}
-    if rank == 0:
-        extra = provenance(recipe, store, about or {}) | {"summary": facts}
-        save_encoder(encoder, out, card=model_card(encoder, extra), extra=extra)
-    return facts
+    if options.save_every and recipe.name and rank == 0:
+        finish_stage(encoder, work)
+    return facts | {"losses": trainer.history, "evaluations": evaluation.results}
 
 
 def world_of_launch() -> tuple[int, int]:
     """(rank, processes), starting the process group if torchrun launched us."""
-    import os
-
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group()
     return world()
@@ -160,40 +246,19 @@ def set_trainable(module: Alignment) -> int:
                 parameter.requires_grad_(False)
         for block in blocks(encoder.model)[encoder.layer :]:
             block.requires_grad_(False)
+    for block in blocks(encoder.model)[: recipe.train.freeze_blocks]:
+        block.requires_grad_(False)
     if recipe.train.freeze_embeddings:
         encoder.body.get_input_embeddings().requires_grad_(False)
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
-def summary(store: PairStore, recipe: Recipe, trained: int, processes: int) -> dict[str, Any]:
-    """What a user should know before the first step."""
-    batch = recipe.train.batch_size * processes
-    codes = store.names
-    return {
-        "pairs": len(store.groups), "groups": len(np.unique(store.groups)), "languages": len(codes),
-        "scripts": sorted({code.partition("_")[2] for code in codes}),
-        "negatives": 2 * batch - 2 if recipe.nt_xent else batch - 1 + recipe.info_nce.bank if recipe.info_nce else 0,
-        "pairs_per_step": batch * recipe.train.accumulate, "trainable_parameters": trained,
-    }  # fmt: skip
-
-
-def summary_line(facts: Mapping[str, Any]) -> str:
-    """One line for people."""
-    return (
-        f"{facts['pairs']:,} pairs in {facts['groups']:,} groups, {facts['languages']} languages, "
-        f"{len(facts['scripts'])} scripts ({' '.join(facts['scripts'])}), {facts['negatives']} negatives per anchor, "
-        f"{facts['pairs_per_step']} pairs per step, {facts['trainable_parameters']:,} trainable parameters"
-    )
-
-
-def starting_vectors(
-    encoder: Encoder, pairs: Dataset, rows: NDArray[np.int64], *, max_tokens: int, progress: bool
-) -> NDArray[np.float32]:
-    """(n, D) raw vectors of the sources by the encoder as it is now; NaN for all but ``rows``, those to be drawn."""
-    vectors = np.full((len(pairs), encoder.dimension), np.nan, dtype=np.float32)
-    vectors[rows] = encoder.encode(
-        list(pairs.select(rows)["source"]), max_tokens=max_tokens, raw=True, progress=progress
-    )
+def starting_vectors(encoder: Encoder, plan: Plan, *, max_tokens: int, progress: bool) -> NDArray[np.float32]:
+    """(n, D) raw vectors of the sources by the encoder as it is now; NaN for rows that are never drawn."""
+    rows = np.flatnonzero(plan.drawn)
+    texts = [text for table in plan.tables.values() for text in table["source"]]
+    vectors = np.full((len(texts), encoder.dimension), np.nan, dtype=np.float32)
+    vectors[rows] = encoder.encode([texts[row] for row in rows], max_tokens=max_tokens, raw=True, progress=progress)
     return vectors
 
 
@@ -208,99 +273,3 @@ def interpolate(module: Alignment, start: Mapping[str, Tensor], share: float) ->
     for name, parameter in module.encoder.named_parameters():
         if name in start:
             parameter.lerp_(start[name].to(parameter.device), 1 - share)
-
-
-def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, progress: bool) -> TrainingArguments:
-    """The recipe in the words of transformers."""
-    options = recipe.train
-    if options.gradient_checkpointing:
-        encoder.model.gradient_checkpointing_enable({"use_reentrant": False})
-    return TrainingArguments(
-        output_dir=str(work), max_steps=options.steps, per_device_train_batch_size=options.batch_size,
-        gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate,
-        warmup_steps=math.ceil(options.warmup * options.steps), lr_scheduler_type=SCHEDULES[options.schedule],
-        weight_decay=options.weight_decay, bf16=options.bf16, seed=options.seed, use_cpu=encoder.device.type == "cpu",
-        save_strategy="steps" if options.save_every else "no", save_steps=options.save_every or 500, save_total_limit=2,
-        logging_steps=options.log_every, logging_nan_inf_filter=False, disable_tqdm=not progress, report_to=report_to,
-        remove_unused_columns=False, dataloader_pin_memory=encoder.device.type == "cuda",
-        accelerator_config={"split_batches": False, "dispatch_batches": False},
-    )  # fmt: skip
-
-
-SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
-
-
-class AlignTrainer(Trainer):
-    """The Hugging Face Trainer on our data path and objectives.
-
-    Args:
-        module: encoder and objectives.
-        batches: makes the tensors of a batch.
-        stream: says which rows are in each batch of this process.
-        args: transformers' arguments.
-        callbacks: transformers' callbacks.
-    """
-
-    def __init__(
-        self,
-        module: Alignment,
-        batches: Batches,
-        stream: BatchStream,
-        args: TrainingArguments,
-        callbacks: Sequence[TrainerCallback] = (),
-    ) -> None:
-        super().__init__(model=module, args=args, train_dataset=batches, callbacks=[FiniteGradients(), *callbacks])
-        self.stream, self.batches = stream, batches
-        self.model_accepts_loss_kwargs = False  # our losses are means: accumulation divides them
-        self.history: list[dict[str, float]] = []
-        self._terms: dict[str, list[Tensor]] = {}
-        for theirs in (ProgressCallback, PrinterCallback):  # the latter prints to stdout when bars are off
-            self.remove_callback(theirs)
-        if not args.disable_tqdm:
-            self.add_callback(Progress())
-
-    def get_train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Batches of this process; not given to accelerate, which would shard them again."""
-        return DataLoader(
-            self.batches, batch_sampler=self.stream, collate_fn=lambda made: made[0],
-            pin_memory=self.args.dataloader_pin_memory,
-        )  # fmt: skip
-
-    def compute_loss(
-        self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
-    ) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum of the recipe's objectives; stops at NaN or infinity."""
-        rows = inputs.pop("rows")
-        terms: dict[str, Tensor] = model(**inputs)
-        if not bool(torch.isfinite(terms["loss"])):
-            values = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
-            raise TrainingStopped(
-                f"step {self.state.global_step + 1}: {values}; pairs {rows[:8].tolist()}...; "
-                f"checkpoints in {self.args.output_dir} are good"
-            )
-        for name, value in terms.items():
-            self._terms.setdefault(name, []).append(value.detach())
-        return (terms["loss"], terms) if return_outputs else terms["loss"]
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the mean of each objective since the last line."""
-        if "loss" in logs:
-            logs |= {name: torch.stack(v).mean().item() for name, v in self._terms.items()}
-            self._terms.clear()
-            self.history.append({"step": self.state.global_step, **logs})
-        super().log(logs, start_time)
-
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
-        """Save each tensor under one name only: safetensors refuses tied weights."""
-        kept, seen = {}, set()
-        for name, value in (state_dict or self.model.state_dict()).items():
-            if value.data_ptr() not in seen:
-                seen.add(value.data_ptr())
-                kept[name] = value
-        super()._save(output_dir, state_dict=kept)
-
-    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """Write a manifest of hashes last, so that a damaged or half-written checkpoint is known as such."""
-        super()._save_checkpoint(*args, **kwargs)
-        if self.args.should_save:
-            seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")

@@ -2,14 +2,44 @@
 
 from align.objectives.anchor import cosine_anchor, mse_anchor
 from align.objectives.contrastive import info_nce, nt_xent
+from align.objectives.distil import distil, unexplained
+from align.objectives.graded import angle, cosent, cosine_mse
+from align.objectives.matryoshka import matryoshka
 from align.objectives.mlm import mask_tokens, mlm
+from align.objectives.multiple_negatives import multiple_negatives
+from align.objectives.softmax_nli import softmax_nli
+from align.objectives.tlm import join_pairs, padded_joints
 
 OBJECTIVES = {
     "nt_xent": nt_xent,
     "info_nce": info_nce,
+    "multiple_negatives": multiple_negatives,
+    "cosine_mse": cosine_mse,
+    "cosent": cosent,
+    "angle": angle,
+    "softmax_nli": softmax_nli,
+    "distil": distil,
     "mlm": mlm,
     "cosine_anchor": cosine_anchor,
     "mse_anchor": mse_anchor,
 }
 
-__all__ = ["OBJECTIVES", "cosine_anchor", "info_nce", "mask_tokens", "mlm", "mse_anchor", "nt_xent"]
+__all__ = [
+    "OBJECTIVES",
+    "angle",
+    "cosent",
+    "cosine_anchor",
+    "cosine_mse",
+    "distil",
+    "info_nce",
+    "join_pairs",
+    "mask_tokens",
+    "matryoshka",
+    "mlm",
+    "mse_anchor",
+    "multiple_negatives",
+    "nt_xent",
+    "padded_joints",
+    "softmax_nli",
+    "unexplained",
+]

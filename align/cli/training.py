@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from align.cli.arguments import ModelOption, Out, Prompt, load, show
+from align.errors import InputError
 
 
 def train(
@@ -18,12 +19,13 @@ def train(
         str, typer.Argument(help="A recipe in this package (transliteration, translico) or a .toml file.")
     ],
     pairs: Annotated[
-        list[Path],
-        typer.Option("--pairs", "-p", help="Table of pairs: folder, .parquet, .jsonl or .tsv; may be repeated."),
+        list[str],
+        typer.Option("--pairs", "-p", help="Table: folder, .parquet, .jsonl or .tsv, or name=table; may be repeated."),
     ],
     out: Out,
     model: ModelOption = "seed",
     change: Annotated[list[str] | None, typer.Option("--set", help="A setting such as train.steps=100.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="Encoder whose vectors `distil` learns.")] = None,
     rehearse: Annotated[list[Path] | None, typer.Option(help="Text files whose vectors shall not move.")] = None,
     prompt: Prompt = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint of OUT.")] = False,
@@ -35,13 +37,15 @@ def train(
     from align.pairs import read_pairs
 
     chosen = load_recipe(recipe, changes=change or ())
-    table = read_pairs(*pairs)
+    paths = named_tables(pairs)
+    tables = {name: read_pairs(path) for name, path in paths.items()}
     rehearsal = [line for path in rehearse or () for line in read_lines(path) if line.strip()]
     from align.callbacks import TrainingStopped
     from align.trainer import train as run
 
     encoder = load(model, chosen.encoder.layer, chosen.encoder.pooling, chosen.encoder.special_tokens, prompt)
-    manifests = [read_json(path / "manifest.json") for path in pairs if (path / "manifest.json").is_file()]
+    guide = load(teacher, None, None, None, None) if teacher else None
+    manifests = [read_json(path / "manifest.json") for path in paths.values() if (path / "manifest.json").is_file()]
     about = {
         "romaniser": ", ".join(sorted({m["romaniser"] for m in manifests if "romaniser" in m})) or "not recorded",
         "sources": [source for m in manifests for source in m.get("sources", [])],
@@ -49,9 +53,10 @@ def train(
     try:
         facts = run(
             encoder,
-            table,
+            tables,
             chosen,
             out,
+            teacher=guide,
             rehearsal=rehearsal,
             resume=resume,
             report_to=report_to,
@@ -62,7 +67,22 @@ def train(
         print(f"align: training stopped: {error}", file=sys.stderr)
         raise SystemExit(1) from error
     if os.environ.get("RANK", "0") == "0":  # the first process of torchrun, or the only one
-        show({key: value for key, value in facts.items() if key not in ("losses", "evaluations")} | {"out": str(out)})
+        stages = facts.get("stages", [facts])
+        brief = [{k: v for k, v in stage.items() if k not in ("losses", "evaluations")} for stage in stages]
+        show(({"stages": brief} if "stages" in facts else brief[0]) | {"out": str(out)})
+
+
+def named_tables(given: list[str]) -> dict[str, Path]:
+    """Paths by name: ``name=path``, or the path's own last part."""
+    tables: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or Path(text).exists():
+            name, path = Path(text).name.partition(".")[0], text
+        if name in tables:
+            raise InputError(f"two tables are called {name!r}: {tables[name]} and {path}; give name=path")
+        tables[name] = Path(path)
+    return tables
 
 
 def demo(

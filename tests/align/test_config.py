@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from align.config import AnchorOptions, Recipe, as_table, field_help, load_recipe, recipes
+from align.config import as_table, field_help, load_recipe, recipes
 from align.errors import InputError
+from align.options import AnchorOptions, Recipe
 
 
 @pytest.mark.parametrize("name", recipes())
@@ -46,7 +47,7 @@ def test_a_recipe_from_a_file(tmp_path):
     [
         ("train.stepz=5", "recipe translico: unknown key train.stepz; did you mean train.steps?"),
         ("nt_xnet.weight=1", "unknown key nt_xnet; did you mean nt_xent?"),
-        ("qqq.weight=1", "unknown key qqq; known are encoder, nt_xent"),
+        ("qqq.weight=1", "unknown key qqq; known are encoder, name, pairs, nt_xent"),
         ("train.steps=true", "train.steps must be int, got True"),
         ("train.steps=1.5", "train.steps must be int, got 1.5"),
         ("train.bf16=1", "train.bf16 must be bool, got 1"),

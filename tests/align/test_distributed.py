@@ -13,8 +13,19 @@ import torch.distributed as dist
 from align.alignment import Alignment
 from align.batches import Batches
 from align.checkpoint import load_encoder
-from align.config import AnchorOptions, ContrastiveOptions, MlmOptions, Recipe, TrainOptions
 from align.distributed import gather, total, world
+from align.options import (
+    AnchorOptions,
+    ContrastiveOptions,
+    GradedOptions,
+    MatryoshkaOptions,
+    MlmOptions,
+    MultipleNegativesOptions,
+    PlainOptions,
+    Recipe,
+    TlmOptions,
+    TrainOptions,
+)
 from align.store import build_store
 
 ROWS = np.arange(12)
@@ -26,6 +37,12 @@ RECIPES = {
         info_nce=ContrastiveOptions(learn_temperature=True), anchor=AnchorOptions(source=2.0, target=1.0),
         train=TrainOptions(batch_size=6),
     ),
+    "nli": Recipe(multiple_negatives=MultipleNegativesOptions(symmetric=True), softmax_nli=PlainOptions()),
+    "sts": Recipe(
+        cosent=GradedOptions(), angle=GradedOptions(temperature=1.0), cosine_mse=PlainOptions(),
+        matryoshka=MatryoshkaOptions(dimensions=(4, 16), weights=(1.0, 0.5)),
+    ),
+    "muril": Recipe(tlm=TlmOptions(rate=0.5), distil=PlainOptions()),
 }  # fmt: skip
 
 
@@ -38,20 +55,23 @@ def step(folder, name, rank, processes):
     pairs = Dataset.from_dict({
         "source": ["".join(chr(0x3B1 + ord(c) - 97) for c in word) for word in words], "target": words,
         "source_lang": ["ell_Grek"] * 12, "target_lang": ["ell_Latn"] * 12, "group_id": [str(i % 9) for i in range(12)],
+        "negative": words[::-1], "score": [i % 5 / 4 for i in range(12)], "label": ["ab"[i % 2] for i in range(12)],
     })  # fmt: skip
+    recipe = RECIPES[name]
     encoder = load_encoder(folder, device="cpu")
     start = encoder.encode(pairs["source"], raw=True) + 0.1
-    batches = Batches(build_store(pairs, encoder, max_tokens=32), encoder, RECIPES[name], start=start)
-    whole = batches[(0, ROWS)]  # masks drawn once for all, then shared out
+    store = build_store(pairs, encoder, max_tokens=32, columns=recipe.needs_columns)
+    whole = Batches(store, encoder, recipe, start=start)[(0, ROWS)]  # masks drawn once for all, then shared out
     mine = ROWS[rank::processes]
-    both = np.concatenate([mine, mine + 12])
-    share = {k: v[both] for k, v in whole.items() if k in ("ids", "attention", "labels")}
-    share |= {
-        "groups": whole["groups"][mine],
-        "start": whole["start"][mine],
-        "sides": torch.tensor([len(mine)] * 2 + [0]),
-    }
-    module = Alignment(encoder, RECIPES[name])
+    sides = whole["sides"].tolist()
+    texts = np.concatenate([mine + 12 * i for i, size in enumerate(sides) if size])
+    share = {name: whole[name][texts] for name in ("ids", "attention", "labels") if name in whole}
+    share |= {name: whole[name][mine] for name in ("groups", "start", "scores", "classes") if name in whole}
+    share["sides"] = torch.tensor([len(mine) if size else 0 for size in sides])
+    if "joint" in whole:
+        share["joint"] = {name: rows[mine] for name, rows in whole["joint"].items()}
+    torch.manual_seed(0)  # of the classifier's weights
+    module = Alignment(encoder, recipe, classes=len(store.label_names))
     module.eval()
     loss = module(**share)["loss"]
     loss.backward()

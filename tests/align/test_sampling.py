@@ -112,3 +112,29 @@ def test_a_batch_larger_than_the_data(n, groups):
         epoch_batches(
             np.ones(n, int), np.zeros(n, int), np.arange(n) % groups, batch_size=16, seed=int(rng.integers(9)), epoch=0
         )
+
+
+def test_tables_are_drawn_equally_often_if_uniform():
+    languages, tables = np.array([0] * 60 + [1] * 30 + [1] * 10), np.array([0] * 90 + [1] * 10)
+    rng = np.random.default_rng(0)
+    rows = draw(languages, rng, 1.0, tables=tables, uniform=True)
+    assert np.bincount(tables[rows]).tolist() == [50, 50]
+    assert np.bincount(languages[rows][tables[rows] == 0]) == pytest.approx([100 / 3, 50 / 3], abs=1)
+    counts = np.bincount(rows[tables[rows] == 1], minlength=100)[90:]
+    assert counts.tolist() == [5] * 10  # all of the small table before any row comes again
+    even = draw(languages, rng, 0.0, tables=tables, uniform=False)
+    assert np.bincount(tables[even]).tolist() == [90, 10]
+    assert np.bincount(languages[even][tables[even] == 0]).tolist() == [45, 45]
+
+
+def test_a_small_table_neither_ends_an_epoch_nor_starves():
+    lengths, languages = np.full(100, 5), np.zeros(100, int)
+    tables, groups = np.array([0] * 92 + [1] * 8), np.arange(100)
+    batches = epoch_batches(
+        lengths, languages, groups, batch_size=4, seed=0, epoch=0, tables=tables, uniform=True
+    )  # fmt: skip
+    rows = np.concatenate(batches)
+    assert len(rows) >= 92
+    assert (tables[rows] == 1).mean() == pytest.approx(0.5, abs=0.05)
+    for batch in batches:
+        assert len(set(groups[batch].tolist())) == 4

@@ -1,0 +1,297 @@
+"""What to train: a recipe, as frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from align.errors import InputError
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """What makes the vector. Unset values are what the model folder says."""
+
+    layer: int | None = None
+    """k of hidden_states[k]; unset: the last layer, or what the model was saved with."""
+    pooling: str | None = None
+    """mean, cls or weighted (by position)."""
+    special_tokens: bool | None = None
+    """Whether <s> and </s> count in the mean."""
+
+
+@dataclass(frozen=True)
+class ContrastiveOptions:
+    """A contrastive objective over the pairs of a batch."""
+
+    weight: float = 1.0
+    """Factor of this objective in the sum."""
+    temperature: float = 0.05
+    """Divides the similarities."""
+    learn_temperature: bool = False
+    """Train log(temperature) too."""
+    cosine: bool = True
+    """Compare directions; false: raw dot products."""
+    frozen: bool = False
+    """Contrast the target side with the vectors that the starting encoder gives the sources, not with current ones."""
+    bank: int = 0
+    """With info_nce and frozen: starting vectors of so many other sources as extra negatives, at no cost."""
+
+
+@dataclass(frozen=True)
+class MultipleNegativesOptions:
+    """Multiple negatives ranking, with the texts of the column ``negative`` as hard negatives."""
+
+    weight: float = 1.0
+    """Factor of this objective in the sum."""
+    temperature: float = 0.05
+    """Divides the similarities (1 / scale of sentence-transformers)."""
+    learn_temperature: bool = False
+    """Train log(temperature) too."""
+    cosine: bool = True
+    """Compare directions; false: raw dot products."""
+    symmetric: bool = False
+    """Also let each target pick its source."""
+    hard_negatives: bool = True
+    """The pairs must bring a negative; false: none is read, those of the batch have to do."""
+
+
+@dataclass(frozen=True)
+class GradedOptions:
+    """An objective on the order of scores (STS)."""
+
+    weight: float = 1.0
+    """Factor of this objective in the sum."""
+    temperature: float = 0.05
+    """Divides the differences of similarities (1 / scale of sentence-transformers)."""
+
+
+@dataclass(frozen=True)
+class PlainOptions:
+    """An objective without settings of its own."""
+
+    weight: float = 1.0
+    """Factor of this objective in the sum."""
+
+
+@dataclass(frozen=True)
+class MatryoshkaOptions:
+    """Train every contrastive and graded objective on prefixes of the vectors, too."""
+
+    dimensions: tuple[int, ...] = ()
+    """Widths, such as [64, 128, 384]; the full one is not implied."""
+    weights: tuple[float, ...] = ()
+    """One a width; none: 1 each."""
+
+
+@dataclass(frozen=True)
+class MlmOptions:
+    """Masked language modelling on both sides; the contrastive views are then the masked texts."""
+
+    weight: float = 1.0
+    """Factor of each side's mean loss in the sum."""
+    rate: float = 0.15
+    """Share of tokens to predict."""
+
+
+@dataclass(frozen=True)
+class TlmOptions:
+    """Masked language modelling on both sides of a pair in one sequence, in random order."""
+
+    weight: float = 1.0
+    """Factor of the mean loss in the sum."""
+    rate: float = 0.15
+    """Share of tokens to predict."""
+    restart_positions: bool = False
+    """Count positions anew in the second text, and keep its start token."""
+
+
+@dataclass(frozen=True)
+class AnchorOptions:
+    """Stay near the vectors of the starting encoder, so that nothing it knows is forgotten."""
+
+    source: float = 0.0
+    """Weight of the distance of each source (native side) to its own starting vector."""
+    target: float = 0.0
+    """Weight of the distance of each target to its source's starting vector."""
+    rehearsal: float = 0.0
+    """Weight of the distance of rehearsal texts to their own starting vectors."""
+    rehearsal_size: int = 8
+    """Rehearsal texts per process and step."""
+    distance: str = "cosine"
+    """cosine or mse."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The optimisation."""
+
+    steps: int = 200
+    """Optimiser steps."""
+    batch_size: int = 64
+    """Pairs per process in one forward pass: its in-batch negatives come from these and from other processes."""
+    accumulate: int = 1
+    """Forward passes per optimiser step (adds no negatives)."""
+    learning_rate: float = 5e-5
+    """Peak learning rate of AdamW."""
+    warmup: float = 0.1
+    """Share of the steps with a rising learning rate."""
+    schedule: str = "linear"
+    """linear, cosine or constant, after the warm-up."""
+    weight_decay: float = 0.0
+    """AdamW's weight decay."""
+    max_tokens: int = 128
+    """Longer texts are cut in training."""
+    language_temperature: float = 1.0
+    """Language l is drawn in proportion to n_l ** this: 1 natural, 0 uniform."""
+    batches_by_language: bool = False
+    """Fill a batch from one language where that is possible: its negatives are harder."""
+    mixing: str = "proportional"
+    """Over the tables of a stage: proportional to their rows, or uniform (equally often)."""
+    freeze_embeddings: bool = False
+    """Keep the word embeddings as they are (69 % of XLM-R-base's parameters)."""
+    freeze_blocks: int = 0
+    """Keep the lowest so many transformer blocks as they are."""
+    interpolate: float = 1.0
+    """Share a of the trained weights in the result: a * trained + (1 - a) * start."""
+    bf16: bool = False
+    """bfloat16 autocast with float32 weights."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, more time."""
+    seed: int = 0
+    """Seed of batches, masks and dropout."""
+    save_every: int = 0
+    """Steps between checkpoints from which a run resumes; 0: none."""
+    evaluate_every: int = 0
+    """Steps between evaluations by the given callables; 0: none."""
+    log_every: int = 10
+    """Steps between lines of metrics."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A weighted sum of objectives, the vector they act on, and the optimisation; or several of these, one by one."""
+
+    encoder: EncoderOptions = field(default_factory=EncoderOptions)
+    name: str = ""
+    """Of a stage."""
+    pairs: tuple[str, ...] = ()
+    """Names of the tables that a stage draws from; none: all that are given."""
+    nt_xent: ContrastiveOptions | None = None
+    info_nce: ContrastiveOptions | None = None
+    multiple_negatives: MultipleNegativesOptions | None = None
+    cosine_mse: PlainOptions | None = None
+    cosent: GradedOptions | None = None
+    angle: GradedOptions | None = None
+    softmax_nli: PlainOptions | None = None
+    distil: PlainOptions | None = None
+    mlm: MlmOptions | None = None
+    tlm: TlmOptions | None = None
+    anchor: AnchorOptions | None = None
+    matryoshka: MatryoshkaOptions | None = None
+    train: TrainOptions = field(default_factory=TrainOptions)
+    stages: tuple[Recipe, ...] = ()
+    """Instead of objectives: recipes that run one after the other, each from where the last one ended."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could only fail, or do nothing, later."""
+        if self.stages:
+            self._check_stages()
+            return
+        if not self.objectives:
+            stage = f"the stage {self.name!r}" if self.name else "the recipe"
+            raise InputError(f"{stage} trains nothing: expected one of {', '.join(OBJECTIVES)}")
+        self._check_training()
+        for name in OBJECTIVES:
+            options = getattr(self, name)
+            temperature = getattr(options, "temperature", 1.0)
+            _need(temperature > 0, f"{name}.temperature must be positive", temperature)
+            rate = getattr(options, "rate", 1.0)
+            _need(0 < rate <= 1, f"{name}.rate must be in 0..1, and not 0", rate)
+        if self.nt_xent:
+            _need(
+                not self.nt_xent.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", self.nt_xent.bank
+            )
+        if self.info_nce and self.info_nce.bank:
+            _need(self.info_nce.frozen, "info_nce.bank needs info_nce.frozen = true", self.info_nce.frozen)
+        if self.anchor:
+            anchor = self.anchor
+            weights = (anchor.source, anchor.target, anchor.rehearsal)
+            _need(
+                min(weights) >= 0 and max(weights) > 0, "anchor needs a positive source, target or rehearsal", weights
+            )
+            _need(anchor.rehearsal_size >= 1, "anchor.rehearsal_size must be at least 1", anchor.rehearsal_size)
+            _need(anchor.distance in ("cosine", "mse"), "anchor.distance must be cosine or mse", anchor.distance)
+        if self.distil:
+            frozen = [name for name in CONTRASTIVE if getattr(self, name) and getattr(self, name).frozen]
+            both = frozen + ["anchor"] * bool(self.anchor and (self.anchor.source or self.anchor.target))
+            _need(not both, "distil learns a teacher's vectors, and no objective beside it can use the start's", both)
+        if self.matryoshka:
+            sizes, factors = self.matryoshka.dimensions, self.matryoshka.weights
+            _need(bool(sizes) and min(sizes) >= 1, "matryoshka.dimensions must be widths of at least 1", list(sizes))
+            _need(len(factors) in (0, len(sizes)), "matryoshka.weights must be as many as dimensions", list(factors))
+
+    def _check_training(self) -> None:
+        train = self.train
+        for name in ("steps", "batch_size", "accumulate", "max_tokens", "log_every"):
+            _need(getattr(train, name) >= 1, f"train.{name} must be at least 1", getattr(train, name))
+        _need(
+            train.schedule in ("linear", "cosine", "constant"),
+            "train.schedule must be linear, cosine or constant",
+            train.schedule,
+        )
+        _need(train.mixing in ("proportional", "uniform"), "train.mixing must be proportional or uniform", train.mixing)
+        for name in ("warmup", "interpolate", "language_temperature"):
+            _need(0 <= getattr(train, name) <= 1, f"train.{name} must be in 0..1", getattr(train, name))
+        _need(train.learning_rate > 0, "train.learning_rate must be positive", train.learning_rate)
+        _need(train.freeze_blocks >= 0, "train.freeze_blocks must be at least 0", train.freeze_blocks)
+
+    def _check_stages(self) -> None:
+        names = [stage.name for stage in self.stages]
+        _need(all(names) and len(set(names)) == len(names), "every stage needs a name of its own", names)
+        own = [name for name in (*OBJECTIVES, "matryoshka") if getattr(self, name)]
+        _need(not own, "a recipe with stages has its objectives inside them", own)
+        for stage in self.stages:
+            _need(not stage.stages, "a stage has no stages of its own", stage.name)
+            _need(stage.encoder == EncoderOptions(), "all stages share one [encoder]: set it outside them", stage.name)
+
+    @property
+    def objectives(self) -> list[str]:
+        """Names of the objectives in the sum."""
+        return [name for name in OBJECTIVES if getattr(self, name)]
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether vectors of the sources by the starting encoder, or by a teacher, are needed."""
+        frozen = any(options and options.frozen for options in (self.nt_xent, self.info_nce))
+        return frozen or bool(self.distil or (self.anchor and (self.anchor.source or self.anchor.target)))
+
+    @property
+    def needs_source(self) -> bool:
+        """Whether the source side is encoded in training at all."""
+        current = any(options and not options.frozen for options in (self.nt_xent, self.info_nce))
+        others = (self.multiple_negatives, self.distil, self.mlm, *(getattr(self, name) for name in GRADED))
+        return current or any(others) or bool(self.softmax_nli or (self.anchor and self.anchor.source))
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether any objective reads the target on its own (TLM reads both in one sequence)."""
+        return set(self.objectives) != {"tlm"}
+
+    @property
+    def needs_columns(self) -> list[str]:
+        """Columns that the pairs must have beside those of every table."""
+        negative = self.multiple_negatives and self.multiple_negatives.hard_negatives
+        score = any(getattr(self, name) for name in GRADED)
+        asked = {"negative": negative, "score": score, "label": self.softmax_nli}
+        return [name for name, needed in asked.items() if needed]
+
+
+CONTRASTIVE = ("nt_xent", "info_nce")
+GRADED = ("cosine_mse", "cosent", "angle")
+OBJECTIVES = (*CONTRASTIVE, "multiple_negatives", *GRADED, "softmax_nli", "distil", "mlm", "tlm", "anchor")
+
+
+def _need(true: bool, sentence: str, value: Any) -> None:
+    if not true:
+        raise InputError(f"{sentence}, got {value!r}")

@@ -1,0 +1,66 @@
+"""What a user should know of a run before its first step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.options import Recipe
+from align.store import PairStore
+
+
+def summary(
+    store: PairStore, recipe: Recipe, drawn: NDArray[np.int64], *, trained: int, processes: int
+) -> dict[str, Any]:
+    """Counts of the data and of the run, as JSON values.
+
+    Args:
+        store: the pairs.
+        recipe: a single stage.
+        drawn: (n,) how often the run draws each pair.
+        trained: parameters that move.
+        processes: that share each batch.
+
+    Returns:
+        ``tables`` has the rows of each table and ``passes``: how often the run goes through them on average.
+    """
+    batch = recipe.train.batch_size * processes
+    sizes, visits = np.bincount(store.tables), np.bincount(store.tables, drawn)
+    return {
+        "pairs": len(store.groups),
+        "groups": len(np.unique(store.groups)),
+        "languages": len(store.names),
+        "scripts": sorted({code.partition("_")[2] for code in store.names}),
+        "negatives": negatives(recipe, batch),
+        "pairs_per_step": batch * recipe.train.accumulate,
+        "trainable_parameters": trained,
+        "tables": {
+            name: {"rows": int(size), "passes": round(float(visit / size), 3)}
+            for name, size, visit in zip(store.table_names, sizes, visits, strict=True)
+        },
+    }
+
+
+def negatives(recipe: Recipe, batch: int) -> int:
+    """Negatives of an anchor in a batch of so many pairs, groups aside."""
+    if recipe.nt_xent:
+        return 2 * batch - 2
+    if recipe.info_nce:
+        return batch - 1 + recipe.info_nce.bank
+    if recipe.multiple_negatives:
+        return batch - 1 + batch * recipe.multiple_negatives.hard_negatives
+    return 0
+
+
+def summary_line(facts: Mapping[str, Any]) -> str:
+    """One line for people."""
+    tables = ", ".join(f"{name} {table['passes']:.2g}x" for name, table in facts["tables"].items())
+    return (
+        f"{facts['pairs']:,} pairs in {facts['groups']:,} groups, {facts['languages']} languages, "
+        f"{len(facts['scripts'])} scripts ({' '.join(facts['scripts'])}), {facts['negatives']} negatives per anchor, "
+        f"{facts['pairs_per_step']} pairs per step, {facts['trainable_parameters']:,} trainable parameters; "
+        f"passes: {tables}"
+    )

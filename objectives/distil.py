@@ -1,0 +1,47 @@
+"""Distillation: the student's vectors of a text and of its translation match the teacher's vector of the text."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from align.objectives.anchor import mse_anchor
+
+
+def distil(source: Tensor, target: Tensor, teacher: Tensor) -> Tensor:
+    """L = mean over i, d of (source_id - teacher_id)^2 + mean over i, d of (target_id - teacher_id)^2.
+
+    Args:
+        source: (B, D) the student's vectors of the texts. Gradients flow through.
+        target: (B, D) the student's vectors of their translations.
+        teacher: (B, D) the teacher's vectors of the texts; taken as constants.
+
+    Returns:
+        () squared units of the vectors.
+
+    Raises:
+        ValueError: the shapes disagree or there is no row.
+
+    References:
+        Reimers and Gurevych 2020, arXiv:2004.09813, eq. 1.
+    """
+    return mse_anchor(source, teacher) + mse_anchor(target, teacher)
+
+
+def unexplained(student: Tensor, teacher: Tensor) -> Tensor:
+    """Fraction of the teacher's variance that the student leaves unexplained.
+
+    FVU = sum over i of |student_i - teacher_i|^2 / sum over i of |teacher_i - mean_i teacher_i|^2: 0 is a perfect
+    student, 1 is one that always answers the mean.
+
+    Args:
+        student: (B, D) vectors.
+        teacher: (B, D) vectors of the same meanings.
+
+    Returns:
+        () at least 0; NaN if the teacher's vectors are all equal.
+
+    Raises:
+        ValueError: the shapes disagree or there is no row.
+    """
+    error = mse_anchor(student, teacher)
+    return error / (teacher - teacher.mean(dim=0)).pow(2).mean()

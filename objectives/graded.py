@@ -1,0 +1,101 @@
+"""Objectives for pairs with a score (STS): how similar, not merely whether."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity, normalize
+
+
+def cosine_mse(source: Tensor, target: Tensor, score: Tensor) -> Tensor:
+    """The cosine shall equal the score: L = mean over i of (cos(source_i, target_i) - score_i)^2.
+
+    Args:
+        source: (B, D) vectors. Gradients flow through.
+        target: (B, D) vectors.
+        score: (B,) in 0..1.
+
+    Returns:
+        () mean square, dimensionless.
+
+    Raises:
+        ValueError: the shapes disagree or there is no row.
+
+    References:
+        Reimers and Gurevych 2019, arXiv:1908.10084, section 3 (regression objective).
+    """
+    _check("cosine_mse", source, target, score)
+    return (cosine_similarity(source, target, dim=-1) - score).pow(2).mean()
+
+
+def cosent(source: Tensor, target: Tensor, score: Tensor, *, temperature: float | Tensor = 0.05) -> Tensor:
+    """Pairs of higher score shall have the higher cosine; how much higher is left to the encoder.
+
+    With c_i = cos(source_i, target_i) / temperature::
+
+        L = log( 1 + sum over (i, j) with score_i > score_j of exp(c_j - c_i) )
+
+    Args:
+        source: (B, D) vectors. Gradients flow through.
+        target: (B, D) vectors.
+        score: (B,) in any unit; only their order matters, and equal ones are not compared.
+        temperature: > 0, dimensionless.
+
+    Returns:
+        () nats; 0 (with zero gradients) when no two scores differ.
+
+    Raises:
+        ValueError: the shapes disagree, there is no row, or the temperature is not positive.
+
+    References:
+        Su 2022, https://kexue.fm/archives/8847; CoSENTLoss of sentence-transformers.
+    """
+    _check("cosent", source, target, score)
+    return _ranking(cosine_similarity(source, target, dim=-1), score, temperature)
+
+
+def angle(source: Tensor, target: Tensor, score: Tensor, *, temperature: float | Tensor = 0.05) -> Tensor:
+    """CoSENT with an odd part beside the cosine, whose gradient does not vanish where the cosine saturates.
+
+    The halves of a vector are real and imaginary part: z = source, w = target in C^(D/2); <z, w> = sum z_d conj(w_d)::
+
+        q_i = <z_i, w_i> / (|z_i| |w_i|),   a_i = |Re q_i + Im q_i|   (Re q_i is the cosine)
+        L = log( 1 + sum over (i, j) with score_i > score_j of exp((a_j - a_i) / temperature) )
+
+    Args:
+        source: (B, D) vectors, D even. Gradients flow through.
+        target: (B, D) vectors.
+        score: (B,) in any unit; only their order matters.
+        temperature: > 0, dimensionless.
+
+    Returns:
+        () nats.
+
+    Raises:
+        ValueError: the shapes disagree, D is odd, there is no row, or the temperature is not positive.
+
+    References:
+        Li and Li 2023, arXiv:2309.12871, in the form of its authors' code and of sentence-transformers' AnglELoss.
+    """
+    _check("angle", source, target, score)
+    if source.shape[1] % 2:
+        raise ValueError(f"angle needs vectors of even width, got {source.shape[1]}")
+    z, w = normalize(source, dim=1), normalize(target, dim=1)
+    (a, b), (c, d) = z.chunk(2, dim=1), w.chunk(2, dim=1)
+    real, imaginary = (a * c + b * d).sum(dim=1), (b * c - a * d).sum(dim=1)
+    return _ranking((real + imaginary).abs(), score, temperature)
+
+
+def _ranking(similarity: Tensor, score: Tensor, temperature: float | Tensor) -> Tensor:
+    warmth = float(torch.as_tensor(temperature).detach())
+    if not warmth > 0:  # written so that NaN fails
+        raise ValueError(f"a ranking of scores needs a temperature > 0, got {warmth}")
+    difference = (similarity[None, :] - similarity[:, None]) / temperature  # [i, j] = c_j - c_i
+    compared = difference[score[:, None] > score[None, :]]
+    return torch.logsumexp(torch.cat([compared.new_zeros(1) + 0.0 * similarity.sum(), compared]), dim=0)
+
+
+def _check(name: str, source: Tensor, target: Tensor, score: Tensor) -> None:
+    if source.dim() != 2 or source.shape != target.shape or score.shape != source.shape[:1] or len(source) == 0:
+        shapes = f"{tuple(source.shape)}, {tuple(target.shape)} and {tuple(score.shape)}"
+        raise ValueError(f"{name} needs (B, D), (B, D) and (B,), B >= 1, got {shapes}")

@@ -1,0 +1,62 @@
+"""Multiple negatives ranking: in-batch negatives, and for each pair a text known to be wrong."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from align.objectives.contrastive import info_nce
+
+
+def multiple_negatives(
+    source: Tensor,
+    target: Tensor,
+    negative: Tensor | None = None,
+    *,
+    temperature: float | Tensor = 0.05,
+    cosine: bool = True,
+    symmetric: bool = False,
+    groups: Tensor | None = None,
+    rows: slice | None = None,
+) -> Tensor:
+    """Row i of ``source`` must pick row i of ``target`` out of all targets and all hard negatives.
+
+    With unit rows (if ``cosine``), C = [target; negative] and S = source @ C.T / temperature::
+
+        L = mean over i of  -log( exp S_ii / sum over j in J(i) of exp S_ij )
+
+    J(i) holds i itself, every target whose group differs from that of i, and every hard negative: a contradiction of
+    a translation of my premise contradicts me too, so a negative's group never bars it. Without repeated groups this
+    is MultipleNegativesRankingLoss of sentence-transformers (scale = 1 / temperature).
+
+    Args:
+        source: (B, D) vectors (premises). Gradients flow through.
+        target: (B, D) vectors (entailed hypotheses).
+        negative: (K, D) vectors (contradicting hypotheses), K >= 0, in any order; None: none.
+        temperature: > 0, dimensionless; a tensor if it is learned.
+        cosine: compare directions; False takes the raw dot product.
+        symmetric: also let each target pick its source out of all sources; the mean of both.
+        groups: (B,) integers naming the meaning of each pair; None: all differ.
+        rows: the pairs that serve as anchors. None: all.
+
+    Returns:
+        () mean loss in nats; log(B + K) one-way when all similarities are equal.
+
+    Raises:
+        ValueError: the shapes disagree, or the temperature is not positive.
+
+    References:
+        Henderson et al. 2017, arXiv:1705.00652, section 4.4; Reimers and Gurevych 2019, arXiv:1908.10084.
+    """
+    candidates = target
+    if negative is not None and len(negative):
+        if negative.dim() != 2 or negative.shape[1:] != target.shape[1:]:
+            shapes = f"{tuple(negative.shape)} for targets of shape {tuple(target.shape)}"
+            raise ValueError(f"multiple_negatives needs (K, D) negatives, got {shapes}")
+        candidates = torch.cat([target, negative])
+        if groups is not None:
+            own = groups.min() - 1 - torch.arange(len(negative), device=groups.device)  # equal to no pair's group
+            groups = torch.cat([groups, own])
+    return info_nce(
+        source, candidates, temperature=temperature, cosine=cosine, symmetric=symmetric, groups=groups, rows=rows
+    )
