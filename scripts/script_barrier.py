@@ -94,14 +94,11 @@ def training_pairs(
     for code, language in SCRIPTS.items():
         latin = language.split("_")[0] + "_Latn"
         pairs = romanised(data, code, "train")[:sentences]
-        if uroman:
-            from align.romanize import romanize
-
-            native = [source for source, _ in pairs]
-            pairs = list(zip(native, romanize(native, lang=language), strict=True))
-        add(pairs, language, latin, "transliteration", [f"{code}:{i}" for i in range(len(pairs))])
         lexicon = [line.split("\t")[:2] for line in lines(data / "dakshina" / "lexicons" / f"{code}.train.tsv")[1:]]
-        chosen = [tuple(lexicon[i]) for i in rng.permutation(len(lexicon))[:words]]
+        chosen = [(lexicon[i][0], lexicon[i][1]) for i in rng.permutation(len(lexicon))[:words]]
+        if uroman:
+            pairs, chosen = by_uroman(pairs, language), by_uroman(chosen, language)
+        add(pairs, language, latin, "transliteration", [f"{code}:{i}" for i in range(len(pairs))])
         add(chosen, language, latin, "lexicon", [f"word:{native}" for native, _ in chosen])
     english = lines(data / "tico19" / "en.txt")
     every = [(name, i) for name in TICO for i in range(TICO_TRAIN)]
@@ -111,6 +108,14 @@ def training_pairs(
         if texts[name][i].strip() and english[i].strip():
             add([(english[i], texts[name][i])], "eng_Latn", TICO[name], "translation", [f"tico:{i}"])
     return Dataset.from_list(rows)
+
+
+def by_uroman(pairs: Sequence[tuple[str, str]], language: str) -> list[tuple[str, str]]:
+    """The native sides with uroman's romanisation in the place of people's."""
+    from align.romanize import romanize
+
+    native = [source for source, _ in pairs]
+    return list(zip(native, romanize(native, lang=language), strict=True))
 
 
 def p1(queries: np.ndarray, candidates: np.ndarray) -> float:

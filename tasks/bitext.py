@@ -45,7 +45,7 @@ def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[st
             lines, or invalid text.
     """
     if isinstance(source, Mapping):
-        yield read_files(_wanted({code: Path(path) for code, path in source.items()}, languages))
+        yield read_files(wanted({code: Path(path) for code, path in source.items()}, languages))
     elif Path(source).is_dir():
         yield from _read_folder(Path(source), languages)
     elif re.search(r"\.tsv(\.gz)?$", str(source)):
@@ -104,7 +104,7 @@ def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
             raise InputError(f"{path}, line {number}: {len(cells)} columns, expected {len(codes)} ({', '.join(codes)})")
         for code, cell in zip(codes, cells, strict=True):
             columns[code].append(cell)
-    return _aligned(_wanted(columns, languages), str(path))
+    return _aligned(wanted(columns, languages), str(path))
 
 
 def read_hub(name: str, languages: Sequence[str] | None = None) -> Texts:
@@ -131,7 +131,7 @@ def read_hub(name: str, languages: Sequence[str] | None = None) -> Texts:
     columns = {code: column for code, column in columns.items() if re.fullmatch(_CODE, code)}
     if not columns:
         raise InputError(f"data set {name} has no column named by a language code: {', '.join(rows.column_names)}")
-    return _aligned({code: list(rows[c]) for code, c in _wanted(columns, languages).items()}, name)
+    return _aligned({code: list(rows[c]) for code, c in wanted(columns, languages).items()}, name)
 
 
 def _read_folder(folder: Path, languages: Sequence[str] | None) -> Iterator[Texts]:
@@ -147,14 +147,14 @@ def _read_folder(folder: Path, languages: Sequence[str] | None) -> Iterator[Text
     if files:
         if ignored:
             logger.info("%s: %d entries are not named by a language code: %s", folder, len(ignored), ", ".join(ignored))
-        yield read_files(_wanted(files, languages))
+        yield read_files(wanted(files, languages))
         return
     letters = sorted({m[1] for name in ignored if (m := re.fullmatch(r"tatoeba\.([a-z]{3})-eng\.\1", name))})
     if not letters:
         raise InputError(f"{folder} has no known layout: expected {_LAYOUTS}")
     asked = {code.partition("_")[0]: code for code in languages or letters}
     asked.pop("eng", None)
-    for code in _wanted(dict.fromkeys(letters, folder), list(asked)):
+    for code in wanted(dict.fromkeys(letters, folder), list(asked)):
         yield _read_tatoeba(folder, code, asked[code])
 
 
@@ -168,7 +168,8 @@ def _read_tatoeba(folder: Path, letters: str, asked: str) -> Texts:
     return _aligned({code: lines, "eng_Latn": list(read_lines(f"{stem}.eng"))}, f"{stem}.*")
 
 
-def _wanted(available: Mapping[str, _T], languages: Sequence[str] | None) -> dict[str, _T]:
+def wanted(available: Mapping[str, _T], languages: Sequence[str] | None) -> dict[str, _T]:
+    """Those of ``available`` that were asked for, in that order; None: all. An absent one is an InputError."""
     missing = [code for code in languages or () if code not in available]
     if missing:
         raise InputError(f"no text in {', '.join(missing)}; available: {', '.join(sorted(available))}")

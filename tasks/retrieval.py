@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.similarity import gold_ranks, matrix
+from align.similarity import gold_ranks
 from align.tasks.alignment import check_aligned, check_shift
+from align.tasks.embedding import Encode, Side, embed
 from align.tasks.metrics import mean_reciprocal_rank, precision_at
 from align.tasks.protocols import Pair, Protocol, find_protocol
 from align.tasks.retrieval_result import RetrievalResult, Score, same_language, script_gaps
 
 logger = logging.getLogger(__name__)
-
-Encode = Callable[[Sequence[str], str], ArrayLike]
 
 
 def retrieval(
@@ -61,12 +58,12 @@ def retrieval(
     pairs = _default_pairs(texts, chosen) if pairs is None else _checked_pairs(pairs, texts)
     searches = [chosen.searches(pair) for pair in pairs]  # refused before anything is encoded
     uses = Counter(code for pair in pairs for code in pair)
-    sides: dict[str, _Side] = {}
+    sides: dict[str, Side] = {}
     scores: list[Score] = []
     for number, (pair, ways) in enumerate(zip(pairs, searches, strict=True), 1):
         for code in pair:
             if code not in sides:
-                sides[code] = _embed(encode, texts[code], code)
+                sides[code] = embed(encode, texts[code], code)
         lines = _shared_lines(sides, pair)
         if check_alignment:
             first, second = (sides[code].embeddings[lines] for code in pair)
@@ -80,35 +77,7 @@ def retrieval(
     return RetrievalResult(chosen, tuple(scores), script_gaps(scores))
 
 
-@dataclass(frozen=True)
-class _Side:
-    embeddings: NDArray[np.float32]  # (lines, d), zeros for a blank line
-    filled: NDArray[np.bool_]  # (lines,)
-
-
-def _embed(encode: Encode, lines: Sequence[str], code: str) -> _Side:
-    filled = np.array([bool(line.strip()) for line in lines])
-    given = [line for line in lines if line.strip()]
-    if not given:
-        raise InputError(f"{code}: all {len(lines)} lines are blank")
-    try:
-        rows: NDArray[Any] = matrix(encode(given, code))
-    except InputError as error:
-        raise InputError(f"{code}: the encoder returned no embeddings: {error}") from error
-    if len(rows) != len(given):
-        raise InputError(f"{code}: the encoder returned {len(rows)} embeddings for {len(given)} texts")
-    with np.errstate(over="ignore"):
-        rows = rows.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        line = np.flatnonzero(filled)[bad[0]] + 1
-        raise InputError(f"{code}: the encoder returned NaN or Inf for {len(bad)} texts, the first on line {line}")
-    embeddings = np.zeros((len(lines), rows.shape[1]), dtype=np.float32)
-    embeddings[filled] = rows
-    return _Side(embeddings, filled)
-
-
-def _shared_lines(sides: Mapping[str, _Side], pair: Pair) -> NDArray[np.int64]:
+def _shared_lines(sides: Mapping[str, Side], pair: Pair) -> NDArray[np.int64]:
     first, second = (sides[code] for code in pair)
     if first.embeddings.shape != second.embeddings.shape:
         widths = f"{first.embeddings.shape[1]} and {second.embeddings.shape[1]} dimensions"
@@ -119,7 +88,7 @@ def _shared_lines(sides: Mapping[str, _Side], pair: Pair) -> NDArray[np.int64]:
     return lines
 
 
-def _score(sides: Mapping[str, _Side], search: Pair, lines: NDArray[np.int64], per_item: bool) -> Score:
+def _score(sides: Mapping[str, Side], search: Pair, lines: NDArray[np.int64], per_item: bool) -> Score:
     queries, candidates = search
     ranks = gold_ranks(sides[queries].embeddings[lines], sides[candidates].embeddings[lines])
     metrics = {f"P@{k}": precision_at(ranks, k) for k in (1, 5, 10)} | {"MRR": mean_reciprocal_rank(ranks)}

@@ -57,10 +57,11 @@ TASKS_MAY_IMPORT = ("align.tasks", "align.similarity", "align.index", "align.err
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tasks").glob("*.py")), ids=lambda p: p.name)
-def test_tasks_need_numpy_only(path):
+def test_tasks_need_numpy_and_scipy_only(path):
     for module in imports_of(path):
         if third_party(module):
-            assert module.startswith("numpy") or (module == "datasets" and path.name == "bitext.py"), module
+            hub = module == "datasets" and path.name in ("bitext.py", "sts_sets.py")
+            assert hub or module.startswith(("numpy", "scipy")), module
         if module.startswith("align"):
             assert module.startswith(TASKS_MAY_IMPORT), module
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from align.cli.arguments import Layer, Model, PoolingKind, Prompt, ResultFile, Special, load
 
 app = typer.Typer(no_args_is_help=True, help="Measure an encoder.")
+
+Languages = Annotated[str | None, typer.Option(help="Codes, with commas: only these, in this order.")]
 
 
 @app.command("retrieval")
@@ -18,7 +21,7 @@ def retrieval(
     data: Annotated[
         str, typer.Option(help="Folder of line-aligned files, a two-column .tsv, or a Hub dataset by name.")
     ],
-    languages: Annotated[str | None, typer.Option(help="Codes, with commas: only these, in this order.")] = None,
+    languages: Languages = None,
     protocol: Annotated[str, typer.Option(help="align, glot500 or xtreme.")] = "align",
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep the rank of every line in the JSON.")] = False,
@@ -34,8 +37,7 @@ def retrieval(
     from align.tasks.protocols import find_protocol
 
     chosen = find_protocol(protocol)
-    wanted = [code.strip() for code in languages.split(",")] if languages else None
-    sets = list(read_sets(data, languages=wanted))
+    sets = list(read_sets(data, languages=_codes(languages)))
     if chosen.layer is not None and layer is None:
         layer, pooling, special_tokens = chosen.layer, chosen.pooling, chosen.special_tokens
     encoder = load(model, layer, pooling, special_tokens, prompt)
@@ -48,3 +50,81 @@ def retrieval(
     if out:
         write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
     print(result.table())
+
+
+@app.command("sts")
+def sts(
+    context: typer.Context,
+    model: Model,
+    data: Annotated[str, typer.Option(help="Folder of <name>.tsv, one such file, or a Hub dataset by name.")],
+    languages: Annotated[str | None, typer.Option(help="Names of sets, with commas: only these.")] = None,
+    split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
+    cross: Annotated[bool, typer.Option("--cross", help="Also every two languages; needs row-aligned sets.")] = False,
+    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no interval.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    out: ResultFile = None,
+    per_item: Annotated[bool, typer.Option(help="Keep the cosine of every pair in the JSON.")] = False,
+    layer: Layer = None,
+    pooling: PoolingKind = None,
+    special_tokens: Special = None,
+    prompt: Prompt = None,
+) -> None:
+    """Semantic textual similarity: does the cosine follow what people say?"""
+    from align.files import write_json
+    from align.tasks import read_sts
+    from align.tasks import sts as run
+
+    sets = read_sts(data, languages=_codes(languages), split=split)
+    encoder = load(model, layer, pooling, special_tokens, prompt)
+    result = run(
+        lambda texts, _: encoder.encode(texts, progress=context.obj),
+        sets,
+        cross=cross,
+        resamples=resamples,
+        seed=seed,
+        per_item=per_item,
+    )
+    if out:
+        write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
+    print(result.table())
+
+
+@app.command("classification")
+def classification(
+    context: typer.Context,
+    model: Model,
+    data: Annotated[Path, typer.Option(help="Folder of line-aligned <lang_Script>.txt and index.tsv.")],
+    train: Annotated[str, typer.Option(help="Language to learn from.")] = "eng_Latn",
+    languages: Languages = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Neighbours that vote.")] = 5,
+    penalty: Annotated[float | None, typer.Option(help="L2 penalty; by default what the dev split says.")] = None,
+    out: ResultFile = None,
+    per_item: Annotated[bool, typer.Option(help="Keep every predicted class in the JSON.")] = False,
+    layer: Layer = None,
+    pooling: PoolingKind = None,
+    special_tokens: Special = None,
+    prompt: Prompt = None,
+) -> None:
+    """Classes learnt in one language, told apart in the others: kNN and a logistic probe on frozen embeddings."""
+    from align.files import write_json
+    from align.tasks import classification as run
+    from align.tasks import read_classification
+
+    codes = _codes(languages)
+    texts = read_classification(data, languages=codes and list(dict.fromkeys([train, *codes])))
+    encoder = load(model, layer, pooling, special_tokens, prompt)
+    result = run(
+        lambda lines, _: encoder.encode(lines, progress=context.obj),
+        texts,
+        train=train,
+        k=k,
+        penalty=penalty,
+        per_item=per_item,
+    )
+    if out:
+        write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
+    print(result.table())
+
+
+def _codes(languages: str | None) -> list[str] | None:
+    return [code.strip() for code in languages.split(",")] if languages else None

@@ -407,8 +407,8 @@ def test_a_language_is_forgotten_after_its_last_pair(monkeypatch: pytest.MonkeyP
         sides.append(weakref.ref(side))
         return side
 
-    original = module._embed
-    monkeypatch.setattr(module, "_embed", embed)
+    original = module.embed
+    monkeypatch.setattr(module, "embed", embed)
     codes = ["aaa_Latn", "bbb_Latn", "ccc_Cyrl", "ccc_Latn", "ddd_Latn"]
     retrieval(lambda texts, _: np.eye(len(texts), 4), numbered([*codes, ENG], 3))
     assert alive == [0, 1, 1, 1, 2, 1]  # English, and the Cyrillic side until its Latin one has been compared
