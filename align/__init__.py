@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from align.config import load_recipe as load_recipe
     from align.encoder import Encoder as Encoder
     from align.errors import InputError as InputError
+    from align.pairs import nli_pairs as nli_pairs
+    from align.pairs import sts_pairs as sts_pairs
+    from align.pairs import translation_pairs as translation_pairs
+    from align.pairs import transliteration_pairs as transliteration_pairs
     from align.pooling import Pooling as Pooling
     from align.trainer import train as train
 
@@ -23,8 +27,12 @@ _HOMES = {
     "Pooling": "align.pooling",
     "load_encoder": "align.checkpoint",
     "load_recipe": "align.config",
+    "nli_pairs": "align.pairs",
     "save_encoder": "align.checkpoint",
+    "sts_pairs": "align.pairs",
     "train": "align.trainer",
+    "translation_pairs": "align.pairs",
+    "transliteration_pairs": "align.pairs",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import itertools
 import json
 import tomllib
 import types
@@ -114,18 +113,3 @@ def as_table(recipe: Recipe) -> dict[str, Any]:
         return {"encoder": dataclasses.asdict(recipe.encoder), "stages": [as_table(stage) for stage in recipe.stages]}
     table = {key: value for key, value in dataclasses.asdict(recipe).items() if value not in (None, "", ())}
     return typing.cast(dict[str, Any], json.loads(json.dumps(table)))  # lists, not tuples: as it is read back
-
-
-def field_help(kind: type) -> dict[str, str]:
-    """The docstring under each field of an options class: help for the command line and the docs."""
-    import ast
-    import inspect
-    import textwrap
-
-    tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    body = typing.cast(ast.ClassDef, tree).body
-    help_of = {}
-    for statement, text in itertools.pairwise(body):
-        if isinstance(statement, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            help_of[typing.cast(ast.Name, statement.target).id] = str(text.value.value)
-    return help_of

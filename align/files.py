@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,7 +141,7 @@ def read_lines(path: Path | str) -> Iterator[str]:
     except UnicodeDecodeError as error:
         bad = error.object[error.start]
         raise InputError(f"{path}, line {number}: invalid UTF-8 (byte 0x{bad:02x})") from error
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is not a complete gzip file: {error}") from error
 
 

@@ -16,6 +16,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(text.romanize)
 app.add_typer(pairs.app, name="pairs")
 app.command()(training.train)
+app.command()(training.recipe)
 app.add_typer(evaluate.app, name="eval")
 app.command()(vectors.encode)
 app.command()(vectors.search)

@@ -72,6 +72,24 @@ def train(
         show(({"stages": brief} if "stages" in facts else brief[0]) | {"out": str(out)})
 
 
+def recipe(
+    name: Annotated[
+        str | None, typer.Argument(help="A recipe in this package or a .toml file; none: list them.")
+    ] = None,
+) -> None:
+    """What a recipe does: every setting with its value and meaning, as TOML to start your own from."""
+    from align.config import load_recipe, recipes
+    from align.explain import explain
+
+    if name is None:
+        for one in recipes():
+            chosen = load_recipe(one)
+            stages = [", ".join(stage.objectives) for stage in chosen.stages or (chosen,)]
+            print(f"{one:16} {'; then '.join(stages)}")
+    else:
+        print(explain(load_recipe(name)), end="")
+
+
 def named_tables(given: list[str]) -> dict[str, Path]:
     """Paths by name: ``name=path``, or the path's own last part."""
     tables: dict[str, Path] = {}

@@ -1,22 +1,33 @@
 """Pair builders: raw data in, one table of pairs out."""
 
 from align.pairs.filters import Filters
+from align.pairs.nli import nli_pairs
 from align.pairs.read import read_pairs
+from align.pairs.row_sources import HubRows, RowFile
 from align.pairs.sampling import Share, quotas
 from align.pairs.sources import HubText, Source
+from align.pairs.sts import sts_pairs
 from align.pairs.table import COLUMNS, PairWriter, pair_writer, write_pairs
+from align.pairs.translation import translation_pairs
+from align.pairs.translation_filters import TranslationFilters
 from align.pairs.transliteration import transliteration_pairs
 
 __all__ = [
     "COLUMNS",
     "Filters",
+    "HubRows",
     "HubText",
     "PairWriter",
+    "RowFile",
     "Share",
     "Source",
+    "TranslationFilters",
+    "nli_pairs",
     "pair_writer",
     "quotas",
     "read_pairs",
+    "sts_pairs",
+    "translation_pairs",
     "transliteration_pairs",
     "write_pairs",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from align.errors import InputError
-from align.files import existing_file, read_json, read_lines, sha256
+from align.files import existing_file, read_json, sha256
 from align.languages import check_language
 from align.pairs.records import json_records, parquet_file
-from align.pairs.table import COLUMNS, FORMAT, REQUIRED, SCHEMA, VERSION, schema_of
+from align.pairs.rows import tsv_records
+from align.pairs.table import COLUMNS, FORMAT, LABELS, REQUIRED, SCHEMA, VERSION, schema_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,7 +36,8 @@ def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
 
     Raises:
         InputError: no such table, a file that differs from its manifest, a column missing or unknown, an empty value,
-            a score that is no finite number, or an unknown language code; with the file and the line or row.
+            a score that is no finite number, an unknown label or an unknown language code; with the file and the line
+            or row.
     """
     if more:
         from datasets import concatenate_datasets
@@ -48,25 +51,8 @@ def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
         return _from_parquet(path)
     if not path.name.endswith(SUFFIXES):
         raise InputError(f"{path}: expected a folder of pairs or a file that ends in {', '.join(SUFFIXES)}")
-    return _from_records(path, tsv_records(path) if ".tsv" in path.suffixes else json_records(path))
-
-
-def tsv_records(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Rows of a TSV file under a header, with line numbers; an empty field is None.
-
-    Raises:
-        InputError: a line has more or fewer columns than the header.
-    """
-    header: list[str] = []
-    for number, line in enumerate(read_lines(path), 1):
-        fields = line.split("\t")
-        if not header:
-            header = fields
-            _check_columns(path, header)
-        elif len(fields) != len(header):
-            raise InputError(f"{path}, line {number}: expected {len(header)} columns as in line 1, got {len(fields)}")
-        else:
-            yield number, {name: field or None for name, field in zip(header, fields, strict=True)}
+    is_tsv = ".tsv" in path.suffixes
+    return _from_records(path, tsv_records(path, partial(_check_columns, path)) if is_tsv else json_records(path))
 
 
 def _checked_parquet(folder: Path) -> Path:
@@ -165,6 +151,9 @@ def _check_values(table: pa.Table | pa.RecordBatch, place: Place) -> None:
         column = table[name]
         if name == "score":
             bad, what = pc.invert(pc.is_finite(column)), "is not finite"
+        elif name == "label":
+            known = pc.is_in(column, value_set=pa.array([*LABELS, None], pa.string()))
+            bad, what = pc.invert(known), f"is none of {', '.join(LABELS)}"
         elif name in COLUMNS:
             bad, what = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), True), "is empty"
         else:

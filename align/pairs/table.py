@@ -22,8 +22,10 @@ FORMAT, VERSION = "align-pairs", 1
 REQUIRED = ("source", "target", "source_lang", "target_lang")
 COLUMNS = (*REQUIRED, "kind", "group_id")
 """Columns of every table. ``group_id`` names the meaning: rows that share it are never each other's negatives."""
-OPTIONAL = ("score", "negative")
-"""Columns of tables whose data has them: a similarity, a text known to be wrong."""
+OPTIONAL = ("score", "negative", "label")
+"""Columns of tables whose data has them: a similarity, a text known to be wrong, one of ``LABELS``."""
+LABELS = ("entailment", "neutral", "contradiction")
+"""How the source (premise) bears on the target (hypothesis)."""
 SCHEMA = pa.schema([(name, pa.float64() if name == "score" else pa.string()) for name in (*COLUMNS, *OPTIONAL)])
 BLOCK_ROWS = 10_000
 

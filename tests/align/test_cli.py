@@ -136,3 +136,12 @@ def test_help_and_version(tmp_path):
     for verb in ("romanize", "pairs", "train", "eval", "encode", "search", "demo"):
         assert verb in text
     assert "train.steps" in run("train", "--help", cwd=tmp_path).stdout
+
+
+def test_recipes_are_listed_and_explained(tmp_path):
+    listed = run("recipe", cwd=tmp_path).stdout
+    assert "translico        nt_xent, mlm\n" in listed
+    assert "indicsbert       multiple_negatives; then cosine_mse\n" in listed
+    (tmp_path / "mine.toml").write_text(run("recipe", "translico", cwd=tmp_path).stdout)
+    assert "temperature = 1.0" in run("recipe", "mine.toml", cwd=tmp_path).stdout
+    assert "no recipe 'translic'" in run("recipe", "translic", cwd=tmp_path, code=2).stderr

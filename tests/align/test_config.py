@@ -4,15 +4,16 @@ import dataclasses
 
 import pytest
 
-from align.config import as_table, field_help, load_recipe, recipes
+from align.config import as_table, load_recipe, recipes
 from align.errors import InputError
+from align.explain import explain, field_help
 from align.options import AnchorOptions, Recipe
 
 
 @pytest.mark.parametrize("name", recipes())
 def test_every_shipped_recipe_loads(name):
     recipe = load_recipe(name)
-    assert recipe.nt_xent or recipe.info_nce
+    assert all(stage.objectives for stage in recipe.stages or (recipe,))
 
 
 def test_translico_is_as_its_code_runs():
@@ -100,3 +101,16 @@ def test_every_option_is_documented():
         kind = type(section.default_factory()) if section.name in ("encoder", "train") else None
         if kind:
             assert set(field_help(kind)) == {field.name for field in dataclasses.fields(kind)}
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_an_explained_recipe_is_the_recipe(name, tmp_path):
+    (tmp_path / "again.toml").write_text(explain(load_recipe(name)), encoding="utf-8")
+    assert load_recipe(tmp_path / "again.toml") == load_recipe(name)
+
+
+def test_what_an_explained_recipe_says():
+    text = explain(load_recipe("ppa"))
+    assert "learning_rate = 2e-05            # Peak learning rate of AdamW." in text
+    assert "[nt_xent]" in text
+    assert text.rstrip().splitlines()[-1].startswith("# not used here: info_nce, multiple_negatives")

@@ -75,6 +75,11 @@ def test_messages_of_unreadable_text(tmp_path):
     with pytest.raises(InputError, match=r"bad.txt, line 2: invalid UTF-8 \(byte 0xff\)"):
         list(read_lines(tmp_path / "bad.txt"))
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a line\n" * 999)[:-20])
+    body = bytearray(gzip.compress(b"a line\n" * 999))
+    body[12:18] = b"\xff" * 6
+    (tmp_path / "bad.gz").write_bytes(bytes(body))
+    with pytest.raises(InputError, match=r"bad.gz is not a complete gzip file: Error -3"):
+        list(read_lines(tmp_path / "bad.gz"))
     with pytest.raises(InputError, match="cut.gz is not a complete gzip file"):
         list(read_lines(tmp_path / "cut.gz"))
     with pytest.raises(InputError, match="no such file: .*missing"):
