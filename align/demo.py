@@ -16,6 +16,7 @@ from align.files import read_lines, whole_file, write_json
 
 PIVOT = "eng_Latn"  # no script to cross: it is evaluated against, and never trained on
 QUERY_LANGUAGE = "rus_Cyrl"
+TRANSLATIONS = 1000  # beside ten times as many transliterations: more of them would cost the script barrier steps
 
 Vectors = dict[str, NDArray[np.float32]]
 Scores = dict[str, dict[str, float]]
@@ -31,7 +32,7 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
     """
     from align.checkpoint import load_encoder
     from align.config import load_recipe
-    from align.pairs import read_pairs, transliteration_pairs
+    from align.pairs import read_pairs, translation_pairs, transliteration_pairs
     from align.trainer import train
 
     began = time.perf_counter()
@@ -41,12 +42,17 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
     with as_file(files("align") / "data" / "demo" / "train") as folder:
         texts = [path for path in sorted(folder.iterdir()) if not path.name.startswith(PIVOT)]
         about = transliteration_pairs(texts, out / "pairs", groups="line", processes=2, licence="public domain")
+        translation_pairs(folder, out / "translations", licence="public domain")
     changes = [f"train.seed={seed}", *([f"train.steps={steps}"] if steps else [])]
     recipe = load_recipe("demo", changes=changes)
     encoder = load_encoder("seed", layer=recipe.encoder.layer)
     before = evaluate(encoder, verses, roman)
-    say(f"Training on {about['rows']:,} pairs.")
-    train(encoder, read_pairs(out / "pairs"), recipe, out / "model", about=about, progress=progress)
+    translations = read_pairs(out / "translations").shuffle(seed=seed).select(range(TRANSLATIONS))
+    tables = {"transliterations": read_pairs(out / "pairs"), "translations": translations}
+    say(
+        f"Training on {about['rows']:,} pairs, and {len(translations):,} translations, so that these are not forgotten."
+    )
+    train(encoder, tables, recipe, out / "model", about=about, progress=progress)
     after = evaluate(encoder, verses, roman)
     result = {"before": before, "after": after, "seed": seed, "seconds": round(time.perf_counter() - began)}
     write_json(out / "result.json", result)

@@ -1,18 +1,13 @@
-"""Multinomial logistic regression with an L2 penalty, on float64."""
+"""The logistic probe: multinomial logistic regression on standardised vectors."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-logger = logging.getLogger(__name__)
-
-ITERATIONS = 2000
-GRADIENT = 1e-6
-"""The fit stops where no entry of the gradient is larger."""
+from align.logistic import minimise
 
 
 @dataclass(frozen=True)
@@ -51,50 +46,15 @@ def fit_logistic(
         start: a fit of the same rows with another penalty, to begin from.
 
     Returns:
-        The optimum, to ``GRADIENT``; where ``ITERATIONS`` do not suffice, what was reached, with a warning in the log.
+        The optimum, as ``align.logistic.minimise`` finds it.
 
     References:
-        Alain and Bengio 2016, arXiv:1610.01644 (linear probes); Liu and Nocedal 1989 (L-BFGS).
+        Alain and Bengio 2016, arXiv:1610.01644 (linear probes).
     """
-    from scipy.optimize import minimize  # 0.3 s to import
-
     rows = x.astype(np.float64)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     deviation[deviation <= 1e-12 * np.abs(mean)] = 0  # a constant dimension, but for rounding
     deviation[deviation == 0] = 1
-    z = (rows - mean) / deviation
-    d = z.shape[1]
-    first = np.zeros((d + 1, count)) if start is None else np.vstack([start.weights, start.bias])
-    found = minimize(
-        loss_and_gradient, first.ravel(), (z, np.eye(count)[classes], penalty), "L-BFGS-B", jac=True,
-        options={"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "gtol": GRADIENT, "ftol": 0},
-    )  # fmt: skip
-    if np.abs(found.jac).max() > 100 * GRADIENT:
-        logger.warning("logistic regression (penalty %g) stopped early: %s", penalty, found.message)
-    solution = found.x.reshape(d + 1, count)
-    return Logistic(mean, deviation, solution[:-1], solution[-1])
-
-
-def loss_and_gradient(
-    parameters: NDArray[np.float64], z: NDArray[np.float64], onehot: NDArray[np.float64], penalty: float
-) -> tuple[float, NDArray[np.float64]]:
-    """L of ``fit_logistic`` and dL/dW = z^T (p - y) / n + penalty * W, dL/db = column sums of (p - y) / n.
-
-    Args:
-        parameters: ((d + 1) * c,) rows of W, then b.
-        z: (n, d) standardised vectors.
-        onehot: (n, c) rows y with a 1 at the class.
-        penalty: as in ``fit_logistic``.
-
-    Returns:
-        L in nats, and its gradient in the layout of ``parameters``.
-    """
-    table = parameters.reshape(z.shape[1] + 1, onehot.shape[1])
-    weights, bias = table[:-1], table[-1]
-    scores = z @ weights + bias  # (n, c)
-    scores -= scores.max(axis=1, keepdims=True)
-    log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    loss = -float((onehot * log_p).sum()) / len(z) + penalty / 2 * float((weights**2).sum())
-    residual = (np.exp(log_p) - onehot) / len(z)
-    gradient = np.vstack([z.T @ residual + penalty * weights, residual.sum(axis=0)])
-    return loss, gradient.ravel()
+    first = None if start is None else np.vstack([start.weights, start.bias])
+    weights, bias = minimise((rows - mean) / deviation, np.eye(count)[classes], penalty=penalty, start=first)
+    return Logistic(mean, deviation, weights, bias)

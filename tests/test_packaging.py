@@ -53,7 +53,15 @@ def test_objectives_need_torch_only(path):
         }
 
 
-TASKS_MAY_IMPORT = ("align.tasks", "align.similarity", "align.index", "align.errors", "align.files", "align.languages")
+TASKS_MAY_IMPORT = (
+    "align.tasks",
+    "align.similarity",
+    "align.index",
+    "align.errors",
+    "align.files",
+    "align.languages",
+    "align.logistic",
+)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tasks").glob("*.py")), ids=lambda p: p.name)

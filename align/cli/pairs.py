@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from align.cli.arguments import Backend, Licence, Out, Processes, show
+from align.cli.conditional import conditional
 from align.cli.sources import Hub, Parallel, Split, Texts, pair_of, sources
 
 app = typer.Typer(no_args_is_help=True, help="Build a table of pairs from raw data.")
+app.command("conditional")(conditional)
 Identity = Literal["drop", "keep"]
 Groups = Literal["text", "line"]
 Form = Literal["triplets", "pairs", "labels"]

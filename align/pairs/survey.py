@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from align.errors import InputError
 from align.files import sha256
-from align.pairs.lines import read_source
+from align.pairs.lines import Line, read_source
 from align.pairs.selection import Selection
 from align.pairs.sources import AnySource, HubText, Source
 
@@ -44,6 +44,20 @@ def survey(source: AnySource, selection: Selection) -> Reading:
             reading.languages.add(line.language)
         selection.see(line)
     return reading
+
+
+def outcomes(reading: Reading, selection: Selection) -> Iterator[tuple[Line, str]]:
+    """Second pass: every line of a source, with the reason why it gives no pair, or ``""``.
+
+    Raises:
+        InputError: the source has another number of lines than in the first pass.
+    """
+    count = 0
+    for line in read_source(reading.source):
+        count += 1
+        yield line, selection.reason(line)
+    if count != reading.lines:
+        raise InputError(f"{reading.source.name} changed while it was read: {reading.lines} lines, then {count}")
 
 
 def collection_of(readings: Sequence[Reading]) -> str:

@@ -7,25 +7,24 @@ arXiv:2406.19759), and romanisations that people wrote (Dakshina). The target of
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError
 from align.pairs.filters import Filters, normalised, text_hash
-from align.pairs.lines import Line, read_source
+from align.pairs.lines import Line
+from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
 from align.pairs.sampling import Share
 from align.pairs.selection import NOT_SAMPLED, Selection
 from align.pairs.sources import Given, find_sources
-from align.pairs.survey import Reading, collection_of, survey
+from align.pairs.survey import Reading, collection_of, outcomes, survey
 from align.pairs.table import PairWriter, pair_writer
 
 logger = logging.getLogger(__name__)
 
 Groups = Literal["text", "line"]
-Romanizer = Callable[[list[str], str], list[str]]
-"""``romanizer(texts, language)``: as many texts in Latin letters, in the same order."""
 BLOCK_LINES = 100_000  # some 50 MB; each block may start the romaniser's processes anew
 
 
@@ -76,7 +75,7 @@ def transliteration_pairs(
     if not sources:
         raise InputError("no text is given: expected files, a folder or a dataset")
     share, filters = share or Share(), filters or Filters()
-    romanizer, version = _romanizer(romanizer, backend, processes)
+    romanizer, version = chosen_romanizer(romanizer, backend=backend, processes=processes)
 
     selection = Selection(filters, share)
     readings = [survey(source, selection) for source in sources]
@@ -115,10 +114,7 @@ class _Build:
     block: list[Line] = field(default_factory=list)
 
     def read(self, reading: Reading, selection: Selection) -> None:
-        count = 0
-        for line in read_source(reading.source):
-            count += 1
-            reason = selection.reason(line)
+        for line, reason in outcomes(reading, selection):
             if reason == NOT_SAMPLED:
                 self.not_sampled += 1
             elif reason:
@@ -127,12 +123,10 @@ class _Build:
                 self.block.append(line)
             if len(self.block) == BLOCK_LINES:
                 self.flush()
-        if count != reading.lines:
-            raise InputError(f"{reading.source.name} changed while it was read: {reading.lines} lines, then {count}")
 
     def flush(self) -> None:
         for line, target in zip(self.block, _romanised(self.block, self.romanizer), strict=True):
-            self.add(line, target.strip())
+            self.add(line, target)
         self.block = []
 
     def add(self, line: Line, target: str) -> None:
@@ -159,23 +153,10 @@ def _romanised(lines: Sequence[Line], romanizer: Romanizer) -> list[str]:
         if not line.roman:
             by_language.setdefault(line.language, []).append(index)
     for language, indices in by_language.items():
-        romanised = romanizer([lines[index].text for index in indices], language)
-        if len(romanised) != len(indices):
-            raise InputError(f"the romaniser gave {len(romanised)} texts for {len(indices)} of {language}")
+        romanised = romanised_words([lines[index].text for index in indices], language, romanizer)
         for index, text in zip(indices, romanised, strict=True):
             targets[index] = text
     return targets
-
-
-def _romanizer(given: Romanizer | None, backend: str, processes: int) -> tuple[Romanizer, str]:
-    if given is not None:
-        return given, f"given: {getattr(given, '__name__', type(given).__name__)}"
-    from align.romanize import romanize, romanizer_version
-
-    def run(texts: list[str], language: str) -> list[str]:
-        return romanize(texts, lang=language, backend=backend, processes=processes)
-
-    return run, romanizer_version(backend)
 
 
 def _plain(text: str) -> str:

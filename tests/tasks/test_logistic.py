@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from align.tasks import logistic
-from align.tasks.logistic import GRADIENT, fit_logistic, loss_and_gradient
+from align import logistic
+from align.logistic import GRADIENT, loss_and_gradient
+from align.tasks.logistic import fit_logistic
 
 
 def loss_by_loop(weights: np.ndarray, bias: np.ndarray, z: np.ndarray, classes: np.ndarray, penalty: float) -> float:
