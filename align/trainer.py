@@ -220,6 +220,8 @@ def run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, An
     finally:
         for parameter in module.parameters():
             parameter.requires_grad_(True)
+        if options.gradient_checkpointing:
+            encoder.model.gradient_checkpointing_disable()
     evaluation.restore_best()
     if start is not None:
         interpolate(module, start, options.interpolate)

@@ -26,8 +26,6 @@ COMMON = [f"train.steps={STEPS}", f"train.batch_size={PAIRS}", "train.accumulate
 SETTINGS = {
     "TransliCo, as published": ("translico", 3, []),
     "TransliCo, learning rate 5e-4": ("translico", 3, ["train.learning_rate=5e-4", "train.warmup=0.1"]),
-    "TransliCo, learning rate 3e-3": ("translico", 3, ["train.learning_rate=3e-3", "train.warmup=0.1"]),
-    "ours, layer 3, learning rate 5e-4": ("demo", 3, ["train.learning_rate=5e-4"]),
     "ours, layer 3": ("demo", 3, []),
     "ours (the demo's)": ("demo", 1, []),
 }

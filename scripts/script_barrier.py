@@ -140,22 +140,26 @@ def translation_scores(encoder: Encoder, texts: Mapping[str, list[str]], english
     return {language: p1(encoder.encode(side), pivot) for language, side in texts.items()}
 
 
-def evaluate(encoder: Encoder, data: Path, dev: bool) -> dict[str, object]:
-    if dev:
-        names = ("hi", "bn", "mr", "ta", "ur", "ne", "km", "my", "am", "ar", "fa", "ru", "zh", "sw")
-        texts = {TICO[name]: lines(data / "tico19" / f"{name}.txt")[TICO_TRAIN:] for name in names}
-        translation = translation_scores(encoder, texts, lines(data / "tico19" / "en.txt")[TICO_TRAIN:])
-    else:
-        texts = {language: lines(data / "sib200" / f"{language}.txt") for language in SIB}
-        translation = translation_scores(encoder, texts, lines(data / "sib200" / "eng_Latn.txt"))
+def evaluate(encoder: Encoder, data: Path, *, dev: bool, script_only: bool) -> dict[str, object]:
     script = script_scores(encoder, data, "dev" if dev else "test")
     summary = {
         "native_to_roman": float(np.mean([a for a, _ in script.values()])),
         "roman_to_native": float(np.mean([b for _, b in script.values()])),
-        "translation": float(np.mean(list(translation.values()))),
     }
+    result: dict[str, object] = {"script": script}
+    if not script_only:
+        names = ("hi", "bn", "mr", "ta", "ur", "ne", "km", "my", "am", "ar", "fa", "ru", "zh", "sw")
+        if dev:
+            texts = {TICO[name]: lines(data / "tico19" / f"{name}.txt")[TICO_TRAIN:] for name in names}
+            english = lines(data / "tico19" / "en.txt")[TICO_TRAIN:]
+        else:
+            texts = {language: lines(data / "sib200" / f"{language}.txt") for language in SIB}
+            english = lines(data / "sib200" / "eng_Latn.txt")
+        translation = translation_scores(encoder, texts, english)
+        summary["translation"] = float(np.mean(list(translation.values())))
+        result["translation_by_language"] = translation
     print(json.dumps(summary), flush=True)
-    return {**summary, "script": script, "translation_by_language": translation}
+    return summary | result
 
 
 def main() -> None:
@@ -169,6 +173,7 @@ def main() -> None:
     parser.add_argument("--translations", type=int, default=0, help="TICO-19 pairs in all")
     parser.add_argument("--uroman", action="store_true", help="train on uroman's romanisation, not on people's")
     parser.add_argument("--dev", action="store_true", help="evaluate on the dev parts")
+    parser.add_argument("--script-only", action="store_true", help="do not evaluate translation")
     parser.add_argument("--before", action="store_true", help="evaluate the untouched encoder only")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, required=True)
@@ -187,7 +192,7 @@ def main() -> None:
         facts = align.train(encoder, pairs, recipe, args.out / "model")
         result |= {"cpu_minutes": (time.process_time() - began) / 60, "summary": facts}
         print(f"training took {result['cpu_minutes']:.1f} CPU minutes", flush=True)
-    result |= evaluate(encoder, data, args.dev)
+    result |= evaluate(encoder, data, dev=args.dev, script_only=args.script_only)
     write_json(args.out / ("dev.json" if args.dev else "test.json"), result)
 
 

@@ -53,7 +53,7 @@ def options(
         print(__version__)
         raise typer.Exit
     logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpx2", "sentence_transformers", "datasets", "torch", "faiss", "uroman"):
+    for noisy in ("httpx", "httpx2", "sentence_transformers", "datasets", "torch", "faiss", "uroman", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # The libraries' own bars ("Generating train split") tell a user nothing; ours follow --quiet.
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

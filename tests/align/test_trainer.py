@@ -279,3 +279,34 @@ def test_mlm_needs_a_head(bert_folder, tmp_path):
     AutoModel.from_pretrained(bert_folder).save_pretrained(bert_folder)
     with pytest.raises(InputError, match="trains mlm or tlm, but BertModel comes without a masked-LM head"):
         run(load_encoder(bert_folder), tmp_path / "out", recipe(mlm=MlmOptions()))
+
+
+def test_gradient_checkpointing_changes_memory_and_no_result(bert_folder, tmp_path):
+    vectors, seen = [], []
+
+    def on(encoder):
+        return any(getattr(module, "gradient_checkpointing", False) for module in encoder.modules())
+
+    class Watch(TrainerCallback):
+        def on_step_end(self, args, state, control, *, model, **_):
+            seen.append(on(model))
+
+    for choice in (False, True):
+        encoder = load_encoder(bert_folder)
+        chosen = recipe(steps=4, train={"gradient_checkpointing": choice}, nt_xent=ContrastiveOptions())
+        run(encoder, tmp_path / "out", chosen, callbacks=[Watch()])
+        assert not on(encoder)  # the next stage decides for itself
+        vectors.append(encoder.encode(words()))
+    assert seen == [False] * 4 + [True] * 4
+    assert np.abs(vectors[0] - vectors[1]).max() < 1e-5
+
+
+def test_bf16_trains_float32_weights(bert_folder, tmp_path):
+    encoder = load_encoder(bert_folder)
+    run(encoder, tmp_path / "out", recipe(steps=120, train={"bf16": True}, nt_xent=ContrastiveOptions()))
+    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
+    assert p1(encoder)["P@1"] > 0.5
+    exact = load_encoder(bert_folder)
+    run(exact, tmp_path / "out", recipe(steps=120))
+    difference = np.abs(exact.encode(words()) - encoder.encode(words())).max()
+    assert difference > 1e-4  # the steps were in bfloat16
