@@ -8,6 +8,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from toy import N, p1, quiet, table, words
+from transformers import TrainerCallback
 
 from align.alignment import Alignment
 from align.batches import Batches
