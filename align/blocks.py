@@ -47,6 +47,16 @@ def first_blocks(model: PreTrainedModel, count: int | None) -> Iterator[None]:
         setattr(owner, name, every)
 
 
+def recompute_activations(model: PreTrainedModel, on: bool) -> None:
+    """Keep no activations of the blocks, and compute them again in the backward pass; or stop doing so."""
+    # transformers 5.2x renamed it, and warns of the old name
+    name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
+    if on:
+        getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
+    else:
+        getattr(model, f"{name}_checkpointing_disable")()
+
+
 def first_position(model: PreTrainedModel) -> int:
     """Id of the first position: 0 in BERT, padding_idx + 1 in RoBERTa and XLM-R."""
     embedding = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)

@@ -14,6 +14,7 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 
 from align.alignment import Alignment
 from align.batches import Batches
+from align.blocks import recompute_activations
 from align.callbacks import FiniteGradients, Progress, TrainingStopped
 from align.encoder import Encoder
 from align.options import Recipe
@@ -25,7 +26,7 @@ def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, prog
     """The recipe in the words of transformers."""
     options = recipe.train
     if options.gradient_checkpointing:
-        encoder.model.gradient_checkpointing_enable({"use_reentrant": False})
+        recompute_activations(encoder.model, True)
     return TrainingArguments(
         output_dir=str(work), max_steps=options.steps, per_device_train_batch_size=options.batch_size,
         gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate,

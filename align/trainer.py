@@ -17,7 +17,7 @@ from transformers import TrainerCallback
 
 from align.alignment import Alignment
 from align.batches import Batches
-from align.blocks import blocks
+from align.blocks import blocks, recompute_activations
 from align.callbacks import Evaluation, Evaluator
 from align.checkpoint import save_encoder
 from align.config import as_table
@@ -221,7 +221,7 @@ def run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, An
         for parameter in module.parameters():
             parameter.requires_grad_(True)
         if options.gradient_checkpointing:
-            encoder.model.gradient_checkpointing_disable()
+            recompute_activations(encoder.model, False)
     evaluation.restore_best()
     if start is not None:
         interpolate(module, start, options.interpolate)
