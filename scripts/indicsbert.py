@@ -14,9 +14,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import align
 from align.config import load_recipe
@@ -45,20 +49,20 @@ def tables(data: Path, out: Path) -> dict[str, Path]:
     return {"nli": out / "nli", "sts": out / "sts"}
 
 
-def measure(encoder: align.Encoder, data: Path) -> dict[str, object]:
+def measure(encoder: align.Encoder, data: Path, bf16: bool) -> dict[str, object]:
     """Spearman per language, and of every two of ``CROSS``."""
 
-    def encode(texts: list[str], _: str) -> object:
-        return encoder.encode(texts)
+    def encode(texts: Sequence[str], _: str) -> NDArray[np.float32]:
+        with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16):
+            return encoder.encode(texts)
 
-    folder = data / "sts" / "stsb"
-    own: StsResult = sts(encode, read_sts(folder), resamples=0)
-    across: StsResult = sts(encode, read_sts(folder, languages=CROSS), cross=True, resamples=0)
-    return {
-        "languages": {score.name: round(score.spearman, 4) for score in own.scores},
-        "across": {score.name: round(score.spearman, 4) for score in across.across},
-        "mean": {mean.group: round(mean.spearman, 4) for mean in (*own.means(), *across.means()[1:])},
-    }
+    every = read_sts(data / "sts" / "stsb")
+    cross: StsResult = sts(encode, {name: every[name] for name in CROSS}, cross=True, resamples=0)
+    others: StsResult = sts(encode, {n: one for n, one in every.items() if n not in CROSS}, resamples=0)
+    languages = {score.name: round(score.spearman, 4) for score in (*cross.scores, *others.scores)}
+    across = {score.name: round(score.spearman, 4) for score in cross.across}
+    means = {"languages": round(mean(languages.values()), 4), "across": round(mean(across.values()), 4)}
+    return {"mean": means, "languages": dict(sorted(languages.items())), "across": across}
 
 
 def main() -> None:
@@ -66,6 +70,9 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--prompt", default=None)
     parser.add_argument("--set", action="append", default=[], help="recipe settings, such as nli.train.steps=100")
+    parser.add_argument(
+        "--bf16", action="store_true", help="evaluate in bfloat16 (training: --set nli.train.bf16=true)"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -75,13 +82,13 @@ def main() -> None:
     recipe = load_recipe("indicsbert", changes=args.set)
     encoder = align.load_encoder(args.model, prompt=args.prompt)
     result: dict[str, object] = {"settings": {k: str(v) for k, v in vars(args).items()}}
-    result["start"] = measure(encoder, data)
+    result["start"] = measure(encoder, data, args.bf16)
     print("start", result["start"], flush=True)
     for stage in recipe.stages:
         began = time.process_time()
         align.train(encoder, {stage.name: read_pairs(paths[stage.name])}, stage, args.out / f"after-{stage.name}")
         minutes = round((time.process_time() - began) / 60, 1)
-        result[stage.name] = measure(encoder, data) | {"cpu_minutes": minutes}
+        result[stage.name] = measure(encoder, data, args.bf16) | {"cpu_minutes": minutes}
         print(stage.name, result[stage.name], flush=True)
         write_json(args.out / "result.json", result)
 

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from script_barrier import SIB, TICO, TICO_TRAIN, lines, p1
+from transformers import AutoTokenizer, BertForMaskedLM
 
 import align
 from align.encoder import Encoder
@@ -53,15 +55,28 @@ def tables(data: Path, out: Path) -> dict[str, Path]:
     return {"tico": out / "tico-pairs", "bible": out / "bible-pairs"}
 
 
-def measure(encoder: Encoder, data: Path) -> dict[str, dict[str, float]]:
+def measure(encoder: Encoder, data: Path, bf16: bool) -> dict[str, dict[str, float]]:
     """P@1 of each language to English, on Tatoeba and on SIB-200."""
+
+    def encode(texts: list[str]) -> NDArray[np.float32]:
+        with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16):
+            return encoder.encode(texts)
+
     tatoeba = {}
     for name, code in TATOEBA.items():
         sides = (lines(data / "tatoeba" / f"tatoeba.{name}-eng.{side}") for side in (name, "eng"))
-        tatoeba[code] = round(p1(*(encoder.encode(side) for side in sides)), 4)
-    english = encoder.encode(lines(data / "sib200" / "eng_Latn.txt"))
-    sib = {code: round(p1(encoder.encode(lines(data / "sib200" / f"{code}.txt")), english), 4) for code in SIB}
+        tatoeba[code] = round(p1(*map(encode, sides)), 4)
+    english = encode(lines(data / "sib200" / "eng_Latn.txt"))
+    sib = {code: round(p1(encode(lines(data / "sib200" / f"{code}.txt")), english), 4) for code in SIB}
     return {"tatoeba": tatoeba, "sib200": sib}
+
+
+def with_head(model: str, out: Path) -> Path:
+    """A copy of a BERT encoder that lost its masked-LM head: a new one, tied to the word embeddings, so TLM can run."""
+    torch.manual_seed(0)
+    BertForMaskedLM.from_pretrained(model).save_pretrained(out / "start")
+    AutoTokenizer.from_pretrained(model).save_pretrained(out / "start")
+    return out / "start"
 
 
 def means(scores: dict[str, float], trained: set[str]) -> dict[str, float]:
@@ -74,6 +89,9 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--prompt", default=None)
     parser.add_argument("--set", action="append", default=[], help="recipe settings, such as train.steps=100")
+    parser.add_argument("--bf16", action="store_true", help="evaluate in bfloat16 (training: --set train.bf16=true)")
+    parser.add_argument("--new-head", action="store_true", help="give MODEL a masked-LM head, its projection untrained")
+    parser.add_argument("--no-before", action="store_true", help="evaluate the trained encoder only")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -82,17 +100,21 @@ def main() -> None:
     paths = tables(data, args.out)
     trained = {*TICO.values(), *BIBLE.values()}
     recipe = align.load_recipe("translation", changes=args.set)
-    encoder = align.load_encoder(args.model, prompt=args.prompt)
+    encoder = align.load_encoder(with_head(args.model, args.out) if args.new_head else args.model, prompt=args.prompt)
     result: dict[str, object] = {"settings": {k: str(v) for k, v in vars(args).items()}}
-    for when in ("before", "after"):
-        scores = measure(encoder, data)
+
+    def evaluate(when: str) -> None:
+        scores = measure(encoder, data, args.bf16)
         result[when] = scores | {"means": {name: means(part, trained) for name, part in scores.items()}}
         print(when, result[when], flush=True)
-        if when == "before":
-            began = time.process_time()
-            tables_read = {name: read_pairs(path) for name, path in paths.items()}
-            result["summary"] = align.train(encoder, tables_read, recipe, args.out / "model")
-            result["cpu_minutes"] = round((time.process_time() - began) / 60, 1)
+
+    if not args.no_before:
+        evaluate("before")
+    began = time.process_time()
+    tables_read = {name: read_pairs(path) for name, path in paths.items()}
+    result["summary"] = align.train(encoder, tables_read, recipe, args.out / "model")
+    result["cpu_minutes"] = round((time.process_time() - began) / 60, 1)
+    evaluate("after")
     write_json(args.out / "result.json", result)
 
 
