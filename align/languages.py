@@ -25,7 +25,7 @@ def check_language(code: str) -> str:
     """
     language, _, script = code.partition("_")
     if not (regex.fullmatch("[a-z]{3}", language) and _known_language(language)):
-        better = _three_letters(language)
+        better = three_letters(language)
         hint = f"; did you mean {better}_{script or 'Script'}?" if better else ""
         raise InputError(f"unknown language code {code!r}: expected iso639-3_Script such as hin_Deva{hint}")
     if not (regex.fullmatch("[A-Z][a-z]{3}", script) and _script_pattern(script)):
@@ -44,13 +44,33 @@ def _known_language(code: str) -> bool:
         return "qaa" <= code <= "qtz"  # reserved for private use
 
 
-def _three_letters(code: str) -> str:
+def three_letters(code: str) -> str:
+    """ISO 639-3 code of a language given by another code of it, or by its English name; ``""`` if there is none.
+
+    >>> three_letters("hi"), three_letters("chi"), three_letters("Hindi")
+    ('hin', 'zho', 'hin')
+    """
     from iso639 import Language, LanguageNotFoundError
 
     try:
         return Language.match(code.capitalize() if len(code) > 3 else code).part3
     except LanguageNotFoundError:
         return ""
+
+
+@functools.cache
+def macrolanguage(language: str) -> str:
+    """ISO 639-3 code of the macrolanguage that a language belongs to, or its own.
+
+    >>> macrolanguage("pes"), macrolanguage("hin")
+    ('fas', 'hin')
+    """
+    from iso639 import Language, LanguageNotFoundError
+
+    try:
+        return Language.from_part3(language).macrolanguage or language
+    except LanguageNotFoundError:
+        return language
 
 
 @functools.cache

@@ -78,16 +78,22 @@ def translation(
     max_ratio: Annotated[float, typer.Option(help="Longest side to shortest, in letters.")] = 4.0,
     min_script_share: Annotated[float, typer.Option(help="Share of letters in the script of the language.")] = 0.3,
     copies: Annotated[Identity, typer.Option(help="drop or keep pairs whose sides are equal.")] = "drop",
+    identify: Annotated[
+        float | None,
+        typer.Option(
+            help="Reject a side that py3langid (extra langid) is so certain, 0.9 say, to be in another language."
+        ),
+    ] = None,
     licence: Licence = "unknown",
 ) -> None:
     """Pairs of translations: line-aligned files, .tsv, .tmx, .jsonl, .parquet or a Hub dataset."""
-    from align.pairs import TranslationFilters, translation_pairs
+    from align.pairs import TranslationFilters, language_identifier, translation_pairs
 
     manifest = translation_pairs(
         sources(texts, hub, split, licence), out, pivot=pivot, pivot_side=pivot_side,
         pairs=[pair_of(each) for each in pair or ()], columns=pair_of(columns) if columns else None,
         filters=TranslationFilters(min_chars, max_chars, max_ratio, min_script_share=min_script_share, copies=copies),
-        exclude=exclude or (), licence=licence,
+        exclude=exclude or (), identify=language_identifier(certainty=identify) if identify else None, licence=licence,
     )  # fmt: skip
     _show(manifest, out, "lines", "language_pairs", "rejects", "excluded")
 

@@ -1,6 +1,7 @@
 """Pair builders: raw data in, one table of pairs out."""
 
 from align.pairs.filters import Filters
+from align.pairs.identify import language_identifier
 from align.pairs.nli import nli_pairs
 from align.pairs.read import read_pairs
 from align.pairs.row_sources import HubRows, RowFile
@@ -22,6 +23,7 @@ __all__ = [
     "Share",
     "Source",
     "TranslationFilters",
+    "language_identifier",
     "nli_pairs",
     "pair_writer",
     "quotas",

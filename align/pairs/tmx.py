@@ -14,6 +14,7 @@ from xml.parsers import expat
 
 from align.errors import InputError
 from align.files import existing_file
+from align.languages import macrolanguage, three_letters
 
 CHUNK = 1 << 16
 CODES = ("bpt", "ept", "it", "ph", "ut")
@@ -123,24 +124,6 @@ def is_tagged(tag: str, code: str) -> bool:
     scripts = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
     if not scripts and first in ("zh", "zho", "chi"):
         scripts = [CHINESE_SCRIPTS[part] for part in rest if part in CHINESE_SCRIPTS]
-    return script in (scripts or [script]) and _three_letters(first) in (language, _macrolanguage(language))
-
-
-def _three_letters(letters: str) -> str:
-    from iso639 import Language, LanguageNotFoundError  # 0.3 s to import
-
-    find = Language.from_part1 if len(letters) == 2 else Language.from_part3
-    try:
-        return str(find(letters).part3)
-    except LanguageNotFoundError:
-        return letters
-
-
-def _macrolanguage(language: str) -> str | None:
-    from iso639 import Language, LanguageNotFoundError
-
-    try:
-        macrolanguage: str | None = Language.from_part3(language).macrolanguage
-    except LanguageNotFoundError:
-        return None
-    return macrolanguage
+    if script not in (scripts or [script]):
+        return False
+    return first == language or three_letters(first) in (language, macrolanguage(language))

@@ -59,7 +59,8 @@ def translation_pairs(
             sentences of sentence-transformers) or ``src, tgt``.
         filters: lengths, length ratio, script, copies, duplicates.
         exclude: test sets, files or folders: a pair with one of their texts on either side is rejected.
-        identify: a language identifier; a side that it finds to be in another language is rejected.
+        identify: a language identifier, such as ``language_identifier()``; a side that it finds to be in another
+            language is rejected.
         licence: of the sources that do not carry their own, for the manifest.
 
     Raises:
@@ -86,7 +87,7 @@ def translation_pairs(
                 "pivot_side": pivot_side,
                 "columns": list(columns) if columns else None,
                 "filters": asdict(filters),
-                "identify": getattr(identify, "__name__", type(identify).__name__) if identify else "none",
+                "identify": getattr(identify, "__name__", str(identify)) if identify else "none",
             },
         }
         empty = [name for name, rows in build.pairs.items() if not rows]

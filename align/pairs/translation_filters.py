@@ -11,13 +11,16 @@ from typing import Literal, get_args
 import regex
 
 from align.errors import InputError
-from align.languages import script_share
+from align.languages import macrolanguage, script_share
 from align.pairs.filters import Filters, normalised, reject_reason
 
 Copies = Literal["drop", "keep"]
 Duplicates = Literal["exact", "keep"]
 Identify = Callable[[str], str]
-"""``identify(text)``: its language, ``hin`` or ``hin_Deva``, or ``""`` if that is uncertain."""
+"""``identify(text)``: its language, ``hin`` or ``hin_Deva``, or ``""`` if that is uncertain.
+
+With an attribute ``languages``, macrolanguages that it can name, texts of other languages are not judged.
+"""
 
 HAN = regex.compile(r"\p{Han}")
 SYLLABLE = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Hangul}]")
@@ -80,8 +83,16 @@ def side_problem(text: str, language: str, filters: TranslationFilters, identify
     code, _, script = language.partition("_")
     if not (script == "Latn" and text.isascii()) and script_share(text, script) < filters.min_script_share:
         return "other script"
-    found = identify(text) if identify else ""
-    return "" if found in ("", code, language) else "other language"
+    return "other language" if identify and _is_other(identify, text, code, script) else ""
+
+
+def _is_other(identify: Identify, text: str, code: str, script: str) -> bool:
+    """Whether a language is found, and it is another; members of one macrolanguage (``pes``, ``prs``) are the same."""
+    judged = getattr(identify, "languages", None)
+    if judged is not None and macrolanguage(code) not in judged:
+        return False
+    language, _, written = identify(text).partition("_")
+    return bool(language) and (macrolanguage(language) != macrolanguage(code) or written not in ("", script))
 
 
 def pair_problem(source: str, target: str, filters: TranslationFilters) -> str:
