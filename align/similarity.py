@@ -6,7 +6,7 @@ be memory-mapped, float16 or float32) no more than ``block`` rows are held as fl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,16 +30,8 @@ def normalize(x: ArrayLike, *, first_row: int = 0) -> NDArray[np.float32]:
     Raises:
         InputError: not a matrix of numbers, or a row holds NaN or Inf (the first such row is named).
     """
-    with np.errstate(over="ignore"):
-        rows = matrix(x).astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        raise InputError(f"row {first_row + bad[0]} holds NaN or Inf as float32; expected finite numbers")
-    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
-    rows /= np.where(largest > 0, largest, 1)  # else the squares of 1e-30 are 0 and those of 1e30 are Inf
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows /= np.where(length > 0, length, 1)
-    return rows
+    x = matrix(x)
+    return _unit_rows(x, range(first_row, first_row + len(x)))
 
 
 def gold_ranks(
@@ -66,7 +58,7 @@ def gold_ranks(
     answers, units = matrix(candidates), normalize(queries)
     _same_width(units, answers)
     rows = _gold_rows(gold, len(units), len(answers))
-    bar = np.einsum("ij,ij->i", units, normalize(answers[rows])) - np.float32(TIE_TOLERANCE)  # (n,)
+    bar = np.einsum("ij,ij->i", units, _unit_rows(answers[rows], rows)) - np.float32(TIE_TOLERANCE)  # (n,)
     ahead = np.zeros(len(units), dtype=np.int64)
     for start, part in _unit_blocks(answers, block):
         for here in _slices(len(units), block):
@@ -144,7 +136,7 @@ def matrix(x: ArrayLike) -> NDArray[np.generic]:
     return array
 
 
-def _same_width(a: NDArray[np.float32], b: NDArray[np.generic]) -> None:
+def _same_width(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
     if a.shape[1] != b.shape[1]:
         raise InputError(f"queries have {a.shape[1]} dimensions, candidates {b.shape[1]}: expected the same number")
 
@@ -166,6 +158,21 @@ def _slices(n: int, block: int) -> Iterator[slice]:
     if block < 1:
         raise InputError(f"block must be at least 1 row, got {block}")
     return (slice(start, min(start + block, n)) for start in range(0, max(n, 1), block))  # of nothing, one empty slice
+
+
+def _unit_rows(x: NDArray[np.generic], numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+    """``normalize``; an error names the row by its place in ``numbers``."""
+    with np.errstate(over="ignore"):
+        rows = x.astype(np.float32)
+    largest = np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))  # NaN where the row holds one
+    bad = np.flatnonzero(~np.isfinite(largest))
+    if len(bad):
+        raise InputError(f"row {numbers[bad[0]]} holds NaN or Inf as float32; expected finite numbers")
+    extreme = (largest > 0) & ((largest < 1e-12) | (largest > 1e12))
+    rows[extreme] /= largest[extreme, None]  # else the squares of 1e-30 are 0 and those of 1e30 are Inf
+    length = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
+    rows /= np.where(length > 0, length, 1)
+    return rows
 
 
 def _unit_blocks(candidates: NDArray[np.generic], block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:

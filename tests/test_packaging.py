@@ -55,6 +55,7 @@ def test_objectives_need_torch_only(path):
 
 TASKS_MAY_IMPORT = (
     "align.tasks",
+    "align.csls",
     "align.similarity",
     "align.index",
     "align.errors",

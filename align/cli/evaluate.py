@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Layer, Model, PoolingKind, Prompt, ResultFile, Special, load
+from align.cli import evaluate_words, wordsim
+from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, ResultFile, Special, load
 
 app = typer.Typer(no_args_is_help=True, help="Measure an encoder.")
+app.command()(wordsim.wordsim)
+app.command()(evaluate_words.bli)
 
 Languages = Annotated[str | None, typer.Option(help="Codes, with commas: only these, in this order.")]
 
@@ -28,6 +31,7 @@ def retrieval(
     layer: Layer = None,
     pooling: PoolingKind = None,
     special_tokens: Special = None,
+    average_layers: AverageLayers = None,
     prompt: Prompt = None,
 ) -> None:
     """Sentence retrieval: the translation, or the other script, among all lines."""
@@ -40,7 +44,8 @@ def retrieval(
     sets = list(read_sets(data, languages=_codes(languages)))
     if chosen.layer is not None and layer is None:
         layer, pooling, special_tokens = chosen.layer, chosen.pooling, chosen.special_tokens
-    encoder = load(model, layer, pooling, special_tokens, prompt)
+        average_layers = bool(average_layers)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     result = combine(
         [
             run(lambda texts, _: encoder.encode(texts, progress=context.obj), texts, protocol=chosen, per_item=per_item)
@@ -67,6 +72,7 @@ def sts(
     layer: Layer = None,
     pooling: PoolingKind = None,
     special_tokens: Special = None,
+    average_layers: AverageLayers = None,
     prompt: Prompt = None,
 ) -> None:
     """Semantic textual similarity: does the cosine follow what people say?"""
@@ -75,7 +81,7 @@ def sts(
     from align.tasks import sts as run
 
     sets = read_sts(data, languages=_codes(languages), split=split)
-    encoder = load(model, layer, pooling, special_tokens, prompt)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     result = run(
         lambda texts, _: encoder.encode(texts, progress=context.obj),
         sets,
@@ -103,6 +109,7 @@ def classification(
     layer: Layer = None,
     pooling: PoolingKind = None,
     special_tokens: Special = None,
+    average_layers: AverageLayers = None,
     prompt: Prompt = None,
 ) -> None:
     """Classes learnt in one language, told apart in the others: kNN and a logistic probe on frozen embeddings."""
@@ -112,7 +119,7 @@ def classification(
 
     codes = _codes(languages)
     texts = read_classification(data, languages=codes and list(dict.fromkeys([train, *codes])))
-    encoder = load(model, layer, pooling, special_tokens, prompt)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     result = run(
         lambda lines, _: encoder.encode(lines, progress=context.obj),
         texts,
