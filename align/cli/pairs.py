@@ -10,9 +10,11 @@ import typer
 from align.cli.arguments import Backend, Licence, Out, Processes, show
 from align.cli.conditional import conditional
 from align.cli.sources import Hub, Parallel, Split, Texts, pair_of, sources
+from align.cli.synonyms import synonyms
 
 app = typer.Typer(no_args_is_help=True, help="Build a table of pairs from raw data.")
 app.command("conditional")(conditional)
+app.command("synonyms")(synonyms)
 Identity = Literal["drop", "keep"]
 Groups = Literal["text", "line"]
 Form = Literal["triplets", "pairs", "labels"]

@@ -1,0 +1,70 @@
+"""From the language tags of lexicons (``fr``, ``cmn-Hans``, Wiktionary's ``sh``) to codes (``fra_Latn``)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from align.errors import InputError
+from align.languages import check_language, dominant_script, script_share, three_letters
+from align.pairs.tmx import CHINESE_SCRIPTS, is_tagged
+
+MEMBERS = {
+    "ara": "arb", "aze": "azj", "fas": "pes", "lav": "lvs", "mlg": "plt", "mon": "khk", "msa": "zsm", "nep": "npi",
+    "nor": "nob", "ori": "ory", "orm": "gaz", "sqi": "als", "swa": "swh", "uzb": "uzn", "yid": "ydd",
+}  # fmt: skip
+"""The member of a macrolanguage that its two-letter code stands for, as FLORES has it."""
+SCRIPTS = {
+    "Arab": "arb pes pus uig urd", "Armn": "hye", "Beng": "asm ben", "Cyrl": "abk ava bak bel bul che chu chv kir kom "
+    "mkd oss rus ukr", "Deva": "bho hin mai mar npi san", "Ethi": "amh tir", "Geor": "kat", "Grek": "ell grc", "Gujr":
+    "guj", "Hang": "kor", "Hani": "cmn lzh nan wuu yue zho", "Hebr": "heb ydd", "Jpan": "jpn", "Khmr": "khm",
+    "Knda": "kan", "Laoo": "lao", "Mlym": "mal", "Mymr": "mya", "Orya": "ory", "Sinh": "sin", "Taml": "tam", "Telu":
+    "tel", "Thaa": "div", "Thai": "tha", "Tibt": "bod dzo", "Yiii": "iii",
+}  # fmt: skip
+"""Scripts, each with the languages that are written in no other, or seldom."""
+SCRIPT_OF = {language: script for script, languages in SCRIPTS.items() for language in languages.split()}
+SEVERAL = {"azj", "cre", "hbs", "kas", "kaz", "khk", "kur", "oji", "pan", "snd", "srp", "tat", "tgk", "tuk", "uzn"}
+"""Languages with a two-letter code and several scripts; the others are written in ``SCRIPT_OF`` or in Latin letters."""
+
+
+def language_of_tag(tag: str, text: str, languages: Sequence[str] = ()) -> str:
+    """Code of the language that a tag names and that ``text`` is in, or ``""`` if the tag names none.
+
+    The script is the tag's own, else the usual one of the language, else that of most letters of ``text``. Of
+    ``languages``, codes that the user wants, one that the tag can name goes before: ``zho_Hans`` for ``zh``, and of
+    several (``srp_Latn``, ``srp_Cyrl``) the one whose script most letters of ``text`` have.
+
+    >>> language_of_tag("fr", "chien"), language_of_tag("sh", "пас"), language_of_tag("cmn-Hans", "狗")
+    ('fra_Latn', 'hbs_Cyrl', 'cmn_Hans')
+    """
+    wanted = _wanted(tag, tuple(languages))
+    if wanted:
+        return max(wanted, key=lambda code: script_share(text, code.partition("_")[2])) if wanted[1:] else wanted[0]
+    language, script = _parts(tag)
+    return _checked(language, script or dominant_script(text).replace("Zyyy", "Latn"))
+
+
+@functools.cache
+def _wanted(tag: str, languages: tuple[str, ...]) -> list[str]:
+    return [code for code in languages if is_tagged(tag, code)]
+
+
+@functools.cache
+def _parts(tag: str) -> tuple[str, str]:
+    """ISO 639-3 code and script of a tag, each ``""`` if it is not known."""
+    first, *rest = tag.lower().replace("_", "-").split("-")
+    language = three_letters(first) if len(first) in (2, 3) else ""
+    language = MEMBERS.get(language, language) if len(first) == 2 else language
+    scripts = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
+    if language == "zho":
+        scripts += [CHINESE_SCRIPTS[part] for part in rest if part in CHINESE_SCRIPTS]
+    usual = SCRIPT_OF.get(language, "" if len(first) == 3 or language in SEVERAL else "Latn")
+    return language, (scripts or [usual])[0]
+
+
+@functools.cache
+def _checked(language: str, script: str) -> str:
+    try:
+        return check_language(f"{language}_{script}") if script != "Zzzz" else ""
+    except InputError:
+        return ""
