@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from align.distributed import gather, total, world
 from align.encoder import Encoder
 from align.errors import InputError
 from align.objectives.mlm import IGNORED
-from align.options import CONTRASTIVE, GRADED, Recipe
+from align.options import CONTRASTIVE, GRADED, LABELLED, Recipe
 
 SIDES = ("source", "target", "negative", "rehearsal")
 ANCHORS = {"cosine": objectives.cosine_anchor, "mse": objectives.mse_anchor}
@@ -92,6 +93,7 @@ class Alignment(nn.Module):
             split = torch.split(self.encoder.pool(hidden.layer, ids, attention), parts)
             vectors = dict(zip(SIDES, split, strict=True))
             terms |= self._contrastive(vectors, groups, start, bank, bank_groups)
+            terms |= self._labelled(vectors, groups)
             terms |= self._supervised(vectors, scores, classes)
             if labels is not None:
                 terms |= self._mlm(torch.split(hidden.last, parts), torch.split(labels, parts))
@@ -132,6 +134,22 @@ class Alignment(nn.Module):
             negative = gather(vectors["negative"]) if ranking.hard_negatives else None
             value = self._prefixes(contrast, gather(vectors["source"]), gather(target), negative)
             terms["multiple_negatives"] = (ranking.weight, value)
+        return terms
+
+    def _labelled(self, vectors: Mapping[str, Tensor], groups: Tensor) -> Terms:
+        """Objectives over the texts of both sides, all of one group positives; this process's texts are the anchors."""
+        terms: Terms = {}
+        names = [name for name in LABELLED if getattr(self.recipe, name)]
+        if names:
+            rank, texts = world()[0], 2 * len(groups)
+            everything = gather(torch.cat([vectors["source"], vectors["target"]]))
+            labels = gather(torch.cat([groups, groups]))
+            rows = slice(rank * texts, (rank + 1) * texts)
+        for name in names:
+            settings = asdict(getattr(self.recipe, name))
+            weight = settings.pop("weight")
+            contrast = partial(getattr(objectives, name), labels=labels, rows=rows, **settings)
+            terms[name] = (weight, self._prefixes(contrast, everything))
         return terms
 
     def _supervised(self, vectors: Mapping[str, Tensor], scores: Tensor | None, classes: Tensor | None) -> Terms:

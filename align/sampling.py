@@ -47,8 +47,9 @@ def epoch_batches(
     by_language: bool = False,
     tables: NDArray[np.int64] | None = None,
     uniform: bool = False,
+    repeat_groups: bool = False,
 ) -> list[NDArray[np.int64]]:
-    """One epoch of batches in which no group occurs twice, rows of similar length together.
+    """One epoch of batches in which no group occurs twice (unless ``repeat_groups``), rows of similar length together.
 
     Rows are drawn in a random order (see :func:`draw`), cut into pools of 32 batches, and sorted by length inside each
     pool. Within a pool the k-th row of every group belongs to layer k; a batch is cut from one layer, so its groups
@@ -57,7 +58,7 @@ def epoch_batches(
 
     Args:
         lengths: (n,) tokens per row.
-        languages: (n,) integer language of each row.
+        languages: (n,) integer language, or pair of languages, of each row.
         groups: (n,) integer meaning of each row.
         batch_size: rows per batch, of all processes together.
         seed: with ``epoch``, decides everything.
@@ -67,13 +68,20 @@ def epoch_batches(
             negatives in the anchor's own language are harder.
         tables: (n,) integer table of each row; None: one table.
         uniform: draw equally often from every table, instead of in proportion to its rows.
+        repeat_groups: take groups as they come; it is then each row that occurs at most once in a batch.
 
     Returns:
         Arrays of ``batch_size`` row numbers.
 
     Raises:
-        InputError: there are fewer rows, or fewer different groups, than a batch needs.
+        InputError: there are fewer rows, or fewer different groups, than a batch needs, or too few are drawn.
     """
+    if repeat_groups:
+        groups = np.arange(len(groups))  # each row is a group of its own
+        if len(groups) < batch_size:
+            raise InputError(
+                f"a batch needs {batch_size} pairs, but the data has {len(groups)}: lower train.batch_size"
+            )
     distinct = len(np.unique(groups))
     if distinct < batch_size:
         raise InputError(
@@ -96,7 +104,13 @@ def epoch_batches(
             rest.append(rows[full:])
         pending = np.concatenate(rest)
         batches += [made[i] for i in rng.permutation(len(made))]
-    return batches + fill(pending, groups, batch_size)
+    batches += fill(pending, groups, batch_size)
+    if not batches:
+        raise InputError(
+            f"no batch of {batch_size} pairs can be filled from {len(groups)} pairs drawn at language temperature "
+            f"{temperature:g}, which draws some again and leaves others out: lower train.batch_size"
+        )
+    return batches
 
 
 def fill(rows: NDArray[np.int64], groups: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
@@ -190,12 +204,14 @@ class BatchStream:
         by_language: bool = False,
         tables: NDArray[np.int64] | None = None,
         uniform: bool = False,
+        repeat_groups: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         self.epoch = partial(
             epoch_batches, lengths, languages, groups, batch_size=batch_size * world, seed=seed,
             temperature=temperature, by_language=by_language, tables=tables, uniform=uniform,
+            repeat_groups=repeat_groups,
         )  # fmt: skip
         self.total = total
         self.rank, self.world = rank, world

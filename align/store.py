@@ -67,6 +67,8 @@ class PairStore:
     """(n,) index into ``names`` of the source language."""
     names: tuple[str, ...]
     """Language codes, sorted."""
+    language_pairs: NDArray[np.int64]
+    """(n,) integer of the two languages of each pair, in either order."""
     groups: NDArray[np.int64]
     """(n,) integer meaning of each pair."""
     tables: NDArray[np.int64]
@@ -123,6 +125,9 @@ def build_store(
     for row in zip(*values.values(), strict=True):
         digest.update("\x1f".join(map(str, row)).encode("utf-8", "surrogatepass") + b"\n")
     names, languages = np.unique(np.array(values["source_lang"]), return_inverse=True)
+    _, both = np.unique(np.array([values["source_lang"], values["target_lang"]]), return_inverse=True)
+    low, high = np.sort(both.reshape(2, -1), axis=0)
+    _, language_pairs = np.unique(low * (both.max() + 1) + high, return_inverse=True)
     _, groups = np.unique(np.array([str(g) for g in values["group_id"]]), return_inverse=True)
     label_names, labels = np.unique(np.array(values.get("label", [])), return_inverse=True)
 
@@ -134,6 +139,7 @@ def build_store(
         target=side("target"),
         languages=languages.astype(np.int64),
         names=tuple(str(name) for name in names),
+        language_pairs=language_pairs.astype(np.int64),
         groups=groups.astype(np.int64),
         tables=np.repeat(np.arange(len(tables)), [len(rows) for rows in tables.values()]),
         table_names=tuple(tables),

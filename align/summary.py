@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.options import Recipe
+from align.options import LABELLED, Recipe
 from align.store import PairStore
 
 
@@ -46,7 +46,7 @@ def summary(
 
 def negatives(recipe: Recipe, batch: int) -> int:
     """Negatives of an anchor in a batch of so many pairs, groups aside."""
-    if recipe.nt_xent:
+    if recipe.nt_xent or any(getattr(recipe, name) for name in LABELLED):
         return 2 * batch - 2
     if recipe.info_nce:
         return batch - 1 + recipe.info_nce.bank

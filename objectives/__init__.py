@@ -4,8 +4,10 @@ from align.objectives.anchor import cosine_anchor, mse_anchor
 from align.objectives.contrastive import info_nce, nt_xent
 from align.objectives.distil import distil, unexplained
 from align.objectives.graded import angle, cosent, cosine_mse
+from align.objectives.labelled import label_nt_xent, supcon
 from align.objectives.matryoshka import matryoshka
 from align.objectives.mlm import mask_tokens, mlm
+from align.objectives.multi_similarity import multi_similarity
 from align.objectives.multiple_negatives import multiple_negatives
 from align.objectives.softmax_nli import softmax_nli
 from align.objectives.tlm import join_pairs, padded_joints
@@ -14,6 +16,9 @@ OBJECTIVES = {
     "nt_xent": nt_xent,
     "info_nce": info_nce,
     "multiple_negatives": multiple_negatives,
+    "label_nt_xent": label_nt_xent,
+    "supcon": supcon,
+    "multi_similarity": multi_similarity,
     "cosine_mse": cosine_mse,
     "cosent": cosent,
     "angle": angle,
@@ -33,13 +38,16 @@ __all__ = [
     "distil",
     "info_nce",
     "join_pairs",
+    "label_nt_xent",
     "mask_tokens",
     "matryoshka",
     "mlm",
     "mse_anchor",
+    "multi_similarity",
     "multiple_negatives",
     "nt_xent",
     "padded_joints",
     "softmax_nli",
+    "supcon",
     "unexplained",
 ]

@@ -7,24 +7,11 @@ from collections.abc import Sequence
 
 from align.errors import InputError
 from align.languages import check_language, dominant_script, script_share, three_letters
+from align.pairs.entities import INDIVIDUAL, NOT_LATIN
 from align.pairs.tmx import CHINESE_SCRIPTS, is_tagged
 
-MEMBERS = {
-    "ara": "arb", "aze": "azj", "fas": "pes", "lav": "lvs", "mlg": "plt", "mon": "khk", "msa": "zsm", "nep": "npi",
-    "nor": "nob", "ori": "ory", "orm": "gaz", "sqi": "als", "swa": "swh", "uzb": "uzn", "yid": "ydd",
-}  # fmt: skip
-"""The member of a macrolanguage that its two-letter code stands for, as FLORES has it."""
-SCRIPTS = {
-    "Arab": "arb pes pus uig urd", "Armn": "hye", "Beng": "asm ben", "Cyrl": "abk ava bak bel bul che chu chv kir kom "
-    "mkd oss rus ukr", "Deva": "bho hin mai mar npi san", "Ethi": "amh tir", "Geor": "kat", "Grek": "ell grc", "Gujr":
-    "guj", "Hang": "kor", "Hani": "cmn lzh nan wuu yue zho", "Hebr": "heb ydd", "Jpan": "jpn", "Khmr": "khm",
-    "Knda": "kan", "Laoo": "lao", "Mlym": "mal", "Mymr": "mya", "Orya": "ory", "Sinh": "sin", "Taml": "tam", "Telu":
-    "tel", "Thaa": "div", "Thai": "tha", "Tibt": "bod dzo", "Yiii": "iii",
-}  # fmt: skip
-"""Scripts, each with the languages that are written in no other, or seldom."""
-SCRIPT_OF = {language: script for script, languages in SCRIPTS.items() for language in languages.split()}
 SEVERAL = {"azj", "cre", "hbs", "kas", "kaz", "khk", "kur", "oji", "pan", "snd", "srp", "tat", "tgk", "tuk", "uzn"}
-"""Languages with a two-letter code and several scripts; the others are written in ``SCRIPT_OF`` or in Latin letters."""
+"""Languages of several scripts, of which the text decides; others are in that of ``NOT_LATIN``, or in Latin letters."""
 
 
 def language_of_tag(tag: str, text: str, languages: Sequence[str] = ()) -> str:
@@ -46,7 +33,10 @@ def language_of_tag(tag: str, text: str, languages: Sequence[str] = ()) -> str:
 
 @functools.cache
 def _wanted(tag: str, languages: tuple[str, ...]) -> list[str]:
-    return [code for code in languages if is_tagged(tag, code)]
+    named = [code for code in languages if is_tagged(tag, code)]
+    if not named and tag.startswith("cmn"):  # which FLORES calls zho
+        return [code for code in languages if code.startswith("zho_") and is_tagged("zho" + tag[3:], code)]
+    return named
 
 
 @functools.cache
@@ -54,12 +44,12 @@ def _parts(tag: str) -> tuple[str, str]:
     """ISO 639-3 code and script of a tag, each ``""`` if it is not known."""
     first, *rest = tag.lower().replace("_", "-").split("-")
     language = three_letters(first) if len(first) in (2, 3) else ""
-    language = MEMBERS.get(language, language) if len(first) == 2 else language
+    language = INDIVIDUAL.get(language, language)
     scripts = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
-    if language == "zho":
+    if language == "cmn":
         scripts += [CHINESE_SCRIPTS[part] for part in rest if part in CHINESE_SCRIPTS]
-    usual = SCRIPT_OF.get(language, "" if len(first) == 3 or language in SEVERAL else "Latn")
-    return language, (scripts or [usual])[0]
+    usual = "" if language in SEVERAL else NOT_LATIN.get(language, "Latn" if len(first) == 2 else "")
+    return language, (scripts or ["Hani" if usual in ("Hans", "Hant") else usual])[0]
 
 
 @functools.cache

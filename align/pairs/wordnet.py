@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
-import lzma
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple, NoReturn, cast
-from xml.parsers import expat
 
 from align.errors import InputError
 from align.files import existing_file
 from align.pairs.language_tags import language_of_tag
 from align.pairs.lexical_rows import ConceptWord
+from align.pairs.lmf import ENTRIES, LEXICONS, SUFFIXES, lmf_elements
 
-CHUNK = 1 << 16
-OPENERS: dict[str, Callable[..., object]] = {".gz": gzip.open, ".xz": lzma.open}
-LEXICONS, ENTRIES = {"Lexicon", "LexiconExtension"}, {"LexicalEntry", "ExternalLexicalEntry"}
-READ = {"Lemma", "Sense", "Synset", "Definition", *LEXICONS, *ENTRIES}
 SAMPLE = 200
 """So many words of a lexicon say which script it is in, where its language tag does not."""
 
@@ -48,15 +39,8 @@ def wordnet_words(source: Path | str, *, languages: Sequence[str] = ()) -> Itera
         Bond and Foster 2013, Linking and Extending an Open Multilingual Wordnet; Bond et al. 2016, CILI.
     """
     name = str(source)
-    local = Path(source).exists() or "/" in name or name.endswith((".xml", *OPENERS))
+    local = Path(source).exists() or "/" in name or name.endswith((".xml", *SUFFIXES))
     return _from_file(existing_file(source), languages) if local else _from_wn(name, languages)
-
-
-class _Element(NamedTuple):
-    number: int
-    name: str
-    attributes: dict[str, str]
-    text: str = ""
 
 
 @dataclass
@@ -72,7 +56,7 @@ def _from_file(path: Path, languages: Sequence[str]) -> Iterator[ConceptWord]:
     lexicons, ili, glosses = _survey(path)
     codes = [_language(lexicon.tag, lexicon.words, languages, f"{path}, line {lexicon.number}") for lexicon in lexicons]
     current, word, count = -1, "", 0
-    for element in _elements(path):
+    for element in lmf_elements(path):
         if element.name in LEXICONS:
             current += 1
         elif element.name in ENTRIES:
@@ -101,7 +85,7 @@ def _survey(path: Path) -> tuple[list[_Lexicon], dict[str, str], dict[str, str]]
     ili: dict[str, str] = {}
     glosses: dict[str, str] = {}
     synset = ""
-    for element in _elements(path):
+    for element in lmf_elements(path):
         if element.name in LEXICONS:
             tag = element.attributes.get("language", "")
             lexicons.append(_Lexicon(element.number, tag))
@@ -113,9 +97,8 @@ def _survey(path: Path) -> tuple[list[_Lexicon], dict[str, str], dict[str, str]]
             synset = element.attributes.get("id", "")
             number = element.attributes.get("ili", "")
             ili[synset] = "" if number == "in" else number  # "in": proposed, not yet numbered
-        elif element.name == "Definition":
-            if _same_language(element.attributes.get("language"), lexicons[-1].tag):
-                glosses.setdefault(synset, element.text)
+        elif element.name == "Definition" and _same_language(element.attributes.get("language"), lexicons[-1].tag):
+            glosses.setdefault(synset, element.text)
     return lexicons, ili, glosses
 
 
@@ -130,49 +113,6 @@ def _same_language(tag: str | None, other: str) -> bool:
     return tag is None or tag.split("-")[0].lower() == other.split("-")[0].lower()
 
 
-def _elements(path: Path) -> Iterator[_Element]:
-    """The elements that are read, in order, streamed; a definition comes when it ends, with its text."""
-    done: list[_Element] = []
-    text: list[str] = []
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    root = True
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal root
-        if root and name != "LexicalResource":
-            place = f"{path}, line {parser.CurrentLineNumber}"
-            raise InputError(f"{place}: expected a wordnet in WN-LMF (LexicalResource), got the element {name!r}")
-        root = False
-        text.clear()
-        if name in READ:
-            done.append(_Element(parser.CurrentLineNumber, name, attributes))
-
-    def end(name: str) -> None:
-        if name == "Definition" and done and done[-1].name == name:
-            done[-1] = done[-1]._replace(text=" ".join("".join(text).split()))
-
-    def refuse(name: str, *_: object) -> NoReturn:
-        place = f"{path}, line {parser.CurrentLineNumber}"
-        raise InputError(f"{place}: expected plain text, got the entity {name!r}; only &amp; and the like are read")
-
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text.append
-    parser.EntityDeclHandler, parser.SkippedEntityHandler = refuse, refuse
-    try:
-        with closing(cast("IO[bytes]", OPENERS.get(path.suffix, open)(path, "rb"))) as file:
-            while chunk := file.read(CHUNK):
-                parser.Parse(chunk)
-                yield from done[:-1]  # the last may still get its text
-                del done[:-1]
-        parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        reason = expat.errors.messages[error.code]
-        raise InputError(f"{path}, line {error.lineno}: not well-formed XML ({reason})") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
-        raise InputError(f"{path} is not a complete {path.suffix[1:]} file: {error}") from error
-    yield from done
-
-
 def _from_wn(name: str, languages: Sequence[str]) -> Iterator[ConceptWord]:
     if importlib.util.find_spec("wn") is None:
         raise InputError(
@@ -180,11 +120,8 @@ def _from_wn(name: str, languages: Sequence[str]) -> Iterator[ConceptWord]:
         )
     import wn
 
-    config = wn.config  # type: ignore[attr-defined]  # documented, but not among wn's exports
-    if not config.database_path.is_file():  # asking for a lexicon would make an empty one
-        raise InputError(_not_installed(name))
     try:
-        lexicons = wn.lexicons(lexicon=name)
+        lexicons = installed_lexicons(name)
     except wn.Error as error:
         raise InputError(f"{_not_installed(name)} ({error})") from error
     if not lexicons:
@@ -213,3 +150,13 @@ def _not_installed(name: str) -> str:
 
 def _spaced(word: str) -> str:
     return " ".join(word.replace("_", " ").split())  # some wordnets join the words of a phrase by underscores
+
+
+def installed_lexicons(name: str) -> list[Any]:
+    """What ``wn`` has installed under a name such as ``omw-fr:1.4``."""
+    import wn
+
+    config = wn.config  # type: ignore[attr-defined]  # documented, but not among wn's exports
+    if not config.database_path.is_file():  # asking for a lexicon would make an empty one
+        return []
+    return list(wn.lexicons(lexicon=name))

@@ -25,6 +25,6 @@ def wordnet_licence(source: Path | str) -> str:
         return html.unescape(found[2].decode("utf-8", "replace")).strip() if found else ""
     if importlib.util.find_spec("wn") is None:
         return ""
-    import wn
+    from align.pairs.wordnet import installed_lexicons
 
-    return next((str(lexicon.license or "") for lexicon in wn.lexicons(lexicon=str(source))), "")
+    return next((str(lexicon.license or "") for lexicon in installed_lexicons(str(source))), "")

@@ -18,9 +18,11 @@ from align.options import (
     AnchorOptions,
     ContrastiveOptions,
     GradedOptions,
+    LabelledOptions,
     MatryoshkaOptions,
     MlmOptions,
     MultipleNegativesOptions,
+    MultiSimilarityOptions,
     PlainOptions,
     Recipe,
     TlmOptions,
@@ -29,6 +31,7 @@ from align.options import (
 from align.store import build_store
 
 ROWS = np.arange(12)
+GROUPS = [str(i) for i in (0, 1, 2, 0, 4, 5, 6, 7, 0, 9, 2, 11)]  # 0 on both processes, 2 twice on the first alone
 RECIPES = {
     "translico": Recipe(
         nt_xent=ContrastiveOptions(weight=0.25, temperature=1.0, cosine=False), mlm=MlmOptions(rate=0.5),
@@ -42,6 +45,10 @@ RECIPES = {
         cosent=GradedOptions(), angle=GradedOptions(temperature=1.0), cosine_mse=PlainOptions(),
         matryoshka=MatryoshkaOptions(dimensions=(4, 16), weights=(1.0, 0.5)),
     ),
+    "lexical": Recipe(
+        label_nt_xent=LabelledOptions(), supcon=LabelledOptions(weight=0.5), multi_similarity=MultiSimilarityOptions(),
+        matryoshka=MatryoshkaOptions(dimensions=(4, 16)),
+    ),
     "muril": Recipe(tlm=TlmOptions(rate=0.5), distil=PlainOptions()),
 }  # fmt: skip
 
@@ -54,7 +61,7 @@ def step(folder, name, rank, processes):
     words = ["".join(chr(97 + (i * 7 + j * j) % 24) for j in range(3 + i % 5)) for i in range(12)]
     pairs = Dataset.from_dict({
         "source": ["".join(chr(0x3B1 + ord(c) - 97) for c in word) for word in words], "target": words,
-        "source_lang": ["ell_Grek"] * 12, "target_lang": ["ell_Latn"] * 12, "group_id": [str(i % 9) for i in range(12)],
+        "source_lang": ["ell_Grek"] * 12, "target_lang": ["ell_Latn"] * 12, "group_id": GROUPS,
         "negative": words[::-1], "score": [i % 5 / 4 for i in range(12)], "label": ["ab"[i % 2] for i in range(12)],
     })  # fmt: skip
     recipe = RECIPES[name]

@@ -114,6 +114,50 @@ def test_a_batch_larger_than_the_data(n, groups):
         )
 
 
+def test_groups_repeat_in_a_batch_if_that_is_asked_for():
+    lengths, languages, groups = columns(groups=40)
+    options = {"batch_size": 64, "seed": 0, "epoch": 0}
+    with pytest.raises(InputError, match="has 500 pairs in 40 groups"):
+        epoch_batches(lengths, languages, groups, **options)
+    batches = epoch_batches(lengths, languages, groups, repeat_groups=True, **options)
+    assert sum(map(len, batches)) == 500 // 64 * 64
+    for rows in batches:
+        assert len(set(rows.tolist())) == 64
+        assert len(set(groups[rows].tolist())) <= 40
+    alone = epoch_batches(lengths, languages, np.arange(500), **options)  # as if every pair had its own
+    assert [rows.tolist() for rows in batches] == [rows.tolist() for rows in alone]
+    assert rows_of(stream(repeat_groups=True)) != rows_of(stream())
+
+
+def test_a_pair_drawn_twice_is_never_twice_in_a_batch():
+    languages = np.array([0] * 90 + [1] * 10)
+    batches = epoch_batches(
+        np.ones(100, int), languages, np.zeros(100, int), batch_size=8, seed=0, epoch=0, temperature=0.0,
+        repeat_groups=True,
+    )  # fmt: skip
+    assert np.bincount(languages[np.concatenate(batches)])[1] > 30
+    for rows in batches:
+        assert len(set(rows.tolist())) == 8
+
+
+def test_fewer_pairs_than_a_batch():
+    with pytest.raises(InputError, match=r"a batch needs 16 pairs, but the data has 15: lower train\.batch_size"):
+        epoch_batches(
+            np.ones(15, int), np.zeros(15, int), np.zeros(15, int), batch_size=16, seed=0, epoch=0, repeat_groups=True
+        )
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_an_epoch_without_a_batch_is_refused_and_not_waited_for(repeat):
+    languages = np.array([0] * 15 + [1])  # uniform over languages: eight of the first, and eight times the one row
+    made = BatchStream(
+        np.ones(16, int), languages, np.arange(16), batch_size=16, total=3, seed=0, temperature=0.0,
+        repeat_groups=repeat,
+    )  # fmt: skip
+    with pytest.raises(InputError, match="no batch of 16 pairs can be filled from 16 pairs drawn at .* temperature 0,"):
+        list(made)
+
+
 def test_tables_are_drawn_equally_often_if_uniform():
     languages, tables = np.array([0] * 60 + [1] * 30 + [1] * 10), np.array([0] * 90 + [1] * 10)
     rng = np.random.default_rng(0)

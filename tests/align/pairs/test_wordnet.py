@@ -52,7 +52,7 @@ def test_lexicons_meet_on_the_index(tmp_path):
         ConceptWord(file, 7, "toy-en-2", "eng_Latn", "dog"),  # proposed for the index, not in it
         ConceptWord(file, 9, "i1", "eng_Latn", "hot dog & co", barks),
         ConceptWord(file, 11, "toy-en-3", "eng_Latn", "cat", "an animal that purrs"),
-        ConceptWord(file, 21, "i1", "srp_Cyrl", "пас"),  # the script is that of the words
+        ConceptWord(file, 20, "i1", "srp_Cyrl", "пас"),  # the script is that of the words
     ]
     assert all("<Sense" in lines[row.number - 1] for row in rows)
 
@@ -136,6 +136,10 @@ def test_rows_that_cannot_be_used(tmp_path):
         ),
         (HEAD + ENGLISH, r"line 18: not well-formed XML \(no element found\)"),
         (HEAD + "<Lemma writtenForm='a'/></LexicalResource>", "line 4: expected a Lexicon first, got Lemma"),
+        (
+            HEAD + ENGLISH.replace("that barks", "that &barks;") + TAIL,
+            "line 14: expected plain text, got the entity 'barks'",
+        ),
         (HEAD + TAIL, r"holds no word sense \(Sense\)"),
         (
             HEAD + "\n<Lexicon id='a' language='english'/>" + TAIL,
