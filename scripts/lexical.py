@@ -1,7 +1,7 @@
 """Synonym pairs on an encoder: word translation and word similarity before and after, in trained and other languages.
 
     ALIGN_DATA=/path/to/data python scripts/lexical.py E5 --recipe words --table runs/table --out runs/words
-    ALIGN_DATA=/path/to/data python scripts/lexical.py E5 --dev --table runs/table --out runs/words-dev    # to choose on
+    ALIGN_DATA=/path/to/data python scripts/lexical.py E5 --dev --table runs/table --out runs/words-dev   # to choose on
     ALIGN_DATA=/path/to/data python scripts/lexical.py E5 --before --procrustes --table runs/table --out runs/start
 
 Trains on the training dictionaries of XLING, PanLex-BLI and the English-Sinhala set, without the languages ``UNSEEN``,

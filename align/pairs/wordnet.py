@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from align.errors import InputError
 from align.files import existing_file
