@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from align.errors import InputError as InputError
     from align.pairs import nli_pairs as nli_pairs
     from align.pairs import sts_pairs as sts_pairs
+    from align.pairs import synonym_pairs as synonym_pairs
     from align.pairs import translation_pairs as translation_pairs
     from align.pairs import transliteration_pairs as transliteration_pairs
     from align.pooling import Pooling as Pooling
@@ -30,6 +31,7 @@ _HOMES = {
     "nli_pairs": "align.pairs",
     "save_encoder": "align.checkpoint",
     "sts_pairs": "align.pairs",
+    "synonym_pairs": "align.pairs",
     "train": "align.trainer",
     "translation_pairs": "align.pairs",
     "transliteration_pairs": "align.pairs",

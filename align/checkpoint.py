@@ -14,7 +14,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Normalize, Transformer, WordWeights
+from sentence_transformers.sentence_transformer.modules import (
+    Normalize,
+    Transformer,
+    WeightedLayerPooling,
+    WordWeights,
+)
 from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
 from torch import nn
 from transformers import (
@@ -31,6 +36,7 @@ from align.blocks import blocks, first_blocks
 from align.encoder import Encoder
 from align.errors import InputError
 from align.files import read_json, whole_folder, write_json
+from align.lora import Adapter
 from align.pooling import Pooling
 
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
@@ -44,6 +50,7 @@ def load_encoder(
     layer: int | None = None,
     kind: str | None = None,
     special_tokens: bool | None = None,
+    average_layers: bool | None = None,
     prompt: str | None = None,
     max_tokens: int | None = None,
     device: str | torch.device | None = None,
@@ -57,6 +64,7 @@ def load_encoder(
         layer: k of hidden_states[k] to pool; None means what the folder says, or the last layer.
         kind: ``mean``, ``cls`` or ``weighted``; None means what the folder says, or ``mean``.
         special_tokens: whether <s> and </s> count; None means what the folder says, or yes.
+        average_layers: pool the mean of hidden_states[0..layer]; None means what the folder says, or no.
         prompt: text put before every input; None means what the folder says.
         max_tokens: longer texts are cut; None means what the folder says, at most 512.
         device: None means a GPU if there is one.
@@ -66,7 +74,9 @@ def load_encoder(
         InputError: no such folder or name, a folder without weights or tokenizer, a pooling that does not exist.
     """
     place = _place(name)
-    asked: dict[str, Any] = {"layer": layer, "kind": kind, "special_tokens": special_tokens}
+    asked: dict[str, Any] = {
+        "layer": layer, "kind": kind, "special_tokens": special_tokens, "average_layers": average_layers,
+    }  # fmt: skip
     given = {key: value for key, value in asked.items() if value is not None}
     if (Path(place) / "align.json").is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)
@@ -75,6 +85,7 @@ def load_encoder(
     else:
         model, tokenizer = _from_transformers(place, revision)
         encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
+    encoder.name = str(name)
     encoder.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return encoder.eval()
 
@@ -147,6 +158,7 @@ def _from_transformers(place: str, revision: str | None = None) -> tuple[PreTrai
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _unreachable(place, error) from error
+    model.config.output_hidden_states = False  # true in a folder that averages layers: the encoder asks where it needs
     return _without_pooler(model), tokenizer
 
 
@@ -198,7 +210,12 @@ def _from_sentence_transformers(
 
 
 def save_encoder(
-    encoder: Encoder, folder: str | Path, *, card: str | None = None, extra: dict[str, Any] | None = None
+    encoder: Encoder,
+    folder: str | Path,
+    *,
+    card: str | None = None,
+    extra: dict[str, Any] | None = None,
+    adapters: Mapping[str, Adapter] | None = None,
 ) -> None:
     """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
 
@@ -210,6 +227,7 @@ def save_encoder(
         folder: written whole or not at all; an older one is replaced.
         card: text of README.md; None writes a short one.
         extra: JSON values kept in ``align.json`` (recipe, data hashes, versions, ...).
+        adapters: already merged into the encoder, to be kept in ``folder/adapter/NAME`` as well.
 
     Raises:
         InputError: the folder cannot be written, or plain sentence-transformers cannot express the pooling.
@@ -224,6 +242,8 @@ def save_encoder(
             "align": __version__, "pooling": asdict(encoder.pooling), "unit": encoder.unit, "prompt": encoder.prompt,
             "max_tokens": encoder.max_tokens, "tail": len(encoder.tail), "identity": encoder.identity(),
         }  # fmt: skip
+        for name, adapter in (adapters or {}).items():
+            adapter.save(temporary / "adapter" / name)
         write_json(temporary / "align.json", settings | (extra or {}))
         (temporary / "README.md").write_text(card or "# Sentence encoder saved by Align\n", encoding="utf-8")
 
@@ -231,7 +251,8 @@ def save_encoder(
 def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     """The encoder as a plain sentence-transformers model (a copy), cut after the pooling layer.
 
-    Tokens that must not count get weight 0 from sentence-transformers' own ``WordWeights`` module.
+    Tokens that must not count get weight 0 from sentence-transformers' own ``WordWeights`` module; the mean of layers
+    is its ``WeightedLayerPooling`` with equal weights.
 
     Raises:
         InputError: position-weighted pooling without special tokens of vectors that are not unit ones.
@@ -252,6 +273,8 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     if pooler is not None:  # made at random by the loading above, read by nobody: zero, so that files are reproducible
         for parameter in pooler.parameters():
             parameter.data.zero_()
+    if pooling.average_layers and encoder.layer > 0:
+        modules.append(WeightedLayerPooling(encoder.body.config.hidden_size, encoder.layer, layer_start=0))
     if not pooling.special_tokens:
         modules.append(_without_added_tokens(encoder))
     modules.append(PlainPooling(encoder.model.config.hidden_size, pooling_mode=PLAIN_MODES[pooling.kind]))
@@ -270,10 +293,12 @@ def _save_cut(encoder: Encoder, folder: Path) -> None:
     depth = config.num_hidden_layers
     try:
         config.num_hidden_layers = encoder.layer
+        config.output_hidden_states = encoder.pooling.average_layers and encoder.layer > 0
         with first_blocks(encoder.model, encoder.pooling.layer):
             encoder.body.save_pretrained(folder)
     finally:
         config.num_hidden_layers = depth
+        config.output_hidden_states = False
     encoder.tokenizer.save_pretrained(folder)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,17 @@ class Hidden(NamedTuple):
     """(B, T, D) states that the pooling reads."""
     last: Tensor
     """(B, T, D) states that the masked-LM head reads."""
+
+
+class Tokens(NamedTuple):
+    """One input of the encoder."""
+
+    ids: Sequence[int]
+    """With special tokens."""
+    types: Sequence[int] | None = None
+    """Of two texts in one sequence: 0 at the first, 1 at the second."""
+    counted: Sequence[bool] | None = None
+    """The tokens that the vector is pooled from; None: those that the pooling says."""
 
 
 class Encoder(nn.Module):
@@ -62,6 +74,7 @@ class Encoder(nn.Module):
         max_tokens: int | None = None,
     ) -> None:
         super().__init__()
+        self.name: str | None = None  # what load_encoder was given, or where train saved it
         self.model, self.tokenizer, self.pooling = model, tokenizer, pooling
         self.tail = nn.ModuleList(tail)
         self.unit, self.prompt = unit, prompt
@@ -112,24 +125,41 @@ class Encoder(nn.Module):
             given["token_type_ids"] = types
         if positions is not None:
             given["position_ids"] = positions + first_position(self.model)
-        if head and layer is not None:
-            states = self.body(**given, output_hidden_states=True).hidden_states
-            return Hidden(states[layer], states[-1])
+        average = self.pooling.average_layers and self.layer > 0
+        if average or (head and layer is not None):
+            with first_blocks(self.model, None if head else layer):
+                states = self.body(**given, output_hidden_states=True).hidden_states
+            read = states[: self.layer + 1]  # (B, T, D) each
+            return Hidden(reduce(torch.add, read) / len(read) if average else read[-1], states[-1])
         with first_blocks(self.model, layer):
             last = self.body(**given).last_hidden_state
         return Hidden(last, last)
 
-    def pool(self, hidden: Tensor, ids: Tensor, attention: Tensor) -> Tensor:
-        """(B, D) vectors from (B, T, D) states, before they are made unit ones."""
-        special = torch.isin(ids, torch.tensor(self.added_ids, device=ids.device))
-        vectors = self.pooling(hidden, attention, special)
+    def pool(self, hidden: Tensor, ids: Tensor, attention: Tensor, *, counted: Tensor | None = None) -> Tensor:
+        """(B, D) vectors from (B, T, D) states, before they are made unit ones.
+
+        Of (B, T) bool ``counted`` only the true tokens are pooled; None: those that the pooling says.
+        """
+        if counted is None:
+            special = torch.isin(ids, torch.tensor(self.added_ids, device=ids.device))
+            vectors = self.pooling(hidden, attention, special)
+        else:
+            vectors = replace(self.pooling, special_tokens=False)(hidden, attention, ~counted)
         for module in self.tail:
             vectors = module({"sentence_embedding": vectors})["sentence_embedding"]
         return vectors
 
-    def forward(self, ids: Tensor, attention: Tensor, *, raw: bool = False) -> Tensor:
-        """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such and not ``raw``."""
-        vectors = self.pool(self.hidden(ids, attention).layer, ids, attention)
+    def forward(
+        self,
+        ids: Tensor,
+        attention: Tensor,
+        *,
+        raw: bool = False,
+        types: Tensor | None = None,
+        counted: Tensor | None = None,
+    ) -> Tensor:
+        """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such and not ``raw``; see hidden and pool."""
+        vectors = self.pool(self.hidden(ids, attention, types=types).layer, ids, attention, counted=counted)
         return normalize(vectors, dim=-1) if self.unit and not raw else vectors
 
     def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
@@ -146,7 +176,6 @@ class Encoder(nn.Module):
         ids, attention = padded(rows, self.tokenizer.pad_token_id or 0)
         return ids.to(self.device), attention.to(self.device)
 
-    @torch.inference_mode()
     def encode(
         self,
         texts: Sequence[str],
@@ -158,7 +187,8 @@ class Encoder(nn.Module):
     ) -> NDArray[np.float32]:
         """Vectors of texts, in their order.
 
-        Texts are sorted by tokens and batched by a token budget, so that little is computed on padding.
+        Texts are sorted by tokens and batched by a token budget, so that little is computed on padding. Averaged layers
+        are all held at once: (layer + 1) * batch_tokens * D numbers.
 
         Args:
             texts: n strings; the prompt is put before each.
@@ -175,15 +205,34 @@ class Encoder(nn.Module):
         """
         if isinstance(texts, str):
             raise InputError("encode needs a list of texts, got one string")
+        return self.encode_tokens(
+            texts, lambda part: [Tokens(ids) for ids in self.tokenize(part, max_tokens=max_tokens)],
+            raw=raw, batch_tokens=batch_tokens, progress=progress,
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def encode_tokens(
+        self,
+        texts: Sequence[str],
+        tokens: Callable[[Sequence[str]], Sequence[Tokens]],
+        *,
+        raw: bool = False,
+        batch_tokens: int = 4096,
+        progress: bool = False,
+    ) -> NDArray[np.float32]:
+        """(n, D) vectors of texts that ``tokens`` tokenises, a part of them at a time; see :meth:`encode`.
+
+        Either all of a part have types, or none has; the same holds for counted tokens.
+        """
         was_training = self.training
         self.eval()
         parts = []
         with tqdm(total=len(texts), unit="text", disable=not progress) as bar:
             for start in range(0, len(texts), CHUNK):
-                rows = self.tokenize(texts[start : start + CHUNK], max_tokens=max_tokens)
+                rows = tokens(texts[start : start + CHUNK])
                 vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
-                for batch in budget_batches(np.array([len(row) for row in rows]), batch_tokens):
-                    vectors[batch] = self(*self.pad([rows[i] for i in batch]), raw=raw).float().cpu().numpy()
+                for batch in budget_batches(np.array([len(row.ids) for row in rows]), batch_tokens):
+                    vectors[batch] = self._vectors([rows[i] for i in batch], raw=raw)
                     bar.update(len(batch))
                 parts.append(vectors)
         self.train(was_training)
@@ -192,6 +241,17 @@ class Encoder(nn.Module):
         if len(bad):
             raise InputError(f"the encoder gives NaN or infinity for text {bad[0]}: {texts[bad[0]][:60]!r}")
         return result
+
+    def _vectors(self, rows: Sequence[Tokens], *, raw: bool) -> NDArray[np.float32]:
+        ids, attention = self.pad([row.ids for row in rows])
+        types = [row.types for row in rows if row.types is not None]
+        counted = [row.counted for row in rows if row.counted is not None]
+        vectors: Tensor = self(
+            ids, attention, raw=raw, types=padded(types, 0)[0].to(self.device) if types else None,
+            counted=padded(counted, 0)[0].bool().to(self.device) if counted else None,
+        )  # fmt: skip
+        found: NDArray[np.float32] = vectors.float().cpu().numpy()
+        return found
 
     @property
     def dimension(self) -> int:
@@ -217,6 +277,8 @@ class Encoder(nn.Module):
             digest.update(name.encode() + value.detach().cpu().numpy().tobytes())
         digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
         pooling = asdict(self.pooling) | {"layer": self.layer}
+        if not self.pooling.average_layers:  # so that the identities kept before there was a choice stay equal
+            del pooling["average_layers"]
         return {
             "fingerprint": digest.hexdigest()[:32], "pooling": pooling, "unit": self.unit, "prompt": self.prompt,
             "max_tokens": self.max_tokens, "dimension": self.dimension,

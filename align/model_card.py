@@ -13,7 +13,7 @@ from align.encoder import Encoder
 from align.options import Recipe
 from align.store import PairStore
 
-PACKAGES = ("align-encoders", "torch", "transformers", "sentence-transformers", "tokenizers", "numpy", "uroman")
+PACKAGES = ("align-encoders", "torch", "transformers", "sentence-transformers", "tokenizers", "peft", "numpy", "uroman")
 
 
 def versions() -> dict[str, str]:
@@ -43,12 +43,15 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
     """README.md of a trained encoder."""
     stages, about = facts["summary"].get("stages", [facts["summary"]]), facts["about_pairs"]
     pooling = encoder.pooling
+    states = f"hidden_states[{encoder.layer}]"
+    if pooling.average_layers:
+        states = f"the mean of hidden_states[0..{encoder.layer}]"
     tokens = "with" if pooling.special_tokens else "without"
     lines = [
         "---", "library_name: sentence-transformers", "tags: [sentence-transformers, align, cross-lingual]",
         "language: [" + ", ".join(sorted({code.partition("_")[0] for code in facts["languages"]})) + "]", "---", "",
         "# Sentence encoder aligned with Align", "",
-        f"Vectors: {encoder.dimension} dimensions, {pooling.kind} pooling of hidden_states[{encoder.layer}] {tokens} "
+        f"Vectors: {encoder.dimension} dimensions, {pooling.kind} pooling of {states} {tokens} "
         f"special tokens, {'unit length' if encoder.unit else 'raw length'}, at most {encoder.max_tokens} tokens.", "",
         "```python", "from sentence_transformers import SentenceTransformer", "",
         'model = SentenceTransformer("this-folder")', "```", "",

@@ -18,6 +18,8 @@ class EncoderOptions:
     """mean, cls or weighted (by position)."""
     special_tokens: bool | None = None
     """Whether <s> and </s> count in the mean."""
+    average_layers: bool | None = None
+    """Pool the mean of hidden_states[0..layer] instead of hidden_states[layer]."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,34 @@ class MultipleNegativesOptions:
     """Also let each target pick its source."""
     hard_negatives: bool = True
     """The pairs must bring a negative; false: none is read, those of the batch have to do."""
+
+
+@dataclass(frozen=True)
+class LabelledOptions:
+    """A contrastive objective over all texts of a batch, in which those of one group are positives."""
+
+    weight: float = 1.0
+    """Factor of this objective in the sum."""
+    temperature: float = 0.07
+    """Divides the cosines."""
+
+
+@dataclass(frozen=True)
+class MultiSimilarityOptions:
+    """Multi-Similarity on the hard pairs of a batch, in which texts of one group are positives."""
+
+    weight: float = 1.0
+    """Factor of this objective in the sum."""
+    alpha: float = 1.0
+    """Sharpness of the positives."""
+    beta: float = 60.0
+    """Sharpness of the negatives."""
+    base: float = 0.5
+    """The cosine between near and far."""
+    margin: float = 0.2
+    """Pairs count if a positive is not nearer than a negative by more than this: SapBERT's 0.2; 0.1 in Wang et al."""
+    miner: str = "triplet"
+    """Nearer by what: triplet, the distance of unit vectors (SapBERT); multi_similarity, the cosine (Wang et al.)."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +153,30 @@ class AnchorOptions:
 
 
 @dataclass(frozen=True)
+class LoraOptions:
+    """Train low-rank adapters only, through peft; they are saved as such and merged into the weights at the end."""
+
+    rank: int = 8
+    """Rows of A and columns of B in W + (alpha / rank) B A."""
+    alpha: float = 16.0
+    """Scale of the change."""
+    dropout: float = 0.0
+    """On what the adapter reads."""
+    targets: tuple[str, ...] = ()
+    """Ends of the names of the linear modules to adapt, such as query; none: attention queries and values."""
+    dora: bool = False
+    """Learn the length of each row of W apart from its direction (DoRA)."""
+    rslora: bool = False
+    """Divide alpha by the root of the rank."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _need(self.rank >= 1, "lora.rank must be at least 1", self.rank)
+        _need(self.alpha > 0, "lora.alpha must be positive", self.alpha)
+        _need(0 <= self.dropout < 1, "lora.dropout must be in 0..1, and not 1", self.dropout)
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """The optimisation."""
 
@@ -144,8 +198,12 @@ class TrainOptions:
     """Longer texts are cut in training."""
     language_temperature: float = 1.0
     """Language l is drawn in proportion to n_l ** this: 1 natural, 0 uniform."""
+    temperature_over: str = "source"
+    """What counts as language here: of the source, or pair, the two of a row in either order."""
     batches_by_language: bool = False
-    """Fill a batch from one language where that is possible: its negatives are harder."""
+    """Fill a batch from one language (as temperature_over has it) where that is possible: its negatives are harder."""
+    repeat_groups: bool = False
+    """Several pairs of one group in a batch: never negatives; for label_nt_xent, supcon, multi_similarity positives."""
     mixing: str = "proportional"
     """Over the tables of a stage: proportional to their rows, or uniform (equally often)."""
     freeze_embeddings: bool = False
@@ -180,6 +238,9 @@ class Recipe:
     nt_xent: ContrastiveOptions | None = None
     info_nce: ContrastiveOptions | None = None
     multiple_negatives: MultipleNegativesOptions | None = None
+    label_nt_xent: LabelledOptions | None = None
+    supcon: LabelledOptions | None = None
+    multi_similarity: MultiSimilarityOptions | None = None
     cosine_mse: PlainOptions | None = None
     cosent: GradedOptions | None = None
     angle: GradedOptions | None = None
@@ -189,6 +250,7 @@ class Recipe:
     tlm: TlmOptions | None = None
     anchor: AnchorOptions | None = None
     matryoshka: MatryoshkaOptions | None = None
+    lora: LoraOptions | None = None
     train: TrainOptions = field(default_factory=TrainOptions)
     stages: tuple[Recipe, ...] = ()
     """Instead of objectives: recipes that run one after the other, each from where the last one ended."""
@@ -214,6 +276,15 @@ class Recipe:
             )
         if self.info_nce and self.info_nce.bank:
             _need(self.info_nce.frozen, "info_nce.bank needs info_nce.frozen = true", self.info_nce.frozen)
+        if self.multi_similarity:
+            for name in ("alpha", "beta"):
+                value = getattr(self.multi_similarity, name)
+                _need(value > 0, f"multi_similarity.{name} must be positive", value)
+            base, margin, miner = (getattr(self.multi_similarity, name) for name in ("base", "margin", "miner"))
+            _need(-1 <= base <= 1, "multi_similarity.base must be a cosine, in -1..1", base)
+            _need(0 <= margin <= 2, "multi_similarity.margin must be in 0..2", margin)
+            known = ("triplet", "multi_similarity")
+            _need(miner in known, f"multi_similarity.miner must be {' or '.join(known)}", miner)
         if self.anchor:
             anchor = self.anchor
             weights = (anchor.source, anchor.target, anchor.rehearsal)
@@ -240,16 +311,23 @@ class Recipe:
             "train.schedule must be linear, cosine or constant",
             train.schedule,
         )
+        _need(
+            train.temperature_over in ("source", "pair"),
+            "train.temperature_over must be source or pair",
+            train.temperature_over,
+        )
         _need(train.mixing in ("proportional", "uniform"), "train.mixing must be proportional or uniform", train.mixing)
         for name in ("warmup", "interpolate", "language_temperature"):
             _need(0 <= getattr(train, name) <= 1, f"train.{name} must be in 0..1", getattr(train, name))
         _need(train.learning_rate > 0, "train.learning_rate must be positive", train.learning_rate)
         _need(train.freeze_blocks >= 0, "train.freeze_blocks must be at least 0", train.freeze_blocks)
+        if self.lora and self.lora.dora:
+            _need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
 
     def _check_stages(self) -> None:
         names = [stage.name for stage in self.stages]
         _need(all(names) and len(set(names)) == len(names), "every stage needs a name of its own", names)
-        own = [name for name in (*OBJECTIVES, "matryoshka") if getattr(self, name)]
+        own = [name for name in (*OBJECTIVES, "matryoshka", "lora") if getattr(self, name)]
         _need(not own, "a recipe with stages has its objectives inside them", own)
         for stage in self.stages:
             _need(not stage.stages, "a stage has no stages of its own", stage.name)
@@ -270,7 +348,8 @@ class Recipe:
     def needs_source(self) -> bool:
         """Whether the source side is encoded in training at all."""
         current = any(options and not options.frozen for options in (self.nt_xent, self.info_nce))
-        others = (self.multiple_negatives, self.distil, self.mlm, *(getattr(self, name) for name in GRADED))
+        names = ("multiple_negatives", *LABELLED, *GRADED, "distil", "mlm")
+        others = (getattr(self, name) for name in names)
         return current or any(others) or bool(self.softmax_nli or (self.anchor and self.anchor.source))
 
     @property
@@ -288,8 +367,9 @@ class Recipe:
 
 
 CONTRASTIVE = ("nt_xent", "info_nce")
+LABELLED = ("label_nt_xent", "supcon", "multi_similarity")
 GRADED = ("cosine_mse", "cosent", "angle")
-OBJECTIVES = (*CONTRASTIVE, "multiple_negatives", *GRADED, "softmax_nli", "distil", "mlm", "tlm", "anchor")
+OBJECTIVES = (*CONTRASTIVE, "multiple_negatives", *LABELLED, *GRADED, "softmax_nli", "distil", "mlm", "tlm", "anchor")
 
 
 def _need(true: bool, sentence: str, value: Any) -> None:

@@ -16,8 +16,9 @@ KINDS = ("mean", "cls", "weighted")
 class Pooling:
     """How an encoder turns its token states into a vector. Padding never counts.
 
-    The vector is sum_t w_t h_t / sum_t w_t over ``hidden_states[layer]``, where w_t is 1 (``mean``), t = 1, 2, ...
-    (``weighted``: position-weighted, as in MEXA), or 1 at the first token only (``cls``).
+    The vector is sum_t w_t h_t / sum_t w_t over ``hidden_states[layer]``, or over the mean of the states up to it,
+    where w_t is 1 (``mean``), t = 1, 2, ... (``weighted``: position-weighted, as in MEXA), or 1 at the first token only
+    (``cls``).
     """
 
     layer: int | None = None
@@ -26,6 +27,8 @@ class Pooling:
     """mean, cls, or weighted (by position)."""
     special_tokens: bool = True
     """Whether the tokens that the tokenizer adds (<s>, </s>) count: TransliCo trains without, Glot500 tests with."""
+    average_layers: bool = False
+    """Pool the mean of hidden_states[0..layer] (embeddings included) instead of hidden_states[layer]."""
 
     def __post_init__(self) -> None:
         """Check the kind and its fit with special tokens."""
@@ -40,7 +43,7 @@ class Pooling:
         """Pool token states.
 
         Args:
-            hidden: (B, T, D) states of the layer.
+            hidden: (B, T, D) states of the layer, or their mean over layers.
             attention: (B, T), 1 at tokens and 0 at padding.
             special: (B, T) bool, True at tokens that the tokenizer added.
 

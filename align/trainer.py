@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from align.encoder import Encoder
 from align.errors import InputError
 from align.files import write_json
 from align.loop import AlignTrainer, arguments
+from align.lora import Adapter, adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.model_card import model_card, provenance
 from align.options import Recipe
 from align.resume import finish_stage, load_finished, newest_checkpoint
@@ -60,6 +61,9 @@ def train(
 
     Writes to ``out`` the sentence encoder (loads with ``SentenceTransformer(out)``), the whole masked-LM checkpoint
     if there is one, a model card, and ``align.json`` with the resolved recipe, versions, seed and data hash.
+    What ``recipe.lora`` trained is merged, and lies in ``out/adapter`` too, for peft:
+    ``PeftModel.from_pretrained(AutoModel.from_pretrained(start), "out/adapter")``. Each stage's is in
+    ``out/adapter/STAGE``, to be put on what the stages before it made.
     Checkpoints to resume from go to ``out`` + ``.checkpoints`` (``train.save_every``), evaluations by ``evaluators``
     run every ``train.evaluate_every`` steps on the first process. All data is read and checked before any step.
 
@@ -118,7 +122,9 @@ def train(
     encoder.eval()
     if world()[0] == 0:
         extra = provenance(recipe, [p.store for p in plans], about or {}) | {"summary": facts}
-        save_encoder(encoder, out, card=model_card(encoder, extra), extra=extra)
+        adapters = run.adapters if recipe.stages else {"": run.adapters[recipe.name]} if recipe.lora else {}
+        save_encoder(encoder, out, card=model_card(encoder, extra), extra=extra, adapters=adapters)
+    encoder.name = str(out)  # no longer what was loaded
     return facts
 
 
@@ -147,6 +153,8 @@ class Run:
     report_to: str
     progress: bool
     settings: Mapping[str, Any]
+    adapters: dict[str, Adapter] = field(default_factory=dict)
+    """Of the stages that trained one."""
 
 
 def chosen_tables(stage: Recipe, tables: Tables) -> Tables:
@@ -162,6 +170,8 @@ def chosen_tables(stage: Recipe, tables: Tables) -> Tables:
 def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Plan:
     """Tokenise a stage's pairs and lay out its batches; refuses what cannot be trained on."""
     options = stage.train
+    if stage.lora:
+        adapted_modules(encoder, stage)  # refuses what has none
     store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=stage.needs_columns, progress=progress)
     if options.freeze_blocks > encoder.layer:
         raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
@@ -170,11 +180,12 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
             f"matryoshka.dimensions asks for {max(stage.matryoshka.dimensions)}, the vectors have {encoder.dimension}"
         )
     rank, processes = world_of_launch()
+    languages = store.language_pairs if options.temperature_over == "pair" else store.languages
     stream = BatchStream(
-        store.lengths, store.languages, store.groups, batch_size=options.batch_size,
+        store.lengths, languages, store.groups, batch_size=options.batch_size,
         total=options.steps * options.accumulate, seed=options.seed, temperature=options.language_temperature,
-        by_language=options.batches_by_language, tables=store.tables, uniform=options.mixing == "uniform", rank=rank,
-        world=processes,
+        by_language=options.batches_by_language, tables=store.tables, uniform=options.mixing == "uniform",
+        repeat_groups=options.repeat_groups, rank=rank, world=processes,
     )  # fmt: skip
     rows = np.concatenate([rows for _, rows in stream.whole()])  # refuses a batch larger than the data
     return Plan(stage, tables, store, stream, np.bincount(rows, minlength=len(store.groups)))
@@ -182,11 +193,24 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
 
 def run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, Any]:
     """Train one stage from where the encoder is, and say what was done."""
-    recipe, options, encoder, store = plan.recipe, plan.recipe.train, run.encoder, plan.store
-    rank, processes = world()
+    recipe, encoder = plan.recipe, run.encoder
     if resume and load_finished(encoder, work, run.settings):
         log.info("stage %s is finished", recipe.name)
+        if recipe.lora:
+            run.adapters[recipe.name] = Adapter.load(work / "finished")
         return {"name": recipe.name, "resumed": True}
+    with adapter(encoder, recipe, run.adapters):
+        facts = _run_stage(run, plan, work, resume=resume)
+    if recipe.train.save_every and recipe.name and world()[0] == 0:
+        if recipe.lora:
+            run.adapters[recipe.name].save(work / "finished")
+        finish_stage(encoder, work)
+    return facts
+
+
+def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, Any]:
+    recipe, options, encoder, store = plan.recipe, plan.recipe.train, run.encoder, plan.store
+    rank, processes = world()
     dimension = run.teacher.dimension if run.teacher else None
     module = Alignment(encoder, recipe, classes=len(store.label_names), teacher_dimension=dimension)
     trained = set_trainable(module)
@@ -195,7 +219,7 @@ def run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, An
         facts = {"name": recipe.name} | facts
     if rank == 0:
         log.info("%s%s", f"stage {recipe.name}: " if recipe.name else "", summary_line(facts))
-    start = start_weights(module) if options.interpolate < 1 else None
+    start = start_weights(module) if options.interpolate < 1 and not recipe.lora else None
     before = run.teacher if recipe.distil and run.teacher else encoder
     vectors = (
         starting_vectors(before, plan, max_tokens=options.max_tokens, progress=run.progress)
@@ -225,8 +249,8 @@ def run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, An
     evaluation.restore_best()
     if start is not None:
         interpolate(module, start, options.interpolate)
-    if options.save_every and recipe.name and rank == 0:
-        finish_stage(encoder, work)
+    if recipe.lora:
+        scale_adapter(encoder, options.interpolate)
     return facts | {"losses": trainer.history, "evaluations": evaluation.results}
 
 
@@ -252,6 +276,8 @@ def set_trainable(module: Alignment) -> int:
         block.requires_grad_(False)
     if recipe.train.freeze_embeddings:
         encoder.body.get_input_embeddings().requires_grad_(False)
+    if recipe.lora:
+        train_adapter_only(encoder)
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 

@@ -8,24 +8,21 @@ Those files are what the commands printed in docs/results.md wrote; no number is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from results_sentences import markdown, nli_sts_section, parallel_section
+from results_words import words_section
 
 from align import demo
 from align.files import read_json
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "docs" / "results"
-HARDWARE = (
-    "2 cores of an AMD EPYC (Zen 3, AVX2, 75 GFLOP/s a core in torch's float32 matrix product), 24 GB, no GPU; torch "
-    "2.13 CPU"
-)
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+HARDWARE = """Hardware: no GPU; torch 2.13 CPU; 24 GB. Up to the recipes, 2 cores of an AMD EPYC (Zen 3, AVX2, 75
+GFLOP/s a core in torch's float32 matrix product); from translated NLI on, 2 cores of another (Zen 4, AVX-512, 91
+GFLOP/s a core, 208 in bfloat16), shared by several runs at a time."""
 
 
 def demo_section() -> str:
@@ -147,11 +144,11 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> st
 
 
 def results() -> str:
-    parts = ["# Results", f"Written by `scripts/write_results.py` from `docs/results/*.json`. Hardware: {HARDWARE}."]
+    parts = ["# Results", f"Written by `scripts/write_results.py` from `docs/results/*.json`. {HARDWARE}"]
     parts.append(demo_section())
     parts.append(barrier_section())
-    if (KEPT / "recipes.json").is_file():
-        parts.append(recipes_section())
+    parts.append(recipes_section())
+    parts += [section(KEPT) for section in (nli_sts_section, parallel_section, words_section)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from align.cli import evaluate, pairs, text, training, vectors
+from align.cli import evaluate, mapping, pairs, text, training, vectors
 from align.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -20,6 +20,7 @@ app.command()(training.recipe)
 app.add_typer(evaluate.app, name="eval")
 app.command()(vectors.encode)
 app.command()(vectors.search)
+app.command("map")(mapping.map_words)
 app.command()(training.demo)
 
 

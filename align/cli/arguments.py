@@ -13,6 +13,12 @@ ModelOption = Annotated[str, typer.Option("--model", "-m", help="seed, a folder,
 Layer = Annotated[int | None, typer.Option(help="k of hidden_states[k]; by default what the model was saved with.")]
 PoolingKind = Annotated[str | None, typer.Option("--pooling", help="mean, cls or weighted (by position).")]
 Special = Annotated[bool | None, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s>, </s> count.")]
+AverageLayers = Annotated[
+    bool | None, typer.Option("--average-layers/--no-average-layers", help="Pool the mean of hidden_states[0..layer].")
+]
+Template = Annotated[
+    str | None, typer.Option(help='Words in context: "This is {word}."; the vector is of the word\'s own subwords.')
+]
 Prompt = Annotated[str | None, typer.Option(help='Text before every input, such as "query: " for E5.')]
 Processes = Annotated[int, typer.Option(min=1, help="Processes that romanise.")]
 Backend = Annotated[str, typer.Option(help="uroman, or fast (extra fast-romanize: the same output, sooner).")]
@@ -21,11 +27,20 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write, whole o
 ResultFile = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file to write.")]
 
 
-def load(model: str, layer: int | None, pooling: str | None, special_tokens: bool | None, prompt: str | None) -> Any:
+def load(
+    model: str,
+    layer: int | None,
+    pooling: str | None,
+    special_tokens: bool | None,
+    prompt: str | None,
+    average_layers: bool | None = None,
+) -> Any:
     """The encoder that these arguments name."""
     from align.checkpoint import load_encoder
 
-    return load_encoder(model, layer=layer, kind=pooling, special_tokens=special_tokens, prompt=prompt)
+    return load_encoder(
+        model, layer=layer, kind=pooling, special_tokens=special_tokens, average_layers=average_layers, prompt=prompt
+    )
 
 
 def show(value: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, PoolingKind, Prompt, ResultFile, Special, load
+from align.cli.arguments import AverageLayers, Layer, PoolingKind, Prompt, ResultFile, Special, Template, load
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def bli(
     pooling: PoolingKind = None,
     special_tokens: Special = None,
     average_layers: AverageLayers = None,
+    template: Template = None,
     prompt: Prompt = None,
 ) -> None:
     """Bilingual lexicon induction: the translation of a word among all words of the other language, NN and CSLS."""
@@ -82,6 +83,8 @@ def bli(
 
     if model is None and not static:
         raise InputError("nothing to measure: expected a model, --static vectors, or both")
+    if template and model is None:
+        raise InputError("static vectors have no context: --template needs a model")
     if mix is not None and (model is None or not static):
         raise InputError("--mix weighs static vectors against a model: it needs both")
     chosen = _changed(find_bli_protocol(protocol), candidates, script_filter, drop_identical, any_source)
@@ -91,12 +94,11 @@ def bli(
     about: dict[str, Any] = {"model": model, "encoder": None, "static": static, "mix": None}
     encode: Encode = static_encode(vectors, lowercase=chosen.lowercase)
     if model is not None:
+        from align.words import word_encoder
+
         encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
-        about["encoder"] = encoder.identity()
-
-        def contextual(given: Sequence[str], _: str) -> Any:
-            return encoder.encode(given, progress=context.obj)
-
+        about["encoder"] = encoder.identity() | ({"template": template} if template else {})
+        contextual = word_encoder(encoder, template=template, progress=context.obj)
         by_model = contextual if no_cache else cached(contextual, encoder=about["encoder"], folder=cache)
         about["mix"] = (0.8 if mix is None else mix) if static else None
         encode = mixed(encode, by_model, weight=about["mix"]) if static else by_model

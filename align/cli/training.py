@@ -43,7 +43,8 @@ def train(
     from align.callbacks import TrainingStopped
     from align.trainer import train as run
 
-    encoder = load(model, chosen.encoder.layer, chosen.encoder.pooling, chosen.encoder.special_tokens, prompt)
+    vector = chosen.encoder
+    encoder = load(model, vector.layer, vector.pooling, vector.special_tokens, prompt, vector.average_layers)
     guide = load(teacher, None, None, None, None) if teacher else None
     manifests = [read_json(path / "manifest.json") for path in paths.values() if (path / "manifest.json").is_file()]
     about = {

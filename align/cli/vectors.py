@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Layer, Model, Out, PoolingKind, Prompt, Special, load, show
+from align.cli.arguments import AverageLayers, Layer, Model, Out, PoolingKind, Prompt, Special, load, show
 from align.errors import InputError
 
 
@@ -24,6 +24,7 @@ def encode(
     layer: Layer = None,
     pooling: PoolingKind = None,
     special_tokens: Special = None,
+    average_layers: AverageLayers = None,
     prompt: Prompt = None,
 ) -> None:
     """Vectors of a text file, with ids and a manifest that says what made them."""
@@ -38,7 +39,7 @@ def encode(
     names = list(read_lines(ids)) if ids else [str(i) for i in range(1, len(lines) + 1)]
     if len(names) != len(lines):
         raise InputError(f"{ids} has {len(names)} ids, {texts} has {len(lines)} lines: expected one id for each line")
-    encoder = load(model, layer, pooling, special_tokens, prompt)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     vectors = encoder.encode(lines, progress=context.obj)
     save_embeddings(
         out, vectors.astype(np.float16) if half else vectors, names, encoder=encoder.identity(), texts=lines
@@ -55,6 +56,7 @@ def search(
     layer: Layer = None,
     pooling: PoolingKind = None,
     special_tokens: Special = None,
+    average_layers: AverageLayers = None,
     prompt: Prompt = None,
 ) -> None:
     """Exact search: the nearest texts of each query, best first."""
@@ -62,7 +64,7 @@ def search(
     from align.index import search as run
 
     stored = load_embeddings(index)
-    encoder = load(model, layer, pooling, special_tokens, prompt)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     scores, rows = run(stored, encoder.encode(query), k, encoder=encoder.identity())
     for text, row_scores, row_numbers in zip(query, scores, rows, strict=True):
         if not as_json:

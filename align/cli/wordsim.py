@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, PoolingKind, Prompt, ResultFile, Special, load
+from align.cli.arguments import AverageLayers, PoolingKind, Prompt, ResultFile, Special, Template, load
 from align.errors import InputError
 
 if TYPE_CHECKING:
     from align.encoder import Encoder
     from align.static_vectors import StaticVectors
-    from align.tasks.embedding import Encode
 
 
 def wordsim(
@@ -44,6 +43,7 @@ def wordsim(
     pooling: PoolingKind = None,
     special_tokens: Special = None,
     average_layers: AverageLayers = None,
+    template: Template = None,
     prompt: Prompt = None,
 ) -> None:
     """Word similarity: does the cosine of two words follow what people say?"""
@@ -54,8 +54,8 @@ def wordsim(
 
     if (model is None) == (not static):
         raise InputError("expected a model or static vectors (--static), one of them")
-    if static and layers:
-        raise InputError("static vectors have no layers: --layers needs a model")
+    if static and (layers or template):
+        raise InputError("static vectors have no layers and no context: --layers and --template need a model")
     sets = read_wordsim(data)
     options: dict[str, Any] = {"resamples": resamples, "seed": seed, "per_item": per_item}
     if static:
@@ -69,22 +69,23 @@ def wordsim(
         )  # fmt: skip
         value, table = result.to_json() | {"static": static, "lowercase": lowercase}, result.table()
     else:
+        from align.words import word_encoder
+
         encoder = load(str(model), None, pooling, special_tokens, prompt, average_layers)
         encoders = list(_by_layer(encoder, layers))
-        results = {one.layer: run(_encode(one, context.obj), sets, **options) for one in encoders}
+        results = {
+            one.layer: run(word_encoder(one, template=template, progress=context.obj), sets, **options)
+            for one in encoders
+        }
         if len(encoders) > 1:
             value, table = layers_json(results), layers_table(results)
         else:
             (encoder,), (result,) = encoders, results.values()
             value, table = result.to_json(), result.table()
-        value |= {"model": model, "encoder": encoder.identity()}
+        value |= {"model": model, "encoder": encoder.identity(), "template": template}
     if out:
         write_json(out, value)
     print(table)
-
-
-def _encode(encoder: Encoder, progress: bool) -> Encode:
-    return lambda words, _: encoder.encode(words, progress=progress)
 
 
 def _read_static(sources: list[str], words: set[str], lowercase: bool) -> StaticVectors | dict[str, StaticVectors]:

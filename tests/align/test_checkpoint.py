@@ -67,11 +67,67 @@ def test_the_saved_encoder_is_plain_and_gives_the_same_vectors(bert_folder, tmp_
     assert again.identity() == encoder.identity()
 
 
+@pytest.mark.parametrize("layer", [None, 0, 1])
+@pytest.mark.parametrize(("kind", "special"), [("mean", True), ("mean", False), ("cls", True), ("weighted", False)])
+def test_the_mean_of_layers_is_saved_plain_too(bert_folder, tmp_path, layer, kind, special):
+    encoder = load_encoder(bert_folder, layer=layer, kind=kind, special_tokens=special, average_layers=True)
+    expected = encoder.encode(PLAIN_TEXTS)
+    save_encoder(encoder, tmp_path / "out")
+    plain = SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    assert np.abs(plain.encode(PLAIN_TEXTS, show_progress_bar=False) - expected).max() < 1e-6
+    again = load_encoder(tmp_path / "out")
+    assert again.pooling == encoder.pooling
+    assert np.array_equal(again.encode(PLAIN_TEXTS), expected)
+    assert again.identity() == encoder.identity()
+    last = load_encoder(tmp_path / "out", average_layers=False)
+    assert np.array_equal(
+        last.encode(["abc"]), load_encoder(bert_folder, layer=layer, kind=kind, special_tokens=special).encode(["abc"])
+    )
+
+
+@pytest.mark.parametrize("layer", [None, 0, 1, 2])
+def test_averaged_states_are_the_mean_of_hidden_states(bert_folder, layer):
+    encoder = load_encoder(bert_folder, layer=layer, average_layers=True)
+    ids, attention = encoder.pad(encoder.tokenize(["abc", "hello"]))
+    with torch.no_grad():
+        reference = encoder.model(ids, attention_mask=attention, output_hidden_states=True).hidden_states
+        states = encoder.hidden(ids, attention)
+        both = encoder.hidden(ids, attention, head=True)
+    total, count = torch.zeros_like(reference[0]), 0
+    for state in reference[: encoder.layer + 1]:
+        total, count = total + state, count + 1
+    assert torch.allclose(states.layer, total / count, atol=1e-6)
+    assert torch.allclose(both.layer, total / count, atol=1e-6)
+    assert torch.allclose(both.last, reference[-1], atol=1e-6)
+
+
+def test_every_layer_of_a_mean_gets_a_gradient(bert_folder):
+    encoder = load_encoder(bert_folder, layer=1, average_layers=True)
+    encoder(*encoder.pad(encoder.tokenize(["abc", "hello"])), raw=True).pow(2).sum().backward()
+    touched = {name for name, p in encoder.model.bert.named_parameters() if p.grad is not None and p.grad.abs().sum()}
+    assert "embeddings.word_embeddings.weight" in touched
+    assert any("layer.0" in name for name in touched)
+    assert not any("layer.1" in name for name in touched)
+
+
+def test_a_folder_from_before_there_was_a_mean_of_layers(bert_folder, tmp_path):
+    encoder = load_encoder(bert_folder)
+    save_encoder(encoder, tmp_path / "out")
+    settings = json.loads((tmp_path / "out" / "align.json").read_text())
+    del settings["pooling"]["average_layers"]
+    (tmp_path / "out" / "align.json").write_text(json.dumps(settings))
+    again = load_encoder(tmp_path / "out")
+    assert again.pooling == encoder.pooling
+    assert again.identity()["pooling"] == {"layer": 2, "kind": "mean", "special_tokens": True}
+    assert load_encoder(bert_folder, average_layers=True).identity()["pooling"]["average_layers"] is True
+
+
+@pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("name", ["xlm-roberta", "distilbert"])
 @pytest.mark.parametrize("layer", [None, 1])
-def test_other_families(name, layer, tokenizer, tmp_path):
+def test_other_families(name, layer, average, tokenizer, tmp_path):
     folder = family(name, tokenizer, tmp_path / name)
-    encoder = load_encoder(folder, layer=layer, special_tokens=False)
+    encoder = load_encoder(folder, layer=layer, special_tokens=False, average_layers=average)
     vectors = encoder.encode(PLAIN_TEXTS)
     save_encoder(encoder, tmp_path / "out")
     plain = SentenceTransformer(str(tmp_path / "out"), device="cpu")

@@ -13,6 +13,7 @@ import pytest
 from align import cli
 from align.static_vectors import StaticVectors, static_encode, write_vectors
 from align.tasks import BLI_PROTOCOLS, bli_pairs, mixed, read_dictionary, read_vocabulary
+from align.words import word_encoder
 
 ENG, DEU = "eng_Latn", "deu_Latn"
 ENGLISH = ["The", "dog", "cat", "tree", "house", "the", "water"]
@@ -105,6 +106,16 @@ def test_an_encoder(align, bert_folder, encoder, data) -> None:
 
     align(*words, "--cache", "mine")
     assert len(list((data / "mine").iterdir())) == 2
+
+
+def test_words_in_a_template(align, bert_folder, encoder, data) -> None:
+    words = ("eval", "bli", bert_folder, "--data", "sets", "--vocabulary", "vocab", "--resamples", "0")
+    alone = align(*words, "--cache", "mine").out
+    printed = align(*words, "--cache", "mine", "--template", "the {word} is", "--out", "t.json")
+    result = expected(word_encoder(encoder, template="the {word} is"), data, "muse", resamples=0)
+    assert printed.out == result.table() + "\n" != alone
+    assert json.loads((data / "t.json").read_text())["encoder"]["template"] == "the {word} is"
+    assert len(list((data / "mine").iterdir())) == 4  # vectors with and without the template are kept apart
 
 
 @pytest.mark.parametrize("protocol", ["vecmap", "muse", "babelbert"])

@@ -19,6 +19,7 @@ from align.errors import InputError
 from align.static_vectors import StaticVectors, static_covered, static_encode, write_vectors
 from align.tasks import TASKS, StsSet, read_wordsim, wordsim
 from align.tasks.wordsim_result import layers_json, layers_table
+from align.words import word_encoder
 
 E, G = "eng_Latn", "deu_Latn"
 
@@ -393,6 +394,9 @@ def test_the_command_for_an_encoder(align, tmp_path: Path, monkeypatch: pytest.M
         assert plain.table() in align("seed", "--data", path, *words, "--resamples", 0, "--out", "one.json").out
         one = json.loads((tmp_path / "one.json").read_text())
         assert one["scores"] == plain.to_json()["scores"] and one["encoder"] == encoder.identity()
+    printed = align("seed", "--data", path, "--template", "the {word}", "--resamples", 0, "--out", "one.json").out
+    assert wordsim(word_encoder(encoder, template="the {word}"), read_wordsim(path), resamples=0).table() in printed
+    assert json.loads((tmp_path / "one.json").read_text())["template"] == "the {word}"
     assert "the encoder has layers 0 to 4" in align("seed", "--data", path, "--layers", "1,9", code=2).err
     assert "--layers x: expected all, or numbers" in align("seed", "--data", path, "--layers", "x", code=2).err
 
@@ -414,6 +418,8 @@ def test_the_command_for_static_vectors(align, tmp_path: Path) -> None:
     for words in ((), ("seed", "--static", "en.vec")):
         assert "expected a model or static vectors (--static), one of them" in align("--data", same, *words, code=2).err
     assert "static vectors have no layers" in align("--data", same, "--static", "en.vec", "--layers", "all", code=2).err
+    template = ("--template", "a {word}")
+    assert "no context: --layers and --template" in align("--data", same, "--static", "en.vec", *template, code=2).err
     for twice in (("en.vec", "en.vec"), ("eng_Latn=en.vec", "eng_Latn=en.vec"), ("eng_Latn=en.vec", "en.vec")):
         message = f"--static {twice[1]}: expected one file, or eng_Latn=FILE once for each language"
         assert message in align("--data", same, "--static", twice[0], "--static", twice[1], code=2).err
