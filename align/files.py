@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+
+# not any tag: <unk> is a word of some vocabularies
+MARKUP = re.compile(r"<(\?xml\b|!doctype\b|!--|html\b|error\b)", re.IGNORECASE)
 
 
 @contextmanager
@@ -143,6 +147,19 @@ def read_lines(path: Path | str) -> Iterator[str]:
         raise InputError(f"{path}, line {number}: invalid UTF-8 (byte 0x{bad:02x})") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is not a complete gzip file: {error}") from error
+
+
+def refuse_markup(line: str, path: Path | str, number: int, *, expected: str) -> None:
+    """Refuse the first line of a page: what a server sends instead of a file that it does not give.
+
+    Raises:
+        InputError: the line begins with a tag of XML or HTML; the sentence says what was ``expected``.
+    """
+    if MARKUP.match(line.lstrip()):
+        raise InputError(
+            f"{path}, line {number}: expected {expected}, got an XML or HTML page, perhaps the error page of a "
+            f"download: {line.strip()[:40]!r}"
+        )
 
 
 def sha256(path: Path) -> str:

@@ -17,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.files import existing_file, read_lines, whole_file
+from align.files import existing_file, read_lines, refuse_markup, whole_file
 
 logger = logging.getLogger(__name__)
-
-_MARKUP = ("<!doctype", "<html", "<?xml", "<error")
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +178,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """Line number, word and the d number fields of each row; refuses what does not fit line 1."""
     lines = enumerate(read_lines(path), 1)
     _, head = next(lines, (0, ""))
-    if head.lower().lstrip().startswith(_MARKUP):
-        raise InputError(f"{path}, line 1: a web page or XML ({head.strip()[:40]!r}); expected a word and its numbers")
+    refuse_markup(head, path, 1, expected="a word and its numbers")
     between = "\t" if "\t" in head else " "
     fields = head.rstrip().split(between)
     n = int(fields[0]) if len(fields) == 2 and all(f.isdecimal() for f in fields) else None

@@ -9,13 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import read_lines, refuse_markup
 from align.tasks.named_files import Pair, language_code, pair_of_name
 
 logger = logging.getLogger(__name__)
-
-MARKUP = ("<!doctype", "<html", "<?xml", "<error")
-"""How a page begins that a server sent instead of the file."""
 
 _ENDINGS = (".tsv", ".txt", ".trans", ".tsv.gz", ".txt.gz", ".trans.gz")
 _TRAINING = re.compile(r"train|\.0-5000\.")  # yacle.train.freq.5k, x.train.5000.cc.trans; MUSE's en-de.0-5000.txt
@@ -80,8 +77,7 @@ def read_dictionary(path: Path | str, languages: Pair) -> Dictionary:
             continue
         if not pairs:
             tab = "\t" in line
-            if line.lower().lstrip().startswith(MARKUP):
-                raise InputError(f"{path}, line {number}: a web page or XML ({line.strip()[:40]!r}), not a dictionary")
+            refuse_markup(line, path, number, expected="a dictionary")
         pairs.append(_columns(line, tab, f"{path}, line {number}"))
     found = Dictionary(languages, tuple(pairs), str(path))
     for count, what in ((blank, "are blank and were passed over"), (found.duplicates, "repeat an earlier one")):

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import read_lines, refuse_markup
 from align.languages import script_share
-from align.tasks.dictionaries import MARKUP
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +28,8 @@ def read_vocabulary(path: Path | str) -> tuple[str, ...]:
     blank = number = 0
     for number, line in enumerate(read_lines(path), 1):
         word = line.strip(" \t")
-        if not words and word.lower().startswith(MARKUP):
-            raise InputError(f"{path}, line {number}: a web page or XML ({word[:40]!r}), not a vocabulary")
+        if not words:
+            refuse_markup(word, path, number, expected="a vocabulary, one word a line")
         if "\t" in word:
             raise InputError(f"{path}, line {number}: {word.count(chr(9)) + 1} columns, expected one word a line")
         if word:

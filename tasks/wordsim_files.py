@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from align.errors import InputError
-from align.files import existing_file, read_lines
-from align.tasks.dictionaries import MARKUP
+from align.files import existing_file, read_lines, refuse_markup
 
 Pair = tuple[str, str, float]
 Row = Mapping[str, str]
@@ -119,8 +118,8 @@ def _lines(path: Path) -> Iterator[str]:
     first = True
     for text in read_lines(path):
         for line in text.split("\r"):
-            if first and line.lower().lstrip().startswith(MARKUP):
-                raise InputError(f"{path}, line 1: a web page or XML ({line.strip()[:40]!r}); expected pairs of words")
+            if first:
+                refuse_markup(line, path, 1, expected="pairs of words")
             first = False
             yield line
     if first:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.pairs.dictionary import refuse_markup, two_columns
+from align.files import refuse_markup
+from align.pairs.dictionary import DICTIONARY, two_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ def pairs_of(
             continue
         lines += 1
         if lines == 1:
-            refuse_markup(line, name, number)
+            refuse_markup(line, name, number, expected=DICTIONARY)
         pair = two_columns(line, name, number)
         if pair in seen:
             continue

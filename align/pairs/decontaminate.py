@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError
-from align.files import read_lines
-from align.pairs.dictionary import refuse_markup
+from align.files import read_lines, refuse_markup
+from align.pairs.dictionary import DICTIONARY
 from align.pairs.filters import SURROGATE, normalised, text_hash
 from align.pairs.held_out import GivenTests
 
@@ -116,7 +116,7 @@ def _lines(file: Path) -> Iterator[Sequence[str]]:
             continue
         if not started:
             started = True
-            refuse_markup(line, name, number)
+            refuse_markup(line, name, number, expected=DICTIONARY)
         cells = line.split("\t") if "\t" in line else line.split(" ")
         cells = [cell.strip() for cell in cells if cell.strip()]
         if "\t" not in line and len(cells) > 2 and not NUMBER.fullmatch(cells[2]):

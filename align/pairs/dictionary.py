@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import read_lines, refuse_markup
 from align.pairs.lexical_rows import WordPair
 
 SUFFIXES = tuple(name + gz for name in (".tsv", ".txt", ".trans", ".dict") for gz in ("", ".gz"))
 """Endings of dictionaries in a folder; a file that is named may have any."""
-MARKUP = re.compile(r"<(\?xml|![a-z-]|[a-z][\w:.-]*[\s/>])", re.IGNORECASE)
+DICTIONARY = "a dictionary (source TAB target)"
+"""What was expected, for messages."""
 
 
 def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) -> Iterator[WordPair]:
@@ -28,25 +28,11 @@ def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) ->
     for number, line in enumerate(read_lines(path), 1):
         if not started and line.strip():
             started = True
-            refuse_markup(line, name, number)
+            refuse_markup(line, name, number, expected=DICTIONARY)
         source, target = two_columns(line, name, number) if line.strip() else ("", "")
         problem = "" if source and target else "empty"
         concept = f"{source_lang}:{source}"
         yield WordPair(name, number, source_lang, target_lang, source, target, concept, problem)
-
-
-def refuse_markup(line: str, name: str, number: int) -> None:
-    """Refuse the first line of a page: what a server sends instead of a file it does not give.
-
-    Raises:
-        InputError: the line begins with a tag of XML or HTML.
-    """
-    if MARKUP.match(line.lstrip()):
-        start = line.strip()[:40]
-        raise InputError(
-            f"{name}, line {number}: expected a dictionary (source TAB target), got an XML or HTML page, perhaps the "
-            f"error page of a download: {start!r}"
-        )
 
 
 def two_columns(line: str, name: str, number: int) -> tuple[str, str]:

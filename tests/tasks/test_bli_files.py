@@ -53,8 +53,8 @@ def test_words_may_hold_unicode_spaces_and_joiners(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("<!DOCTYPE html>\n<html>", "line 1: a web page or XML ('<!DOCTYPE html>'), not a dictionary"),
-        ('\n<?xml version="1.0"?><Error>', "line 2: a web page or XML"),
+        ("<!DOCTYPE html>\n<html>", "line 1: expected a dictionary, got an XML or HTML page"),
+        ('\n<?xml version="1.0"?><Error>', "line 2: expected a dictionary, got an XML or HTML page"),
         ("a\tb\na\tb\tc\n", "line 2: 3 columns, expected 2 parted by a TAB, got 'a\\tb\\tc'"),
         ("a\tb\nc d\n", "line 2: 1 columns, expected 2 parted by a TAB"),
         ("a\tb\nc\t \n", "line 2: expected a source word and its translation, no word is empty"),
@@ -162,7 +162,11 @@ def test_vocabularies(tmp_path, caplog) -> None:
     assert f"{path}: 5 words; 1 lines are blank, 1 repeat a word" in caplog.text
     for text, sentence in (
         ("\n \n", f"{path} holds no word: expected one a line"),
-        ("<html>\n", f"{path}, line 1: a web page or XML ('<html>'), not a vocabulary"),
+        (
+            "<html>\n",
+            f"{path}, line 1: expected a vocabulary, one word a line, got an XML or HTML page, perhaps the error page of "
+            "a download: '<html>'",
+        ),
         ("a\nb\t12\t1\n", f"{path}, line 2: 3 columns, expected one word a line"),
     ):
         write(path, text)
