@@ -155,6 +155,9 @@ def test_finding_a_file_of_each_language(tmp_path) -> None:
     assert fails(de, f"deu_Latn={odd}") == f"two files are the vocabulary of deu_Latn: {de} and {odd}; give one"
 
 
+PAGE = "got an XML or HTML page, perhaps the error page of a download: '<html>'"
+
+
 def test_vocabularies(tmp_path, caplog) -> None:
     caplog.set_level(logging.INFO)
     path = write(tmp_path / "v.txt.gz", "the\n,\n\nThe\nthe\nno\u00a0one\n\u2028\n")
@@ -162,11 +165,7 @@ def test_vocabularies(tmp_path, caplog) -> None:
     assert f"{path}: 5 words; 1 lines are blank, 1 repeat a word" in caplog.text
     for text, sentence in (
         ("\n \n", f"{path} holds no word: expected one a line"),
-        (
-            "<html>\n",
-            f"{path}, line 1: expected a vocabulary, one word a line, got an XML or HTML page, perhaps the error page of "
-            "a download: '<html>'",
-        ),
+        ("<html>\n", f"{path}, line 1: expected a vocabulary, one word a line, {PAGE}"),
         ("a\nb\t12\t1\n", f"{path}, line 2: 3 columns, expected one word a line"),
     ):
         write(path, text)
