@@ -31,7 +31,7 @@ import align
 from align.encoder import Encoder
 from align.files import read_json, write_json
 from align.mapping import fit_procrustes
-from align.pairs import Lexicon, read_pairs, synonym_pairs
+from align.pairs import Lexicon, PairShare, WordFilters, read_pairs, synonym_pairs
 from align.tasks import (
     BLI_PROTOCOLS,
     BliResult,
@@ -50,6 +50,14 @@ CODES = {
     "it": "ita_Latn", "ka": "kat_Geor", "ko": "kor_Hang", "lt": "lit_Latn", "no": "nob_Latn", "si": "sin_Sinh",
     "th": "tha_Thai", "tr": "tur_Latn",
 }  # fmt: skip
+FREEDICT = {
+    "ara-eng": ("arb_Arab", "eng_Latn"), "deu-fra": ("deu_Latn", "fra_Latn"), "eng-deu": ("eng_Latn", "deu_Latn"),
+    "eng-ell": ("eng_Latn", "ell_Grek"), "eng-fra": ("eng_Latn", "fra_Latn"), "eng-hin": ("eng_Latn", "hin_Deva"),
+    "eng-pol": ("eng_Latn", "pol_Latn"), "eng-rus": ("eng_Latn", "rus_Cyrl"), "fin-eng": ("fin_Latn", "eng_Latn"),
+    "fra-eng": ("fra_Latn", "eng_Latn"), "hun-eng": ("hun_Latn", "eng_Latn"), "ita-deu": ("ita_Latn", "deu_Latn"),
+    "swh-eng": ("swh_Latn", "eng_Latn"), "tur-eng": ("tur_Latn", "eng_Latn"),
+}  # fmt: skip
+FREEDICT_ROWS = 150_000
 UNSEEN = ("cat_Latn", "lit_Latn", "tha_Thai")
 DEV = ("en-de", "en-fi", "it-fr", "bg-hu", "ko-tr", "lt-no", "ca-th")
 DEV_WORDS = 300
@@ -95,7 +103,7 @@ def test_sets(data: Path) -> list[Path]:
     ]  # fmt: skip
 
 
-def training_table(data: Path, out: Path) -> tuple[dict[str, Any], list[Dictionary]]:
+def training_table(data: Path, out: Path, freedict: Path | None) -> tuple[dict[str, Any], list[Dictionary]]:
     """The manifest of the pair table below ``out``, which is made where it is missing, and the dev dictionaries."""
     files = training_dictionaries(data, out)
     dev = dev_dictionaries(files)
@@ -106,8 +114,12 @@ def training_table(data: Path, out: Path) -> tuple[dict[str, Any], list[Dictiona
         (folder / f"{'-'.join(one.languages)}.tsv").write_text(lines, encoding="utf-8")
     seen = [file for file in files if not set(languages(file.name)) & set(UNSEEN)]
     lexicons = [Lexicon(file, "dictionary", languages(file.name)) for file in seen]
+    for name, pair in FREEDICT.items() if freedict else ():
+        lexicons.append(Lexicon(freedict / f"freedict-{name}.index", "freedict", pair))
     if not (out / "pairs").is_dir():
-        synonym_pairs(lexicons, out / "pairs", exclude=[*test_sets(data), folder])
+        share = PairShare(FREEDICT_ROWS if freedict else None)
+        filters = WordFilters(max_words=1) if freedict else None
+        synonym_pairs(lexicons, out / "pairs", exclude=[*test_sets(data), folder], share=share, filters=filters)
     return read_json(out / "pairs" / "manifest.json"), dev
 
 
@@ -230,12 +242,13 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="evaluate in bfloat16 (training: --set train.bf16=true)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--table", type=Path, required=True, help="folder of the word pairs, shared by all runs")
+    parser.add_argument("--freedict", type=Path, default=None, help="folder of Debian's dict-freedict-*, also to read")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     data = Path(os.environ["ALIGN_DATA"])
     encoder = align.load_encoder(args.model, prompt=args.prompt, special_tokens=args.special_tokens)
-    manifest, dev = training_table(data, args.table)
+    manifest, dev = training_table(data, args.table, args.freedict)
     result: dict[str, Any] = {"settings": {k: str(v) for k, v in vars(args).items()}}
     result["pairs"] = {key: manifest[key] for key in ("rows", "rejects", "excluded", "identical_pairs")}
     if not args.before:

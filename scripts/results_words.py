@@ -14,6 +14,8 @@ COMMANDS = r"""```bash
 FAST='--bf16 --threads 1 --candidates 10000 --table runs/table'
 python scripts/lexical.py E5 $FAST --before --procrustes --out runs/words-e5-start
 python scripts/lexical.py E5 $FAST --recipe words --set train.bf16=true --out runs/words-e5
+python scripts/lexical.py E5 $FAST --recipe words --set train.bf16=true --set train.steps=300 \
+  --table runs/table-freedict --freedict /usr/share/dictd --out runs/words-freedict-e5
 python scripts/lexical.py seed $FAST --before --procrustes --out runs/words-seed-start
 for s in 0 1 2; do
   python scripts/lexical.py seed $FAST --recipe words --set train.seed=$s --out runs/words-seed-$s
@@ -24,6 +26,9 @@ DEV="$FAST --dev --candidates 4000 --recipe words --set train.bf16=true --set tr
 python scripts/lexical.py E5 $FAST --dev --candidates 4000 --before --out runs/words-dev-start
 python scripts/lexical.py E5 $DEV --out runs/words-dev-frozen
 python scripts/lexical.py E5 $DEV --set train.freeze_embeddings=false --out runs/words-dev-trained
+DEV="$FAST --dev --candidates 4000 --before"
+python scripts/lexical.py runs/words-e5/model $DEV --out runs/words-dev-360
+python scripts/lexical.py runs/words-freedict-e5/model $DEV --out runs/words-dev-freedict
 ```"""
 COLUMNS = (
     ("XLING", "xling", "all"),
@@ -35,7 +40,7 @@ COLUMNS = (
 
 def words_section(kept: Path) -> str:
     """P@1 of all test sets and rho of Multi-SimLex, before and after, beside Procrustes; XLING and PanLex in detail."""
-    start, after = (read_json(kept / f"words-e5{what}.json") for what in ("-start", ""))
+    start, after, more = (read_json(kept / f"words{what}.json") for what in ("-e5-start", "-e5", "-freedict-e5"))
     seed_start = read_json(kept / "words-seed-start.json")
     seeds = [read_json(path) for path in sorted(kept.glob("words-seed-[0-9].json"))]
     pairs, minutes = after["pairs"], ", ".join(f"{run['cpu_minutes']:.1f}" for run in seeds)
@@ -44,17 +49,19 @@ def words_section(kept: Path) -> str:
         ["E5, untouched, Procrustes", *_cells([start["procrustes"]], [])],
         ["E5, `words`", *_cells([after["bli"]], [after])],
         ["times as much", *_ratios(start, after)],
+        ["E5, `words`, FreeDict's words too", *_cells([more["bli"]], [more])],
+        ["times as much", *_ratios(start, more)],
         ["seed, untouched", *_cells([seed_start["bli"]], [seed_start])],
         ["seed, untouched, Procrustes", *_cells([seed_start["procrustes"]], [])],
         [f"seed, `words`, {len(seeds)} seeds", *_cells([run["bli"] for run in seeds], seeds)],
     ]
-    old, new = (run["bli"]["xling"]["directions"] for run in (start, after))
+    old, new = (run["bli"]["xling"]["directions"] for run in (start, more))
     xling = [
         [name, f"{new[name]['covered']}", *(f"{old[name][m]:.3f} -> {new[name][m]:.3f}" for m in METRICS)]
         for name in new
     ]
     dev = []
-    for name, what in (("start", "untouched"), ("frozen", "word embeddings frozen"), ("trained", "trained too")):
+    for name, what in DEV_RUNS.items():
         run = read_json(kept / f"words-dev-{name}.json")
         means = run["bli"]["dev"]["mean"]
         minutes_of = f"{run['cpu_minutes']:.1f}" if "cpu_minutes" in run else "-"
@@ -65,12 +72,15 @@ def words_section(kept: Path) -> str:
 
 The training dictionaries of XLING, PanLex-BLI and English-Sinhala, without Catalan, Lithuanian and Thai, and without
 every pair of which a word stands in a test set or in the dev part: {pairs["rows"]:,} pairs are left,
-{pairs["rejects"]["in a test set"]:,} were taken out for that. P@1 by nearest neighbour (by CSLS) among the first 10,000
-words of each vocabulary, mean over directions: XLING both ways (20) and PanLex-BLI (110) by the protocol `xling`,
-English-Sinhala (2) by `muse`. "Not trained" are the directions of PanLex-BLI with one of the three languages that no
-pair has. Last, Spearman's rho on 21 cross-lingual sets of Multi-SimLex. Procrustes maps the untouched vectors by the
-pairs of the same table; its means are over the directions that have any. Evaluated in bfloat16. Training took
-{after["cpu_minutes"]:.1f} CPU minutes (seed: {minutes}).
+{pairs["rejects"]["in a test set"]:,} were taken out for that. Or these and 14 dictionaries of FreeDict (Debian's
+packages, six more languages), of which {more["pairs"]["rows"]:,} pairs were drawn, language pairs at temperature 0.5.
+
+P@1 by nearest neighbour (by CSLS) among the first 10,000 words of each vocabulary, mean over directions: XLING both
+ways (20) and PanLex-BLI (110) by the protocol `xling`, English-Sinhala (2) by `muse`. "Not trained" are the directions
+of PanLex-BLI with one of the three languages that no pair has. Last, Spearman's rho on 21 cross-lingual sets of
+Multi-SimLex. Procrustes maps the untouched vectors by the pairs of the first table; its means are over the directions
+that have any. Evaluated in bfloat16. Training took {after["cpu_minutes"]:.1f} CPU minutes, with FreeDict
+{more["cpu_minutes"]:.1f} (seed: {minutes}).
 
 {markdown(["", *(name for name, _, _ in COLUMNS), "Multi-SimLex"], rows)}
 
@@ -80,16 +90,25 @@ The recipe was chosen on the dev part, 300 source words each of seven training d
 
 {markdown(["", "NN P@1", "trained", "not trained", "CPU minutes"], dev)}
 
-XLING, E5, covered lines and scores before -> after:
+XLING, E5 with FreeDict's words, covered lines and scores before -> after:
 
 {markdown(["direction", "covered", *METRICS], xling)}
 
-PanLex-BLI, E5, P@1 into each language:
+PanLex-BLI, E5 with FreeDict's words, P@1 into each language:
 
-{markdown(["language", "directions", *METRICS[::2]], _by_target(start, after))}"""
+{markdown(["language", "directions", *METRICS[::2]], _by_target(start, more))}"""
 
 
 METRICS = ("NN P@1", "NN MRR", "CSLS P@1", "CSLS MRR")
+
+
+DEV_RUNS = {
+    "start": "untouched",
+    "frozen": "80 steps, word embeddings frozen",
+    "trained": "80 steps, word embeddings trained",
+    "360": "the recipe",
+    "freedict": "300 steps, FreeDict's words too",
+}
 
 
 def _cells(blis: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> list[str]:
