@@ -68,7 +68,8 @@ def test_the_python_runs(workplace, monkeypatch, capsys):
     assert "protocol align" in done.stdout
 
 
-def test_the_documents_are_those_of_the_kept_runs():
+def test_the_documents_are_those_of_the_kept_runs(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     written = runpy.run_path(str(ROOT / "scripts" / "write_results.py"))
     assert written["results"]() == (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert written["readme"]() == (ROOT / "README.md").read_text(encoding="utf-8")

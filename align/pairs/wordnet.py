@@ -6,10 +6,10 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from align.errors import InputError
 from align.files import existing_file
+from align.pairs.installed_wordnets import installed_lexicons
 from align.pairs.language_tags import language_of_tag
 from align.pairs.lexical_rows import ConceptWord
 from align.pairs.lmf import ENTRIES, LEXICONS, SUFFIXES, lmf_elements
@@ -151,13 +151,3 @@ def _not_installed(name: str) -> str:
 
 def _spaced(word: str) -> str:
     return " ".join(word.replace("_", " ").split())  # some wordnets join the words of a phrase by underscores
-
-
-def installed_lexicons(name: str) -> list[Any]:
-    """What ``wn`` has installed under a name such as ``omw-fr:1.4``."""
-    import wn
-
-    config = wn.config  # type: ignore[attr-defined]  # documented, but not among wn's exports
-    if not config.database_path.is_file():  # asking for a lexicon would make an empty one
-        return []
-    return list(wn.lexicons(lexicon=name))

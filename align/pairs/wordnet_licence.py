@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from align.pairs.installed_wordnets import installed_lexicons
+
 HEAD = 1 << 16
 LICENCE = re.compile(rb"<Lexicon\s[^>]*?\slicense\s*=\s*([\"'])(.*?)\1", re.DOTALL)
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
@@ -25,6 +27,4 @@ def wordnet_licence(source: Path | str) -> str:
         return html.unescape(found[2].decode("utf-8", "replace")).strip() if found else ""
     if importlib.util.find_spec("wn") is None:
         return ""
-    from align.pairs.wordnet import installed_lexicons
-
     return next((str(lexicon.license or "") for lexicon in installed_lexicons(str(source))), "")
