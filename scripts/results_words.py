@@ -16,10 +16,6 @@ python scripts/lexical.py E5 $FAST --before --procrustes --out runs/words-e5-sta
 python scripts/lexical.py E5 $FAST --recipe words --set train.bf16=true --out runs/words-e5
 python scripts/lexical.py E5 $FAST --recipe words --set train.bf16=true --set train.steps=300 \
   --table runs/table-freedict --freedict /usr/share/dictd --out runs/words-freedict-e5
-python scripts/lexical.py seed $FAST --before --procrustes --out runs/words-seed-start
-for s in 0 1 2; do
-  python scripts/lexical.py seed $FAST --recipe words --set train.seed=$s --out runs/words-seed-$s
-done
 ```"""
 DEV = r"""```bash
 DEV="$FAST --dev --candidates 4000 --recipe words --set train.bf16=true --set train.steps=80"
@@ -41,9 +37,7 @@ COLUMNS = (
 def words_section(kept: Path) -> str:
     """P@1 of all test sets and rho of Multi-SimLex, before and after, beside Procrustes; XLING and PanLex in detail."""
     start, after, more = (read_json(kept / f"words{what}.json") for what in ("-e5-start", "-e5", "-freedict-e5"))
-    seed_start = read_json(kept / "words-seed-start.json")
-    seeds = [read_json(path) for path in sorted(kept.glob("words-seed-[0-9].json"))]
-    pairs, minutes = after["pairs"], ", ".join(f"{run['cpu_minutes']:.1f}" for run in seeds)
+    pairs = after["pairs"]
     rows = [
         ["E5, untouched", *_cells([start["bli"]], [start])],
         ["E5, untouched, Procrustes", *_cells([start["procrustes"]], [])],
@@ -51,9 +45,6 @@ def words_section(kept: Path) -> str:
         ["times as much", *_ratios(start, after)],
         ["E5, `words`, FreeDict's words too", *_cells([more["bli"]], [more])],
         ["times as much", *_ratios(start, more)],
-        ["seed, untouched", *_cells([seed_start["bli"]], [seed_start])],
-        ["seed, untouched, Procrustes", *_cells([seed_start["procrustes"]], [])],
-        [f"seed, `words`, {len(seeds)} seeds", *_cells([run["bli"] for run in seeds], seeds)],
     ]
     old, new = (run["bli"]["xling"]["directions"] for run in (start, more))
     xling = [
@@ -71,7 +62,7 @@ def words_section(kept: Path) -> str:
 {COMMANDS}
 
 The training dictionaries of XLING, PanLex-BLI and English-Sinhala, without Catalan, Lithuanian and Thai, and without
-every pair of which a word stands in a test set or in the dev part: {pairs["rows"]:,} pairs are left,
+every pair of which a word stands in a test set or in the dev part: {pairs["rows"]:,} pairs are left, and
 {pairs["rejects"]["in a test set"]:,} were taken out for that. Or these and 14 dictionaries of FreeDict (Debian's
 packages, six more languages), of which {more["pairs"]["rows"]:,} pairs were drawn, language pairs at temperature 0.5.
 
@@ -79,10 +70,14 @@ P@1 by nearest neighbour (by CSLS) among the first 10,000 words of each vocabula
 ways (20) and PanLex-BLI (110) by the protocol `xling`, English-Sinhala (2) by `muse`. "Not trained" are the directions
 of PanLex-BLI with one of the three languages that no pair has. Last, Spearman's rho on 21 cross-lingual sets of
 Multi-SimLex. Procrustes maps the untouched vectors by the pairs of the first table; its means are over the directions
-that have any. Evaluated in bfloat16. Training took {after["cpu_minutes"]:.1f} CPU minutes, with FreeDict
-{more["cpu_minutes"]:.1f} (seed: {minutes}).
+that have any. Evaluated in bfloat16. CPU minutes of training: {after["cpu_minutes"]:.1f}, with FreeDict
+{more["cpu_minutes"]:.1f}. One seed.
 
 {markdown(["", *(name for name, _, _ in COLUMNS), "Multi-SimLex"], rows)}
+
+Languages without a pair gain about as much as the others, as the paper says. One and a half times the untouched
+encoder's P@1 was the aim: English-Sinhala reaches it, XLING and PanLex-BLI do not, nor do twice as many pairs help. E5
+knows frequent words of these languages already, and many hits there are words that both languages write alike.
 
 The recipe was chosen on the dev part, 300 source words each of seven training dictionaries, among 4,000 words:
 
