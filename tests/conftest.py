@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from align import cli
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only the tests that use them pay
     from transformers import BertForMaskedLM, PreTrainedTokenizerFast
@@ -50,3 +53,20 @@ def bert_folder(tmp_path: Path) -> Path:
     tiny_bert().save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def align(tmp_path, monkeypatch, capsys):
+    """Run the command in this process, in a folder of its own; what it printed, on stdout and on stderr."""
+
+    def run(*words, code=0):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["align", "-q", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        assert stopped.value.code == code, printed.err
+        return printed
+
+    return run

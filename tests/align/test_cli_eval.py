@@ -8,25 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from align import cli
 from align.tasks import classification, read_classification, read_sts, sts
-
-
-@pytest.fixture
-def align(tmp_path, monkeypatch, capsys):
-    """Run the command in this process, in a folder of its own; what it printed, on stdout and on stderr."""
-
-    def run(*words, code=0):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["align", "-q", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        printed = capsys.readouterr()
-        assert stopped.value.code == code, printed.err
-        return printed
-
-    return run
 
 
 def rows(lines):

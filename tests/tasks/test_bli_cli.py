@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from align import cli
 from align.static_vectors import StaticVectors, static_encode, write_vectors
 from align.tasks import BLI_PROTOCOLS, bli_pairs, mixed, read_dictionary, read_vocabulary
 from align.words import word_encoder
@@ -22,21 +20,10 @@ PAIRS = [("dog", "Hund"), ("cat", "katze"), ("tree", "baum"), ("water", "wasser"
 
 
 @pytest.fixture
-def align(tmp_path, monkeypatch, capsys):
-    """Run the command in this process, in a folder of its own; what it printed, on stdout and on stderr."""
+def align(align, tmp_path, monkeypatch):
+    """The command, with a cache of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    def run(*words, code=0):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["align", "-q", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        printed = capsys.readouterr()
-        assert stopped.value.code == code, printed.err
-        return printed
-
-    return run
+    return align
 
 
 @pytest.fixture
