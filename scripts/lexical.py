@@ -163,6 +163,7 @@ def scores(result: BliResult) -> dict[str, Any]:
             "covered": score.covered, "of": score.units,
             **{f"{method} {metric}": round(one.metrics[metric], 4) for method, one in score.methods.items()
                for metric in ("P@1", "MRR")},
+            **{f"{method} without copies": one.without_identical for method, one in score.methods.items()},
         }
         for score in result.scores
     }  # fmt: skip
@@ -173,9 +174,12 @@ def means(rows: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]
     """Over all directions, those of trained languages only, and those with one language that was not trained."""
     unseen = [name for name in rows if set(name.split("-")) & set(UNSEEN)]
     groups = {"all": list(rows), "trained": [name for name in rows if name not in unseen], "not trained": unseen}
-    metrics = [f"{method} {metric}" for method in ("NN", "CSLS") for metric in ("P@1", "MRR")]
+    metrics = [f"{method} {metric}" for method in ("NN", "CSLS") for metric in ("P@1", "MRR", "without copies")]
     return {
-        group: {metric: round(float(np.mean([rows[name][metric] for name in names])), 4) for metric in metrics}
+        group: {
+            metric: round(float(np.mean([rows[n][metric] for n in names if rows[n][metric] is not None])), 4)
+            for metric in metrics
+        }
         for group, names in groups.items()
         if names
     }
