@@ -11,7 +11,7 @@ as float32, and of every row the ``k`` best so far. Both sides may be memory-map
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.similarity import _LOW, TIE_TOLERANCE, _keys, _same_width, _slices, _unit_rows, matrix
-from align.tiles import keep, promising, tiles
+from align.tiles import Tile, keep, promising, tiles
 
 _NO_KEY = np.iinfo(np.int64).min
 _RULES = {"against": (np.greater_equal,), "for": (np.greater,), "mean": (np.greater_equal, np.greater)}
@@ -45,11 +45,22 @@ def neighbourhood_means(
     Raises:
         InputError: ``k`` < 1, the widths differ, or a row holds NaN or Inf.
     """
-    _at_least_one(k)
     x, y = matrix(x), matrix(y)
-    of_x = np.full((len(x), min(k, len(y))), -np.inf, dtype=np.float32)
-    of_y = np.full((len(y), min(k, len(x))), -np.inf, dtype=np.float32)
-    for rows, columns, scores in tiles(x, y, block):
+    return means_of_tiles(tiles(x, y, block), len(x), len(y), k=k)
+
+
+def means_of_tiles(
+    products: Iterable[Tile], n: int, m: int, *, k: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """:func:`neighbourhood_means` of ``n`` and ``m`` rows whose ``products`` are at hand; they are left as they are.
+
+    Raises:
+        InputError: ``k`` < 1.
+    """
+    _at_least_one(k)
+    of_x = np.full((n, min(k, m)), -np.inf, dtype=np.float32)
+    of_y = np.full((m, min(k, n)), -np.inf, dtype=np.float32)
+    for rows, columns, scores in products:
         for best, tile in ((of_x[rows], scores), (of_y[columns], scores.T)):
             owners, places = promising(tile, best.min(axis=1, initial=np.inf), best.shape[1])
             keep(best, owners, tile[owners, places], nothing=-np.inf)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from align.similarity import TIE_TOLERANCE, _same_width, _slices, _unit_blocks, normalize
 
 Value = TypeVar("Value", np.float32, np.int64)
+Tile = tuple[slice, slice, NDArray[np.float32]]
+"""Rows of one side, rows of the other, their cosines."""
 
 
-def tiles(
-    x: NDArray[np.generic], y: NDArray[np.generic], block: int
-) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
+def tiles(x: NDArray[np.generic], y: NDArray[np.generic], block: int) -> Iterator[Tile]:
     """Cosines of ``block`` rows of ``x`` with ``block`` rows of ``y`` at a time, the rows of ``y`` in rising order.
 
     Args:

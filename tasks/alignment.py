@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from align.csls import csls_top_k
 from align.errors import InputError
-from align.similarity import top_k
 
 LEAST_MOVED = 10
 """A run is misaligned if this many more of its lines are nearest to the neighbour's line than to their own, ..."""
@@ -54,7 +54,7 @@ def misaligned_run(
     Returns:
         (first line, last line, shift), in the numbers of ``lines``; ``None``: nothing found.
     """
-    offsets = lines[top_k(first, second, 1)[1][:, 0]] - lines
+    offsets = lines[csls_top_k(first, second, 1)[1][:, 0]] - lines
     for shift in (1, -1):
         moved, own = offsets == shift, offsets == 0
         total = np.concatenate([[0], np.cumsum(moved.astype(int) - own)])  # (n + 1,)

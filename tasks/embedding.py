@@ -51,3 +51,30 @@ def embed(encode: Encode, lines: Sequence[str], code: str) -> Side:
     embeddings = np.zeros((len(lines), rows.shape[1]), dtype=np.float32)
     embeddings[filled] = rows
     return Side(embeddings, filled)
+
+
+def remembered(encode: Encode, language: str, *, most: int = 100_000) -> Encode:
+    """``encode`` that is asked for each text of ``language`` once, however often it comes.
+
+    Sets that share lines (a fifth of the English ones of Tatoeba stand in several of its 112) cost less that way.
+
+    Args:
+        encode: see above.
+        language: whose vectors are kept; the others go through as they are.
+        most: vectors kept, the first that come; bounds memory.
+    """
+    kept: dict[str, NDArray[Any]] = {}
+
+    def known(texts: Sequence[str], code: str) -> ArrayLike:
+        if code != language:
+            return encode(texts, code)
+        new = list(dict.fromkeys(text for text in texts if text not in kept))
+        rows = matrix(encode(new, code)) if new else np.empty((0, 0))
+        if len(rows) != len(new):
+            raise InputError(f"{code}: the encoder returned {len(rows)} embeddings for {len(new)} texts")
+        found = dict(zip(new, rows, strict=True))
+        for text in new[: max(0, most - len(kept))]:
+            kept[text] = found[text].copy()  # a view would keep the whole matrix
+        return np.array([found[text] if text in found else kept[text] for text in texts])
+
+    return known

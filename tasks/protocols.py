@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from align.errors import InputError
+from align.margin import check_score
 
 Pair = tuple[str, str]
 
@@ -30,7 +32,11 @@ class Protocol:
     special_tokens: bool | None = None
     """Whether special tokens count in the pooling; ``None``: the model's own pooling."""
     similarity: str = "cosine"
-    """The only one there is."""
+    """By what candidates are ranked: ``cosine``, ``csls``, ``ratio`` or ``distance``, see ``align.margin``."""
+    margin_k: int = 4
+    """Neighbours in the means that ``csls``, ``ratio`` and ``distance`` take."""
+    duplicates: str = "right"
+    """A candidate whose text is that of the right answer: ``right`` as well, or ``wrong``, and so ahead by a tie."""
     candidates: str = "every line of the other side that is blank on neither"
     """Among what the right answer is sought."""
     ties: str = "against the model (tolerance 1e-06)"
@@ -39,9 +45,12 @@ class Protocol:
     """Where the protocol comes from."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown direction."""
+        """Refuse an unknown direction, similarity or rule of duplicates."""
         if not self.directions or not set(self.directions) <= {"to_pivot", "from_pivot"}:
             raise InputError(f"protocol {self.name}: directions are to_pivot and from_pivot, got {self.directions}")
+        if self.duplicates not in ("right", "wrong"):
+            raise InputError(f"protocol {self.name}: duplicates are right or wrong, got {self.duplicates!r}")
+        check_score(self.similarity, self.margin_k)
 
     def searches(self, pair: Pair) -> list[Pair]:
         """(queries, candidates) for each direction in which ``pair`` is scored.
@@ -64,16 +73,31 @@ class Protocol:
         if self.layer is not None:
             inside = "with" if self.special_tokens else "without"
             embeddings = f"hidden_states[{self.layer}], {self.pooling} pooling {inside} special tokens"
+        by = {"cosine": "cosine", "csls": f"CSLS, k = {self.margin_k}"}
         return (
-            f"protocol {self.name}: {' and '.join(ways[d] for d in self.directions)}; {self.similarity}; {embeddings}; "
-            f"candidates: {self.candidates}; ties: {self.ties}; headline {self.headline}"
+            f"protocol {self.name}: {' and '.join(ways[d] for d in self.directions)}; "
+            f"{by.get(self.similarity, f'{self.similarity} margin, k = {self.margin_k}')}; {embeddings}; "
+            f"candidates: {self.candidates}; equal texts: all {self.duplicates}; ties: {self.ties}; "
+            f"headline {self.headline}"
         )
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    "align": Protocol(name="align"),
+    "align": Protocol(name="align", version=2),
+    "margin": Protocol(
+        name="margin",
+        similarity="ratio",
+        reference="Artetxe and Schwenk 2019, arXiv:1811.01136",
+    ),
+    "xsim": Protocol(
+        name="xsim",
+        directions=("to_pivot",),
+        similarity="ratio",
+        reference="LASER (its error is near 1 - P@1: it ranks the k nearest by cosine only, as align.tasks.xsim does)",
+    ),
     "glot500": Protocol(
         name="glot500",
+        duplicates="wrong",
         directions=("from_pivot",),
         headline="P@10",
         layer=8,
@@ -83,6 +107,7 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     "xtreme": Protocol(
         name="xtreme",
+        duplicates="wrong",
         directions=("to_pivot",),
         reference="Hu et al. 2020, arXiv:2003.11080 (Tatoeba, xxx to eng)",
     ),
@@ -100,3 +125,13 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
     if protocol not in PROTOCOLS:
         raise InputError(f"unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[protocol]
+
+
+def changed(protocol: Protocol, **fields: Any) -> Protocol:
+    """The protocol with the fields that are not ``None``; if that makes another of it, its name says so.
+
+    >>> changed(PROTOCOLS["align"], similarity="csls").name
+    'align (changed)'
+    """
+    other = replace(protocol, **{name: value for name, value in fields.items() if value is not None})
+    return protocol if other == protocol else replace(other, name=f"{protocol.name} (changed)")

@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from align.csls import csls_top_k
 from align.errors import InputError
-from align.similarity import gold_ranks
+from align.margin import both_ranks
 from align.tasks.alignment import check_aligned, check_shift
 from align.tasks.embedding import Encode, Side, embed
+from align.tasks.geometry import anisotropy, hubness
 from align.tasks.metrics import mean_reciprocal_rank, precision_at
 from align.tasks.protocols import Pair, Protocol, find_protocol
 from align.tasks.retrieval_result import RetrievalResult, Score, same_language, script_gaps
+
+HUB_NEIGHBOURS = 10
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +32,14 @@ def retrieval(
     *,
     protocol: str | Protocol = "align",
     per_item: bool = False,
+    geometry: bool = False,
     check_alignment: bool = True,
 ) -> RetrievalResult:
-    """Line i of one language should be nearest to line i of the other, by cosine.
+    """Line i of one language should be nearest to line i of the other, by the similarity of the protocol.
 
     P@k is the share of lines whose translation is among the k nearest, MRR the mean of one over its rank. Candidates
-    are all lines of the other language; a candidate as near as the translation (a copy of it, for one) is ahead of it.
+    are all lines of the other language. A candidate as near as the translation is ahead of it; one of the same text is
+    right as well where the protocol says so, and otherwise a tie. Both directions come from one set of products.
     A line that is blank in either language of a pair is left out of that pair, as query and as candidate, and counted.
     Each language is encoded once, and forgotten after its last pair.
 
@@ -44,6 +51,7 @@ def retrieval(
             directions, the two scripts of a language with each other. Without the pivot two languages are one pair.
         protocol: a name in ``PROTOCOLS`` or a protocol of one's own.
         per_item: keep the rank of every line.
+        geometry: measure hubness (10 neighbours, by cosine) and anisotropy of the candidates of each search.
         check_alignment: refuse texts that the embeddings show to be misaligned by one line.
 
     Returns:
@@ -55,7 +63,7 @@ def retrieval(
     """
     chosen = find_protocol(protocol)
     check_aligned(texts)
-    pairs = _default_pairs(texts, chosen) if pairs is None else _checked_pairs(pairs, texts)
+    pairs = _default_pairs(texts, chosen) if pairs is None else checked_pairs(pairs, texts)
     searches = [chosen.searches(pair) for pair in pairs]  # refused before anything is encoded
     uses = Counter(code for pair in pairs for code in pair)
     sides: dict[str, Side] = {}
@@ -64,12 +72,20 @@ def retrieval(
         for code in pair:
             if code not in sides:
                 sides[code] = embed(encode, texts[code], code)
-        lines = _shared_lines(sides, pair)
+        lines = shared_lines(sides, pair)
         if check_alignment:
             first, second = (sides[code].embeddings[lines] for code in pair)
             check_shift(first, second, lines, pair)
-        scores += [_score(sides, way, lines, per_item) for way in ways]
-        logger.info("retrieval %d/%d: %s, %s", number, len(pairs), *pair)
+        ranks = _ranks(sides, texts, pair, lines, chosen)
+        for queries, candidates in ways:
+            score = _score(queries, candidates, ranks[queries], lines, len(texts[queries]), per_item)
+            if geometry and len(lines) > 1:
+                first, second = (sides[code].embeddings[lines] for code in (queries, candidates))
+                nearest = csls_top_k(first, second, HUB_NEIGHBOURS)[1]
+                score = replace(score, hubness=hubness(nearest, len(second)), anisotropy=anisotropy(second))
+            scores.append(score)
+        if len(pairs) > 1:
+            logger.info("retrieval %d/%d: %s, %s", number, len(pairs), *pair)
         for code in pair:
             uses[code] -= 1
             if not uses[code]:
@@ -77,7 +93,12 @@ def retrieval(
     return RetrievalResult(chosen, tuple(scores), script_gaps(scores))
 
 
-def _shared_lines(sides: Mapping[str, Side], pair: Pair) -> NDArray[np.int64]:
+def shared_lines(sides: Mapping[str, Side], pair: Pair) -> NDArray[np.int64]:
+    """Lines that are blank in neither language.
+
+    Raises:
+        InputError: there is none, or the embeddings of the two have another shape.
+    """
     first, second = (sides[code] for code in pair)
     if first.embeddings.shape != second.embeddings.shape:
         widths = f"{first.embeddings.shape[1]} and {second.embeddings.shape[1]} dimensions"
@@ -88,14 +109,39 @@ def _shared_lines(sides: Mapping[str, Side], pair: Pair) -> NDArray[np.int64]:
     return lines
 
 
-def _score(sides: Mapping[str, Side], search: Pair, lines: NDArray[np.int64], per_item: bool) -> Score:
-    queries, candidates = search
-    ranks = gold_ranks(sides[queries].embeddings[lines], sides[candidates].embeddings[lines])
+def _ranks(
+    sides: Mapping[str, Side],
+    texts: Mapping[str, Sequence[str]],
+    pair: Pair,
+    lines: NDArray[np.int64],
+    protocol: Protocol,
+) -> dict[str, NDArray[np.int64]]:
+    """Ranks of the answers to the lines of each language of the pair, in the other."""
+    first, second = (sides[code].embeddings[lines] for code in pair)
+    groups: list[NDArray[np.int64] | None] = [None, None]
+    if protocol.duplicates == "right":
+        groups = [numbered([texts[code][line] for line in lines]) for code in pair]
+    ranks = both_ranks(
+        first, second, score=protocol.similarity, k=protocol.margin_k, x_groups=groups[0], y_groups=groups[1]
+    )
+    return dict(zip(pair, ranks, strict=True))
+
+
+def numbered(texts: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) integers, the same for equal texts and for no others."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
+
+
+def _score(
+    queries: str, candidates: str, ranks: NDArray[np.int64], lines: NDArray[np.int64], total: int, per_item: bool
+) -> Score:
     metrics = {f"P@{k}": precision_at(ranks, k) for k in (1, 5, 10)} | {"MRR": mean_reciprocal_rank(ranks)}
-    every = np.zeros(len(sides[queries].filled), dtype=np.int64)
+    every = np.zeros(total, dtype=np.int64)
     every[lines] = ranks
-    kept = tuple(every.tolist()) if per_item else None
-    return Score(queries, candidates, len(lines), len(every) - len(lines), metrics, kept)
+    return Score(
+        queries, candidates, len(lines), total - len(lines), metrics, tuple(every.tolist()) if per_item else None
+    )
 
 
 def _default_pairs(texts: Mapping[str, Sequence[str]], protocol: Protocol) -> list[Pair]:
@@ -113,7 +159,12 @@ def _default_pairs(texts: Mapping[str, Sequence[str]], protocol: Protocol) -> li
     return pairs
 
 
-def _checked_pairs(pairs: Sequence[Pair], texts: Mapping[str, Sequence[str]]) -> list[Pair]:
+def checked_pairs(pairs: Sequence[Pair], texts: Mapping[str, Sequence[str]]) -> list[Pair]:
+    """The pairs, each of two languages that have texts.
+
+    Raises:
+        InputError: none, a language without text, or a pair of one language or that came before.
+    """
     if not pairs:
         raise InputError("no pairs were given")
     missing = sorted({code for pair in pairs for code in pair} - set(texts))

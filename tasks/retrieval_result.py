@@ -32,6 +32,10 @@ class Score:
     """P@1, P@5, P@10, MRR, from 0 to 1."""
     ranks: tuple[int, ...] | None = field(default=None, repr=False)
     """Rank of the right answer for each line, 0 for a line left out; kept by choice."""
+    hubness: float | None = None
+    """Skewness of how often each candidate is among the ten nearest, see ``align.tasks.geometry``; by choice."""
+    anisotropy: float | None = None
+    """Mean cosine of two candidates; by choice."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,15 @@ class RetrievalResult:
         return float(np.mean([abs(gap.gap) for gap in self.script_gaps])) if self.script_gaps else None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain values; ``ranks`` only where they were kept."""
+        """Everything as plain values; ``ranks``, ``hubness`` and ``anisotropy`` only where there are such."""
         rows = [
             {**asdict(score), "metrics": dict(score.metrics), "direction": self.direction(score)}
             for score in self.scores
         ]
         for row in rows:
-            if row["ranks"] is None:
-                del row["ranks"]
+            for name in ("ranks", "hubness", "anisotropy"):
+                if row[name] is None:
+                    del row[name]
         return {
             "task": "retrieval",
             "protocol": asdict(self.protocol),

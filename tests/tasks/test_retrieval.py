@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
+from align.margin import SCORES, both_ranks
+from align.similarity import top_k
 from align.tasks import PROTOCOLS, TASKS, Protocol, combine, retrieval
 from align.tasks.alignment import check_shift, misaligned_run
-from align.tasks.protocols import find_protocol
+from align.tasks.protocols import changed, find_protocol
 from align.tasks.retrieval_result import Score, script_gaps
 
 ENG = "eng_Latn"
@@ -98,6 +100,40 @@ def test_the_embeddings_a_protocol_asks_for() -> None:
     assert TASKS["retrieval"] is retrieval
 
 
+@pytest.mark.parametrize("name", ["margin", "xsim"])
+def test_margin_protocols(name: str) -> None:
+    protocol = PROTOCOLS[name]
+    assert (protocol.similarity, protocol.margin_k, protocol.headline) == ("ratio", 4, "P@1")
+    assert protocol.directions == (("to_pivot", "from_pivot") if name == "margin" else ("to_pivot",))
+    assert "ratio margin, k = 4; the model's own pooling" in protocol.describe()
+
+
+@pytest.mark.parametrize("similarity", SCORES)
+@pytest.mark.parametrize("k", [1, 4])
+def test_the_similarity_of_the_protocol_ranks(similarity: str, k: int) -> None:
+    vectors = noisy({"hin_Deva": 1.0, "tur_Latn": 2.0, ENG: 0.5}, 60)
+    protocol = changed(PROTOCOLS["align"], similarity=similarity, margin_k=k)
+    result = retrieval(Table(vectors), numbered(list(vectors), 60), protocol=protocol, per_item=True)
+    for code in ("hin_Deva", "tur_Latn"):
+        to_english, from_english = both_ranks(vectors[code], vectors[ENG], score=similarity, k=k)
+        assert find(result, code, ENG).ranks == tuple(to_english)
+        assert find(result, ENG, code).ranks == tuple(from_english)
+        reverse = retrieval(
+            Table(vectors), numbered(list(vectors), 60), [(ENG, code)], protocol=protocol, per_item=True
+        )
+        assert {s.queries: s.ranks for s in reverse.scores} == {code: tuple(to_english), ENG: tuple(from_english)}
+    names = {"cosine": "cosine", "csls": f"CSLS, k = {k}", "ratio": f"ratio margin, k = {k}"}
+    assert f"; {names.get(similarity, f'distance margin, k = {k}')}; " in result.table()
+
+
+def test_a_changed_protocol_says_so() -> None:
+    align = PROTOCOLS["align"]
+    assert changed(align, similarity=None, margin_k=4) is align
+    other = changed(align, similarity="csls", margin_k=10)
+    assert (other.name, other.similarity, other.margin_k) == ("align (changed)", "csls", 10)
+    assert dataclasses.replace(other, name="align", similarity="cosine", margin_k=4) == align
+
+
 def test_a_protocol_of_ones_own() -> None:
     vectors = noisy({"hin_Deva": 1.0, "tur_Latn": 2.0}, 12)
     protocol = dataclasses.replace(PROTOCOLS["xtreme"], name="to Turkish", pivot="tur_Latn")
@@ -113,6 +149,51 @@ def test_ties_count_against_the_model() -> None:
     assert same.scores[0].metrics["MRR"] == 0.25
     one = retrieval(lambda given, _: np.ones((len(given), 3)), numbered(["deu_Latn", ENG], 1))
     assert one.headline() == 1.0
+
+
+COPIES = {"deu_Latn": ["Hallo", "Hallo", "Ja", "Nein"], ENG: ["Hello", "Hi", "Yes", "No"]}
+MEANING = {
+    "Hallo": [1, 0, 0], "Hello": [1, 0, 0], "Hi": [1, 0.2, 0.2], "Ja": [0, 1, 0], "Yes": [0, 1, 0], "Nein": [0, 0, 1],
+    "No": [0, 0, 1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("similarity", SCORES)
+def test_equal_texts_are_all_right_in_align_and_errors_elsewhere(similarity: str) -> None:
+    def ranks(name: str) -> dict[str, tuple[int, ...]]:
+        protocol = changed(PROTOCOLS[name], similarity=similarity)
+        result = retrieval(lambda texts, _: [MEANING[t] for t in texts], COPIES, protocol=protocol, per_item=True)
+        return {score.queries: score.ranks for score in result.scores}
+
+    assert "equal texts: all right" in PROTOCOLS["align"].describe()
+    assert "equal texts: all wrong" in PROTOCOLS["xtreme"].describe()
+    assert ranks("align")[ENG] == (1, 1, 1, 1)  # both lines "Hallo" answer both "Hello" and "Hi"
+    assert ranks("glot500") == {ENG: (2, 2, 1, 1)}
+    if similarity == "cosine":  # "Hello" and "Hi" are two texts, and "Hello" is nearer
+        assert ranks("align")["deu_Latn"] == ranks("xtreme")["deu_Latn"] == (1, 2, 1, 1)
+
+
+def test_equal_texts_of_blank_and_left_out_lines() -> None:
+    texts = {"deu_Latn": ["a", " ", "a", "b"], ENG: ["1", "1", "", "2"]}
+    result = retrieval(lambda given, _: np.ones((len(given), 2)), texts, per_item=True)
+    assert find(result, "deu_Latn", ENG).ranks == (2, 0, 0, 2)  # lines 0 and 3 are left: no copies are
+
+
+def test_geometry_by_choice() -> None:
+    vectors = noisy({"deu_Latn": 1.0, ENG: 0.5}, 40)
+    plain = retrieval(Table(vectors), numbered(list(vectors), 40))
+    assert all(score.hubness is None and score.anisotropy is None for score in plain.scores)
+    assert not {"hubness", "anisotropy"} & plain.to_json()["scores"][0].keys()
+    result = retrieval(Table(vectors), numbered(list(vectors), 40), geometry=True)
+    for score in result.scores:
+        near = top_k(vectors[score.queries], vectors[score.candidates], 10)[1]
+        counts = np.bincount(near.ravel(), minlength=40)
+        assert score.hubness == pytest.approx(((counts - 10) ** 3).mean() / counts.std() ** 3)
+        units = vectors[score.candidates] / np.linalg.norm(vectors[score.candidates], axis=1, keepdims=True)
+        assert score.anisotropy == pytest.approx(((units @ units.T).sum() - 40) / (40 * 39))
+    assert result.to_json()["scores"][0]["hubness"] == result.scores[0].hubness
+    one = retrieval(Table({"deu_Latn": [[1, 2]], ENG: [[2, 1]]}), numbered(["deu_Latn", ENG], 1), geometry=True)
+    assert one.scores[0].hubness is None  # two lines are needed
 
 
 def test_blank_lines_are_left_out_of_their_pairs_only() -> None:
@@ -217,7 +298,7 @@ def test_json_and_table() -> None:
     result = retrieval(Table(SCRIPTS), numbered(list(SCRIPTS), 4), [("hin_Latn", ENG)], per_item=True)
     data = json.loads(json.dumps(result.to_json()))
     assert data["task"] == "retrieval"
-    assert data["protocol"]["name"] == "align" and data["protocol"]["version"] == 1
+    assert data["protocol"]["name"] == "align" and data["protocol"]["version"] == 2
     assert data["protocol"]["directions"] == ["to_pivot", "from_pivot"]
     assert data["headline"] == {"P@1": 0.5}
     assert data["scores"][0] == {
@@ -367,7 +448,7 @@ def test_nan_is_named_by_its_line_in_the_file() -> None:
         (TWO, {"pairs": [("fra_Latn", ENG)]}, "no text in fra_Latn; available: deu_Latn, eng_Latn"),
         (TWO, {"pairs": [(ENG, ENG)]}, "pair eng_Latn, eng_Latn: expected two languages"),
         (TWO, {"pairs": [("deu_Latn", ENG), (ENG, "deu_Latn")]}, "each pair once in either order"),
-        (TWO, {"protocol": "bible"}, "unknown protocol 'bible': expected one of align, glot500, xtreme"),
+        (TWO, {"protocol": "bible"}, "unknown protocol 'bible': expected one of align, margin, xsim, glot500, xtreme"),
         (
             numbered(["deu_Latn", "fra_Latn"], 3),
             {"protocol": "xtreme"},
@@ -393,6 +474,12 @@ def test_protocol_directions_are_checked() -> None:
         Protocol(name="x", directions=("sideways",))
     with pytest.raises(InputError, match="protocol x: directions"):
         Protocol(name="x", directions=())
+    with pytest.raises(InputError, match="protocol x: duplicates are right or wrong, got 'both'"):
+        Protocol(name="x", duplicates="both")
+    with pytest.raises(InputError, match="unknown score 'euclid': expected one of cosine, csls, ratio, distance"):
+        Protocol(name="x", similarity="euclid")
+    with pytest.raises(InputError, match="k must be at least 1, got 0"):
+        Protocol(name="x", margin_k=0)
     assert find_protocol(PROTOCOLS["align"]) is PROTOCOLS["align"]
 
 
