@@ -12,6 +12,7 @@ from align.tasks.bli_protocols import BliProtocol
 from align.tasks.bli_result import BliScore, MethodScore, Translation, Word
 from align.tasks.bli_units import Questions, Unit
 from align.tasks.bli_words import Side, Vocabulary
+from align.tasks.statistics import mean_interval
 
 Means = NDArray[np.float32] | None
 """(m,) r_S of the target vocabulary; ``None``: CSLS is not asked for."""
@@ -57,33 +58,6 @@ def score_direction(
         words=tuple(words) if per_word else None,
         translations=tuple(_best(golds, source, target, candidates, means, translations, protocol)),
     )
-
-
-def mean_interval(
-    values: NDArray[np.float64], *, resamples: int, seed: int, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Percentile bootstrap interval of a mean: n values drawn with replacement, ``resamples`` times.
-
-    The draws depend on n, ``seed`` and ``resamples`` alone, so that two models are judged on the same draws.
-
-    Args:
-        values: (n,) finite numbers, n >= 1.
-        resamples: 0: no interval.
-        seed: of the draws.
-        level: share of the means inside.
-
-    Returns:
-        Its lower and upper end, or ``None``.
-
-    References:
-        Efron 1979, "Bootstrap methods: another look at the jackknife".
-    """
-    if not resamples:
-        return None
-    generator = np.random.default_rng(seed)
-    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(resamples)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _ranks(

@@ -1,13 +1,14 @@
-"""Pearson and Spearman correlation, and the bootstrap interval of the latter."""
+"""Pearson and Spearman correlation, and the bootstrap of the latter."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-
-_CELLS = 2**20  # numbers in one block of resamples
+from align.tasks.resampling import percentile_interval, resampled_rows
 
 
 def sample(values: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -99,22 +100,36 @@ def bootstrap_interval(
     References:
         Efron 1979, "Bootstrap methods: another look at the jackknife"; Efron and Tibshirani 1993, chapter 13.
     """
-    a, b = _pair(x, y)
-    if resamples < 1 or not 0 < level < 1:
-        raise InputError(f"expected at least 1 resample and a level between 0 and 1, got {resamples} and {level}")
-    n, generator = len(a), np.random.default_rng(seed)
-    rhos = []
-    for start in range(0, resamples, max(1, _CELLS // n)):
-        rows = min(resamples - start, max(1, _CELLS // n))
-        drawn = generator.integers(0, n, (rows, n)) + n * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)  # how often each pair was drawn
-        rhos.append(_weighted_spearman(a, b, times.astype(np.float64)))
-    found = np.concatenate(rhos)
-    found = found[~np.isnan(found)]
-    if not len(found):
-        return None
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    (rhos,) = resampled_spearman([x], y, resamples=resamples, seed=seed)
+    return percentile_interval(rhos, level=level)
+
+
+def resampled_spearman(
+    xs: Sequence[ArrayLike], y: ArrayLike, *, resamples: int = 1000, seed: int = 0, position: int = 0
+) -> NDArray[np.float64]:
+    """Spearman's rho of each of ``xs`` with ``y`` in each resample of the pairs, all on the same draws.
+
+    Args:
+        xs: k lists of n finite numbers, n >= 2.
+        y: (n,) likewise.
+        resamples: at least 1.
+        seed: of the draws.
+        position: as of ``resampled_rows``.
+
+    Returns:
+        (k, resamples) rhos; NaN where all values of a side are equal.
+
+    Raises:
+        InputError: as ``pearson``, or an option outside its range.
+    """
+    pairs = [_pair(x, y) for x in xs]
+    n = len(pairs[0][1])
+    blocks = []
+    for drawn in resampled_rows(n, resamples=resamples, seed=seed, position=position):
+        cells = drawn + n * np.arange(len(drawn))[:, None]
+        times = np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape)  # how often each pair was drawn
+        blocks.append([_weighted_spearman(a, b, times.astype(np.float64)) for a, b in pairs])
+    return np.concatenate(blocks, axis=1)
 
 
 def _pair(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -128,14 +143,14 @@ def _weighted_spearman(
     x: NDArray[np.float64], y: NDArray[np.float64], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(r,) rho of the pairs when pair i stands ``times[r, i]`` times; NaN where a side is constant."""
-    (a, spread_a), (b, spread_b) = _centred_ranks(x, times), _centred_ranks(y, times)
+    (a, spread_a), (b, spread_b) = centred_ranks(x, times), centred_ranks(y, times)
     product = np.einsum("ri,ri,ri->r", times, a, b)
     scale = np.sqrt(spread_a * spread_b)
     rho: NDArray[np.float64] = np.divide(product, scale, out=np.full(len(times), np.nan), where=scale > 0)
     return rho.clip(-1, 1)
 
 
-def _centred_ranks(
+def centred_ranks(
     values: NDArray[np.float64], times: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(r, n) mean ranks minus their mean (n + 1) / 2, and (r,) the sum of their squares."""

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from align.errors import InputError
-from align.tasks import correlation
+from align.tasks import correlation, resampling
 from align.tasks.correlation import bootstrap_interval, pearson, sample, spearman
 
 
@@ -64,7 +64,7 @@ def test_interval_matches_a_loop(monkeypatch: pytest.MonkeyPatch, blocks: int) -
     x = rng.integers(0, 6, 40).astype(float)
     y = x + rng.standard_normal(40) * 2
     if blocks > 1:
-        monkeypatch.setattr(correlation, "_CELLS", 40 * 7)
+        monkeypatch.setattr(resampling, "_CELLS", 40 * 7)
     draws = np.random.default_rng(5)
     rhos = []
     for _ in range(50):
@@ -119,8 +119,10 @@ def test_errors(metric, x: list, y: list, message: str) -> None:
 
 
 def test_options() -> None:
-    for options in ({"resamples": 0}, {"level": 1.0}, {"level": 0.0}, {"level": math.nan}):
-        with pytest.raises(InputError, match="at least 1 resample and a level between 0 and 1"):
+    for options in ({"level": 1.0}, {"level": 0.0}, {"level": math.nan}):
+        with pytest.raises(InputError, match="a level between 0 and 1"):
             bootstrap_interval([1, 2], [1, 2], **options)
+    with pytest.raises(InputError, match="at least 1 resample"):
+        bootstrap_interval([1, 2], [1, 2], resamples=0)
     with pytest.raises(InputError, match="^scores of x: value 1 is nan"):
         sample([math.nan, 1], "scores of x")

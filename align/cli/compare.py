@@ -1,0 +1,47 @@
+"""``align compare``: which differences between models are real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from align.cli.arguments import ResultFile
+
+
+def compare(
+    results: Annotated[list[Path], typer.Argument(help="Result files of `align eval`, or folders of them.")],
+    names: Annotated[
+        str | None, typer.Option(help="Of the models, with commas, in the order in which they come.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Name of the model to compare with; by default the first.")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Show means too: pair (every score), language, script, family, direction; group: the files'."
+        ),
+    ] = None,
+    out: ResultFile = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1000,
+    permutations: Annotated[int, typer.Option(min=1, help="Where there are too many to try all.")] = 9999,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of both.")] = 0,
+) -> None:
+    """Compare models on the benchmarks they share: differences, their intervals, and which are real."""
+    from align.compare import compare as run
+    from align.files import write_json
+
+    found = run(
+        results,
+        names=None if names is None else [name.strip() for name in names.split(",")],
+        baseline=baseline,
+        by=[by] if by and by != "group" else [],
+        resamples=resamples,
+        permutations=permutations,
+        seed=seed,
+    )
+    if out:
+        write_json(out, found.to_json())
+    print(found.table(by))

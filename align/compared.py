@@ -1,0 +1,129 @@
+"""Models on the scores that all of them have: values, samples, tested differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from align.compare_result import LeftOut, Slice, Tested
+from align.errors import InputError
+from align.families import family
+from align.tasks.statistics import Sample, holm, macro_difference, paired_samples
+
+Score = Mapping[str, Any]
+Results = Mapping[str, Mapping[str, Any]]
+"""By name of the model."""
+
+SLICES: Mapping[str, Callable[[Score], str]] = {
+    "pair": lambda score: str(score["id"]),
+    "language": lambda score: str(score["language"]),
+    "script": lambda score: str(score["script"]),
+    "family": lambda score: family(score["language"]) or "not known",
+    "direction": lambda score: str(score["direction"]),
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How to compare; see ``align.compare``."""
+
+    resamples: int
+    permutations: int
+    seed: int
+    level: float
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What was compared, by name of the model: the scores, and the samples of those whose items all are there."""
+
+    values: Mapping[str, Sequence[float]]
+    samples: Mapping[str, Sequence[Sample]]
+
+
+def differing_scores(results: Results) -> tuple[list[LeftOut], set[str]]:
+    """What is not compared and why, and the ids among it: scores that a model lacks, or has of other items."""
+    by_id: dict[str, dict[str, Score]] = {}
+    for name, result in results.items():
+        for score in result["scores"]:
+            by_id.setdefault(score["id"], {})[name] = score
+    found = []
+    for key, scores in by_id.items():
+        if absent := [name for name in results if name not in scores]:
+            found.append(LeftOut(key, f"not in the result of {', '.join(absent)}"))
+        elif len({score["n"] for score in scores.values()}) > 1:
+            found.append(LeftOut(key, "n is " + ", ".join(f"{s['n']} for {name}" for name, s in scores.items())))
+        elif len({tuple(score["gold"]) for score in scores.values() if score.get("gold")}) > 1:
+            found.append(LeftOut(key, "the gold scores differ"))
+    gone = {one.id for one in found}
+    for name, result in results.items():
+        found += [LeftOut(one["name"], f"missing for {name}: {one['reason']}") for one in result["missing"]]
+    return found, gone
+
+
+def hold(results: Results, ids: Sequence[str], rules: Rules) -> Held:
+    """The scores ``ids`` of each model, and its samples of them where all have items; drawn alike for all models."""
+    metric = next(iter(results.values()))["metric"]
+    scores = {name: {score["id"]: score for score in result["scores"]} for name, result in results.items()}
+    values = {name: [float(scores[name][key]["metrics"][metric]) for key in ids] for name in results}
+    names = [name for name in results if all(scores[name][key].get("items") is not None for key in ids)]
+    samples: dict[str, list[Sample]] = {name: [] for name in names}
+    for position, key in enumerate(ids if names else ()):
+        of = [scores[name][key] for name in names]
+        try:
+            drawn = paired_samples(
+                [score["items"] for score in of],
+                gold=of[0]["gold"] if results[names[0]]["statistic"] == "spearman" else None,
+                resamples=rules.resamples,
+                seed=rules.seed,
+                position=position,
+            )
+        except InputError as error:
+            raise InputError(f"{results[names[0]]['benchmark']}, score {key}: {error}") from error
+        for name, sample in zip(names, drawn, strict=True):
+            samples[name].append(sample)
+    return Held(values, samples)
+
+
+def difference(name: str, base: str, places: Sequence[int], held: Held, rules: Rules) -> Tested | None:
+    """The mean over the scores at ``places`` of one model minus another; no p where one has no samples."""
+    if name == base:
+        return None
+    value = float(np.mean([held.values[name][i] - held.values[base][i] for i in places]))
+    if name not in held.samples or base not in held.samples:
+        return Tested(value)
+    a, b = ([held.samples[model][i] for i in places] for model in (name, base))
+    found = macro_difference(a, b, permutations=rules.permutations, seed=rules.seed, level=rules.level)
+    return Tested(value, found.interval, found.p)
+
+
+def corrected(tests: Sequence[Tested | None], rules: Rules) -> list[Tested | None]:
+    """The tests of one table with Holm's correction, and what it tells apart."""
+    adjusted = iter(holm([test.p for test in tests if test is not None and test.p is not None]).tolist())
+    done: list[Tested | None] = []
+    for test in tests:
+        if test is not None and test.p is not None:
+            p = next(adjusted)
+            test = replace(test, adjusted=p, distinguishable=p <= 1 - rules.level)
+        done.append(test)
+    return done
+
+
+def slices(by: str, common: Sequence[Score], held: Held, rules: Rules) -> tuple[Slice, ...]:
+    """Means over the scores that share a name, each model against the first, corrected over the names."""
+    places: dict[str, list[int]] = {}
+    for place, score in enumerate(common):
+        places.setdefault(SLICES[by](score) or "none", []).append(place)
+    names = list(held.values)
+    columns = [
+        corrected([difference(name, names[0], inside, held, rules) for inside in places.values()], rules)
+        for name in names
+    ]
+    return tuple(
+        Slice(key, len(inside), tuple(float(np.mean([held.values[n][i] for i in inside])) for n in names), tests)
+        for (key, inside), tests in zip(places.items(), zip(*columns, strict=True), strict=True)
+    )
