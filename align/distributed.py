@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def world() -> tuple[int, int]:
@@ -55,3 +55,10 @@ def total(value: Tensor) -> Tensor:
     if world()[1] > 1:
         dist.all_reduce(value)
     return value
+
+
+def share(module: nn.Module) -> None:
+    """Give every process the weights of the first."""
+    if world()[1] > 1:
+        for value in module.state_dict().values():
+            dist.broadcast(value, 0)

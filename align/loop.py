@@ -15,7 +15,7 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 from align.alignment import Alignment
 from align.batches import Batches
 from align.blocks import recompute_activations
-from align.callbacks import FiniteGradients, Progress, TrainingStopped
+from align.callbacks import Evaluation, FiniteGradients, Progress, TrainingStopped
 from align.encoder import Encoder
 from align.options import Recipe
 from align.resume import seal
@@ -51,6 +51,7 @@ class AlignTrainer(Trainer):
         stream: says which rows are in each batch of this process.
         args: transformers' arguments.
         callbacks: transformers' callbacks.
+        evaluation: what else a checkpoint keeps.
     """
 
     def __init__(
@@ -60,9 +61,12 @@ class AlignTrainer(Trainer):
         stream: BatchStream,
         args: TrainingArguments,
         callbacks: Sequence[TrainerCallback] = (),
+        *,
+        evaluation: Evaluation,
     ) -> None:
-        super().__init__(model=module, args=args, train_dataset=batches, callbacks=[FiniteGradients(), *callbacks])
-        self.stream, self.batches = stream, batches
+        checks = [FiniteGradients(), *callbacks, evaluation]
+        super().__init__(model=module, args=args, train_dataset=batches, callbacks=checks)
+        self.stream, self.batches, self.evaluation = stream, batches, evaluation
         self.model_accepts_loss_kwargs = False  # our losses are means: accumulation divides them
         self.history: list[dict[str, float]] = []
         self._terms: dict[str, list[Tensor]] = {}
@@ -115,4 +119,6 @@ class AlignTrainer(Trainer):
         """Write a manifest of hashes last, so that a damaged or half-written checkpoint is known as such."""
         super()._save_checkpoint(*args, **kwargs)
         if self.args.should_save:
-            seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            self.evaluation.save(folder)
+            seal(folder)

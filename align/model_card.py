@@ -11,6 +11,7 @@ from typing import Any
 from align.config import as_table
 from align.encoder import Encoder
 from align.options import Recipe
+from align.overlap_result import overlap_table
 from align.store import PairStore
 
 PACKAGES = ("align-encoders", "torch", "transformers", "sentence-transformers", "tokenizers", "peft", "numpy", "uroman")
@@ -58,6 +59,7 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
         *map(stage_line, stages), f"Seed {facts['seed']}.", "",
         f"Romaniser of the pairs: {about.get('romaniser', 'not recorded')}. Licences of the text: "
         f"{', '.join(sorted({s['licence'] for s in about.get('sources', [])})) or 'not recorded'}.", "",
+        *overlap_lines(about.get("overlap")),
         "## Recipe", "", "```json", json.dumps(facts["recipe"], indent=2), "```", "",
         "## Versions", "", "```json", json.dumps(facts["versions"], indent=2), "```", "",
     ]  # fmt: skip
@@ -69,7 +71,18 @@ def stage_line(stage: Mapping[str, Any]) -> str:
     name = f"Stage {stage['name']}: trained" if "name" in stage else "Trained"
     if stage.get("resumed"):
         return f"{name} in an earlier run that this one went on from.\n"
+    end = ""
+    if stopped := stage.get("stopped"):
+        end = f" Stopped early at step {stopped['step']}: no better evaluation since step {stopped['best_step']}."
     return (
         f"{name} on {stage['pairs']:,} pairs in {stage['languages']} languages and {len(stage['scripts'])} scripts "
-        f"({' '.join(stage['scripts'])}); {stage['negatives']} negatives per anchor.\n"
+        f"({' '.join(stage['scripts'])}); {stage['negatives']} negatives per anchor.{end}\n"
     )
+
+
+def overlap_lines(overlap: Mapping[str, Any] | None) -> list[str]:
+    """The section on test texts in the training pairs; []: nobody looked for them."""
+    if overlap is None:
+        return []
+    table = overlap_table(overlap, most=20)
+    return ["## Overlap with test sets", "", "Test texts found in the training pairs:", "", table]

@@ -222,6 +222,8 @@ class TrainOptions:
     """Steps between checkpoints from which a run resumes; 0: none."""
     evaluate_every: int = 0
     """Steps between evaluations by the given callables; 0: none."""
+    patience: int = 0
+    """Stop after so many evaluations in a row without a better score of the one watched (best); 0: never."""
     log_every: int = 10
     """Steps between lines of metrics."""
 
@@ -321,6 +323,11 @@ class Recipe:
             _need(0 <= getattr(train, name) <= 1, f"train.{name} must be in 0..1", getattr(train, name))
         _need(train.learning_rate > 0, "train.learning_rate must be positive", train.learning_rate)
         _need(train.freeze_blocks >= 0, "train.freeze_blocks must be at least 0", train.freeze_blocks)
+        _need(train.patience >= 0, "train.patience must be at least 0", train.patience)
+        _need(
+            train.evaluate_every > 0 or not train.patience, "train.patience counts evaluations: train.evaluate_every "
+            "must be at least 1", train.evaluate_every,
+        )  # fmt: skip
         if self.lora and self.lora.dora:
             _need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
 

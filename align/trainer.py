@@ -76,7 +76,8 @@ def train(
         teacher: whose vectors ``distil`` learns.
         rehearsal: texts in any language whose vectors shall not move (``anchor.rehearsal``).
         evaluators: name -> function of the encoder that returns scores by name.
-        best: "name/score" of an evaluator, higher is better: each stage ends with the weights of its best evaluation.
+        best: "name/score" of an evaluator, higher is better: each stage ends with the weights of its best evaluation,
+            the first of equal ones, and stops after ``train.patience`` evaluations in a row without a better one.
         resume: go on from the newest undamaged checkpoint of the same recipe and data.
         callbacks: transformers callbacks.
         report_to: trackers as transformers names them ("tensorboard", "wandb", ...).
@@ -102,7 +103,11 @@ def train(
             f"best={best!r} names no evaluator: expected one of {', '.join(evaluators or {}) or '(none given)'}"
         )
     stages = recipe.stages or (recipe,)
+    if evaluators and not any(stage.train.evaluate_every for stage in stages):
+        raise InputError("evaluators were given, but train.evaluate_every is 0: expected the steps between evaluations")
     for stage in stages:
+        if stage.train.patience and not best:
+            raise InputError("train.patience waits for a better score: expected best, the score to watch")
         if stage.anchor and stage.anchor.rehearsal and not rehearsal:
             raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
         if stage.distil and teacher is None:
@@ -232,15 +237,17 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
         kept = (tokens, encoder.encode(run.rehearsal, max_tokens=options.max_tokens, raw=True, progress=run.progress))
     batches = Batches(store, encoder, recipe, rank=rank, start=vectors, rehearsal=kept)
     told = arguments(recipe, work, encoder, run.report_to, run.progress)
-    trainer = AlignTrainer(module, batches, plan.stream, told, run.callbacks)
-    evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best)
-    trainer.add_callback(evaluation)
+    evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best, options.patience)
+    trainer = AlignTrainer(module, batches, plan.stream, told, run.callbacks, evaluation=evaluation)
     again = resume and (not recipe.name or any(work.glob("checkpoint-*")))  # a later stage may not have begun
     checkpoint = newest_checkpoint(work, run.settings) if again else None
+    if checkpoint:
+        evaluation.load(checkpoint)
     if options.save_every and rank == 0:
         write_json(work / "run.json", run.settings)
     try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if not evaluation.exhausted:  # else the run had stopped at this checkpoint
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
         for parameter in module.parameters():
             parameter.requires_grad_(True)
@@ -251,7 +258,9 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
         interpolate(module, start, options.interpolate)
     if recipe.lora:
         scale_adapter(encoder, options.interpolate)
-    return facts | {"losses": trainer.history, "evaluations": evaluation.results}
+    if stopped := evaluation.stopped(options.steps):
+        log.info("stopped early: %s", ", ".join(f"{name} {value:.4g}" for name, value in stopped["stopped"].items()))
+    return facts | stopped | {"losses": trainer.history, "evaluations": evaluation.results}
 
 
 def world_of_launch() -> tuple[int, int]:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from align.cli.arguments import ModelOption, Out, Prompt, load, show
 from align.errors import InputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from align.callbacks import Evaluator
+    from align.encoder import Encoder
+    from align.options import Recipe
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -28,6 +40,22 @@ def train(
     teacher: Annotated[str | None, typer.Option(help="Encoder whose vectors `distil` learns.")] = None,
     rehearse: Annotated[list[Path] | None, typer.Option(help="Text files whose vectors shall not move.")] = None,
     prompt: Prompt = None,
+    evaluate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Score while training, every train.evaluate_every steps: TASK=PATH, a task of retrieval, xsim, mexa, "
+            "bli, sts, wordsim, classification; TASK:NAME=PATH if a task comes twice; may be repeated."
+        ),
+    ] = None,
+    evaluate_lines: Annotated[int, typer.Option(help="Lines of each set that are scored, the same every time.")] = 200,
+    best: Annotated[str | None, typer.Option(help="Score that decides which weights are kept: retrieval/P@1.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many evaluations without a better --best: train.patience.")
+    ] = None,
+    check_overlap: Annotated[
+        list[str] | None,
+        typer.Option(help="Look for the texts of this test set in the pairs, for the model card; may be repeated."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint of OUT.")] = False,
     report_to: Annotated[str, typer.Option(help="Tracker as transformers names it: tensorboard, wandb, ...")] = "none",
 ) -> None:
@@ -37,6 +65,8 @@ def train(
     from align.pairs import read_pairs
 
     chosen = load_recipe(recipe, changes=change or ())
+    if patience is not None:
+        chosen = patient(chosen, patience)
     paths = named_tables(pairs)
     tables = {name: read_pairs(path) for name, path in paths.items()}
     rehearsal = [line for path in rehearse or () for line in read_lines(path) if line.strip()]
@@ -47,10 +77,13 @@ def train(
     encoder = load(model, vector.layer, vector.pooling, vector.special_tokens, prompt, vector.average_layers)
     guide = load(teacher, None, None, None, None) if teacher else None
     manifests = [read_json(path / "manifest.json") for path in paths.values() if (path / "manifest.json").is_file()]
-    about = {
+    about: dict[str, Any] = {
         "romaniser": ", ".join(sorted({m["romaniser"] for m in manifests if "romaniser" in m})) or "not recorded",
         "sources": [source for m in manifests for source in m.get("sources", [])],
     }
+    if check_overlap and first_process():
+        about["overlap"] = overlap_of(tables, check_overlap, progress=context.obj)
+    scored = scores_before(encoder, evaluate, evaluate_lines, best) if evaluate else None
     try:
         facts = run(
             encoder,
@@ -59,6 +92,8 @@ def train(
             out,
             teacher=guide,
             rehearsal=rehearsal,
+            evaluators=scored,
+            best=best,
             resume=resume,
             report_to=report_to,
             about=about,
@@ -67,10 +102,46 @@ def train(
     except TrainingStopped as error:
         print(f"align: training stopped: {error}", file=sys.stderr)
         raise SystemExit(1) from error
-    if os.environ.get("RANK", "0") == "0":  # the first process of torchrun, or the only one
+    if first_process():
         stages = facts.get("stages", [facts])
         brief = [{k: v for k, v in stage.items() if k not in ("losses", "evaluations")} for stage in stages]
         show(({"stages": brief} if "stages" in facts else brief[0]) | {"out": str(out)})
+
+
+def first_process() -> bool:
+    """Whether this is the first process of torchrun, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def patient(recipe: Recipe, patience: int) -> Recipe:
+    """The recipe with this ``train.patience`` in all its stages."""
+    if recipe.stages:
+        return replace(recipe, stages=tuple(patient(stage, patience) for stage in recipe.stages))
+    return replace(recipe, train=replace(recipe.train, patience=patience))
+
+
+def overlap_of(tables: Mapping[str, Dataset], tests: Sequence[str], *, progress: bool) -> dict[str, Any]:
+    """What ``align check-overlap`` finds in the tables, for the model card; its table goes to the log."""
+    from align.cli.overlap import read_tests
+    from align.overlap import check_overlap
+    from align.overlap_result import overlap_table
+
+    found = check_overlap(tables, list(read_tests(tests)), progress=progress).to_json()
+    log.info("%s", overlap_table(found, most=10))
+    return found
+
+
+def scores_before(encoder: Encoder, specs: Sequence[str], lines: int, best: str | None) -> dict[str, Evaluator]:
+    """The evaluators, after they scored the encoder as it is: what cannot be scored shows before the first step."""
+    from align.evaluators import evaluators
+
+    found = evaluators(specs, lines=lines)
+    if first_process():
+        scores = {f"{name}/{score}": v for name, one in found.items() for score, v in one(encoder).items()}
+        log.info("before training  %s", "  ".join(f"{name} {value:.4g}" for name, value in scores.items()))
+        if best is not None and best not in scores:
+            raise InputError(f"--best {best} is no score: the evaluators give {', '.join(scores) or 'none'}")
+    return found
 
 
 def recipe(

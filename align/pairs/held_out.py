@@ -28,8 +28,8 @@ class HeldOut:
         self.pairs: dict[str, int] = {}
         self._sets: dict[str, set[int]] = {}
         for path in map(Path, [given] if isinstance(given, (str, Path)) else given):
-            files = _visible(path) if path.is_dir() else [path]
-            texts = (normalised(text) for file in files for text in _texts(file) if not SURROGATE.search(text))
+            files = visible_files(path) if path.is_dir() else [path]
+            texts = (normalised(text) for file in files for text in file_texts(file) if not SURROGATE.search(text))
             self._sets[str(path)] = {text_hash(text) for text in texts if text}
             self.pairs[str(path)] = 0
             if not self._sets[str(path)]:
@@ -48,12 +48,14 @@ class HeldOut:
         return {name: {"texts": len(held), "pairs": self.pairs[name]} for name, held in self._sets.items()}
 
 
-def _visible(folder: Path) -> list[Path]:
+def visible_files(folder: Path) -> list[Path]:
+    """Files below a folder by name; none that is hidden, by a dot before its name or that of a folder on the way."""
     files = (file for file in folder.rglob("*") if file.is_file())
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
-def _texts(file: Path) -> Iterator[str]:
+def file_texts(file: Path) -> Iterator[str]:
+    """Texts of a file: its lines, fields of a ``.tsv`` line, or values of ``.jsonl`` and ``.parquet`` rows."""
     if file.name.endswith((".jsonl", ".jsonl.gz")):
         yield from _strings(record for _, record in json_records(file))
     elif file.suffix == ".parquet":
