@@ -1,0 +1,49 @@
+"""A report of results to look at: one HTML file, and its figures as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from align.files import whole_file
+from align.report.collection import collect
+from align.report.gaps import gaps
+from align.report.groups import groups
+from align.report.layers import layers
+from align.report.page import page
+from align.report.plots import plots
+from align.report.points import points
+from align.report.provenance import provenance
+from align.report.scores import scores
+from align.report.summary import summary
+from align.report.training import curves, read_training
+from align.report.words import words
+
+__all__ = ["plots", "report"]
+
+
+def report(
+    results: Sequence[Path], out: Path, *, training: Sequence[Path] = (), title: str = "Evaluation report"
+) -> None:
+    """Write a report of result files as one HTML file that needs no network.
+
+    The same files give the same bytes.
+
+    Args:
+        results: result files of one or several models on one or several benchmarks. The first model met is "before";
+            differences are to it.
+        out: the HTML file, written whole or not at all.
+        training: folders that ``align train`` wrote, for the training curves.
+        title: heading of the page.
+
+    Raises:
+        InputError: no result, a file that is no result or no training folder, two results of one model on one
+            benchmark, or a place that cannot be written to.
+    """
+    collection = collect(results)
+    runs = [run for folder in training for run in read_training(Path(folder))]
+    make = (summary, scores, layers, gaps, points, words)
+    sections = [*(section(collection) for section in make), curves(runs), groups(collection), provenance(collection)]
+    text = page(collection, sections, title=title)
+    with whole_file(Path(out)) as temporary:
+        temporary.write_text(text, encoding="utf-8")
