@@ -82,7 +82,8 @@ class Encoder(nn.Module):
         depth = len(blocks(model))
         if pooling.layer is not None and pooling.layer > depth:
             raise InputError(f"pooling layer {pooling.layer} does not exist: the encoder has layers 0 to {depth}")
-        if pooling.layer not in (None, depth) and hasattr(model.base_model, "final_norm"):
+        normed = any(hasattr(model.base_model, name) for name in ("final_norm", "norm"))  # ModernBERT; Llama
+        if pooling.layer not in (None, depth) and normed:
             raise InputError(
                 f"{type(model).__name__} norms its last layer only, so layer {pooling.layer} cannot be cut out"
             )
@@ -182,7 +183,7 @@ class Encoder(nn.Module):
         *,
         max_tokens: int | None = None,
         raw: bool = False,
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         progress: bool = False,
     ) -> NDArray[np.float32]:
         """Vectors of texts, in their order.
@@ -194,7 +195,8 @@ class Encoder(nn.Module):
             texts: n strings; the prompt is put before each.
             max_tokens: cut longer texts; None means the encoder's own limit.
             raw: leave the vectors as pooled, as the objectives see them.
-            batch_tokens: padded tokens of one forward pass; bounds memory.
+            batch_tokens: padded tokens of one forward pass; bounds memory. None: 1,024 on a CPU, whose caches hold no
+                more (a sixth faster than 4,096), else 8,192.
             progress: show a bar.
 
         Returns:
@@ -217,7 +219,7 @@ class Encoder(nn.Module):
         tokens: Callable[[Sequence[str]], Sequence[Tokens]],
         *,
         raw: bool = False,
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         progress: bool = False,
     ) -> NDArray[np.float32]:
         """(n, D) vectors of texts that ``tokens`` tokenises, a part of them at a time; see :meth:`encode`.
@@ -226,12 +228,13 @@ class Encoder(nn.Module):
         """
         was_training = self.training
         self.eval()
+        budget = batch_tokens or (1024 if self.device.type == "cpu" else 8192)
         parts = []
         with tqdm(total=len(texts), unit="text", disable=not progress) as bar:
             for start in range(0, len(texts), CHUNK):
                 rows = tokens(texts[start : start + CHUNK])
                 vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
-                for batch in budget_batches(np.array([len(row.ids) for row in rows]), batch_tokens):
+                for batch in budget_batches(np.array([len(row.ids) for row in rows]), budget):
                     vectors[batch] = self._vectors([rows[i] for i in batch], raw=raw)
                     bar.update(len(batch))
                 parts.append(vectors)

@@ -20,7 +20,7 @@ def word_encoder(
     *,
     template: str | None = None,
     glosses: Mapping[str, str] | None = None,
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
     progress: bool = False,
 ) -> Callable[[Sequence[str], str], NDArray[np.float32]]:
     """A function (words, language) -> (n, D) vectors, for tasks on words.
@@ -36,7 +36,7 @@ def word_encoder(
         template: a text with ``{word}`` once, such as "This is {word}."; the encoder's prompt goes before it.
         glosses: word -> its gloss, put behind it as the second text: [CLS] word [SEP] gloss [SEP]. A word without
             gloss stands alone. Where both do not fit, the gloss is cut first.
-        batch_tokens: padded tokens of one forward pass; bounds memory.
+        batch_tokens: padded tokens of one forward pass; bounds memory. None: what the encoder finds best.
         progress: show a bar.
 
     Returns:

@@ -107,11 +107,11 @@ def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
     return _aligned(wanted(columns, languages), str(path))
 
 
-def read_hub(name: str, languages: Sequence[str] | None = None) -> Texts:
+def read_hub(name: str, languages: Sequence[str] | None = None, *, revision: str | None = None) -> Texts:
     """A data set of the Hugging Face Hub with a column for each language, such as ``mteb/FloresBitextMining``.
 
     The columns are language codes, or ``sentence_`` and a code. Of several splits the test split is read (``devtest``,
-    ``test``).
+    ``test``). Of several revisions (commits) the newest is read, or the one that is asked for.
 
     Raises:
         InputError: it cannot be loaded (no network, no such name), or it has no such columns or split.
@@ -119,7 +119,7 @@ def read_hub(name: str, languages: Sequence[str] | None = None) -> Texts:
     from datasets import load_dataset
 
     try:
-        loaded = load_dataset(name)
+        loaded = load_dataset(name, revision=revision)
     except Exception as error:  # the Hub client raises its own, network and file errors alike
         reason = str(error).partition("\n")[0]
         raise InputError(f"data set {name} could not be loaded from the Hub or its cache: {reason}") from error

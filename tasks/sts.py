@@ -80,7 +80,8 @@ def sts(
     for number, (name, one) in enumerate(sets.items(), 1):
         sides[name] = (_side(encode, one, 0, name), _side(encode, one, 1, name))
         scores.append(score(name, name, name))
-        logger.info("sts %d/%d: %s, Spearman %.3f", number, len(sets), name, scores[-1].spearman)
+        if len(sets) > 1:
+            logger.info("sts %d/%d: %s, Spearman %.3f", number, len(sets), name, scores[-1].spearman)
         if not cross:
             del sides[name]
     pairs = itertools.permutations(sets, 2) if cross else ()

@@ -51,7 +51,9 @@ class StsSet:
                 check_language(label)
 
 
-def read_sts(source: str | Path, *, languages: Sequence[str] | None = None, split: str = "test") -> dict[str, StsSet]:
+def read_sts(
+    source: str | Path, *, languages: Sequence[str] | None = None, split: str = "test", revision: str | None = None
+) -> dict[str, StsSet]:
     """Test sets by name.
 
     ``source`` is one of
@@ -73,6 +75,7 @@ def read_sts(source: str | Path, *, languages: Sequence[str] | None = None, spli
         source: see above.
         languages: names to read, in this order; ``None``: all.
         split: ``train``, ``dev`` or ``test``; a single file is read whatever its split.
+        revision: of a data set on the Hub, its commit; ``None``: the newest.
 
     Raises:
         InputError: no such layout or name, a row with the wrong number of columns or a score that is no number (with
@@ -90,7 +93,7 @@ def read_sts(source: str | Path, *, languages: Sequence[str] | None = None, spli
             raise InputError(f"{path} is no STS file: expected {_LAYOUTS}")
         return {name: _read_file(path, name) for name in wanted({named[0]: path}, languages)}
     if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not re.search(r"\.(tsv|csv|txt)(\.gz)?$", str(source)):
-        return _read_hub(str(source), languages, split)
+        return _read_hub(str(source), languages, split, revision)
     raise InputError(f"{source} is no folder, STS file or data set on the Hub (owner/name)")
 
 
@@ -194,13 +197,14 @@ def _as_set(name: str, rows: Iterable[Row]) -> StsSet:
     return StsSet(tuple(r[0] for r in kept), tuple(r[1] for r in kept), tuple(r[2] for r in kept), labels(name))
 
 
-def _read_hub(name: str, languages: Sequence[str] | None, split: str) -> dict[str, StsSet]:
+def _read_hub(name: str, languages: Sequence[str] | None, split: str, revision: str | None = None) -> dict[str, StsSet]:
     from datasets import get_dataset_config_names, load_dataset
 
     try:
-        found = get_dataset_config_names(name)
+        found = get_dataset_config_names(name, revision=revision)
         configs = {config: config for config in found if config != "default" or len(found) == 1}
-        tables = {config: load_dataset(name, config, split=split) for config in wanted(configs, languages)}
+        chosen = wanted(configs, languages)
+        tables = {config: load_dataset(name, config, split=split, revision=revision) for config in chosen}
     except InputError:
         raise
     except Exception as error:  # the Hub client raises its own, network and file errors alike

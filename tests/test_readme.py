@@ -50,12 +50,14 @@ def test_the_commands_run(workplace):
     (shims / "align").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m align.cli "$@"\n')
     (shims / "align").chmod(0o755)
     environment = os.environ | {"PATH": f"{shims}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
+    environment["XDG_CACHE_HOME"] = str(workplace / "cache")
     done = subprocess.run(
         ["bash", "-euc", commands], cwd=workplace, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "rus_Latn | rus_Cyrl" in re.sub(" +", " ", done.stdout)
     assert re.search(r"  3\. \d\.\d{3}  \d+  ", done.stdout)
+    assert "| model " in done.stdout and "retrieval" in (workplace / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_python_runs(workplace, monkeypatch, capsys):

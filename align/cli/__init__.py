@@ -9,15 +9,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from align.cli import evaluate, mapping, pairs, text, training, vectors
+from align.cli import benchmark, compare, evaluate, mapping, overlap, pairs, report, text, training, vectors
 from align.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(text.romanize)
 app.add_typer(pairs.app, name="pairs")
+app.command("check-overlap")(overlap.check_overlap)
 app.command()(training.train)
 app.command()(training.recipe)
 app.add_typer(evaluate.app, name="eval")
+app.command("list")(benchmark.list_benchmarks)
+app.command()(compare.compare)
+app.command()(report.report)
 app.command()(vectors.encode)
 app.command()(vectors.search)
 app.command("map")(mapping.map_words)

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from align.cli import evaluate_words, wordsim
+from align.cli import benchmark, evaluate_words, layers, mexa, wordsim, xsim
 from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, ResultFile, Special, load
 
-app = typer.Typer(no_args_is_help=True, help="Measure an encoder.")
+
+class RunByDefault(TyperGroup):
+    """``align eval MODEL --benchmark NAME`` is ``align eval run MODEL --benchmark NAME``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the verb in front where only options and a model are given."""
+        asked = any(arg.partition("=")[0] in ("--benchmark", "-b") for arg in args)
+        return super().parse_args(ctx, ["run", *args] if asked and args[0] not in self.commands else args)
+
+
+app = typer.Typer(cls=RunByDefault, no_args_is_help=True, help="Measure an encoder.")
+app.command()(benchmark.run)
 app.command()(wordsim.wordsim)
+app.command()(mexa.mexa)
+app.command()(layers.layers)
 app.command()(evaluate_words.bli)
+app.command()(xsim.xsim)
 
 Languages = Annotated[str | None, typer.Option(help="Codes, with commas: only these, in this order.")]
 
@@ -25,7 +40,11 @@ def retrieval(
         str, typer.Option(help="Folder of line-aligned files, a two-column .tsv, or a Hub dataset by name.")
     ],
     languages: Languages = None,
-    protocol: Annotated[str, typer.Option(help="align, glot500 or xtreme.")] = "align",
+    protocol: Annotated[str, typer.Option(help="align, margin, xsim, glot500 or xtreme.")] = "align",
+    similarity: Annotated[
+        str | None, typer.Option(help="cosine, csls, ratio or distance; by default the protocol's.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("-k", min=1, help="Neighbours of csls, ratio and distance.")] = None,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep the rank of every line in the JSON.")] = False,
     layer: Layer = None,
@@ -38,20 +57,17 @@ def retrieval(
     from align.files import write_json
     from align.tasks import combine, read_sets
     from align.tasks import retrieval as run
-    from align.tasks.protocols import find_protocol
+    from align.tasks.embedding import remembered
+    from align.tasks.protocols import changed, find_protocol
 
-    chosen = find_protocol(protocol)
+    chosen = changed(find_protocol(protocol), similarity=similarity, margin_k=k)
     sets = list(read_sets(data, languages=_codes(languages)))
     if chosen.layer is not None and layer is None:
         layer, pooling, special_tokens = chosen.layer, chosen.pooling, chosen.special_tokens
         average_layers = bool(average_layers)
     encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
-    result = combine(
-        [
-            run(lambda texts, _: encoder.encode(texts, progress=context.obj), texts, protocol=chosen, per_item=per_item)
-            for texts in sets
-        ]
-    )
+    encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), chosen.pivot)
+    result = combine([run(encode, texts, protocol=chosen, per_item=per_item) for texts in sets])
     if out:
         write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
     print(result.table())

@@ -143,7 +143,7 @@ class Split(dict):
 
 
 def fake_datasets(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
-    def load_dataset(name: str) -> object:
+    def load_dataset(name: str, revision: str | None = None) -> object:
         if isinstance(answer, Exception):
             raise answer
         return answer

@@ -397,14 +397,14 @@ class Table(dict):
 def fake_datasets(monkeypatch: pytest.MonkeyPatch, configs: list[str], answer: object) -> list[tuple]:
     asked = []
 
-    def load_dataset(name: str, config: str, *, split: str) -> object:
+    def load_dataset(name: str, config: str, *, split: str, revision: str | None = None) -> object:
         asked.append((name, config, split))
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     module = types.ModuleType("datasets")
-    module.get_dataset_config_names = lambda name: configs
+    module.get_dataset_config_names = lambda name, revision=None: configs
     module.load_dataset = load_dataset
     monkeypatch.setitem(sys.modules, "datasets", module)
     return asked

@@ -1,0 +1,179 @@
+"""``align eval run`` (or just ``align eval``) and ``align list``: benchmarks by name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, Special, load
+
+
+def run(
+    context: typer.Context,
+    model: Model,
+    benchmark: Annotated[
+        list[str], typer.Option("--benchmark", "-b", help="A name of `align list`, or a folder of aligned text.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(envvar="ALIGN_DATA", help="Folder with the benchmark's folder in it; none: from the Hub."),
+    ] = None,
+    languages: Annotated[str | None, typer.Option(help="Codes, or names of sets, with commas: only these.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Another than the benchmark's own.")] = None,
+    candidates: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of bli: words of each vocabulary; by default the protocol's."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write MODEL.BENCHMARK.json to.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the model in results; by default as it was given.")] = None,
+    no_items: Annotated[bool, typer.Option("--no-items", help="Smaller files, without tests in comparisons.")] = False,
+    scores: Annotated[bool, typer.Option("--scores", help="Print every score, not the groups alone.")] = False,
+    sentence_map: Annotated[bool, typer.Option("--map", help="A 2-D map of sentences, for the report.")] = False,
+    layers: Annotated[
+        Path | None, typer.Option(help="What `align eval layers` or `mexa` wrote of this encoder, for the report.")
+    ] = None,
+    mteb: Annotated[Path | None, typer.Option(help="Folder to write results in MTEB's shape to, too.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of kept scores; by default in the user's cache.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Score everything anew, and keep nothing.")] = False,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Encode in bfloat16: faster where the processor has it.")
+    ] = False,
+    resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    layer: Layer = None,
+    pooling: PoolingKind = None,
+    special_tokens: Special = None,
+    average_layers: AverageLayers = None,
+    prompt: Prompt = None,
+) -> None:
+    """Score an encoder on benchmarks: scores with intervals, groups, a file for each that `compare` and `report` read.
+
+    What was scored is kept: the same again costs nothing, and an interrupted run goes on where it stopped.
+    """
+    from align.benchmarks import find_benchmark
+    from align.evaluation import evaluate
+    from align.result_table import result_table
+    from align.results import write_result
+
+    chosen = [find_benchmark(one) for one in dict.fromkeys(benchmark)]
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
+    codes = [code.strip() for code in languages.split(",")] if languages else None
+    for one in chosen:
+        result = evaluate(
+            encoder, one, data=data, languages=codes, protocol=protocol, candidates=candidates, name=name or model,
+            items=not no_items, cache=cache, use_cache=not no_cache, bf16=bf16, resamples=resamples, seed=seed,
+            progress=context.obj,
+        )  # fmt: skip
+        if sentence_map:
+            result |= _map(encoder, one, data, codes)
+        if layers:
+            result |= _layers(layers, result)
+        if out:
+            write_result(out / f"{_file_name(result['model'])}.{one.name}.json", result)
+        if mteb:
+            _write_mteb(mteb, result)
+        print(result_table(result, scores=scores))
+
+
+def list_benchmarks(
+    name: Annotated[str | None, typer.Argument(help="A benchmark: its languages in the data folder.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(envvar="ALIGN_DATA", help="Data folder: tells what is there, and in which languages.")
+    ] = None,
+) -> None:
+    """Tasks, benchmarks, languages, scripts and licences that `align eval` knows."""
+    from align.benchmarks import find_benchmark, local_folder
+    from align.errors import InputError
+    from align.units import languages_of
+
+    if name is None:
+        with _without_log():
+            print(_benchmark_table(data))
+        return
+    one = find_benchmark(name)
+    folder = local_folder(one, data)
+    if folder is None:
+        raise InputError(f"{name} is not in a data folder (--data, or ALIGN_DATA): its languages are on the Hub")
+    with _without_log():
+        print("\n".join(languages_of(one, folder)))
+
+
+def _benchmark_table(data: Path | None) -> str:
+    from align.benchmarks import BENCHMARKS, local_folder
+    from align.errors import InputError
+    from align.tasks.table import markdown
+    from align.units import languages_of
+
+    rows: list[list[Any]] = []
+    for one in BENCHMARKS.values():
+        try:
+            folder = local_folder(one, data) if data else None
+        except InputError:
+            folder = None
+        codes = languages_of(one, folder) if folder else []
+        scripts = len({code.partition("_")[2] for code in codes if "_" in code})
+        here = f"{len(codes)} languages, {scripts} scripts" if scripts else f"{len(codes)} sets" if codes else "-"
+        rows.append([one.name, one.task, here, one.licence, one.hub or one.origin, one.about])
+    return markdown(["benchmark", "task", "in the data folder", "licence", "from", "what"], rows)
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """What is odd in a file is said when it is scored, not when its name is listed."""
+    log = logging.getLogger("align")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _file_name(model: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(model).name) or "model"
+
+
+def _map(encoder: Any, benchmark: Any, data: Path | None, languages: list[str] | None) -> dict[str, Any]:
+    """A map of some lines of every language of a line-aligned benchmark."""
+    from align.benchmarks import local_folder
+    from align.errors import InputError
+    from align.projection import sentence_map
+    from align.units import PIVOT, units
+
+    if benchmark.task != "retrieval":
+        return {}
+    texts: dict[str, list[str]] = {}
+    for unit in units(benchmark, local_folder(benchmark, data), languages):
+        try:
+            loaded = unit.load()
+        except InputError:
+            continue  # evaluate has said so
+        if texts and loaded.get(PIVOT) != texts[PIVOT]:
+            continue  # Tatoeba: lines of one language only mean the same
+        texts |= loaded
+    return {"map": sentence_map(lambda lines, _: encoder.encode(lines), texts)}
+
+
+def _layers(path: Path, result: dict[str, Any]) -> dict[str, Any]:
+    from align.errors import InputError
+    from align.files import read_json
+
+    found = read_json(path)
+    if not isinstance(found, dict) or not {"layers", "encoder"} <= found.keys():
+        raise InputError(f"{path} holds no scores of layers: expected what `align eval layers` or `mexa` wrote")
+    if found["encoder"].get("fingerprint") != result["encoder"]["fingerprint"]:
+        raise InputError(f"{path} is of another encoder than {result['model']}: expected the same weights")
+    return {"layers": found["layers"]}
+
+
+def _write_mteb(folder: Path, result: dict[str, Any]) -> None:
+    from align.files import write_json
+    from align.mteb_shape import mteb_result
+
+    shaped = mteb_result(result)
+    write_json(folder / _file_name(result["model"]) / f"{shaped['task_name']}.json", shaped)

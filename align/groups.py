@@ -1,0 +1,134 @@
+"""What the scores of a benchmark say together: their mean, and means by direction, script, family and training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from align.errors import InputError
+from align.families import family
+from align.files import read_json
+from align.rows import METRIC, Row
+
+if TYPE_CHECKING:
+    from align.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Scores with their intervals, and averages."""
+
+    rows: list[Row]
+    """With ``interval``, 95 %."""
+    statistic: str
+    """How items make a value: mean or spearman."""
+    headline: dict[str, Any]
+    """The unweighted mean over rows, with its interval."""
+    groups: list[dict[str, Any]]
+    """Means over groups of rows: by, group, scores, value, interval."""
+    script_gaps: list[dict[str, Any]]
+
+
+def groups(
+    rows: Sequence[Row], task: str, trained: set[str] | None = None, *, resamples: int = 1000, seed: int = 0
+) -> Spread:
+    """Intervals of each row, of their mean and of the mean of each group.
+
+    An average is of rows, each of which weighs the same; its interval comes from resampling the items within each row,
+    so it speaks of these languages, not of others. Groups are by direction, script, family, by training (where it is
+    known which languages the encoder was trained on), and the worst tenth of the languages beside all others (where
+    there are ten).
+
+    Args:
+        rows: see ``align.rows``.
+        task: of the benchmark.
+        trained: codes of the languages trained on; ``None``: not known.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    from align.tasks.statistics import Sample, macro_interval, paired_samples, samples_interval
+
+    statistic = "spearman" if METRIC[task] == "spearman" else "mean"
+    samples: list[Sample] = [
+        paired_samples([row["items"]], gold=row["gold"], resamples=resamples, seed=seed, position=place)[0]
+        for place, row in enumerate(rows if statistic == "spearman" else ())
+    ]
+
+    def interval(places: Sequence[int]) -> list[float] | None:
+        if statistic == "spearman":
+            found = samples_interval([samples[i] for i in places])
+        else:
+            found = macro_interval([rows[i]["items"] for i in places], resamples=resamples, seed=seed)
+        return None if found is None else list(found)
+
+    def average(places: Sequence[int]) -> dict[str, Any]:
+        return {"value": float(np.mean([rows[i]["value"] for i in places])), "interval": interval(places)}
+
+    spread = [row | {"interval": interval([place])} for place, row in enumerate(rows)]
+    found = []
+    for by, name_of in _kinds(rows, trained).items():
+        names: dict[str, list[int]] = {}
+        for place, row in enumerate(rows):
+            if name := name_of(row):
+                names.setdefault(name, []).append(place)
+        if len(names) > 1 or by in ("seen", "tail"):
+            found += [
+                {"by": by, "group": name, "scores": len(places), **average(places)}
+                for name, places in sorted(names.items())
+            ]
+    return Spread(
+        spread, statistic, average(range(len(rows))), found, _script_gaps(rows) if task == "retrieval" else []
+    )
+
+
+def trained_languages(encoder: Encoder) -> set[str] | None:
+    """Codes of the languages that ``align.train`` trained a saved encoder on; ``None``: it is not known."""
+    path = Path(encoder.name or "") / "align.json"
+    try:
+        languages = read_json(path).get("languages") if path.is_file() else None
+    except InputError:
+        return None
+    return set(languages) if languages else None
+
+
+def _kinds(rows: Sequence[Row], trained: set[str] | None) -> Mapping[str, Callable[[Row], str | None]]:
+    by_language: dict[str, list[float]] = {}
+    for row in rows:
+        by_language.setdefault(row["language"], []).append(row["value"])
+    ordered = sorted(by_language, key=lambda code: (float(np.mean(by_language[code])), code))
+    worst = set(ordered[: math.ceil(len(ordered) / 10)])
+    kinds: dict[str, Callable[[Row], str | None]] = {
+        "direction": lambda row: row["direction"] or None,
+        "script": lambda row: row["script"] or None,
+        "family": lambda row: family(row["language"]),
+    }
+    if trained:
+        known = {code.partition("_")[0] for code in trained}
+
+        def seen(row: Row) -> str:
+            return (
+                "trained" if {row[side].partition("_")[0] for side in ("language", "other")} <= known else "not trained"
+            )
+
+        kinds["seen"] = seen
+    if len(ordered) >= 10:
+        kinds["tail"] = lambda row: "worst tenth" if row["language"] in worst else "others"
+    return kinds
+
+
+def _script_gaps(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from align.tasks.retrieval_result import Score, script_gaps
+
+    scores = [
+        Score(queries, candidates, row["n"], row["left_out"], row["metrics"])
+        for row in rows
+        for queries, candidates in [row["id"].split(">")]
+    ]
+    return [asdict(gap) for gap in script_gaps(scores)]

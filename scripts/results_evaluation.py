@@ -1,0 +1,101 @@
+"""Section of docs/results.md: three encoders on the same benchmarks, with intervals, tests and layer curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from results_sentences import markdown
+
+from align.files import read_json
+
+SHOWN = 12  # scripts that are not told apart
+COMMANDS = r"""```bash
+align demo --out demo
+align eval seed --name seed -b tatoeba -b sib200 -b stsb --out runs/eval
+align eval demo/model --name seed-after-demo -b tatoeba -b sib200 -b stsb --out runs/eval
+align eval E5 --name multilingual-e5-small --prompt "query: " --bf16 -b tatoeba -b sib200 -b stsb --out runs/eval
+SOME="eng_Latn,deu_Latn,rus_Cyrl,hin_Deva,arb_Arab,jpn_Jpan,fin_Latn,swh_Latn,tam_Taml,kor_Hang,tha_Thai,tur_Latn"
+SIB="--task retrieval --data $ALIGN_DATA/sib200 --languages $SOME"
+align eval layers seed $SIB --out runs/layers-seed.json
+align eval layers demo/model $SIB --out runs/layers-demo.json
+align eval layers E5 --prompt "query: " $SIB --out runs/layers-e5.json
+align compare runs/eval --baseline seed
+python scripts/keep_evaluation.py runs/eval --baseline seed --layers seed=runs/layers-seed.json \
+  --layers seed-after-demo=runs/layers-demo.json --layers multilingual-e5-small=runs/layers-e5.json
+```"""
+
+
+def evaluation_section(kept: Path) -> str:
+    """Scores with intervals, what the tests tell apart, scripts, layers."""
+    found = read_json(kept / "evaluation.json")
+    parts = [
+        f"""## Three encoders, and which differences are real
+
+{COMMANDS}
+
+Written from what `align compare` says: 95 % intervals, paired permutation tests, Holm's correction over the language
+pairs of a benchmark. Tatoeba: 112 languages and English, ratio margin; SIB-200: 95 language-scripts and English, and
+scripts of a language with each other, cosine; the STS benchmark in 15 languages."""
+    ]
+    parts += [_benchmark(one) for one in found["benchmarks"]]
+    parts.append(_undecided(found["benchmarks"]))
+    parts.append(_layers(found["layers"]))
+    return "\n\n".join(parts)
+
+
+def _span(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def _benchmark(one: dict[str, Any]) -> str:
+    rows = []
+    for model, pairs in zip(one["models"], one["pairs"], strict=True):
+        difference = model["difference"]
+        cells = ["-", "-", "-"]
+        if difference:
+            mark = "" if difference["distinguishable"] else " ≈"
+            cells = [
+                f"{difference['value']:+.3f} ({_span(difference['interval'])}){mark}", f"{difference['adjusted']:.4f}",
+                f"{pairs['better']} / {pairs['worse']} / {pairs['as good']}",
+            ]  # fmt: skip
+        rows.append([model["model"], f"{model['value']:.3f}", _span(model["interval"]), *cells])
+    header = ["", one["metric"], "95 %", f"minus {one['baseline']}", "p", "pairs better / worse / ≈"]
+    return f"### {one['benchmark']}\n\nMean of {one['scores']} scores.\n\n{markdown(header, rows)}"
+
+
+def _undecided(benchmarks: list[dict[str, Any]]) -> str:
+    """Scripts in which a model is not told apart from the baseline."""
+    rows = []
+    for one in benchmarks:
+        names = [model["model"] for model in one["models"]]
+        for script in one["scripts"]:
+            for name, value, difference in zip(names, script["values"], script["differences"], strict=True):
+                if difference and not difference["distinguishable"]:
+                    base = script["values"][names.index(one["baseline"])]
+                    span, p = _span(difference["interval"]), f"{difference['adjusted']:.3f}"
+                    rows.append(
+                        [f"{one['benchmark']}, {script['name']}, {name}", f"{base:.3f}", f"{value:.3f}", span, p]
+                    )
+    if not rows:
+        return "Every difference to the baseline by script is told apart from none."
+    table = markdown(["benchmark, script, model", "baseline", "model", "difference, 95 %", "p"], rows[:SHOWN])
+    more = f"\n\nand {len(rows) - SHOWN} more." if len(rows) > SHOWN else ""
+    head = "### Not told apart\n\nScripts in which a model differs from the baseline by no more than chance:"
+    return f"{head}\n\n{table}{more}"
+
+
+def _layers(curves: dict[str, Any]) -> str:
+    depth = max(len(one["mean"]) for one in curves.values())
+    rows = [
+        [name, *(f"{value:.3f}" for value in one["mean"]), *([""] * (depth - len(one["mean"]))), str(one["best"])]
+        for name, one in curves.items()
+    ]
+    header = ["", *(str(k) for k in range(depth)), "chosen"]
+    where = next(iter(curves.values()))["chosen_on"]
+    return f"""### Layers
+
+P@1 at every layer on the test lines of SIB-200, mean of 11 languages to and from English; the layer is chosen on
+{where}, before the test lines are looked at.
+
+{markdown(header, rows)}"""
