@@ -37,7 +37,7 @@ def check_aligned(texts: Mapping[str, Sequence[str]]) -> int:
 
 
 def misaligned_run(
-    first: NDArray[np.float32], second: NDArray[np.float32], lines: NDArray[np.int64]
+    first: NDArray[np.float32], second: NDArray[np.float32], lines: NDArray[np.int64], *, block: int = 2048
 ) -> tuple[int, int, int] | None:
     """The run of lines whose translation stands one line higher or lower, if there is one.
 
@@ -50,11 +50,12 @@ def misaligned_run(
         first: (n, d) embeddings.
         second: (n, d) embeddings of the lines that should be their translations.
         lines: (n,) line numbers, ascending, the same for both.
+        block: rows of either side in one product.
 
     Returns:
         (first line, last line, shift), in the numbers of ``lines``; ``None``: nothing found.
     """
-    offsets = lines[csls_top_k(first, second, 1)[1][:, 0]] - lines
+    offsets = lines[csls_top_k(first, second, 1, block=block)[1][:, 0]] - lines
     for shift in (1, -1):
         moved, own = offsets == shift, offsets == 0
         total = np.concatenate([[0], np.cumsum(moved.astype(int) - own)])  # (n + 1,)
@@ -68,14 +69,19 @@ def misaligned_run(
 
 
 def check_shift(
-    first: NDArray[np.float32], second: NDArray[np.float32], lines: NDArray[np.int64], names: tuple[str, str]
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    lines: NDArray[np.int64],
+    names: tuple[str, str],
+    *,
+    block: int = 2048,
 ) -> None:
     """Refuse two texts that are misaligned by one line, as their embeddings show (see ``misaligned_run``).
 
     Raises:
         InputError: they are; the lines (from 1) and the direction are named.
     """
-    found = misaligned_run(first, second, lines)
+    found = misaligned_run(first, second, lines, block=block)
     if found:
         start, stop, shift = found
         raise InputError(

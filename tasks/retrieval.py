@@ -34,6 +34,7 @@ def retrieval(
     per_item: bool = False,
     geometry: bool = False,
     check_alignment: bool = True,
+    block: int = 2048,
 ) -> RetrievalResult:
     """Line i of one language should be nearest to line i of the other, by the similarity of the protocol.
 
@@ -53,6 +54,7 @@ def retrieval(
         per_item: keep the rank of every line.
         geometry: measure hubness (10 neighbours, by cosine) and anisotropy of the candidates of each search.
         check_alignment: refuse texts that the embeddings show to be misaligned by one line.
+        block: lines of either side in one product: memory grows with its square, and not with that of the lines.
 
     Returns:
         Scores of each search, averages per script, script gaps.
@@ -75,13 +77,13 @@ def retrieval(
         lines = shared_lines(sides, pair)
         if check_alignment:
             first, second = (sides[code].embeddings[lines] for code in pair)
-            check_shift(first, second, lines, pair)
-        ranks = _ranks(sides, texts, pair, lines, chosen)
+            check_shift(first, second, lines, pair, block=block)
+        ranks = _ranks(sides, texts, pair, lines, chosen, block)
         for queries, candidates in ways:
             score = _score(queries, candidates, ranks[queries], lines, len(texts[queries]), per_item)
             if geometry and len(lines) > 1:
                 first, second = (sides[code].embeddings[lines] for code in (queries, candidates))
-                nearest = csls_top_k(first, second, HUB_NEIGHBOURS)[1]
+                nearest = csls_top_k(first, second, HUB_NEIGHBOURS, block=block)[1]
                 score = replace(score, hubness=hubness(nearest, len(second)), anisotropy=anisotropy(second))
             scores.append(score)
         if len(pairs) > 1:
@@ -115,6 +117,7 @@ def _ranks(
     pair: Pair,
     lines: NDArray[np.int64],
     protocol: Protocol,
+    block: int,
 ) -> dict[str, NDArray[np.int64]]:
     """Ranks of the answers to the lines of each language of the pair, in the other."""
     first, second = (sides[code].embeddings[lines] for code in pair)
@@ -122,8 +125,9 @@ def _ranks(
     if protocol.duplicates == "right":
         groups = [numbered([texts[code][line] for line in lines]) for code in pair]
     ranks = both_ranks(
-        first, second, score=protocol.similarity, k=protocol.margin_k, x_groups=groups[0], y_groups=groups[1]
-    )
+        first, second, score=protocol.similarity, k=protocol.margin_k, x_groups=groups[0], y_groups=groups[1],
+        block=block,
+    )  # fmt: skip
     return dict(zip(pair, ranks, strict=True))
 
 

@@ -45,6 +45,7 @@ def retrieval(
         str | None, typer.Option(help="cosine, csls, ratio or distance; by default the protocol's.")
     ] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="Neighbours of csls, ratio and distance.")] = None,
+    block: Annotated[int, typer.Option(min=1, help="Lines of a side in one product: bounds memory.")] = 2048,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep the rank of every line in the JSON.")] = False,
     layer: Layer = None,
@@ -67,7 +68,7 @@ def retrieval(
         average_layers = bool(average_layers)
     encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), chosen.pivot)
-    result = combine([run(encode, texts, protocol=chosen, per_item=per_item) for texts in sets])
+    result = combine([run(encode, texts, protocol=chosen, per_item=per_item, block=block) for texts in sets])
     if out:
         write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
     print(result.table())

@@ -499,3 +499,24 @@ def test_a_language_is_forgotten_after_its_last_pair(monkeypatch: pytest.MonkeyP
     codes = ["aaa_Latn", "bbb_Latn", "ccc_Cyrl", "ccc_Latn", "ddd_Latn"]
     retrieval(lambda texts, _: np.eye(len(texts), 4), numbered([*codes, ENG], 3))
     assert alive == [0, 1, 1, 1, 2, 1]  # English, and the Cyrillic side until its Latin one has been compared
+
+
+def test_no_product_is_larger_than_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the ranks, nor in the look for lines moved by one, nor in hubness; and the scores are the same."""
+    import align.tiles
+
+    rng = np.random.default_rng(5)
+    texts = {"deu_Latn": [f"d{i}" for i in range(50)], "eng_Latn": [f"e{i}" for i in range(50)]}
+    vectors = {code: rng.normal(size=(50, 4)).astype(np.float32) for code in texts}
+    whole = retrieval(lambda _, code: vectors[code], texts, protocol="margin", geometry=True)
+    seen = []
+    plain = np.matmul
+
+    def watched(a: np.ndarray, b: np.ndarray, **options: object) -> np.ndarray:
+        seen.append((a.shape[0], b.shape[1]))
+        return plain(a, b, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(align.tiles.np, "matmul", watched)
+    parts = retrieval(lambda _, code: vectors[code], texts, protocol="margin", geometry=True, block=7)
+    assert seen and max(max(shape) for shape in seen) == 7
+    assert parts.scores == whole.scores
