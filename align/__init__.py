@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from align.config import load_recipe as load_recipe
     from align.encoder import Encoder as Encoder
     from align.errors import InputError as InputError
+    from align.evaluation import evaluate as evaluate
+    from align.overlap import check_overlap as check_overlap
     from align.pairs import nli_pairs as nli_pairs
     from align.pairs import sts_pairs as sts_pairs
     from align.pairs import synonym_pairs as synonym_pairs
@@ -26,6 +28,8 @@ _HOMES = {
     "Encoder": "align.encoder",
     "InputError": "align.errors",
     "Pooling": "align.pooling",
+    "check_overlap": "align.overlap",
+    "evaluate": "align.evaluation",
     "load_encoder": "align.checkpoint",
     "load_recipe": "align.config",
     "nli_pairs": "align.pairs",
