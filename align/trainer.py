@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,9 @@ def train(
         extra = provenance(recipe, [p.store for p in plans], about or {}) | {"summary": facts}
         adapters = run.adapters if recipe.stages else {"": run.adapters[recipe.name]} if recipe.lora else {}
         save_encoder(encoder, out, card=model_card(encoder, extra), extra=extra, adapters=adapters)
+        for folder in (*folders, work):  # transformers makes them even where no checkpoint is asked for
+            with suppress(OSError):  # not there, or not empty
+                folder.rmdir()
     encoder.name = str(out)  # no longer what was loaded
     return facts
 

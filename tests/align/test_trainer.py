@@ -62,6 +62,7 @@ def test_a_run_is_a_function_of_its_seed(bert_folder, tmp_path):
         vectors.append(encoder.encode(words()))
     assert np.array_equal(vectors[0], vectors[1])
     assert not np.array_equal(vectors[0], vectors[2])
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("out")] == ["out"]  # no empty checkpoints
 
 
 def test_resume_is_exact(bert_folder, tmp_path):
