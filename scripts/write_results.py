@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from results_evaluation import evaluation_section
 from results_sentences import markdown, nli_sts_section, parallel_section
 from results_words import words_section
 
@@ -148,7 +149,7 @@ def results() -> str:
     parts.append(demo_section())
     parts.append(barrier_section())
     parts.append(recipes_section())
-    parts += [section(KEPT) for section in (nli_sts_section, parallel_section, words_section)]
+    parts += [section(KEPT) for section in (nli_sts_section, parallel_section, words_section, evaluation_section)]
     return "\n\n".join(parts) + "\n"
 
 
