@@ -81,7 +81,7 @@ that have any. Evaluated in bfloat16. CPU minutes of training: {after["cpu_minut
 Languages without a pair gain about as much as the others, as the paper says. One and a half times the untouched
 encoder's P@1 was the aim: English-Sinhala reaches it, XLING and PanLex-BLI do not, nor do twice as many pairs help. E5
 knows frequent words of these languages already. "Without copies" leaves out the lines whose two words are the same but
-for case: PanLex-BLI loses half of its score; on what is left the gains are a little greater, and still short of the aim.
+for case: PanLex-BLI loses half of its score; on what is left the gains are a little greater, and short of the aim.
 
 The recipe was chosen on the dev part, 300 source words each of seven training dictionaries, among 4,000 words:
 
