@@ -53,7 +53,7 @@ def _retrieval(_: str, texts: dict[str, list[str]], encode: Encode, protocol: An
             _row(f"{score.queries}>{score.candidates}", language, other, direction, hits)
             | {"left_out": score.left_out, "metrics": dict(score.metrics)}
         )
-        if language == score.candidates:
+        if language == score.candidates and score.hubness is not None:  # of one line there is none
             rows[-1]["geometry"] = {"hubness": score.hubness, "anisotropy": score.anisotropy}
     return rows
 

@@ -394,3 +394,27 @@ def test_the_command_line(data: Path, align) -> None:  # type: ignore[no-untyped
     write(data.parent / "layers.json", ["[]"])
     said = align("eval", "seed", "-b", "tatoeba", *options, "--layers", "layers.json", code=2).err
     assert "layers.json holds no scores of layers" in said
+
+
+def test_one_line_none_at_all_and_vectors_of_another_dimension(tmp_path: Path) -> None:
+    for code, lines in (("eng_Latn", ["aab"]), ("deu_Latn", ["aab"])):
+        (tmp_path / "one").mkdir(exist_ok=True)
+        write(tmp_path / "one" / f"{code}.txt", lines)
+    result = evaluate(Counting(), str(tmp_path / "one"), use_cache=False)  # type: ignore[arg-type]
+    assert [(row["n"], row["value"]) for row in result["scores"]] == [(1, 1.0), (1, 1.0)]
+    assert result["geometry"] == {} and "mean" in result_table(result)
+    (tmp_path / "one" / "deu_Latn.txt").write_text("")
+    with pytest.raises(InputError, match="one: nothing could be scored: .*has 0 lines"):
+        evaluate(Counting(), str(tmp_path / "one"), use_cache=False)  # type: ignore[arg-type]
+    (tmp_path / "one" / "eng_Latn.txt").write_text("")
+    with pytest.raises(InputError, match="one: nothing could be scored: .*has no lines"):
+        evaluate(Counting(), str(tmp_path / "one"), use_cache=False)  # type: ignore[arg-type]
+    for code in ("eng_Latn", "deu_Latn", "fin_Latn"):
+        write(tmp_path / "one" / f"{code}.txt", LINES if code != "fin_Latn" else [line + "h" for line in LINES])
+    encoder = Counting()
+    plain = encoder.encode
+    encoder.encode = lambda texts, **_: plain(texts)[:, : 5 if texts[0].endswith("h") else 8]  # type: ignore[method-assign]
+    result = evaluate(encoder, str(tmp_path / "one"), use_cache=False)  # type: ignore[arg-type]
+    assert {row["language"] for row in result["scores"]} == {"deu_Latn"}
+    (lost,) = result["missing"]
+    assert lost["name"] == "fin_Latn-eng_Latn" and "5 and 8 dimensions" in lost["reason"]
