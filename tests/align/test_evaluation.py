@@ -418,3 +418,29 @@ def test_one_line_none_at_all_and_vectors_of_another_dimension(tmp_path: Path) -
     assert {row["language"] for row in result["scores"]} == {"deu_Latn"}
     (lost,) = result["missing"]
     assert lost["name"] == "fin_Latn-eng_Latn" and "5 and 8 dimensions" in lost["reason"]
+
+
+def test_a_column_for_each_language_on_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Rows(dict):  # type: ignore[type-arg]
+        column_names = property(lambda self: list(self))
+
+    rows = Rows({"id": list(range(6)), "eng_Latn": LINES, "deu_Latn": LINES, "ell_Latn": LINES, "ell_Grek": LINES})
+    asked = fake_hub(monkeypatch, {None: {"devtest": rows, "dev": Rows()}}, [])
+    result = evaluate(Counting(), "flores", languages=["ell_Latn", "ell_Grek", "swh_Latn"], cache=tmp_path)  # type: ignore[arg-type]
+    assert asked == [("mteb/FloresBitextMining", None, None, BENCHMARKS["flores"].revision)]
+    pairs = {frozenset((row["language"], row["other"])) for row in result["scores"]}
+    assert pairs == {
+        frozenset(pair) for pair in (("ell_Latn", "eng_Latn"), ("ell_Grek", "eng_Latn"), ("ell_Grek", "ell_Latn"))
+    }
+    assert [one["name"] for one in result["missing"]] == ["swh_Latn"]
+    monkeypatch.setitem(
+        sys.modules, "datasets", types.SimpleNamespace(get_dataset_config_names=fails, load_dataset=fails)
+    )
+    with pytest.raises(
+        InputError, match=r"tatoeba-bitext-mining could not be loaded .* name a folder with --data\): no net"
+    ):
+        evaluate(Counting(), "tatoeba", cache=tmp_path)  # type: ignore[arg-type]
+
+
+def fails(*_: object, **__: object) -> None:
+    raise ConnectionError("no net\nat all")
