@@ -202,6 +202,14 @@ def test_sts_and_bli(data: Path) -> None:
         run(Counting(), "stsb", data, protocol="xling")
 
 
+def test_a_blank_line_is_no_item(data: Path) -> None:
+    write(data / "sib200" / "deu_Latn.txt", [*LINES[:2], " ", *LINES[3:]])
+    result = run(Counting(), "sib200", data, languages=["deu_Latn"])
+    assert [(row["n"], row["left_out"], len(row["items"]), row["value"]) for row in result["scores"]] == [
+        (5, 1, 5, 1)
+    ] * 2
+
+
 def test_no_items(data: Path) -> None:
     result = run(Counting(), "stsb", data, items=False)
     assert not {"items", "gold"} & set(result["scores"][0]) and result["scores"][0]["interval"]
