@@ -119,6 +119,7 @@ def layer_curves(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bo
             axis.plot([best], [mean[best]], marker="o", markersize=9, markerfacecolor="none", color=color)
     metric = benchmark.first["layers"]["metric"] if benchmark.first.get("layers") else benchmark.first["metric"]
     axis.set(xlabel="layer", ylabel=plain(f"mean {metric}"), title=plain(benchmark.title), ylim=(0, 1))
+    axis.xaxis.get_major_locator().set_params(integer=True)  # there is no layer 0.5
     return _framed(axis)
 
 
