@@ -47,6 +47,11 @@ def first_blocks(model: PreTrainedModel, count: int | None) -> Iterator[None]:
         setattr(owner, name, every)
 
 
+def norms_last_layer(model: PreTrainedModel) -> bool:
+    """Whether a norm follows the last block (ModernBERT, Llama), so that no lower layer is like the last one."""
+    return any(hasattr(model.base_model, name) for name in ("final_norm", "norm"))
+
+
 def recompute_activations(model: PreTrainedModel, on: bool) -> None:
     """Keep no activations of the blocks, and compute them again in the backward pass; or stop doing so."""
     # transformers 5.2x renamed it, and warns of the old name

@@ -18,7 +18,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from align.blocks import blocks, first_blocks, first_position, longest_input
+from align.blocks import blocks, first_blocks, first_position, longest_input, norms_last_layer
 from align.errors import InputError
 from align.pooling import Pooling
 from align.sampling import budget_batches
@@ -82,8 +82,7 @@ class Encoder(nn.Module):
         depth = len(blocks(model))
         if pooling.layer is not None and pooling.layer > depth:
             raise InputError(f"pooling layer {pooling.layer} does not exist: the encoder has layers 0 to {depth}")
-        normed = any(hasattr(model.base_model, name) for name in ("final_norm", "norm"))  # ModernBERT; Llama
-        if pooling.layer not in (None, depth) and normed:
+        if pooling.layer not in (None, depth) and norms_last_layer(model):
             raise InputError(
                 f"{type(model).__name__} norms its last layer only, so layer {pooling.layer} cannot be cut out"
             )

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.benchmarks import Benchmark, find_benchmark, local_folder
 from align.errors import InputError
-from align.files import read_json, write_json
+from align.files import read_json, user_cache, write_json
 from align.groups import groups, trained_languages
 from align.rows import METRIC, Row, score_unit
 from align.units import PIVOT, content_hash, unit_key, units
@@ -88,7 +88,8 @@ def evaluate(
     rules = _protocol(chosen, protocol, candidates)
     log.info("%s: %s; licence %s; %s", chosen.name, chosen.about, chosen.licence, folder or f"Hub, {chosen.hub}")
     encode = keeping_lists(sentence_or_word_encoder(encoder, chosen.task, bf16))
-    made_by = encoder.identity() | {"tokenizer": tokenizer_hash(encoder), "bf16": bf16}
+    identity = encoder.identity()  # hashes all weights
+    made_by = identity | {"tokenizer": tokenizer_hash(encoder), "bf16": bf16}
     kept = Kept(Path(cache) if cache else None) if use_cache else None
     found: list[Row] = []
     missing: list[dict[str, str]] = []
@@ -119,7 +120,7 @@ def evaluate(
     scores = [{k: v for k, v in row.items() if k not in apart} for row in spread.rows]
     return {
         "format": FORMAT, "version": VERSION, "benchmark": chosen.name, "task": chosen.task,
-        "model": name or encoder.name or "encoder", "encoder": encoder.identity(), "bf16": bf16,
+        "model": name or encoder.name or "encoder", "encoder": identity, "bf16": bf16,
         "protocol": _plain(rules), "metric": METRIC[chosen.task], "statistic": spread.statistic,
         "data": {
             "source": str(folder) if folder else f"{chosen.hub}@{chosen.revision}", "licence": chosen.licence,
@@ -185,8 +186,7 @@ class Kept:
     """Rows of units on disk, each in a file named by its key."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        home = os.environ.get("XDG_CACHE_HOME")
-        self.folder = folder or (Path(home) if home else Path.home() / ".cache") / "align" / "results"
+        self.folder = folder or user_cache("results")
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -114,6 +114,12 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is not valid JSON: {error}") from error
 
 
+def user_cache(name: str) -> Path:
+    """``name`` in align's folder of the user's cache: ``$XDG_CACHE_HOME/align``, else ``~/.cache/align``."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "align" / name
+
+
 def existing_file(path: Path | str) -> Path:
     """``path`` if it is a file, else an InputError that says so."""
     path = Path(path)

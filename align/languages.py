@@ -102,6 +102,16 @@ def dominant_script(text: str) -> str:
     return counts.most_common(1)[0][0] if counts else "Zyyy"
 
 
+def code_by_script(language: str, text: str) -> str:
+    """``language`` with the script that most letters of ``text`` have; that of Kana is Jpan.
+
+    >>> code_by_script("hin", "नमस्ते")
+    'hin_Deva'
+    """
+    script = dominant_script(text)
+    return f"{language}_{'Jpan' if script in ('Hira', 'Kana') else script}"
+
+
 COMMON_SCRIPTS = [
     "Latn",
     "Cyrl",

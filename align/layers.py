@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from align.blocks import blocks, first_blocks
+from align.blocks import blocks, first_blocks, norms_last_layer
 from align.decoder import Decoder
 from align.encoder import Encoder
 from align.errors import InputError
@@ -194,8 +194,7 @@ def _pooled_layers(
 def _states(encoder: Layered, ids: Tensor, attention: Tensor, top: int) -> tuple[Tensor, ...]:
     """(B, T, D) hidden_states[0..top]; blocks above are not run where the last layer is as the others."""
     given = {"input_ids": ids, "attention_mask": attention, "output_hidden_states": True}
-    normed = any(hasattr(encoder.body, name) for name in ("final_norm", "norm"))  # ModernBERT; Llama as an encoder
-    if isinstance(encoder, Decoder) or normed:
+    if isinstance(encoder, Decoder) or norms_last_layer(encoder.model):
         states: tuple[Tensor, ...] = encoder.body(**given).hidden_states
     else:
         with first_blocks(encoder.model, top):

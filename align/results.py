@@ -95,7 +95,8 @@ def check_result(result: Any, where: Path | str) -> Result:
         if score["id"] in names:
             raise InputError(f"{where}: scores[{place}].id is {score['id']!r} for the second time; ids are unique")
         names.add(score["id"])
-    return result  # type: ignore[no-any-return]
+    checked: dict[str, Any] = result
+    return checked
 
 
 def _check_score(score: Any, result: Result, where: Path | str, prefix: str) -> None:

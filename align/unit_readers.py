@@ -13,7 +13,7 @@ from typing import Any
 from align.benchmarks import Benchmark
 from align.errors import InputError
 from align.files import read_lines
-from align.languages import dominant_script
+from align.languages import code_by_script
 
 Texts = dict[str, list[str]]
 PIVOT = "eng_Latn"
@@ -71,8 +71,7 @@ def _tatoeba(benchmark: Benchmark, folder: Path | None, languages: Sequence[str]
 
 def tatoeba_code(folder: Path, letters: str) -> str:
     """By the script of the first lines, without reading them all."""
-    script = dominant_script("\n".join(islice(read_lines(folder / f"tatoeba.{letters}-eng.{letters}"), 50)))
-    return f"{letters}_{'Jpan' if script in ('Hira', 'Kana') else script}"
+    return code_by_script(letters, "\n".join(islice(read_lines(folder / f"tatoeba.{letters}-eng.{letters}"), 50)))
 
 
 def _hub_tatoeba(benchmark: Benchmark, letters: str) -> Texts:
@@ -80,8 +79,7 @@ def _hub_tatoeba(benchmark: Benchmark, letters: str) -> Texts:
 
     rows = _hub(load_dataset, benchmark, f"{letters}-eng", split="test")
     sides = [list(rows["sentence1"]), list(rows["sentence2"])]
-    script = dominant_script("\n".join(sides[0]))
-    return {f"{letters}_{'Jpan' if script in ('Hira', 'Kana') else script}": sides[0], PIVOT: sides[1]}
+    return {code_by_script(letters, "\n".join(sides[0])): sides[0], PIVOT: sides[1]}
 
 
 def _parallel(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
@@ -109,8 +107,9 @@ def _bible(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] |
         elif match := re.fullmatch(r"([a-z]{3})(?:_(han[st]))?\.txt", path.name):
             if match[1] == "ids":
                 continue
-            script = match[2].capitalize() if match[2] else dominant_script("\n".join(read_lines(path)))
-            files[f"{match[1]}_{'Jpan' if script in ('Hira', 'Kana') else script}"] = path
+            language, variant = match.groups()
+            named = f"{language}_{variant.capitalize()}" if variant else ""
+            files[named or code_by_script(language, "\n".join(read_lines(path)))] = path
     read = functools.cache(lambda code: list(read_lines(files[code])))
     yield from _pairs(str(folder), list(files), read, languages)
 
@@ -125,7 +124,7 @@ def _hub_bible(benchmark: Benchmark, languages: Sequence[str] | None) -> Iterato
     def load(code: str) -> Texts:
         rows = _hub(load_dataset, benchmark, f"eng-{code}", split="train")
         verses = list(rows[code])
-        return {f"{code}_{dominant_script(chr(10).join(verses))}": verses, PIVOT: list(rows["eng"])}
+        return {code_by_script(code, "\n".join(verses)): verses, PIVOT: list(rows["eng"])}
 
     for code, given in asked.items():
         yield Unit(code, functools.partial(load, code)) if code in letters else _lost(given, f"no text in {given}")

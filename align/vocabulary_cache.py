@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
+from align.files import user_cache
 from align.index import load_embeddings, save_embeddings
 from align.similarity import matrix
 
@@ -25,9 +25,8 @@ Encode = Callable[[Sequence[str], str], ArrayLike]
 
 
 def cache_folder() -> Path:
-    """``vocabularies`` in align's folder of the user's cache: ``$XDG_CACHE_HOME/align``, else ``~/.cache/align``."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "align" / "vocabularies"
+    """``vocabularies`` in align's folder of the user's cache."""
+    return user_cache("vocabularies")
 
 
 def cached(encode: Encode, *, encoder: Mapping[str, Any], folder: Path | None = None) -> Encode:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from align.errors import InputError
 from align.files import read_lines
-from align.languages import check_language, dominant_script
+from align.languages import check_language, code_by_script
 from align.tasks.alignment import check_aligned
 
 logger = logging.getLogger(__name__)
@@ -161,8 +161,7 @@ def _read_folder(folder: Path, languages: Sequence[str] | None) -> Iterator[Text
 def _read_tatoeba(folder: Path, letters: str, asked: str) -> Texts:
     stem = folder / f"tatoeba.{letters}-eng"
     lines = list(read_lines(f"{stem}.{letters}"))
-    script = dominant_script("\n".join(lines))
-    code = f"{letters}_{'Jpan' if script in ('Hira', 'Kana') else script}"
+    code = code_by_script(letters, "\n".join(lines))
     if asked not in (letters, code):
         raise InputError(f"{stem}.{letters} is mostly in the script of {code}; {asked} was asked for")
     return _aligned({code: lines, "eng_Latn": list(read_lines(f"{stem}.eng"))}, f"{stem}.*")

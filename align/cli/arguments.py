@@ -43,6 +43,11 @@ def load(
     )
 
 
+def listed(text: str | None) -> list[str] | None:
+    """What stands between commas; ``None``: nothing was given."""
+    return [part.strip() for part in text.split(",")] if text else None
+
+
 def show(value: dict[str, Any]) -> None:
     """Print a result as JSON on stdout."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, Special, load
+from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, Special, listed, load
 
 
 def run(
@@ -62,7 +62,7 @@ def run(
 
     chosen = [find_benchmark(one) for one in dict.fromkeys(benchmark)]
     encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
-    codes = [code.strip() for code in languages.split(",")] if languages else None
+    codes = listed(languages)
     for one in chosen:
         result = evaluate(
             encoder, one, data=data, languages=codes, protocol=protocol, candidates=candidates, name=name or model,

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from align.cli import benchmark, evaluate_words, layers, mexa, wordsim, xsim
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, ResultFile, Special, load
+from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, ResultFile, Special, listed, load
 
 
 class RunByDefault(TyperGroup):
@@ -62,7 +62,7 @@ def retrieval(
     from align.tasks.protocols import changed, find_protocol
 
     chosen = changed(find_protocol(protocol), similarity=similarity, margin_k=k)
-    sets = list(read_sets(data, languages=_codes(languages)))
+    sets = list(read_sets(data, languages=listed(languages)))
     if chosen.layer is not None and layer is None:
         layer, pooling, special_tokens = chosen.layer, chosen.pooling, chosen.special_tokens
         average_layers = bool(average_layers)
@@ -97,7 +97,7 @@ def sts(
     from align.tasks import read_sts
     from align.tasks import sts as run
 
-    sets = read_sts(data, languages=_codes(languages), split=split)
+    sets = read_sts(data, languages=listed(languages), split=split)
     encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     result = run(
         lambda texts, _: encoder.encode(texts, progress=context.obj),
@@ -134,7 +134,7 @@ def classification(
     from align.tasks import classification as run
     from align.tasks import read_classification
 
-    codes = _codes(languages)
+    codes = listed(languages)
     texts = read_classification(data, languages=codes and list(dict.fromkeys([train, *codes])))
     encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     result = run(
@@ -148,7 +148,3 @@ def classification(
     if out:
         write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
     print(result.table())
-
-
-def _codes(languages: str | None) -> list[str] | None:
-    return [code.strip() for code in languages.split(",")] if languages else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.arguments import AverageLayers, Model, PoolingKind, Prompt, ResultFile, Special, load
+from align.cli.arguments import AverageLayers, Model, PoolingKind, Prompt, ResultFile, Special, listed, load
 from align.cli.mexa import BatchTokens
 from align.errors import InputError
 
@@ -57,7 +57,7 @@ def layers(
     from align.layer_vectors import LayerVectors
     from align.tasks.layers import LayerResult, layer_sweep
 
-    codes = [code.strip() for code in languages.split(",")] if languages else None
+    codes = listed(languages)
     metric, splits = _splits(task, data, codes, protocol, vocabulary, candidates, seed)
     encoder = load(model, None, pooling, special_tokens, prompt, average_layers)
     dev: dict[str, tuple[float, ...]] = {}

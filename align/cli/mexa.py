@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import Prompt, ResultFile, Special, load
+from align.cli.arguments import Prompt, ResultFile, Special, listed, load
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def mexa(
     from align.tasks.mexa_result import Missing, combine_mexa
 
     accuracies = _read_accuracy(accuracy) if accuracy else None
-    codes = [code.strip() for code in languages.split(",")] if languages else None
+    codes = listed(languages)
     sets = list(read_sets(data, languages=codes and list(dict.fromkeys([*codes, pivot]))))
     encoder = load_any(model, special_tokens, prompt, dtype)
     kinds = [kind.strip() for kind in pooling.split(",")] if pooling else default_kinds(encoder)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, ResultFile, Special, load
+from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, ResultFile, Special, listed, load
 from align.errors import InputError
 
 
@@ -46,7 +46,7 @@ def xsim(
         options |= {"per_kind": per_kind or 1, "seed": seed or 0}
     elif per_kind is not None or seed is not None:
         raise InputError("--per-kind and --seed are of hard negatives: they need --hard")
-    codes = [code.strip() for code in languages.split(",")] if languages else None
+    codes = listed(languages)
     sets = list(read_sets(data, languages=codes))
     encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
     encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), "eng_Latn")
