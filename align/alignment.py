@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -15,7 +15,8 @@ from align import objectives
 from align.distributed import gather, total, world
 from align.encoder import Encoder
 from align.errors import InputError
-from align.objectives.mlm import IGNORED
+from align.gradient_caching import encode_batch
+from align.objectives.mlm import IGNORED, Head
 from align.options import CONTRASTIVE, GRADED, LABELLED, Recipe
 
 SIDES = ("source", "target", "negative", "rehearsal")
@@ -58,9 +59,10 @@ class Alignment(nn.Module):
     def forward(
         self,
         groups: Tensor,
-        sides: Tensor | None = None,
+        sides: Sequence[int] | None = None,
         ids: Tensor | None = None,
         attention: Tensor | None = None,
+        lengths: Sequence[int] | None = None,
         labels: Tensor | None = None,
         scores: Tensor | None = None,
         classes: Tensor | None = None,
@@ -68,15 +70,16 @@ class Alignment(nn.Module):
         bank: Tensor | None = None,
         bank_groups: Tensor | None = None,
         rehearsal_start: Tensor | None = None,
-        joint: Mapping[str, Tensor] | None = None,
+        joint: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
         """Unweighted terms of one batch, by name, and their weighted sum as ``loss``.
 
         Args:
             groups: (B,) meanings.
-            sides: (4,) numbers of sources, targets, negatives and rehearsal texts, together R.
+            sides: numbers of sources, targets, negatives and rehearsal texts, together R.
             ids: (R, T) pieces: B sources (none if the recipe needs no current one), B targets, negatives, rehearsal.
             attention: (R, T), 0 at padding.
+            lengths: tokens of each of the R rows.
             labels: (R, T) pieces to predict, -100 elsewhere; needed by ``mlm``.
             scores: (B,) in 0..1; needed by ``cosine_mse``, ``cosent`` and ``angle``.
             classes: (B,) labels as integers; needed by ``softmax_nli``.
@@ -87,16 +90,18 @@ class Alignment(nn.Module):
             joint: ids, attention, labels, types and positions, each (B, T'), of both texts of a pair in one sequence.
         """
         terms: Terms = {}
-        if ids is not None and attention is not None and sides is not None:
-            parts = sides.tolist()
-            hidden = self.encoder.hidden(ids, attention, head=self.recipe.mlm is not None)
-            split = torch.split(self.encoder.pool(hidden.layer, ids, attention), parts)
-            vectors = dict(zip(SIDES, split, strict=True))
+        if ids is not None and attention is not None and lengths is not None and sides is not None:
+            masked = labels != IGNORED if labels is not None else None
+            encoded = encode_batch(
+                self.encoder, ids, attention, lengths=lengths, masked=masked,
+                micro_tokens=self.recipe.train.micro_tokens,
+            )  # fmt: skip
+            vectors = dict(zip(SIDES, torch.split(encoded.vectors, list(sides)), strict=True))
             terms |= self._contrastive(vectors, groups, start, bank, bank_groups)
             terms |= self._labelled(vectors, groups)
             terms |= self._supervised(vectors, scores, classes)
-            if labels is not None:
-                terms |= self._mlm(torch.split(hidden.last, parts), torch.split(labels, parts))
+            if labels is not None and masked is not None:
+                terms |= self._mlm(encoded.states, labels, masked, sides)
             terms |= self._anchored(vectors, start, rehearsal_start)
         if self.recipe.tlm and joint is not None:
             terms["tlm"] = (self.recipe.tlm.weight, self._tlm(joint))
@@ -110,7 +115,10 @@ class Alignment(nn.Module):
         """Contrasts over the pairs of all processes; this process's pairs are the anchors."""
         terms: Terms = {}
         target, rank = vectors["target"], world()[0]
-        common: dict[str, Any] = {"rows": slice(rank * len(target), (rank + 1) * len(target))}
+        common: dict[str, Any] = {
+            "rows": slice(rank * len(target), (rank + 1) * len(target)),
+            "block": 0 if self.recipe.train.loss == "plain" else None,
+        }
         for name in CONTRASTIVE:
             options = getattr(self.recipe, name)
             if not options:
@@ -168,24 +176,31 @@ class Alignment(nn.Module):
             terms["softmax_nli"] = (self.recipe.softmax_nli.weight, value)
         return terms
 
-    def _mlm(self, states: tuple[Tensor, ...], labels: tuple[Tensor, ...]) -> Terms:
+    def _mlm(self, states: Tensor, labels: Tensor, masked: Tensor, sides: Sequence[int]) -> Terms:
+        """A masked-LM term for each of the two sides, from the (P, D) states of all masked positions."""
         terms: Terms = {}
+        truth, of_row = labels[masked], masked.sum(1)  # (P,) pieces; (R,) masked positions of each row
         if self.recipe.mlm:
-            for side, hidden, truth in list(zip(SIDES, states, labels, strict=True))[:2]:
-                terms[f"mlm_{side}"] = (self.recipe.mlm.weight, self._masked(hidden, truth))
+            counts = torch.stack([rows.sum() for rows in torch.split(of_row, list(sides))]).tolist()
+            parts = zip(SIDES, torch.split(states, counts), torch.split(truth, counts), strict=True)
+            for side, read, right in list(parts)[:2]:  # nothing is masked in the others
+                terms[f"mlm_{side}"] = (self.recipe.mlm.weight, self._masked(read, right))
         return terms
 
-    def _tlm(self, joint: Mapping[str, Tensor]) -> Tensor:
-        ids, attention = joint["ids"], joint["attention"]
-        positions = joint["positions"] if self.recipe.tlm and self.recipe.tlm.restart_positions else None
-        hidden = self.encoder.hidden(ids, attention, head=True, types=joint["types"], positions=positions)
-        return self._masked(hidden.last, joint["labels"])
+    def _tlm(self, joint: Mapping[str, Any]) -> Tensor:
+        masked = joint["labels"] != IGNORED
+        encoded = encode_batch(
+            self.encoder, joint["ids"], joint["attention"], lengths=joint["lengths"], masked=masked,
+            types=joint["types"], micro_tokens=self.recipe.train.micro_tokens,
+            positions=joint["positions"] if self.recipe.tlm and self.recipe.tlm.restart_positions else None,
+        )  # fmt: skip
+        return self._masked(encoded.states, joint["labels"][masked])
 
-    def _masked(self, hidden: Tensor, truth: Tensor) -> Tensor:
-        """Masked-LM loss, a mean over the masked positions of all processes."""
+    def _masked(self, states: Tensor, truth: Tensor) -> Tensor:
+        """Masked-LM loss of (P, D) states, a mean over the masked positions of all processes."""
         assert self.head is not None
-        masked = total((truth != IGNORED).sum()).clamp(min=1) / world()[1]
-        return objectives.mlm(hidden, truth, self.head, count=masked)
+        count = total(torch.tensor(float(len(truth)), device=states.device)).clamp(min=1) / world()[1]
+        return objectives.mlm(states, truth, self.head, count=count)
 
     def _anchored(self, vectors: Mapping[str, Tensor], start: Tensor | None, rehearsal_start: Tensor | None) -> Terms:
         """Distances to vectors that do not move: the starting encoder's, or a teacher's."""
@@ -219,18 +234,21 @@ class Alignment(nn.Module):
         return objectives.matryoshka(objective, *vectors, dimensions=options.dimensions, weights=weights)
 
 
-def masked_lm_head(model: PreTrainedModel) -> nn.Module:
-    """The module that maps (P, D) last states to (P, V) logits.
+def masked_lm_head(model: PreTrainedModel) -> Head:
+    """The head that maps (P, D) last states to (P, V) logits.
 
     Raises:
         InputError: the checkpoint has no masked-LM head, or one of an unknown family.
     """
-    for name in ("cls", "lm_head"):  # BERT and MuRIL; RoBERTa, XLM-R and Glot500
-        head = getattr(model, name, None)
-        if isinstance(head, nn.Module):
-            return head
+    if hasattr(model, "cls") and hasattr(model.cls, "predictions"):  # BERT and MuRIL
+        head = model.cls.predictions
+        return Head(head.transform, head.decoder.weight, head.decoder.bias)
+    if hasattr(model, "lm_head") and hasattr(model.lm_head, "dense"):  # RoBERTa, XLM-R and Glot500
+        head = model.lm_head
+        return Head(nn.Sequential(head.dense, nn.GELU(), head.layer_norm), head.decoder.weight, head.decoder.bias)
     if hasattr(model, "vocab_projector"):  # DistilBERT
-        return nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm, model.vocab_projector)
+        transform = nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm)
+        return Head(transform, model.vocab_projector.weight, model.vocab_projector.bias)
     raise InputError(
         f"the recipe trains mlm or tlm, but {type(model).__name__} comes without a masked-LM head: "
         "use a checkpoint saved with its head, or a recipe without them"

@@ -11,10 +11,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from align.blocks import longest_input
-from align.encoder import Encoder, padded
+from align.encoder import Encoder, filled
 from align.objectives import join_pairs, mask_tokens, padded_joints
 from align.options import Recipe
 from align.store import PairStore, Tokens
+
+Taken = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Ids of some texts, one after the other, and the tokens of each."""
+NOTHING: Taken = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 
 
 class Batches(Dataset[dict[str, Any]]):
@@ -58,21 +62,21 @@ class Batches(Dataset[dict[str, Any]]):
         number, rows = key
         rng = np.random.default_rng([self.recipe.train.seed, number, self.rank])
         store, recipe = self.store, self.recipe
-        sources, targets = [store.source[r] for r in rows], [store.target[r] for r in rows]
         batch: dict[str, Any] = {"groups": torch.from_numpy(store.groups[rows]), "rows": torch.from_numpy(rows)}
         if recipe.needs_target:
             kept, extra = self._rehearse(rng)
-            negatives = [store.negative[r] for r in rows] if store.negative else []
-            read = [sources if recipe.needs_source else [], targets, negatives, kept]
-            batch |= extra | {"sides": torch.tensor([len(side) for side in read])}
-            batch["ids"], batch["attention"] = padded([text for side in read for text in side], self.pad_id)
+            sides = [store.source.take(rows if recipe.needs_source else rows[:0]), store.target.take(rows)]
+            sides += [store.negative.take(rows) if store.negative else NOTHING, kept]
+            lengths = np.concatenate([counts for _, counts in sides])
+            # Numbers that the host needs stay plain ones: on a GPU each would be waited for.
+            batch |= extra | {"sides": [len(counts) for _, counts in sides], "lengths": lengths.tolist()}
+            batch["ids"], batch["attention"] = filled(np.concatenate([ids for ids, _ in sides]), lengths, self.pad_id)
             if recipe.mlm:
-                rows_masked = len(read[0]) + len(targets)
                 batch["ids"], batch["labels"] = self._mask(
-                    batch["ids"], batch["attention"], rate=recipe.mlm.rate, rng=rng, rows=rows_masked
+                    batch["ids"], batch["attention"], rate=recipe.mlm.rate, rng=rng, rows=sum(batch["sides"][:2])
                 )
         if recipe.tlm:
-            batch["joint"] = self._join(sources, targets, rng)
+            batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
         if store.scores is not None:
             batch["scores"] = torch.from_numpy(store.scores[rows]).float()
         if store.labels is not None:
@@ -87,7 +91,7 @@ class Batches(Dataset[dict[str, Any]]):
 
     def _join(
         self, sources: list[NDArray[np.int32]], targets: list[NDArray[np.int32]], rng: np.random.Generator
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Any]:
         """Both texts of each pair in one masked sequence."""
         options = self.recipe.tlm
         assert options is not None
@@ -96,7 +100,8 @@ class Batches(Dataset[dict[str, Any]]):
             [text.tolist() for text in sources], [text.tolist() for text in targets], begin=self.begin,
             max_tokens=self.joint_tokens, restart=options.restart_positions, generator=generator,
         )  # fmt: skip
-        joint = padded_joints(joints, pad_id=self.pad_id)
+        joint: dict[str, Any] = padded_joints(joints, pad_id=self.pad_id)
+        joint["lengths"] = [len(one.ids) for one in joints]
         joint["ids"], joint["labels"] = self._mask(joint["ids"], joint["attention"], rate=options.rate, rng=rng)
         return joint
 
@@ -111,9 +116,9 @@ class Batches(Dataset[dict[str, Any]]):
             ids, maskable, rate=rate, mask_id=self.mask_id, vocabulary=self.vocabulary, generator=generator
         )
 
-    def _rehearse(self, rng: np.random.Generator) -> tuple[list[NDArray[np.int32]], dict[str, Tensor]]:
+    def _rehearse(self, rng: np.random.Generator) -> tuple[Taken, dict[str, Tensor]]:
         if self.rehearsal is None or not self.recipe.anchor:
-            return [], {}
+            return NOTHING, {}
         tokens, start = self.rehearsal
         chosen = rng.choice(len(tokens), size=min(self.recipe.anchor.rehearsal_size, len(tokens)), replace=False)
-        return [tokens[i] for i in chosen], {"rehearsal_start": torch.from_numpy(start[chosen])}
+        return tokens.take(chosen), {"rehearsal_start": torch.from_numpy(start[chosen])}

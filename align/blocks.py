@@ -62,6 +62,36 @@ def recompute_activations(model: PreTrainedModel, on: bool) -> None:
         getattr(model, f"{name}_checkpointing_disable")()
 
 
+def attention_dropouts(model: PreTrainedModel) -> list[nn.Dropout]:
+    """The dropouts of attention probabilities: those beside a query projection (BERT, XLM-R, DistilBERT)."""
+    owners = [m for block in blocks(model) for m in block.modules() if hasattr(m, "query") or hasattr(m, "q_lin")]
+    dropouts = (getattr(owner, "dropout", None) for owner in owners)
+    return [dropout for dropout in dropouts if isinstance(dropout, nn.Dropout)]
+
+
+@contextmanager
+def attention_dropout(model: PreTrainedModel, share: float | None) -> Iterator[None]:
+    """Drop this share of attention probabilities while the context lasts (None: what the model drops).
+
+    Raises:
+        InputError: the model has no such dropout that could be set.
+    """
+    if share is None:
+        yield
+        return
+    dropouts = attention_dropouts(model)
+    if not dropouts:
+        raise InputError(f"train.attention_dropout cannot be set: {type(model).__name__} has no such dropout")
+    before = [dropout.p for dropout in dropouts]
+    try:
+        for dropout in dropouts:
+            dropout.p = share
+        yield
+    finally:
+        for dropout, p in zip(dropouts, before, strict=True):
+            dropout.p = p
+
+
 def first_position(model: PreTrainedModel) -> int:
     """Id of the first position: 0 in BERT, padding_idx + 1 in RoBERTa and XLM-R."""
     embedding = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)

@@ -1,4 +1,4 @@
-"""What happens beside the steps of a run: checks, a line of metrics, evaluation."""
+"""What happens beside the steps of a run: a line of metrics, evaluation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import ProgressCallback, TrainerCallback
 
+from align.compiling import eager_blocks
 from align.distributed import share, total
 from align.encoder import Encoder
 from align.errors import InputError
@@ -27,16 +28,6 @@ Evaluator = Callable[[Encoder], Mapping[str, float]]
 
 class TrainingStopped(RuntimeError):
     """The loss or a gradient became NaN or infinite; the weights of the last checkpoint are good."""
-
-
-class FiniteGradients(TrainerCallback):
-    """Stops before a NaN or infinite gradient reaches the weights."""
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, *, model: nn.Module, **_: Any) -> None:
-        """Check every gradient."""
-        bad = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
-        if bad:
-            raise TrainingStopped(f"step {state.global_step + 1}: the gradient of {bad[0]} is not finite")
 
 
 class Progress(ProgressCallback):
@@ -89,8 +80,9 @@ class Evaluation(TrainerCallback):
 
     def _evaluate(self, step: int) -> None:
         scores = {"step": float(step)}
-        for name, evaluator in self.evaluators.items():
-            scores |= {f"{name}/{score}": float(value) for score, value in evaluator(self.encoder.eval()).items()}
+        with eager_blocks(self.encoder.model):
+            for name, evaluator in self.evaluators.items():
+                scores |= {f"{name}/{score}": float(value) for score, value in evaluator(self.encoder.eval()).items()}
         self.encoder.train()
         self.results.append(scores)
         log.info("%s", "  ".join(f"{name} {value:.4g}" for name, value in scores.items()))

@@ -55,6 +55,7 @@ def load_encoder(
     max_tokens: int | None = None,
     device: str | torch.device | None = None,
     revision: str | None = None,
+    bf16: bool = False,
 ) -> Encoder:
     """Load an encoder: ``seed``, a folder, or a name on the Hugging Face Hub.
 
@@ -69,6 +70,7 @@ def load_encoder(
         max_tokens: longer texts are cut; None means what the folder says, at most 512.
         device: None means a GPU if there is one.
         revision: commit or branch of a Hub name.
+        bf16: round the weights to bfloat16, to encode faster where the hardware has it; not to train.
 
     Raises:
         InputError: no such folder or name, a folder without weights or tokenizer, a pooling that does not exist.
@@ -86,8 +88,8 @@ def load_encoder(
         model, tokenizer = _from_transformers(place, revision)
         encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
     encoder.name = str(name)
-    encoder.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return encoder.eval()
+    encoder.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    return encoder.in_bfloat16() if bf16 else encoder
 
 
 @contextmanager

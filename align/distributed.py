@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,26 +18,32 @@ def world() -> tuple[int, int]:
 
 
 class _Gather(torch.autograd.Function):
-    """Concatenate equal (B, ...) blocks of all processes; the gradient of a block is summed over all of them."""
+    """Concatenate equal (B, ...) blocks of all processes; each gets the sum of the gradients of its own block."""
 
     @staticmethod
     def forward(ctx: Any, block: Tensor) -> Tensor:
-        rank, size = world()
-        ctx.rows = slice(rank * len(block), (rank + 1) * len(block))
-        blocks = [torch.empty_like(block) for _ in range(size)]
-        dist.all_gather(blocks, block.contiguous())
-        return torch.cat(blocks)
+        whole = block.new_empty(world()[1] * len(block), *block.shape[1:])
+        _collective("all_gather", "into_tensor")(whole, block.contiguous())
+        return whole
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (gradient,) = gradients
-        gradient = gradient.contiguous().clone()
-        dist.all_reduce(gradient)
-        return gradient[ctx.rows]
+        own = gradient.new_empty(len(gradient) // world()[1], *gradient.shape[1:])
+        _collective("reduce_scatter", "tensor")(own, gradient.contiguous())  # an all-reduce moves twice as much
+        return own
+
+
+def _collective(name: str, old: str) -> Callable[..., Any]:
+    """The collective on one tensor: newer versions call it ``_single``, and warn of the name before."""
+    found: Callable[..., Any] = getattr(dist, f"{name}_single", None) or getattr(dist, f"{name}_{old}")
+    return found
 
 
 def gather(block: Tensor) -> Tensor:
     """(W * B, ...) rows of all W processes from each one's (B, ...), in the order of ranks, with gradients.
+
+    Any type: integers are gathered as they are. Every process must bring as many rows.
 
     If process r's loss is L_r over its own anchors and all gathered candidates, and gradients are averaged over
     processes (as DistributedDataParallel does), the result is the gradient of mean_r L_r on the whole batch: no

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import reduce
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,15 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.blocks import blocks, first_blocks, first_position, longest_input, norms_last_layer
+from align.encoding import Input, encode_batches
 from align.errors import InputError
+from align.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.pooling import Pooling
-from align.sampling import budget_batches
 
-CHUNK = 16_384  # texts tokenised and sorted together by encode
+log = logging.getLogger(__name__)
 
 
 class Hidden(NamedTuple):
@@ -33,17 +35,6 @@ class Hidden(NamedTuple):
     """(B, T, D) states that the pooling reads."""
     last: Tensor
     """(B, T, D) states that the masked-LM head reads."""
-
-
-class Tokens(NamedTuple):
-    """One input of the encoder."""
-
-    ids: Sequence[int]
-    """With special tokens."""
-    types: Sequence[int] | None = None
-    """Of two texts in one sequence: 0 at the first, 1 at the second."""
-    counted: Sequence[bool] | None = None
-    """The tokens that the vector is pooled from; None: those that the pooling says."""
 
 
 class Encoder(nn.Module):
@@ -78,6 +69,10 @@ class Encoder(nn.Module):
         self.model, self.tokenizer, self.pooling = model, tokenizer, pooling
         self.tail = nn.ModuleList(tail)
         self.unit, self.prompt = unit, prompt
+        self.attention = "auto"  # or padded
+        self.round_to = 1  # tokens of a packed batch are filled up to a multiple of this
+        self._can_pack: bool | None = None  # not asked yet
+        self._fingerprint: str | None = None  # of the float32 weights, once they are rounded
         self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))
         depth = len(blocks(model))
         if pooling.layer is not None and pooling.layer > depth:
@@ -86,6 +81,23 @@ class Encoder(nn.Module):
             raise InputError(
                 f"{type(model).__name__} norms its last layer only, so layer {pooling.layer} cannot be cut out"
             )
+
+    @property
+    def packs(self) -> bool:
+        """Whether texts are put end to end instead of padded."""
+        if self.attention != "auto":
+            return False
+        if self._can_pack is None:
+            self._can_pack = can_pack(self.model)
+        return self._can_pack
+
+    def attention_in_use(self, *, dropout: float = 0.0, bf16: bool = False) -> str:
+        """For the log: packed, by which attention, or padded, and why."""
+        if not self.packs:
+            asked = "as asked" if self.attention != "auto" else f"{type(self.model).__name__} cannot be packed"
+            return f"padded ({asked})"
+        dtype = torch.bfloat16 if bf16 else next(self.model.parameters()).dtype
+        return f"packed ({kernel_for(self.device, dtype, dropout)})"
 
     @property
     def body(self) -> PreTrainedModel:
@@ -113,18 +125,37 @@ class Encoder(nn.Module):
         head: bool = False,
         types: Tensor | None = None,
         positions: Tensor | None = None,
+        lengths: Sequence[int] | None = None,
     ) -> Hidden:
         """Run the encoder on (B, T) ids; blocks above the pooling layer only if ``head`` needs the last states.
 
         Of two texts in one sequence, ``types`` says which piece belongs to which (0 and 1; used by models that have
-        two token types), ``positions`` where each stands (from 0).
+        two token types), ``positions`` where each stands (from 0). ``lengths``, the tokens of each text, spare a GPU
+        the wait for its own mask. Where the model can (``attention = "auto"``), nothing is computed on padding, and the
+        states there are 0.
+
+        Raises:
+            ValueError: texts that are not padded on the right, in a packed forward.
         """
-        layer = self.pooling.layer
-        given: dict[str, Tensor] = {"input_ids": ids, "attention_mask": attention}
+        given: dict[str, Any] = {"input_ids": ids, "attention_mask": attention}
+        packing = None
+        if self.packs:
+            known = lengths_of(attention) if lengths is None else lengths
+            packing = pack(known, ids.shape[1], round_to=self.round_to).to(ids.device)
+            given = packed_inputs(self.model, ids, packing)
         if types is not None and getattr(self.model.config, "type_vocab_size", 0) > 1:
-            given["token_type_ids"] = types
+            given["token_type_ids"] = types if packing is None else packing.flat(types)
         if positions is not None:
-            given["position_ids"] = positions + first_position(self.model)
+            shifted = positions + first_position(self.model)
+            given["position_ids"] = shifted if packing is None else packing.flat(shifted)
+        found = self._run(given, head=head)
+        if packing is None:
+            return found
+        layer = packing.padded(found.layer, ids.shape)
+        return Hidden(layer, layer if found.last is found.layer else packing.padded(found.last, ids.shape))
+
+    def _run(self, given: Mapping[str, Any], *, head: bool) -> Hidden:
+        layer = self.pooling.layer
         average = self.pooling.average_layers and self.layer > 0
         if average or (head and layer is not None):
             with first_blocks(self.model, None if head else layer):
@@ -146,7 +177,8 @@ class Encoder(nn.Module):
         else:
             vectors = replace(self.pooling, special_tokens=False)(hidden, attention, ~counted)
         for module in self.tail:
-            vectors = module({"sentence_embedding": vectors})["sentence_embedding"]
+            given = vectors.to(next((p.dtype for p in module.parameters()), vectors.dtype))
+            vectors = module({"sentence_embedding": given})["sentence_embedding"]
         return vectors
 
     def forward(
@@ -157,9 +189,11 @@ class Encoder(nn.Module):
         raw: bool = False,
         types: Tensor | None = None,
         counted: Tensor | None = None,
+        lengths: Sequence[int] | None = None,
     ) -> Tensor:
         """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such and not ``raw``; see hidden and pool."""
-        vectors = self.pool(self.hidden(ids, attention, types=types).layer, ids, attention, counted=counted)
+        states = self.hidden(ids, attention, types=types, lengths=lengths).layer
+        vectors = self.pool(states, ids, attention, counted=counted)
         return normalize(vectors, dim=-1) if self.unit and not raw else vectors
 
     def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
@@ -168,7 +202,10 @@ class Encoder(nn.Module):
             return []
         limit = min(max_tokens or self.max_tokens, self.max_tokens)
         texts = [self.prompt + well_formed(text) for text in texts]
-        ids: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=limit, verbose=False)["input_ids"]
+        ids: list[list[int]] = self.tokenizer(
+            texts, truncation=True, max_length=limit, verbose=False, return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]  # fmt: skip
         return ids
 
     def pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -183,77 +220,79 @@ class Encoder(nn.Module):
         max_tokens: int | None = None,
         raw: bool = False,
         batch_tokens: int | None = None,
+        out: NDArray[np.floating[Any]] | None = None,
+        deterministic: bool = False,
         progress: bool = False,
     ) -> NDArray[np.float32]:
         """Vectors of texts, in their order.
 
-        Texts are sorted by tokens and batched by a token budget, so that little is computed on padding. Averaged layers
-        are all held at once: (layer + 1) * batch_tokens * D numbers.
+        Texts are tokenised ahead in a thread, sorted by tokens and batched by a token budget, so that little or nothing
+        is computed on padding.
 
         Args:
             texts: n strings; the prompt is put before each.
             max_tokens: cut longer texts; None means the encoder's own limit.
             raw: leave the vectors as pooled, as the objectives see them.
-            batch_tokens: padded tokens of one forward pass; bounds memory. None: 1,024 on a CPU, whose caches hold no
-                more (a sixth faster than 4,096), else 8,192.
+            batch_tokens: tokens of one forward pass; bounds memory. None: 1,024 on a CPU, whose caches hold no more,
+                else 16,384. Averaged layers are all held at once: (layer + 1) * batch_tokens * D numbers.
+            out: (n, D) array to write to and return, such as a memory-mapped float16 file; None: a new float32 one.
+            deterministic: a text's vector does not depend, to the last bit, on the texts beside it: every matrix
+                product has the same number of rows. Slower for few texts, and for models that cannot run packed.
             progress: show a bar.
 
         Returns:
-            (n, D) float32.
+            (n, D) float32, or ``out``.
 
         Raises:
-            InputError: a vector is NaN or infinite (the sentence names the text).
+            InputError: one string instead of a list, an ``out`` of another shape, or a vector that is NaN or infinite
+                (the sentence names the text).
         """
         if isinstance(texts, str):
             raise InputError("encode needs a list of texts, got one string")
         return self.encode_tokens(
-            texts, lambda part: [Tokens(ids) for ids in self.tokenize(part, max_tokens=max_tokens)],
-            raw=raw, batch_tokens=batch_tokens, progress=progress,
+            texts, lambda part: [Input(ids) for ids in self.tokenize(part, max_tokens=max_tokens)],
+            raw=raw, batch_tokens=batch_tokens, out=out, deterministic=deterministic, progress=progress,
         )  # fmt: skip
 
-    @torch.inference_mode()
     def encode_tokens(
         self,
         texts: Sequence[str],
-        tokens: Callable[[Sequence[str]], Sequence[Tokens]],
+        tokens: Callable[[Sequence[str]], Sequence[Input]],
         *,
         raw: bool = False,
         batch_tokens: int | None = None,
+        out: NDArray[np.floating[Any]] | None = None,
+        deterministic: bool = False,
         progress: bool = False,
     ) -> NDArray[np.float32]:
         """(n, D) vectors of texts that ``tokens`` tokenises, a part of them at a time; see :meth:`encode`.
 
         Either all of a part have types, or none has; the same holds for counted tokens.
         """
-        was_training = self.training
+        was_training, round_to = self.training, self.round_to
         self.eval()
-        budget = batch_tokens or (1024 if self.device.type == "cpu" else 8192)
-        parts = []
-        with tqdm(total=len(texts), unit="text", disable=not progress) as bar:
-            for start in range(0, len(texts), CHUNK):
-                rows = tokens(texts[start : start + CHUNK])
-                vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
-                for batch in budget_batches(np.array([len(row.ids) for row in rows]), budget):
-                    vectors[batch] = self._vectors([rows[i] for i in batch], raw=raw)
-                    bar.update(len(batch))
-                parts.append(vectors)
-        self.train(was_training)
-        result = np.concatenate(parts) if parts else np.empty((0, self.dimension), dtype=np.float32)
-        bad = np.flatnonzero(~np.isfinite(result).all(axis=1))
-        if len(bad):
-            raise InputError(f"the encoder gives NaN or infinity for text {bad[0]}: {texts[bad[0]][:60]!r}")
-        return result
+        budget = batch_tokens or (1024 if self.device.type == "cpu" else 16_384)
+        if deterministic:
+            self.round_to = budget
+        try:
+            return encode_batches(
+                texts, tokens, lambda rows: self._vectors(rows, raw=raw), dimension=self.dimension, out=out,
+                batch_tokens=budget, fixed=deterministic and not self.packs, progress=progress,
+            )  # fmt: skip
+        finally:
+            self.train(was_training)
+            self.round_to = round_to
 
-    def _vectors(self, rows: Sequence[Tokens], *, raw: bool) -> NDArray[np.float32]:
+    def _vectors(self, rows: Sequence[Input], *, raw: bool) -> Tensor:
         ids, attention = self.pad([row.ids for row in rows])
         types = [row.types for row in rows if row.types is not None]
         counted = [row.counted for row in rows if row.counted is not None]
         vectors: Tensor = self(
             ids, attention, raw=raw, types=padded(types, 0)[0].to(self.device) if types else None,
             counted=padded(counted, 0)[0].bool().to(self.device) if counted else None,
+            lengths=[len(row.ids) for row in rows],
         )  # fmt: skip
-        found: NDArray[np.float32] = vectors.float().cpu().numpy()
-        return found
+        return vectors
 
     @property
     def dimension(self) -> int:
@@ -264,11 +303,10 @@ class Encoder(nn.Module):
                 return width
         return int(self.model.config.hidden_size)
 
-    def identity(self) -> dict[str, Any]:
-        """What decides a vector: fingerprint of weights and tokenizer, pooling, prompt, length, dimension.
-
-        Two encoders of equal identity give equal vectors; an index refuses queries from any other.
-        """
+    def fingerprint(self) -> str:
+        """Hash of the weights that decide a vector, and of the tokenizer."""
+        if self._fingerprint is not None:
+            return self._fingerprint
         digest = hashlib.sha256()
         with first_blocks(self.model, self.pooling.layer):
             for name, value in sorted(self.body.state_dict().items()):
@@ -278,11 +316,28 @@ class Encoder(nn.Module):
         for name, value in sorted(self.tail.state_dict().items()):
             digest.update(name.encode() + value.detach().cpu().numpy().tobytes())
         digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
+        return digest.hexdigest()[:32]
+
+    def in_bfloat16(self) -> Encoder:
+        """Round the weights to bfloat16, in place, to encode faster where the hardware has it; not to train.
+
+        The fingerprint stays that of the float32 weights: what either encodes can be searched with the other.
+        """
+        self._fingerprint = self.fingerprint()
+        if self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            log.warning("this CPU has no bfloat16 instructions: encoding in it may be slower than in float32")
+        return self.to(torch.bfloat16)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides a vector: fingerprint of weights and tokenizer, pooling, prompt, length, dimension.
+
+        Two encoders of equal identity give equal vectors; an index refuses queries from any other.
+        """
         pooling = asdict(self.pooling) | {"layer": self.layer}
         if not self.pooling.average_layers:  # so that the identities kept before there was a choice stay equal
             del pooling["average_layers"]
         return {
-            "fingerprint": digest.hexdigest()[:32], "pooling": pooling, "unit": self.unit, "prompt": self.prompt,
+            "fingerprint": self.fingerprint(), "pooling": pooling, "unit": self.unit, "prompt": self.prompt,
             "max_tokens": self.max_tokens, "dimension": self.dimension,
         }  # fmt: skip
 
@@ -294,12 +349,16 @@ class Encoder(nn.Module):
 
 def padded(rows: Sequence[Sequence[int] | NDArray[np.int32]], pad_id: int) -> tuple[Tensor, Tensor]:
     """(B, T) ids, filled up with ``pad_id`` to the longest row, and their (B, T) attention mask."""
-    ids = torch.full((len(rows), max(map(len, rows))), pad_id)
-    attention = torch.zeros_like(ids)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.as_tensor(row)
-        attention[i, : len(row)] = 1
-    return ids, attention
+    ids = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+    return filled(ids, np.array([len(row) for row in rows]), pad_id)
+
+
+def filled(ids: NDArray[np.integer[Any]], lengths: NDArray[np.int64], pad_id: int) -> tuple[Tensor, Tensor]:
+    """The same from the ids of B texts, one after the other, and their (B,) lengths."""
+    attention = np.arange(lengths.max()) < lengths[:, None]
+    rows = np.full(attention.shape, pad_id, dtype=np.int64)
+    rows[attention] = ids
+    return torch.from_numpy(rows), torch.from_numpy(attention.astype(np.int64))
 
 
 SURROGATES = re.compile("[\ud800-\udfff]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,14 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 from align.alignment import Alignment
 from align.batches import Batches
 from align.blocks import recompute_activations
-from align.callbacks import Evaluation, FiniteGradients, Progress, TrainingStopped
+from align.callbacks import Evaluation, Progress, TrainingStopped
+from align.clipping import clip_gradients, gradient_norm, not_finite
+from align.compiling import compile_blocks
+from align.distributed import total, world
 from align.encoder import Encoder
+from align.optimizer import AdamW, sparse_embeddings
 from align.options import Recipe
+from align.prefetch import ahead
 from align.resume import seal
 from align.sampling import BatchStream
 
@@ -29,7 +34,7 @@ def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, prog
         recompute_activations(encoder.model, True)
     return TrainingArguments(
         output_dir=str(work), max_steps=options.steps, per_device_train_batch_size=options.batch_size,
-        gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate,
+        gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate, max_grad_norm=1.0,
         warmup_steps=math.ceil(options.warmup * options.steps), lr_scheduler_type=SCHEDULES[options.schedule],
         weight_decay=options.weight_decay, bf16=options.bf16, seed=options.seed, use_cpu=encoder.device.type == "cpu",
         save_strategy="steps" if options.save_every else "no", save_steps=options.save_every or 500, save_total_limit=2,
@@ -64,16 +69,36 @@ class AlignTrainer(Trainer):
         *,
         evaluation: Evaluation,
     ) -> None:
-        checks = [FiniteGradients(), *callbacks, evaluation]
-        super().__init__(model=module, args=args, train_dataset=batches, callbacks=checks)
-        self.stream, self.batches, self.evaluation = stream, batches, evaluation
+        chosen = None
+        if module.recipe.train.sparse_embeddings:
+            chosen = (AdamW, self.get_optimizer_cls_and_kwargs(args)[1])
+        super().__init__(
+            model=module, args=args, train_dataset=batches, callbacks=[*callbacks, evaluation],
+            optimizer_cls_and_kwargs=chosen,
+        )  # fmt: skip
+        self.module, self.stream, self.batches, self.evaluation = module, stream, batches, evaluation
         self.model_accepts_loss_kwargs = False  # our losses are means: accumulation divides them
         self.history: list[dict[str, float]] = []
         self._terms: dict[str, list[Tensor]] = {}
+        self._unchecked: list[tuple[Tensor, dict[str, Tensor]]] = []
+        self._loader: Iterator[Any] | None = None
+        self._ahead: Iterator[Any] | None = None
         for theirs in (ProgressCallback, PrinterCallback):  # the latter prints to stdout when bars are off
             self.remove_callback(theirs)
         if not args.disable_tqdm:
             self.add_callback(Progress())
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Train, with the blocks compiled and the gradient of the word embeddings sparse if the recipe says so."""
+        model, options = self.module.encoder.model, self.module.recipe.train
+        compile_blocks(model, options.compile)
+        sparse_embeddings(model, options.sparse_embeddings)
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            self._loader = self._ahead = None  # ends its thread
+            compile_blocks(model, False)
+            sparse_embeddings(model, False)
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Batches of this process; not given to accelerate, which would shard them again."""
@@ -82,26 +107,57 @@ class AlignTrainer(Trainer):
             pin_memory=self.args.dataloader_pin_memory,
         )  # fmt: skip
 
+    def get_batch_samples(self, epoch_iterator: Iterator[Any], *args: Any, **kwargs: Any) -> Any:
+        """The next batches, made ahead in a thread. Not by the loader: a resumed run gets another from accelerate."""
+        if self._loader is not epoch_iterator:
+            self._loader = epoch_iterator
+            self._ahead = ahead(epoch_iterator, depth=self.module.recipe.train.prefetch)
+        return super().get_batch_samples(self._ahead, *args, **kwargs)
+
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
     ) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum of the recipe's objectives; stops at NaN or infinity."""
+        """The weighted sum of the recipe's objectives."""
         rows = inputs.pop("rows")
         terms: dict[str, Tensor] = model(**inputs)
-        if not bool(torch.isfinite(terms["loss"])):
-            values = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
-            raise TrainingStopped(
-                f"step {self.state.global_step + 1}: {values}; pairs {rows[:8].tolist()}...; "
-                f"checkpoints in {self.args.output_dir} are good"
-            )
-        for name, value in terms.items():
-            self._terms.setdefault(name, []).append(value.detach())
+        kept = {name: value.detach() for name, value in terms.items()}
+        self._unchecked.append((rows, kept))
+        for name, value in kept.items():
+            self._terms.setdefault(name, []).append(value)
         return (terms["loss"], terms) if return_outputs else terms["loss"]
 
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        """Length of the whole gradient, which is then clipped; stops at NaN or infinity in it, or in a loss.
+
+        transformers asks for it before each step of the optimiser. All is checked here at once, since a GPU has to be
+        waited for to know.
+        """
+        parameters = list(self.module.parameters())
+        norm = gradient_norm(parameters)
+        length, *losses = torch.stack([norm, *(terms["loss"].to(norm) for _, terms in self._unchecked)]).tolist()
+        if not all(map(math.isfinite, (length, *losses))):
+            self._stop()
+        self._unchecked.clear()
+        if length + 1e-6 > self.args.max_grad_norm:  # else the factor is 1
+            clip_gradients(parameters, norm, limit=self.args.max_grad_norm)
+        return norm
+
+    def _stop(self) -> None:
+        step = f"step {self.state.global_step + 1}"
+        for rows, terms in self._unchecked:
+            if not bool(terms["loss"].isfinite()):
+                values = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
+                raise TrainingStopped(
+                    f"{step}: {values}; pairs {rows[:8].tolist()}...; checkpoints in {self.args.output_dir} are good"
+                )
+        name = not_finite(self.module.named_parameters()) or "all parameters together"
+        raise TrainingStopped(f"{step}: the gradient of {name} is not finite")
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the mean of each objective since the last line."""
+        """Add the mean of each objective since the last line, over all processes."""
         if "loss" in logs:
-            logs |= {name: torch.stack(v).mean().item() for name, v in self._terms.items()}
+            means = torch.stack([torch.stack(values).mean() for values in self._terms.values()])
+            logs |= zip(self._terms, (total(means) / world()[1]).tolist(), strict=True)
             self._terms.clear()
             self.history.append({"step": self.state.global_step, **logs})
         super().log(logs, start_time)

@@ -184,6 +184,8 @@ class TrainOptions:
     """Optimiser steps."""
     batch_size: int = 64
     """Pairs per process in one forward pass: its in-batch negatives come from these and from other processes."""
+    batch_tokens: int = 0
+    """Fill batches up to so many tokens per process, without padding, instead of batch_size pairs; 0: fixed pairs."""
     accumulate: int = 1
     """Forward passes per optimiser step (adds no negatives)."""
     learning_rate: float = 5e-5
@@ -214,6 +216,20 @@ class TrainOptions:
     """Share a of the trained weights in the result: a * trained + (1 - a) * start."""
     bf16: bool = False
     """bfloat16 autocast with float32 weights."""
+    attention: str = "auto"
+    """auto: nothing is computed on padding where the model allows it; padded: texts are filled up to the longest."""
+    attention_dropout: float | None = None
+    """Dropout of attention probabilities; unset: the model's. A GPU's fastest attention needs 0."""
+    loss: str = "auto"
+    """auto: the similarity matrix of a contrastive objective is never held whole; plain: it is, as its formula says."""
+    micro_tokens: int = 0
+    """Gradient caching: tokens encoded at once, whatever the batch, at the price of a second forward pass; 0: all."""
+    compile: bool = False
+    """Compile the transformer blocks (torch.compile): minutes at the start, worth it on a GPU in a long run."""
+    sparse_embeddings: bool = False
+    """Update only those rows of the word embeddings that a batch reads (lazy Adam): their moments wait meanwhile."""
+    prefetch: int = 2
+    """Batches made ahead in a thread; 0: none."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
     seed: int = 0
@@ -318,6 +334,12 @@ class Recipe:
             "train.temperature_over must be source or pair",
             train.temperature_over,
         )
+        _need(train.attention in ("auto", "padded"), "train.attention must be auto or padded", train.attention)
+        _need(train.loss in ("auto", "plain"), "train.loss must be auto or plain", train.loss)
+        for name in ("micro_tokens", "batch_tokens", "prefetch"):
+            _need(getattr(train, name) >= 0, f"train.{name} must be at least 0", getattr(train, name))
+        dropout = train.attention_dropout
+        _need(dropout is None or 0 <= dropout < 1, "train.attention_dropout must be in 0..1, and not 1", dropout)
         _need(train.mixing in ("proportional", "uniform"), "train.mixing must be proportional or uniform", train.mixing)
         for name in ("warmup", "interpolate", "language_temperature"):
             _need(0 <= getattr(train, name) <= 1, f"train.{name} must be in 0..1", getattr(train, name))

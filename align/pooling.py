@@ -48,13 +48,15 @@ class Pooling:
             special: (B, T) bool, True at tokens that the tokenizer added.
 
         Returns:
-            (B, D) vectors; zero where no token counts (an empty text without special tokens).
+            (B, D) vectors, float32 at least; zero where no token counts (an empty text without special tokens).
         """
+        exact = torch.promote_types(hidden.dtype, torch.float32)
         if self.kind == "cls":
-            return hidden[:, 0]
+            return hidden[:, 0].to(exact)
         counts = attention.bool() if self.special_tokens else attention.bool() & ~special
-        weights = counts.to(torch.promote_types(hidden.dtype, torch.float32))  # (B, T); sums in at least float32
+        weights = counts.to(exact)  # (B, T)
         if self.kind == "weighted":
             weights = weights * torch.arange(1, hidden.shape[1] + 1, device=hidden.device)
         total = weights.sum(1, keepdim=True).clamp(min=1e-9)  # (B, 1)
-        return (torch.einsum("bt,btd->bd", weights, hidden.to(weights.dtype)) / total).to(hidden.dtype)
+        with torch.autocast(hidden.device.type, enabled=False):  # which would round the sum
+            return torch.einsum("bt,btd->bd", weights, hidden.to(exact)) / total

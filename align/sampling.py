@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain, count, islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from align.cutting import Limit, apart, deal
 from align.errors import InputError
 
 POOL = 32  # batches whose rows are sorted by length together
@@ -48,19 +51,23 @@ def epoch_batches(
     tables: NDArray[np.int64] | None = None,
     uniform: bool = False,
     repeat_groups: bool = False,
-) -> list[NDArray[np.int64]]:
+    batch_tokens: int = 0,
+    costs: NDArray[np.int64] | None = None,
+    world: int = 1,
+) -> Iterator[NDArray[np.int64]]:
     """One epoch of batches in which no group occurs twice (unless ``repeat_groups``), rows of similar length together.
 
-    Rows are drawn in a random order (see :func:`draw`), cut into pools of 32 batches, and sorted by length inside each
-    pool. Within a pool the k-th row of every group belongs to layer k; a batch is cut from one layer, so its groups
-    differ. What does not fill a batch goes on to the next pool; what is left at the end is filled in row by row, and
-    fewer rows than a batch, or more rows of one group than batches, stay out of this epoch.
+    Rows are drawn in a random order (see :func:`draw`) and cut into pools of 32 batches. A pool is sorted by length,
+    from the shortest or from the longest by chance, and cut into batches (see :func:`align.cutting.apart`), which come
+    in random order. What does not fill a batch, or would bring a group into it twice, goes on to the next pool; what is
+    left at the end is dealt out to as many batches as it can fill (see :func:`align.cutting.deal`), and only the rest
+    stays out of this epoch. A pool is made when its first batch is asked for.
 
     Args:
         lengths: (n,) tokens per row.
-        languages: (n,) integer language, or pair of languages, of each row.
-        groups: (n,) integer meaning of each row.
-        batch_size: rows per batch, of all processes together.
+        languages: (n,) integer language, or pair of languages, of each row; small, as they are counted.
+        groups: (n,) integer meaning of each row, of any size.
+        batch_size: rows per batch and process.
         seed: with ``epoch``, decides everything.
         epoch: 0, 1, ...
         temperature: of the languages; 1 natural, 0 uniform.
@@ -69,65 +76,109 @@ def epoch_batches(
         tables: (n,) integer table of each row; None: one table.
         uniform: draw equally often from every table, instead of in proportion to its rows.
         repeat_groups: take groups as they come; it is then each row that occurs at most once in a batch.
+        batch_tokens: instead of ``batch_size``, which is then not read: each process gets as many rows as cost at most
+            this many tokens, one row at least; 0: ``batch_size`` rows.
+        costs: (n,) tokens that each row costs, of all its texts together; None: its length.
+        world: processes that share out each batch, process r taking ``rows[r::world]``.
 
     Returns:
-        Arrays of ``batch_size`` row numbers.
+        Arrays of row numbers: ``batch_size * world`` of them, or a multiple of ``world``.
 
     Raises:
-        InputError: there are fewer rows, or fewer different groups, than a batch needs, or too few are drawn.
+        InputError: there are fewer rows, or fewer different groups, than a batch needs (two for each process, if
+            tokens are counted); or, at the first batch, too few are drawn.
     """
+    size = (2 if batch_tokens else batch_size) * world
+    setting = "train with fewer processes" if batch_tokens else "lower train.batch_size"
     if repeat_groups:
         groups = np.arange(len(groups))  # each row is a group of its own
-        if len(groups) < batch_size:
+        if len(groups) < size:
+            raise InputError(f"a batch needs {size} pairs, but the data has {len(groups)}: {setting}")
+    costs = lengths if costs is None else costs
+    most = batch_tokens * world // max(1, int(costs.min())) if batch_tokens and len(costs) else size  # rows of a batch
+    distinct = count_distinct(groups, enough=max(size, most))
+    if distinct < size:
+        raise InputError(
+            f"a batch of {size} pairs needs as many different groups, but the data has {len(groups)} pairs in "
+            f"{distinct} groups: {setting}"
+        )
+    limit, usual = Limit(batch_size, world), size
+    if batch_tokens:
+        limit = Limit(distinct // world, world, batch_tokens, costs)
+        usual = max(size, min(distinct, int(batch_tokens * world / max(1, costs.mean()))))
+    keys = [narrow(lengths)] + [narrow(languages)] * by_language
+    if batch_tokens:
+        keys.insert(0, narrow(costs))  # so that processes, dealt in turn, get about as much
+
+    def batches() -> Iterator[NDArray[np.int64]]:
+        rng = np.random.default_rng([seed, epoch])
+        order = draw(languages, rng, temperature, tables=tables, uniform=uniform)
+        empty = True
+        for batch in pooled(order, groups, rng, keys=keys, limit=limit, step=POOL * usual):
+            empty = False
+            yield batch
+        if empty:
             raise InputError(
-                f"a batch needs {batch_size} pairs, but the data has {len(groups)}: lower train.batch_size"
+                f"no batch of {size} pairs can be filled from {len(groups)} pairs drawn at language temperature "
+                f"{temperature:g}, which draws some again and leaves others out: {setting}"
             )
-    distinct = len(np.unique(groups))
-    if distinct < batch_size:
-        raise InputError(
-            f"a batch of {batch_size} pairs needs as many different groups, but the data has {len(groups)} pairs in "
-            f"{distinct} groups: lower train.batch_size"
-        )
-    rng = np.random.default_rng([seed, epoch])
-    order = draw(languages, rng, temperature, tables=tables, uniform=uniform)
-    batches: list[NDArray[np.int64]] = []
-    pending = order[:0]
-    for start in range(0, len(order), POOL * batch_size):
-        pool = np.concatenate([pending, order[start : start + POOL * batch_size]])
-        pool = pool[np.lexsort((lengths[pool], languages[pool] * by_language))]
-        layer = occurrence(groups[pool])
-        made, rest = [], []
-        for k in range(int(layer.max()) + 1):
-            rows = pool[layer == k]
-            full = len(rows) // batch_size * batch_size
-            made += list(rows[:full].reshape(-1, batch_size))
-            rest.append(rows[full:])
-        pending = np.concatenate(rest)
-        batches += [made[i] for i in rng.permutation(len(made))]
-    batches += fill(pending, groups, batch_size)
-    if not batches:
-        raise InputError(
-            f"no batch of {batch_size} pairs can be filled from {len(groups)} pairs drawn at language temperature "
-            f"{temperature:g}, which draws some again and leaves others out: lower train.batch_size"
-        )
-    return batches
+
+    return batches()
 
 
-def fill(rows: NDArray[np.int64], groups: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """Full batches of rows whose groups differ: each row goes to the first open batch that lacks its group."""
-    open_batches: list[dict[int, int]] = []
-    full = []
-    for row in rows.tolist():
-        group = int(groups[row])
-        home = next((batch for batch in open_batches if group not in batch), None)
-        if home is None:
-            home = {}
-            open_batches.append(home)
-        home[group] = row
-        if len(home) == size:
-            full.append(np.array(list(home.values()), dtype=np.int64))
-            open_batches.remove(home)
-    return full
+def pooled(
+    order: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    rng: np.random.Generator,
+    *,
+    keys: Sequence[NDArray[Any]],
+    limit: Limit,
+    step: int,
+) -> Iterator[NDArray[np.int64]]:
+    """Batches from one pool after the other: ``step`` rows of ``order`` and what the last pool left over.
+
+    In the end comes a pool of what is left over alone. The last of ``keys``, by row, is what pools are sorted by first.
+    """
+    pending, aside, made = order[:0], [order[:0]], 0
+    for start in range(0, len(order) + step, step):
+        last = start >= len(order)
+        pool = np.concatenate([pending, order[start : start + step], *(aside if last else ())])
+        pool = pool[np.lexsort([key[pool] for key in keys])]
+        if rng.random() < 0.5:
+            pool = pool[::-1]  # else it would always be the longest that wait
+        batches, pending = apart(pool, groups[pool], limit)
+        made += len(batches)
+        if last or 2 * len(pending) > len(pool):  # so few groups that rows next to each other repeat them
+            if limit.costs is not None:
+                pending = rng.permutation(pending)  # sorted, the batches of the long would be too full
+            least = int(last and not made and limit.costs is not None)
+            dealt, pending = deal(pending, groups[pending], limit, least=least)
+            batches, made = batches + dealt, made + len(dealt)
+        for i in rng.permutation(len(batches)).tolist():
+            yield batches[i]
+        if len(pending) > step:  # most rows are of few groups: pools must not grow without end
+            aside.append(pending[:-step])
+            pending = pending[-step:]
+
+
+def count_distinct(groups: NDArray[np.int64], *, enough: int) -> int:
+    """Number of different groups, or of those in the first rows if they are enough.
+
+    >>> count_distinct(np.array([3, 3, 8, 3]), enough=5)
+    2
+    """
+    rows = enough
+    while True:
+        ordered = np.sort(groups[:rows])
+        found = min(len(ordered), 1) + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+        if found >= enough or rows >= len(groups):
+            return found
+        rows *= 2
+
+
+def narrow(values: NDArray[np.int64]) -> NDArray[Any]:
+    """The same integers, none negative, in the smallest type: numpy sorts 16 bits seven times as fast as 64."""
+    return values.astype(np.min_scalar_type(int(values.max())))
 
 
 def draw(
@@ -151,44 +202,30 @@ def draw(
     total = len(languages)
     if temperature == 1.0 and not uniform:
         return rng.permutation(total)
-    tables = np.zeros(total, dtype=np.int64) if tables is None else tables
-    strata, rows_of = np.unique(tables * (languages.max() + 1) + languages, return_inverse=True)
-    counts = np.bincount(rows_of)
+    keys = languages if tables is None else tables * (languages.max() + 1) + languages
+    rows = np.argsort(narrow(keys), kind="stable")
+    firsts = np.flatnonzero(np.diff(keys[rows], prepend=-1))
+    strata, counts = keys[rows[firsts]], np.diff(firsts, append=total)
     owner = strata // (languages.max() + 1)  # the table of each stratum
     weights = counts.astype(np.float64) ** temperature
     weights /= np.bincount(owner, weights)[owner]
-    sizes = np.bincount(tables)
+    sizes = np.bincount(owner, counts)
     shares = np.full(len(sizes), 1 / np.count_nonzero(sizes)) if uniform else sizes / total
     wanted = np.round(total * weights * shares[owner]).astype(np.int64)
     parts = []
-    for stratum, wish in enumerate(wanted.tolist()):
-        rows = np.flatnonzero(rows_of == stratum)
-        passes = [rng.permutation(rows) for _ in range(-(-wish // len(rows)))]
-        parts.append(np.concatenate(passes or [rows])[:wish])
+    for own, wish in zip(np.split(rows, firsts[1:]), wanted.tolist(), strict=True):
+        passes = rng.permuted(np.tile(own, (-(-wish // len(own)), 1)), axis=1)  # each row of it: all of own
+        parts.append(passes.ravel()[:wish])
     drawn: NDArray[np.int64] = rng.permutation(np.concatenate(parts))
     return drawn
-
-
-def occurrence(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many earlier rows have the same group.
-
-    >>> occurrence(np.array([7, 5, 7, 7, 5])).tolist()
-    [0, 0, 1, 2, 1]
-    """
-    order = np.argsort(groups, kind="stable")
-    ordered = groups[order]
-    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    ranks = np.arange(len(groups)) - np.repeat(first, np.diff(np.append(first, len(groups))))
-    result = np.empty(len(groups), dtype=np.int64)
-    result[order] = ranks
-    return result
 
 
 class BatchStream:
     """The first ``total`` batches of all epochs: a torch batch sampler of ``(number, rows)``.
 
-    Every process makes the same list and takes its share of each batch, so ranks never overlap, and the batch at any
-    number is known without the ones before it having been used: resuming is exact.
+    Every process makes the same batches and takes its share of each, so ranks never overlap, and the batch at any
+    number is known without the ones before it having been used: resuming is exact. Options are those of
+    :func:`epoch_batches`.
     """
 
     def __init__(
@@ -205,15 +242,17 @@ class BatchStream:
         tables: NDArray[np.int64] | None = None,
         uniform: bool = False,
         repeat_groups: bool = False,
+        batch_tokens: int = 0,
+        costs: NDArray[np.int64] | None = None,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         self.epoch = partial(
-            epoch_batches, lengths, languages, groups, batch_size=batch_size * world, seed=seed,
-            temperature=temperature, by_language=by_language, tables=tables, uniform=uniform,
-            repeat_groups=repeat_groups,
+            epoch_batches, lengths, languages, groups, batch_size=batch_size, seed=seed, temperature=temperature,
+            by_language=by_language, tables=tables, uniform=uniform, repeat_groups=repeat_groups,
+            batch_tokens=batch_tokens, costs=costs, world=world,
         )  # fmt: skip
-        self.total = total
+        self.rows, self.total = len(lengths), total
         self.rank, self.world = rank, world
 
     def __len__(self) -> int:
@@ -222,13 +261,15 @@ class BatchStream:
 
     def whole(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Numbers and rows of the batches of all processes together."""
-        number, epoch = 0, 0
-        while number < self.total:
-            batches = self.epoch(epoch=epoch)
-            for rows in batches[: self.total - number]:
-                yield number, rows
-                number += 1
-            epoch += 1
+        epochs = chain.from_iterable(self.epoch(epoch=epoch) for epoch in count())
+        return enumerate(islice(epochs, self.total))
+
+    def drawn(self) -> NDArray[np.int64]:
+        """(n,) how often the stream draws each row; it lays out all batches for it, but holds one pool at a time."""
+        times = np.zeros(self.rows, dtype=np.int64)
+        for _, rows in self.whole():
+            times[rows] += 1  # no row is twice in a batch
+        return times
 
     def __iter__(self) -> Iterator[list[tuple[int, NDArray[np.int64]]]]:
         """One-element lists, as a torch DataLoader wants keys: the number and this process's rows."""

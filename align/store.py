@@ -3,56 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
+import torch.distributed as dist
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from align.distributed import world
 from align.errors import InputError
+from align.files import user_cache, whole_folder
+from align.pair_columns import NEEDED, TEXTS, Survey, integers, read_blocks, survey
+from align.store_cache import MANIFEST, growing_arrays, open_arrays, seal
+from align.tokens import Tokens, token_block, tokenize, tokenizer_digest
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
     from align.encoder import Encoder
 
-BLOCK = 8192  # texts handed to the tokenizer at once
+__all__ = ["NEEDED", "PairStore", "Tokens", "build_store", "open_store", "tokenize"]
 
-
-@dataclass(frozen=True)
-class Tokens:
-    """n texts as one array of ids: text i is ``ids[offsets[i]:offsets[i + 1]]``."""
-
-    ids: NDArray[np.int32]
-    """All ids, one text after the other."""
-    offsets: NDArray[np.int64]
-    """(n + 1,) where each text starts."""
-
-    def __len__(self) -> int:
-        """Number of texts."""
-        return len(self.offsets) - 1
-
-    def __getitem__(self, row: int) -> NDArray[np.int32]:
-        """Ids of one text."""
-        return self.ids[self.offsets[row] : self.offsets[row + 1]]
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """(n,) tokens per text."""
-        return np.diff(self.offsets)
-
-
-def tokenize(texts: Sequence[str], encoder: Encoder, *, max_tokens: int, progress: bool = False) -> Tokens:
-    """Tokenise texts with the encoder's prompt and special tokens; at most ``max_tokens`` of each."""
-    parts, lengths = [np.empty(0, dtype=np.int32)], []
-    for start in tqdm(range(0, len(texts), BLOCK), desc="tokenise", unit="block", disable=not progress):
-        for row in encoder.tokenize(texts[start : start + BLOCK], max_tokens=max_tokens):
-            parts.append(np.asarray(row, dtype=np.int32))
-            lengths.append(len(row))
-    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
-    return Tokens(np.concatenate(parts), offsets)
+VERSION = 1  # of the files; another number leaves the older ones alone
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,7 +48,7 @@ class PairStore:
     language_pairs: NDArray[np.int64]
     """(n,) integer of the two languages of each pair, in either order."""
     groups: NDArray[np.int64]
-    """(n,) integer meaning of each pair."""
+    """(n,) 63-bit integer meaning of each pair, a hash of its ``group_id``: see ``pair_columns.group_numbers``."""
     tables: NDArray[np.int64]
     """(n,) index into ``table_names``."""
     table_names: tuple[str, ...]
@@ -85,15 +63,24 @@ class PairStore:
     """(n,) index into ``label_names``, where the objectives ask for it."""
     label_names: tuple[str, ...] = ()
     """Labels, sorted."""
+    folder: Path | None = field(default=None, init=False, repr=False, compare=False)
+    """Whose files the arrays map; None: they are in memory."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(n,) tokens of the longest text of a pair."""
+        """(n,) tokens of the longest text of a pair, computed anew from the offsets each time."""
         longest: NDArray[np.int64] = np.maximum(self.source.lengths, self.target.lengths)
         return np.maximum(longest, self.negative.lengths) if self.negative else longest
 
+    @property
+    def costs(self) -> NDArray[np.int64]:
+        """(n,) tokens of all texts of a pair together, computed anew from the offsets each time."""
+        both: NDArray[np.int64] = self.source.lengths + self.target.lengths
+        return both + self.negative.lengths if self.negative else both
 
-NEEDED = ("source", "target", "source_lang", "target_lang", "group_id")
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Another process (a DataLoader's worker) maps the same files instead of being sent their content."""
+        return (open_store, (self.folder,)) if self.folder else super().__reduce_ex__(protocol)
 
 
 def build_store(
@@ -103,74 +90,124 @@ def build_store(
     max_tokens: int,
     columns: Sequence[str] = (),
     progress: bool = False,
+    cache: Path | None = None,
 ) -> PairStore:
-    """Tokenise pair tables, one after the other.
+    """Tokenise pair tables, one after the other, into memory-mapped files; or open those made before.
+
+    A store is a folder of ``cache``, named by the hash of all that decides it: the values of the columns read,
+    tokenizer, prompt, ``max_tokens`` and version of the files. It is written whole or not at all, and a damaged one is
+    built anew. The tables are read in blocks; memory does not grow with them. The Rust tokenizer uses all cores
+    (``TOKENIZERS_PARALLELISM``, ``RAYON_NUM_THREADS``).
+
+    In a distributed run the first process builds and the others wait, for as long as the group's timeout; those that
+    do not see its folder (another machine) then build their own.
 
     Args:
         pairs: a table, or several by name; equal ``group_id`` mean the same in all of them.
         encoder: its tokenizer, prompt and special tokens are used.
         max_tokens: longer texts are cut.
         columns: optional columns that the objectives read (negative, score, label): every row must have a value.
-        progress: show bars.
+        progress: show a bar.
+        cache: folder of the stores; None: ``stores`` in align's folder of the user's cache (``XDG_CACHE_HOME``).
 
     Raises:
-        InputError: a table lacks a column, a value or any row, or a score is outside 0..1.
+        InputError: a table lacks a column, a value or any row, a score is outside 0..1, or ``cache`` cannot be
+            written to.
     """
     tables = pairs if isinstance(pairs, Mapping) else {"pairs": pairs}
-    values: dict[str, list[Any]] = {name: [] for name in (*NEEDED, *columns)}
-    for table, rows in tables.items():
-        for name, column in values.items():
-            column += _column(rows, name, table)
-    digest = hashlib.sha256()
-    for row in zip(*values.values(), strict=True):
-        digest.update("\x1f".join(map(str, row)).encode("utf-8", "surrogatepass") + b"\n")
-    names, languages = np.unique(np.array(values["source_lang"]), return_inverse=True)
-    _, both = np.unique(np.array([values["source_lang"], values["target_lang"]]), return_inverse=True)
-    low, high = np.sort(both.reshape(2, -1), axis=0)
-    _, language_pairs = np.unique(low * (both.max() + 1) + high, return_inverse=True)
-    _, groups = np.unique(np.array([str(g) for g in values["group_id"]]), return_inverse=True)
-    label_names, labels = np.unique(np.array(values.get("label", [])), return_inverse=True)
+    read = tuple(dict.fromkeys((*NEEDED, *columns)))
+    limit = min(max_tokens or encoder.max_tokens, encoder.max_tokens)
 
-    def side(name: str) -> Tokens:
-        return tokenize(values[name], encoder, max_tokens=max_tokens, progress=progress)
+    def build() -> PairStore:
+        facts = survey(tables, read)
+        folder = (user_cache("stores") if cache is None else Path(cache)) / _key(facts, read, encoder, limit)
+        rows = sum(facts.rows.values())
+        if (folder / MANIFEST).exists():
+            try:
+                store = open_store(folder, verify=True)
+                log.info("%d pairs, tokenised before, are read from %s", rows, folder)
+                return store
+            except InputError as error:
+                log.warning("%s; the pairs are tokenised anew", error)
+        try:
+            with whole_folder(folder) as unfinished:
+                _write(unfinished, tables, facts, read, encoder, limit, progress)
+        except (InputError, OSError):
+            if not (folder / MANIFEST).exists():  # else another process was faster
+                raise
+        log.info("%d pairs are tokenised, and kept in %s", rows, folder)
+        return open_store(folder, verify=True)
 
-    return PairStore(
-        source=side("source"),
-        target=side("target"),
-        languages=languages.astype(np.int64),
-        names=tuple(str(name) for name in names),
-        language_pairs=language_pairs.astype(np.int64),
-        groups=groups.astype(np.int64),
-        tables=np.repeat(np.arange(len(tables)), [len(rows) for rows in tables.values()]),
-        table_names=tuple(tables),
-        digest=digest.hexdigest(),
-        negative=side("negative") if "negative" in values else None,
-        scores=np.array(values["score"], dtype=np.float64) if "score" in values else None,
-        labels=labels.astype(np.int64) if "label" in values else None,
-        label_names=tuple(str(name) for name in label_names),
-    )
+    return _first_process_first(build)
 
 
-def _column(rows: Dataset, name: str, table: str) -> list[Any]:
-    """All values of a column, checked."""
-    if name not in rows.column_names:
-        why = "" if name in NEEDED else f", which an objective of this recipe reads: {WHERE[name]}"
-        raise InputError(f"the table {table!r} lacks the column {name}{why}; found {', '.join(rows.column_names)}")
-    values = list(rows[name])
-    if not values:
-        raise InputError(f"the table {table!r} is empty: there is nothing to train on")
-    for number, value in enumerate(values if name not in NEEDED else (), 1):
-        if value is None or value == "":
-            raise InputError(
-                f"the table {table!r}, row {number}: {name} is empty; an objective of this recipe reads it"
-            )
-        if name == "score" and not 0 <= value <= 1:
-            raise InputError(f"the table {table!r}, row {number}: expected a score in 0..1, got {value}")
-    return values
+def open_store(folder: Path, *, verify: bool = False) -> PairStore:
+    """The store in a folder, memory-mapped.
+
+    Raises:
+        InputError: its manifest cannot be read, or (with ``verify``) a file is damaged.
+    """
+    facts, arrays = open_arrays(folder, verify=verify)
+    sides = {
+        side: Tokens(arrays[f"{side}_ids"], arrays[f"{side}_offsets"]) for side in TEXTS if f"{side}_ids" in arrays
+    }
+    given = {name: arrays.get(name) for name in ("languages", "language_pairs", "groups", "tables", "scores", "labels")}
+    names = {name: tuple(facts[name]) for name in ("names", "table_names", "label_names")}
+    store = PairStore(**sides, **given, **names, digest=facts["digest"])  # type: ignore[arg-type]
+    object.__setattr__(store, "folder", folder)
+    return store
 
 
-WHERE = {
-    "negative": "align pairs nli writes it; without it, set multiple_negatives.hard_negatives = false",
-    "score": "align pairs sts writes it",
-    "label": "align pairs nli --form labels writes it",
-}
+def _key(facts: Survey, columns: Sequence[str], encoder: Encoder, limit: int) -> str:
+    made_of = {
+        "version": VERSION, "digest": facts.digest, "columns": columns, "tables": list(facts.rows.items()),
+        "labels": facts.label_names, "tokenizer": tokenizer_digest(encoder), "max_tokens": limit,
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
+
+
+def _write(
+    folder: Path, tables: Mapping[str, Dataset], facts: Survey, columns: Sequence[str], encoder: Encoder, limit: int,
+    progress: bool,
+) -> None:  # fmt: skip
+    """Tokenise block by block, each array appended to its file; the manifest last."""
+    ends = dict.fromkeys((side for side in TEXTS if side in columns), 0)
+    bar = tqdm(total=sum(facts.rows.values()), desc="tokenise", unit="pair", disable=not progress)
+    with growing_arrays(folder) as append, bar:
+        for side in ends:
+            append(f"{side}_offsets", np.zeros(1, dtype=np.int64))
+        for number, rows in enumerate(tables.values()):
+            for block in read_blocks(rows, columns):
+                for side in ends:
+                    ids, lengths = token_block(block[side].to_pylist(), encoder, max_tokens=limit)
+                    append(f"{side}_ids", ids)
+                    append(f"{side}_offsets", ends[side] + np.cumsum(lengths))
+                    ends[side] += len(ids)
+                size = len(block["source"])
+                for name, values in (integers(block, facts) | {"tables": np.full(size, number)}).items():
+                    append(name, values)
+                bar.update(size)
+    seal(folder, {
+        "version": VERSION, "digest": facts.digest, "names": facts.names, "table_names": list(facts.rows),
+        "label_names": facts.label_names, "max_tokens": limit, "prompt": encoder.prompt,
+    })  # fmt: skip
+
+
+def _first_process_first(build: Callable[[], PairStore]) -> PairStore:
+    """Build in the first process, then, with the files there, in the others; its error is the error of all."""
+    rank, processes = world()
+    if processes == 1:
+        return build()
+    told: list[str | None] = [None]
+    store = None
+    try:
+        if rank == 0:
+            store = build()
+    except BaseException as error:
+        told = [str(error) or repr(error)]
+        raise
+    finally:
+        dist.broadcast_object_list(told)
+    if told[0]:
+        raise InputError(told[0])
+    return store or build()

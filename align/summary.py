@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.options import LABELLED, Recipe
+from align.blocks import attention_dropouts
+from align.encoder import Encoder
+from align.optimizer import optimizer_in_use
+from align.options import CONTRASTIVE, LABELLED, Recipe
 from align.store import PairStore
 
 
@@ -64,3 +67,16 @@ def summary_line(facts: Mapping[str, Any]) -> str:
         f"{facts['pairs_per_step']} pairs per step, {facts['trainable_parameters']:,} trainable parameters; "
         f"passes: {tables}"
     )
+
+
+def engine(encoder: Encoder, recipe: Recipe) -> str:
+    """For the log: which of the fast paths a run takes."""
+    train = recipe.train
+    rates = [dropout.p for dropout in attention_dropouts(encoder.model)]
+    parts = ["attention " + encoder.attention_in_use(dropout=max(rates, default=0.0), bf16=train.bf16)]
+    if any(getattr(recipe, name) for name in (*CONTRASTIVE, "multiple_negatives")):
+        parts.append("contrast " + ("whole, as asked" if train.loss == "plain" else "by blocks"))
+    if train.micro_tokens:
+        parts.append(f"micro-batches of {train.micro_tokens:,} tokens")
+    parts += ["bf16"] * train.bf16 + ["compiled blocks"] * train.compile + [optimizer_in_use(recipe)]
+    return "engine: " + ", ".join(parts)

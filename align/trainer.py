@@ -18,9 +18,10 @@ from transformers import TrainerCallback
 
 from align.alignment import Alignment
 from align.batches import Batches
-from align.blocks import blocks, recompute_activations
+from align.blocks import attention_dropout, blocks, recompute_activations
 from align.callbacks import Evaluation, Evaluator
 from align.checkpoint import save_encoder
+from align.compiling import ROUND_TO, check_compile
 from align.config import as_table
 from align.distributed import world
 from align.encoder import Encoder
@@ -29,11 +30,12 @@ from align.files import write_json
 from align.loop import AlignTrainer, arguments
 from align.lora import Adapter, adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.model_card import model_card, provenance
+from align.optimizer import check_sparse_embeddings
 from align.options import Recipe
 from align.resume import finish_stage, load_finished, newest_checkpoint
 from align.sampling import BatchStream
 from align.store import PairStore, build_store, tokenize
-from align.summary import summary, summary_line
+from align.summary import engine, summary, summary_line
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -95,6 +97,8 @@ def train(
     """
     if Path(out).is_file():
         raise InputError(f"{out} is a file; expected a folder to write to")
+    if next(encoder.parameters()).dtype in (torch.bfloat16, torch.float16):
+        raise InputError("training keeps float32 weights: load the encoder without bf16, and set train.bf16 = true")
     if recipe.encoder.layer is not None and recipe.encoder.layer != encoder.layer:
         raise InputError(
             f"the recipe pools layer {recipe.encoder.layer}, the encoder was loaded with layer {encoder.layer}"
@@ -181,6 +185,7 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
     options = stage.train
     if stage.lora:
         adapted_modules(encoder, stage)  # refuses what has none
+    rank, processes = world_of_launch()
     store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=stage.needs_columns, progress=progress)
     if options.freeze_blocks > encoder.layer:
         raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
@@ -188,16 +193,19 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
         raise InputError(
             f"matryoshka.dimensions asks for {max(stage.matryoshka.dimensions)}, the vectors have {encoder.dimension}"
         )
-    rank, processes = world_of_launch()
+    with attention_dropout(encoder.model, options.attention_dropout):
+        pass  # refuses what has none
+    check_compile(options)
+    check_sparse_embeddings(encoder, stage)
     languages = store.language_pairs if options.temperature_over == "pair" else store.languages
     stream = BatchStream(
         store.lengths, languages, store.groups, batch_size=options.batch_size,
         total=options.steps * options.accumulate, seed=options.seed, temperature=options.language_temperature,
         by_language=options.batches_by_language, tables=store.tables, uniform=options.mixing == "uniform",
-        repeat_groups=options.repeat_groups, rank=rank, world=processes,
+        repeat_groups=options.repeat_groups, batch_tokens=options.batch_tokens, costs=store.costs, rank=rank,
+        world=processes,
     )  # fmt: skip
-    rows = np.concatenate([rows for _, rows in stream.whole()])  # refuses a batch larger than the data
-    return Plan(stage, tables, store, stream, np.bincount(rows, minlength=len(store.groups)))
+    return Plan(stage, tables, store, stream, stream.drawn())  # refuses a batch larger than the data
 
 
 def run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, Any]:
@@ -249,10 +257,15 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
         evaluation.load(checkpoint)
     if options.save_every and rank == 0:
         write_json(work / "run.json", run.settings)
+    encoder.attention, encoder.round_to = options.attention, ROUND_TO if options.compile else 1
     try:
         if not evaluation.exhausted:  # else the run had stopped at this checkpoint
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            with attention_dropout(encoder.model, options.attention_dropout):
+                if rank == 0:
+                    log.info("%s", engine(encoder, recipe))
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
+        encoder.attention, encoder.round_to = "auto", 1
         for parameter in module.parameters():
             parameter.requires_grad_(True)
         if options.gradient_checkpointing:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.encoder import Encoder, Tokens, well_formed
+from align.encoder import Encoder, well_formed
+from align.encoding import Input
 from align.errors import InputError
 
 PLACE = "{word}"  # where a template has the word
@@ -69,7 +70,7 @@ def word_encoder(
 
 def _word_tokens(
     encoder: Encoder, before: str, after: str, glosses: Mapping[str, str], words: Sequence[str]
-) -> list[Tokens]:
+) -> list[Input]:
     """The words as the encoder takes them, with their own subwords counted."""
     found: dict[int, Any] = {}
     for glossed in (True, False):
@@ -90,7 +91,7 @@ def _word_tokens(
                 raise InputError(f"the word {word[:60]!r} with its context is over {encoder.max_tokens} tokens")
         if not any(_inside(found[i], (start, end))):
             raise InputError(f"the word {word[:60]!r} has no subword")
-        tokens.append(Tokens(found[i].ids, found[i].type_ids, counted))
+        tokens.append(Input(found[i].ids, found[i].type_ids, counted))
     return tokens
 
 

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
+from align.objectives.similarity_blocks import Contrast
+from align.objectives.streaming import stream
+
 NEVER = float("-inf")  # the logit of a row that is no candidate
 
 
@@ -17,6 +20,7 @@ def nt_xent(
     cosine: bool = True,
     groups: Tensor | None = None,
     rows: slice | None = None,
+    block: int | None = None,
 ) -> Tensor:
     """NT-Xent: every row of both sides must pick its partner out of all 2B - 1 other rows.
 
@@ -36,33 +40,40 @@ def nt_xent(
             None: all pairs differ.
         rows: the pairs whose two rows serve as anchors (both sides still see all candidates). For a batch gathered
             from several processes these are the local pairs. None: all.
+        block: rows of S held at once; None: chosen by size; 0: all, as in the formula. See :func:`.streaming.stream`.
 
     Returns:
-        () mean loss in nats, at least 0; log(2B - 1) when all similarities are equal.
+        () mean loss in nats, in float32 at least; at least 0; log(2B - 1) when all similarities are equal.
 
     Raises:
-        ValueError: the shapes disagree, or the temperature is not positive.
+        ValueError: the shapes disagree, there is no anchor, or the temperature is not positive.
 
     References:
         Chen et al. 2020, arXiv:2002.05709, eq. 1; Liu et al. 2024 (TransliCo), ACL 2024.acl-long.136, eq. 2.
     """
-    _check("nt_xent", source, target, temperature, groups)
+    _check("nt_xent", source, target, temperature, groups, block)
     if len(source) != len(target):
         raise ValueError(f"nt_xent needs as many targets as sources, got {len(target)} and {len(source)}")
     size = len(source)
-    if cosine:
-        source, target = normalize(source, dim=-1), normalize(target, dim=-1)
-    pairs = torch.arange(size, device=source.device)[rows if rows is not None else slice(None)]  # (A,)
+    pairs = _anchors("nt_xent", source, rows)
     everything = torch.cat([source, target])  # (2B, D)
-    anchors = torch.cat([pairs, pairs + size])  # (2A,) rows of `everything`
-    partners = torch.cat([pairs + size, pairs])  # (2A,)
-    logits = everything[anchors] @ everything.T / temperature  # (2A, 2B)
-    columns = torch.arange(2 * size, device=source.device)
-    barred = columns == anchors[:, None]  # itself
-    if groups is not None:
-        both = torch.cat([groups, groups])
-        barred = barred | ((both == both[anchors][:, None]) & (columns != partners[:, None]))
-    return cross_entropy(logits.masked_fill(barred, NEVER), partners)
+    if block != 0:
+        ids = _meanings(groups)
+        ids = torch.cat([ids, ids]) if ids is not None else None
+        sides = [(pairs, pairs + size), (pairs + size, pairs)]  # rows of `everything`, and their partners
+        contrasts = [Contrast(0, side, 0, partner, ids, itself=True) for side, partner in sides]
+        return stream([everything], contrasts, temperature=temperature, cosine=cosine, block=block)
+    with torch.autocast(source.device.type, enabled=False):
+        everything = _working(everything, cosine)
+        anchors = torch.cat([pairs, pairs + size])  # (2A,) rows of `everything`
+        partners = torch.cat([pairs + size, pairs])  # (2A,)
+        logits = everything[anchors] @ everything.T / temperature  # (2A, 2B)
+        columns = torch.arange(2 * size, device=source.device)
+        barred = columns == anchors[:, None]  # itself
+        if groups is not None:
+            both = torch.cat([groups, groups])
+            barred = barred | ((both == both[anchors][:, None]) & (columns != partners[:, None]))
+        return cross_entropy(logits.masked_fill(barred, NEVER), partners)
 
 
 def info_nce(
@@ -74,6 +85,7 @@ def info_nce(
     symmetric: bool = True,
     groups: Tensor | None = None,
     rows: slice | None = None,
+    block: int | None = None,
 ) -> Tensor:
     """InfoNCE: row i of ``source`` must pick row i of ``target`` out of all targets.
 
@@ -90,25 +102,35 @@ def info_nce(
         symmetric: score targets against sources too.
         groups: (M,) integers; a target of the same group as the source, other than its own, is no negative.
         rows: the sources (and, if symmetric, the targets) that serve as anchors. None: all.
+        block: rows of S held at once; None: chosen by size; 0: all, as in the formula. See :func:`.streaming.stream`.
 
     Returns:
-        () mean loss in nats; log(M) one-way when all similarities are equal.
+        () mean loss in nats, in float32 at least; log(M) one-way when all similarities are equal.
 
     Raises:
-        ValueError: the shapes disagree, or the temperature is not positive.
+        ValueError: the shapes disagree, there is no anchor, or the temperature is not positive.
 
     References:
         van den Oord et al. 2018, arXiv:1807.03748, eq. 4.
     """
-    _check("info_nce", source, target, temperature, groups)
-    if cosine:
-        source, target = normalize(source, dim=-1), normalize(target, dim=-1)
-    pairs = torch.arange(len(source), device=source.device)[rows if rows is not None else slice(None)]  # (A,)
-    forward = _one_way(source[pairs], target, pairs, groups, temperature)
-    if not symmetric:
-        return forward
-    inside = groups[: len(source)] if groups is not None else None
-    return (forward + _one_way(target[pairs], source, pairs, inside, temperature)) / 2
+    _check("info_nce", source, target, temperature, groups, block)
+    size = len(source)
+    pairs = _anchors("info_nce", source, rows)  # (A,)
+    if block != 0:
+        ids = _meanings(groups)
+        if symmetric and len(pairs) == size:
+            contrasts = [Contrast(0, pairs, 1, pairs, ids, mutual=True)]
+        else:
+            contrasts = [Contrast(0, pairs, 1, pairs, ids)]
+            contrasts += [Contrast(1, pairs, 0, pairs, ids[:size] if ids is not None else None)] if symmetric else []
+        return stream([source, target], contrasts, temperature=temperature, cosine=cosine, block=block)
+    with torch.autocast(source.device.type, enabled=False):
+        source, target = _working(source, cosine), _working(target, cosine)
+        forward = _one_way(source[pairs], target, pairs, groups, temperature)
+        if not symmetric:
+            return forward
+        inside = groups[:size] if groups is not None else None
+        return (forward + _one_way(target[pairs], source, pairs, inside, temperature)) / 2
 
 
 def _one_way(
@@ -122,7 +144,31 @@ def _one_way(
     return cross_entropy(logits, gold)
 
 
-def _check(name: str, source: Tensor, target: Tensor, temperature: float | Tensor, groups: Tensor | None) -> None:
+def _anchors(name: str, source: Tensor, rows: slice | None) -> Tensor:
+    """(A,) the pairs that serve as anchors."""
+    pairs = torch.arange(len(source), device=source.device)[rows if rows is not None else slice(None)]
+    if len(pairs) == 0:
+        raise ValueError(f"{name} needs at least one anchor, got {rows} of {len(source)} pairs")
+    return pairs
+
+
+def _meanings(groups: Tensor | None) -> Tensor | None:
+    """Groups as small integers, cheaper to compare; None where no two are equal."""
+    if groups is None:
+        return None
+    distinct, ids = torch.unique(groups, return_inverse=True)
+    return ids.int() if len(distinct) < len(groups) else None
+
+
+def _working(vectors: Tensor, cosine: bool) -> Tensor:
+    """Vectors in float32 at least, as unit rows if ``cosine``."""
+    vectors = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
+    return normalize(vectors, dim=-1) if cosine else vectors
+
+
+def _check(
+    name: str, source: Tensor, target: Tensor, temperature: float | Tensor, groups: Tensor | None, block: int | None
+) -> None:
     shapes = f"{tuple(source.shape)} and {tuple(target.shape)}"
     if source.dim() != 2 or target.dim() != 2 or source.shape[1] != target.shape[1] or len(target) < len(source):
         raise ValueError(f"{name} needs (N, D) and (M, D) with M >= N, got {shapes}")
@@ -133,3 +179,5 @@ def _check(name: str, source: Tensor, target: Tensor, temperature: float | Tenso
         raise ValueError(f"{name} needs a temperature > 0, got {warmth}")
     if groups is not None and groups.shape != (len(target),):
         raise ValueError(f"{name} needs one group per target ({len(target)}), got {tuple(groups.shape)}")
+    if block is not None and block < 0:
+        raise ValueError(f"{name} needs a block of 1 row or more, 0 for all or None, got {block}")

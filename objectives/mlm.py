@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from align.objectives.vocabulary import linear_cross_entropy
+
 IGNORED = -100  # label of a position that is not predicted
 
 
+class Head(NamedTuple):
+    """A masked-LM head in two steps: logits = transform(h) @ weight.T + bias."""
+
+    transform: Callable[[Tensor], Tensor]
+    """Maps (P, D) hidden states to (P, D') ones."""
+    weight: Tensor
+    """(V, D') output embeddings, often tied to the input embeddings."""
+    bias: Tensor | None = None
+    """(V,)."""
+
+
 def mlm(
-    hidden: Tensor, labels: Tensor, head: Callable[[Tensor], Tensor], *, count: Tensor | float | None = None
+    hidden: Tensor, labels: Tensor, head: Head | Callable[[Tensor], Tensor], *, count: Tensor | float | None = None
 ) -> Tensor:
     """Cross-entropy of the true piece at each masked position; the head never sees the others.
 
@@ -21,12 +35,13 @@ def mlm(
         L = 1/count * sum over p in P of  -log softmax(head(hidden_p))[labels_p]
 
     Applying the head to all positions would cost more than the encoder itself: for a vocabulary of 250,000 it is
-    2.3 times a base-size encoder's forward pass, and 128 MB of logits per 128-token sentence.
+    2.3 times a base-size encoder's forward pass, and 128 MB of logits per 128-token sentence. Of a :class:`Head` the
+    logits of the masked positions are never held at once either: see :func:`.vocabulary.linear_cross_entropy`.
 
     Args:
-        hidden: (B, T, D) last hidden states. Gradients flow through.
-        labels: (B, T) integer pieces, -100 where nothing is predicted.
-        head: maps (P, D) to (P, V) logits.
+        hidden: (..., D) last hidden states, such as (B, T, D), or (P, D) of packed texts. Gradients flow through.
+        labels: (...) integer pieces, -100 where nothing is predicted.
+        head: maps (P, D) to (P, V) logits; a :class:`Head` or any function.
         count: what to divide by; None means len(P). Several processes pass (masked positions of all) / (processes).
 
     Returns:
@@ -38,15 +53,20 @@ def mlm(
     References:
         Devlin et al. 2019, arXiv:1810.04805, section 3.1.
     """
-    if hidden.dim() != 3 or hidden.shape[:2] != labels.shape:
+    if hidden.dim() < 2 or hidden.shape[:-1] != labels.shape:
         shapes = f"{tuple(hidden.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"mlm needs (B, T, D) hidden states and (B, T) labels, got {shapes}")
+        raise ValueError(f"mlm needs (..., D) hidden states and (...) labels, got {shapes}")
     masked = labels != IGNORED
-    truth = labels[masked]  # (P,)
+    states, truth = hidden[masked], labels[masked]  # (P, D) and (P,)
+    if isinstance(head, Head):
+        total = linear_cross_entropy(head.transform(states), head.weight, head.bias, truth)
+    elif truth.numel():
+        total = cross_entropy(head(states), truth, reduction="sum")
+    else:
+        total = head(states).sum()
     if truth.numel() == 0:
-        # A mean over nothing is NaN. The head runs on no row, so that its parameters still get a (zero) gradient.
-        return head(hidden[masked]).sum() + 0.0 * hidden.sum()
-    total = cross_entropy(head(hidden[masked]), truth, reduction="sum")
+        # A mean over nothing is NaN. The head ran on no row, so that its parameters still get a (zero) gradient.
+        return total + 0.0 * hidden.sum()
     return total / (truth.numel() if count is None else count)
 
 

@@ -18,6 +18,7 @@ def multiple_negatives(
     symmetric: bool = False,
     groups: Tensor | None = None,
     rows: slice | None = None,
+    block: int | None = None,
 ) -> Tensor:
     """Row i of ``source`` must pick row i of ``target`` out of all targets and all hard negatives.
 
@@ -38,12 +39,13 @@ def multiple_negatives(
         symmetric: also let each target pick its source out of all sources; the mean of both.
         groups: (B,) integers naming the meaning of each pair; None: all differ.
         rows: the pairs that serve as anchors. None: all.
+        block: rows of S held at once; None: chosen by size; 0: all, as in the formula. See :func:`.streaming.stream`.
 
     Returns:
-        () mean loss in nats; log(B + K) one-way when all similarities are equal.
+        () mean loss in nats, in float32 at least; log(B + K) one-way when all similarities are equal.
 
     Raises:
-        ValueError: the shapes disagree, or the temperature is not positive.
+        ValueError: the shapes disagree, there is no anchor, or the temperature is not positive.
 
     References:
         Henderson et al. 2017, arXiv:1705.00652, section 4.4; Reimers and Gurevych 2019, arXiv:1908.10084.
@@ -58,5 +60,6 @@ def multiple_negatives(
             own = groups.min() - 1 - torch.arange(len(negative), device=groups.device)  # equal to no pair's group
             groups = torch.cat([groups, own])
     return info_nce(
-        source, candidates, temperature=temperature, cosine=cosine, symmetric=symmetric, groups=groups, rows=rows
-    )
+        source, candidates, temperature=temperature, cosine=cosine, symmetric=symmetric, groups=groups, rows=rows,
+        block=block,
+    )  # fmt: skip

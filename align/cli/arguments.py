@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from align.errors import InputError
 
 Model = Annotated[str, typer.Argument(help="seed, a folder, or a name on the Hugging Face Hub.")]
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="seed, a folder, or a name on the Hugging Face Hub.")]
@@ -20,6 +23,9 @@ Template = Annotated[
     str | None, typer.Option(help='Words in context: "This is {word}."; the vector is of the word\'s own subwords.')
 ]
 Prompt = Annotated[str | None, typer.Option(help='Text before every input, such as "query: " for E5.')]
+Attention = Annotated[
+    str, typer.Option(help="auto: no token is computed on padding where the model allows it; or padded.")
+]
 Processes = Annotated[int, typer.Option(min=1, help="Processes that romanise.")]
 Backend = Annotated[str, typer.Option(help="uroman, or fast (extra fast-romanize: the same output, sooner).")]
 Licence = Annotated[str, typer.Option(help="Licence of the text, for the manifest.")]
@@ -34,13 +40,23 @@ def load(
     special_tokens: bool | None,
     prompt: str | None,
     average_layers: bool | None = None,
+    *,
+    bf16: bool = False,
 ) -> Any:
     """The encoder that these arguments name."""
     from align.checkpoint import load_encoder
 
     return load_encoder(
-        model, layer=layer, kind=pooling, special_tokens=special_tokens, average_layers=average_layers, prompt=prompt
-    )
+        model, layer=layer, kind=pooling, special_tokens=special_tokens, average_layers=average_layers, prompt=prompt,
+        bf16=bf16,
+    )  # fmt: skip
+
+
+def one_of(choices: Sequence[str], given: str, option: str) -> str:
+    """The given value of an option, if it is one of the choices."""
+    if given not in choices:
+        raise InputError(f"{option} must be {' or '.join(choices)}, got {given!r}")
+    return given
 
 
 def listed(text: str | None) -> list[str] | None:

@@ -56,6 +56,8 @@ def train(
         list[str] | None,
         typer.Option(help="Look for the texts of this test set in the pairs, for the model card; may be repeated."),
     ] = None,
+    attention: Annotated[str | None, typer.Option(help="auto or padded: train.attention, in all stages.")] = None,
+    loss: Annotated[str | None, typer.Option(help="auto or plain: train.loss, in all stages.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint of OUT.")] = False,
     report_to: Annotated[str, typer.Option(help="Tracker as transformers names it: tensorboard, wandb, ...")] = "none",
 ) -> None:
@@ -65,8 +67,8 @@ def train(
     from align.pairs import read_pairs
 
     chosen = load_recipe(recipe, changes=change or ())
-    if patience is not None:
-        chosen = patient(chosen, patience)
+    asked = {"patience": patience, "attention": attention, "loss": loss}
+    chosen = with_training(chosen, {name: value for name, value in asked.items() if value is not None})
     paths = named_tables(pairs)
     tables = {name: read_pairs(path) for name, path in paths.items()}
     rehearsal = [line for path in rehearse or () for line in read_lines(path) if line.strip()]
@@ -113,11 +115,11 @@ def first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def patient(recipe: Recipe, patience: int) -> Recipe:
-    """The recipe with this ``train.patience`` in all its stages."""
+def with_training(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe with these settings of ``train`` in all its stages."""
     if recipe.stages:
-        return replace(recipe, stages=tuple(patient(stage, patience) for stage in recipe.stages))
-    return replace(recipe, train=replace(recipe.train, patience=patience))
+        return replace(recipe, stages=tuple(with_training(stage, settings) for stage in recipe.stages))
+    return replace(recipe, train=replace(recipe.train, **settings))
 
 
 def overlap_of(tables: Mapping[str, Dataset], tests: Sequence[str], *, progress: bool) -> dict[str, Any]:

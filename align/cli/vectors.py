@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, Model, Out, PoolingKind, Prompt, Special, load, show
+from align.cli.arguments import (
+    Attention,
+    AverageLayers,
+    Layer,
+    Model,
+    Out,
+    PoolingKind,
+    Prompt,
+    Special,
+    load,
+    one_of,
+    show,
+)
 from align.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 def encode(
@@ -21,6 +36,11 @@ def encode(
         Path | None, typer.Option(help="File of ids, one a line; by default the line numbers from 1.")
     ] = None,
     half: Annotated[bool, typer.Option("--float16", help="Store float16 instead of float32.")] = False,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16: faster if the hardware has it.")] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="A vector depends, to the last bit, on its own text alone.")
+    ] = False,
+    attention: Attention = "auto",
     layer: Layer = None,
     pooling: PoolingKind = None,
     special_tokens: Special = None,
@@ -39,11 +59,12 @@ def encode(
     names = list(read_lines(ids)) if ids else [str(i) for i in range(1, len(lines) + 1)]
     if len(names) != len(lines):
         raise InputError(f"{ids} has {len(names)} ids, {texts} has {len(lines)} lines: expected one id for each line")
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
-    vectors = encoder.encode(lines, progress=context.obj)
-    save_embeddings(
-        out, vectors.astype(np.float16) if half else vectors, names, encoder=encoder.identity(), texts=lines
-    )
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, bf16=bf16)
+    encoder.attention = one_of(("auto", "padded"), attention, "--attention")
+    log.info("attention %s%s", encoder.attention_in_use(), ", bfloat16" if bf16 else "")
+    vectors = np.empty((len(lines), encoder.dimension), dtype=np.float16 if half else np.float32)
+    encoder.encode(lines, out=vectors, deterministic=deterministic, progress=context.obj)
+    save_embeddings(out, vectors, names, encoder=encoder.identity(), texts=lines)
     show({"rows": len(lines), "dimension": encoder.dimension, "out": str(out)})
 
 

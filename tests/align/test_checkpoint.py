@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from align.checkpoint import load_encoder, save_encoder
+from align.encoder import Hidden
 from align.errors import InputError
 
 TEXTS = ["abc", "", " hello  world ", "xyzzy" * 30, "αβγ", "a\ud800b", "x" * 500]
@@ -85,14 +86,20 @@ def test_the_mean_of_layers_is_saved_plain_too(bert_folder, tmp_path, layer, kin
     )
 
 
+@torch.no_grad()
+def states_at_tokens(encoder, texts):
+    """States by transformers and by us; what stands at padding is nobody's business."""
+    ids, attention = encoder.pad(encoder.tokenize(texts))
+    reference = encoder.model(ids, attention_mask=attention, output_hidden_states=True).hidden_states
+    ours = [encoder.hidden(ids, attention, head=head) for head in (False, True)]
+    tokens = attention.bool()
+    return [state[tokens] for state in reference], *(Hidden(layer[tokens], last[tokens]) for layer, last in ours)
+
+
 @pytest.mark.parametrize("layer", [None, 0, 1, 2])
 def test_averaged_states_are_the_mean_of_hidden_states(bert_folder, layer):
     encoder = load_encoder(bert_folder, layer=layer, average_layers=True)
-    ids, attention = encoder.pad(encoder.tokenize(["abc", "hello"]))
-    with torch.no_grad():
-        reference = encoder.model(ids, attention_mask=attention, output_hidden_states=True).hidden_states
-        states = encoder.hidden(ids, attention)
-        both = encoder.hidden(ids, attention, head=True)
+    reference, states, both = states_at_tokens(encoder, ["abc", "hello"])
     total, count = torch.zeros_like(reference[0]), 0
     for state in reference[: encoder.layer + 1]:
         total, count = total + state, count + 1
@@ -137,12 +144,7 @@ def test_other_families(name, layer, average, tokenizer, tmp_path):
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_layer_k_is_hidden_states_k(bert_folder, layer):
     encoder = load_encoder(bert_folder, layer=layer)
-    rows = encoder.tokenize(["abc", "hello"])
-    ids, attention = encoder.pad(rows)
-    with torch.no_grad():
-        reference = encoder.model(ids, attention_mask=attention, output_hidden_states=True).hidden_states
-        states = encoder.hidden(ids, attention)
-        both = encoder.hidden(ids, attention, head=True)
+    reference, states, both = states_at_tokens(encoder, ["abc", "hello"])
     assert torch.allclose(states.layer, reference[layer], atol=1e-6)
     assert torch.allclose(both.layer, reference[layer], atol=1e-6)
     assert torch.allclose(both.last, reference[-1], atol=1e-6)

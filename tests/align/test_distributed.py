@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -29,9 +31,10 @@ from align.options import (
     TrainOptions,
 )
 from align.store import build_store
+from align.trainer import train
 
 ROWS = np.arange(12)
-GROUPS = [str(i) for i in (0, 1, 2, 0, 4, 5, 6, 7, 0, 9, 2, 11)]  # 0 on both processes, 2 twice on the first alone
+GROUPS = [str(i) for i in (0, 1, 2, 0, 4, 5, 6, 7, 0, 9, 2, 11)]  # of 2 processes: 0 on both, 2 twice on the first
 RECIPES = {
     "translico": Recipe(
         nt_xent=ContrastiveOptions(weight=0.25, temperature=1.0, cosine=False), mlm=MlmOptions(rate=0.5),
@@ -53,30 +56,43 @@ RECIPES = {
 }  # fmt: skip
 
 
-def step(folder, name, rank, processes):
-    """Gradients of one step on this process's share of 12 pairs, dropout off, averaged as DDP does."""
+MICRO = 16  # tokens of a micro-batch: a few texts of the many that every process has
+RUNS = {
+    "plain": {}, "cached": {"accumulate": 2, "micro_tokens": MICRO},
+    "rows": {"accumulate": 2, "sparse_embeddings": True},
+}  # fmt: skip
+
+
+def pairs():
     from datasets import Dataset
 
-    torch.set_num_threads(1)
     words = ["".join(chr(97 + (i * 7 + j * j) % 24) for j in range(3 + i % 5)) for i in range(12)]
-    pairs = Dataset.from_dict({
+    return Dataset.from_dict({
         "source": ["".join(chr(0x3B1 + ord(c) - 97) for c in word) for word in words], "target": words,
         "source_lang": ["ell_Grek"] * 12, "target_lang": ["ell_Latn"] * 12, "group_id": GROUPS,
         "negative": words[::-1], "score": [i % 5 / 4 for i in range(12)], "label": ["ab"[i % 2] for i in range(12)],
     })  # fmt: skip
+
+
+def step(folder, name, rank, processes, micro_tokens=0):
+    """Gradients of one step on this process's share of 12 pairs, dropout off, averaged as DDP does."""
     recipe = RECIPES[name]
+    recipe = replace(recipe, train=replace(recipe.train, micro_tokens=micro_tokens))
     encoder = load_encoder(folder, device="cpu")
-    start = encoder.encode(pairs["source"], raw=True) + 0.1
-    store = build_store(pairs, encoder, max_tokens=32, columns=recipe.needs_columns)
+    start = encoder.encode(pairs()["source"], raw=True) + 0.1
+    store = build_store(pairs(), encoder, max_tokens=32, columns=recipe.needs_columns)
     whole = Batches(store, encoder, recipe, start=start)[(0, ROWS)]  # masks drawn once for all, then shared out
     mine = ROWS[rank::processes]
-    sides = whole["sides"].tolist()
-    texts = np.concatenate([mine + 12 * i for i, size in enumerate(sides) if size])
+    texts = np.concatenate([mine + 12 * i for i, size in enumerate(whole["sides"]) if size])
     share = {name: whole[name][texts] for name in ("ids", "attention", "labels") if name in whole}
     share |= {name: whole[name][mine] for name in ("groups", "start", "scores", "classes") if name in whole}
-    share["sides"] = torch.tensor([len(mine) if size else 0 for size in sides])
+    share["sides"] = [len(mine) if size else 0 for size in whole["sides"]]
+    share["lengths"] = [whole["lengths"][text] for text in texts]
     if "joint" in whole:
+        lengths = whole["joint"].pop("lengths")
         share["joint"] = {name: rows[mine] for name, rows in whole["joint"].items()}
+        share["joint"]["lengths"] = [lengths[row] for row in mine]
+    assert sum(share["lengths"]) > 2 * MICRO
     torch.manual_seed(0)  # of the classifier's weights
     module = Alignment(encoder, recipe, classes=len(store.label_names))
     module.eval()
@@ -87,47 +103,104 @@ def step(folder, name, rank, processes):
         if processes > 1:
             dist.all_reduce(gradient)
             gradient /= processes
-    return total(loss) / processes, gradients
+    return {"loss": total(loss) / processes, "gradients": gradients}
+
+
+def run(folder, out, processes, **options):
+    """Losses, gradient norms and vectors of a run of the trainer on global batches of 8, dropout off."""
+    encoder = load_encoder(folder, device="cpu")
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    chosen = TrainOptions(steps=3, batch_size=8 // processes, learning_rate=1e-2, warmup=0.0, log_every=1, **options)
+    recipe = Recipe(train=chosen, nt_xent=ContrastiveOptions(learn_temperature=True))
+    facts = train(encoder, pairs(), recipe, out, progress=False)
+    logged = [[row["loss"], row["grad_norm"]] for row in facts["losses"]]
+    return {"logged": torch.tensor(logged), "vectors": torch.from_numpy(encoder.encode(pairs()["source"]))}
+
+
+def gather_by_hand(rank, processes):
+    block = torch.full((2, 3), float(rank), requires_grad=True)
+    everything = gather(block)
+    assert everything[:, 0].tolist() == [float(i // 2) for i in range(2 * processes)]
+    (everything * torch.arange(2.0 * processes)[:, None] * (rank + 1)).sum().backward()
+    # row weights 0, 1, ..., each process's loss scaled by rank + 1: gradients are 1 + 2 + ... times the row's weight
+    times = processes * (processes + 1) // 2
+    assert block.grad[:, 0].tolist() == [times * (2.0 * rank), times * (2.0 * rank + 1)]
+    for dtype in (torch.float64, torch.bfloat16):
+        block = torch.tensor([[0.1 + rank, 7.0], [0.7, 5.0]], dtype=dtype).T.requires_grad_()  # not contiguous
+        everything = gather(block)
+        assert everything.dtype == dtype
+        assert torch.equal(everything[2 * rank : 2 * rank + 2], block)
+        everything[:2].sum().backward()
+        assert block.grad.dtype == dtype
+        assert (block.grad == (processes if rank == 0 else 0)).all()
+    assert gather(torch.tensor([2**62 + rank])).tolist() == [2**62 + i for i in range(processes)]  # to the last digit
+    assert total(torch.tensor(2.0**rank)).item() == 2.0**processes - 1
+    assert world() == (rank, processes)
 
 
 def worker(rank, processes, port, folder, out):
-    dist.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=processes, timeout=timedelta(seconds=60)
-    )
+    os.environ |= {
+        "WORLD_SIZE": str(processes), "RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }  # fmt: skip
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", timeout=timedelta(seconds=60))
     try:
-        block = torch.full((2, 3), float(rank), requires_grad=True)
-        everything = gather(block)
-        assert everything[:, 0].tolist() == [0.0, 0.0, 1.0, 1.0]
-        (everything * torch.arange(4.0)[:, None] * (rank + 1)).sum().backward()
-        # row weights 0..3, each process's loss scaled by rank + 1: gradients add up to 3 times the row's weight
-        assert block.grad[:, 0].tolist() == [3.0 * (2 * rank), 3.0 * (2 * rank + 1)]
-        assert world() == (rank, processes)
-        for name in RECIPES:
-            loss, gradients = step(folder, name, rank, processes)
-            if rank == 0:
-                torch.save({"loss": loss, "gradients": gradients}, f"{out}/{name}.pt")
+        gather_by_hand(rank, processes)
+        found = {(name, micro): step(folder, name, rank, processes, micro) for name in RECIPES for micro in (0, MICRO)}
+        if processes == 2:
+            found |= {name: run(folder, f"{out}/{name}", processes, **options) for name, options in RUNS.items()}
+        if rank == 0:
+            torch.save(found, f"{out}/{processes}.pt")
     finally:
         dist.destroy_process_group()
 
 
-def test_two_processes_have_the_gradient_of_one(bert_folder, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, __file__, "2", str(port), str(bert_folder), str(tmp_path)]
-    started = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in (0, 1)]
-    for process in started:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from conftest import tiny_bert, tiny_tokenizer  # which this file does not find when it is run
+
+    made = tmp_path_factory.mktemp("bert")
+    tiny_bert().save_pretrained(made)
+    tiny_tokenizer().save_pretrained(made)
+    return str(made)
+
+
+@pytest.fixture(scope="module")
+def found(folder, tmp_path_factory):
+    """What 2 and 4 processes found, by their number."""
+    out = tmp_path_factory.mktemp("found")
+    done = subprocess.run(
+        [sys.executable, __file__, folder, str(out)], stderr=subprocess.PIPE, text=True, timeout=300, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {processes: torch.load(out / f"{processes}.pt", weights_only=True) for processes in (2, 4)}
+
+
+@pytest.mark.parametrize("micro_tokens", [0, MICRO])
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_have_the_gradient_of_one(found, folder, processes, micro_tokens):
     for name in RECIPES:
-        two = torch.load(tmp_path / f"{name}.pt", weights_only=True)
-        loss, gradients = step(str(bert_folder), name, 0, 1)
-        assert two["loss"].item() == pytest.approx(loss.item(), rel=1e-5)
-        assert two["gradients"].keys() == gradients.keys()
-        assert sum(g.abs().sum() for g in gradients.values()) > 0
-        for parameter, gradient in gradients.items():
+        several, alone = found[processes][name, micro_tokens], step(folder, name, 0, 1)
+        assert several["loss"].item() == pytest.approx(alone["loss"].item(), rel=1e-5)
+        assert several["gradients"].keys() == alone["gradients"].keys()
+        assert sum(g.abs().sum() for g in alone["gradients"].values()) > 0
+        for parameter, gradient in alone["gradients"].items():
             scale = max(1.0, gradient.abs().max().item())
-            assert (two["gradients"][parameter] - gradient).abs().max().item() < 1e-5 * scale, (name, parameter)
+            assert (several["gradients"][parameter] - gradient).abs().max().item() < 1e-5 * scale, (name, parameter)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_in_two_processes_is_a_run_in_one(found, folder, tmp_path, name):
+    several = found[2][name]
+    alone = run(folder, tmp_path / "out", 1, **{**RUNS[name], "micro_tokens": 0})
+    assert several["logged"].shape == (3, 2)
+    assert torch.allclose(several["logged"], alone["logged"], rtol=1e-4)
+    assert torch.allclose(several["vectors"], alone["vectors"], atol=1e-4)
+    assert (alone["vectors"] - torch.from_numpy(load_encoder(folder).encode(pairs()["source"]))).abs().max() > 0.01
 
 
 def test_alone_nothing_changes():
@@ -137,6 +210,13 @@ def test_alone_nothing_changes():
     assert total(torch.tensor(3.0)).item() == 3.0
 
 
+def main(folder, out):
+    for processes in (2, 4):  # forked: what was imported is there
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        torch.multiprocessing.start_processes(worker, (processes, port, folder, out), processes, start_method="fork")
+
+
 if __name__ == "__main__":
-    processes, port, folder, out, rank = sys.argv[1:]
-    worker(int(rank), int(processes), int(port), folder, out)
+    main(*sys.argv[1:])

@@ -202,7 +202,7 @@ def test_frozen_contrast_with_bank_and_rehearsal(bert_folder):
     tokens = build_store(table(4, source=texts), encoder, max_tokens=32).source
     kept = encoder.encode(texts, raw=True) + 0.3
     batch = batch_of(encoder, chosen, start=start, rehearsal=(tokens, kept))
-    assert batch["sides"].tolist() == [0, 4, 0, 3]
+    assert batch["sides"] == [0, 4, 0, 3]
     terms = forward(encoder, chosen, batch)
     pairs = table()
     target = torch.from_numpy(encoder.encode([pairs["target"][i] for i in (5, 2, 9, 40)], raw=True))

@@ -148,7 +148,7 @@ def test_the_gloss_is_the_second_token_type(tmp_path):
 def test_batches_and_order_change_nothing(folder, monkeypatch):
     encoder = load_encoder(folder)
     vectors = word_encoder(encoder, template="is {word}", glosses=GLOSSES)(WORDS, "eng_Latn")
-    monkeypatch.setattr("align.encoder.CHUNK", 2)
+    monkeypatch.setattr("align.encoding.CHUNK", 2)
     encode = word_encoder(encoder, template="is {word}", glosses=GLOSSES, batch_tokens=1)
     assert np.abs(encode(WORDS[::-1], "eng_Latn")[::-1] - vectors).max() < 1e-6
     assert encode([], "eng_Latn").shape == (0, 16)

@@ -9,6 +9,12 @@ from torch import Tensor
 from align.objectives import info_nce, nt_xent
 
 
+@pytest.fixture(params=[0, 1, 3, None])
+def block(request) -> int | None:
+    """Rows of the similarity matrix at once: all as in the formula, one, an uneven number, chosen by size."""
+    return request.param
+
+
 def rows(n: int, seed: int, d: int = 5) -> Tensor:
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
@@ -57,12 +63,13 @@ def info_nce_by_definition(source, target, *, temperature, cosine, symmetric, gr
 @pytest.mark.parametrize("cosine", [True, False])
 @pytest.mark.parametrize("groups", [None, [0, 1, 0, 2, 1, 3]])
 @pytest.mark.parametrize("anchors", [None, [2, 3]])
-def test_nt_xent_matches_its_definition(cosine, groups, anchors):
+def test_nt_xent_matches_its_definition(cosine, groups, anchors, block):
     source, target = rows(6, 1), rows(6, 2)
     expected = nt_xent_by_definition(source, target, temperature=0.3, cosine=cosine, groups=groups, anchors=anchors)
     got = nt_xent(
         source, target, temperature=0.3, cosine=cosine,
         groups=torch.tensor(groups) if groups else None, rows=slice(2, 4) if anchors else None,
+        block=block,
     )  # fmt: skip
     assert got.item() == pytest.approx(expected, rel=1e-9)
 
@@ -71,7 +78,7 @@ def test_nt_xent_matches_its_definition(cosine, groups, anchors):
 @pytest.mark.parametrize("symmetric", [True, False])
 @pytest.mark.parametrize("groups", [None, [0, 1, 0, 2, 1, 0, 9]])
 @pytest.mark.parametrize("anchors", [None, [1, 2]])
-def test_info_nce_matches_its_definition(cosine, symmetric, groups, anchors):
+def test_info_nce_matches_its_definition(cosine, symmetric, groups, anchors, block):
     source, target = rows(5, 1), rows(7, 2)
     expected = info_nce_by_definition(
         source, target, temperature=0.3, cosine=cosine, symmetric=symmetric, groups=groups, anchors=anchors
@@ -79,47 +86,60 @@ def test_info_nce_matches_its_definition(cosine, symmetric, groups, anchors):
     got = info_nce(
         source, target, temperature=0.3, cosine=cosine, symmetric=symmetric,
         groups=torch.tensor(groups) if groups else None, rows=slice(1, 3) if anchors else None,
+        block=block,
     )  # fmt: skip
     assert got.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_equal_similarities_cost_the_log_of_the_candidates():
+def test_equal_similarities_cost_the_log_of_the_candidates(block):
     same = torch.ones(4, 3)
-    assert nt_xent(same, same).item() == pytest.approx(math.log(7))
-    assert info_nce(same, torch.ones(9, 3), symmetric=False).item() == pytest.approx(math.log(9))
+    assert nt_xent(same, same, block=block).item() == pytest.approx(math.log(7))
+    assert info_nce(same, torch.ones(9, 3), symmetric=False, block=block).item() == pytest.approx(math.log(9))
 
 
-def test_two_orthogonal_pairs_by_hand():
+def test_two_orthogonal_pairs_by_hand(block):
     # Each row has its partner at cosine 1 and two others at 0, temperature 1/2: -log(e^2 / (e^2 + 2)) = 0.239545
     eye = torch.eye(2, dtype=torch.float64)
-    assert nt_xent(eye, eye, temperature=0.5).item() == pytest.approx(0.239545, abs=1e-6)
+    assert nt_xent(eye, eye, temperature=0.5, block=block).item() == pytest.approx(0.239545, abs=1e-6)
     # InfoNCE has one other: log(1 + e^-2) = 0.126928
-    assert info_nce(eye, eye, temperature=0.5).item() == pytest.approx(0.126928, abs=1e-6)
+    assert info_nce(eye, eye, temperature=0.5, block=block).item() == pytest.approx(0.126928, abs=1e-6)
 
 
-def test_one_pair_costs_nothing():
-    assert nt_xent(rows(1, 1), rows(1, 2)).item() == 0.0
-    assert info_nce(rows(1, 1), rows(1, 2)).item() == 0.0
-
-
-def test_pairs_of_one_group_have_no_negatives():
-    assert nt_xent(rows(3, 1), rows(3, 2), groups=torch.zeros(3)).item() == 0.0
-
-
-def test_mean_over_shards_of_anchors_is_the_whole():
-    source, target = rows(6, 1), rows(6, 2)
-    parts = [nt_xent(source, target, rows=slice(i, i + 2)) for i in (0, 2, 4)]
-    assert torch.stack(parts).mean().item() == pytest.approx(nt_xent(source, target).item(), rel=1e-12)
+def test_one_pair_costs_nothing(block):
+    assert nt_xent(rows(1, 1), rows(1, 2), block=block).item() == 0.0
+    assert info_nce(rows(1, 1), rows(1, 2), block=block).item() == 0.0
 
 
 @pytest.mark.parametrize("objective", [nt_xent, info_nce])
-def test_gradients_reach_both_sides_and_the_temperature(objective):
-    source, target = rows(4, 1).requires_grad_(), rows(4, 2).requires_grad_()
+def test_pairs_of_one_group_have_no_negatives(objective, block):
+    source, target = rows(3, 1).requires_grad_(), rows(3, 2).requires_grad_()
+    loss = objective(source, target, groups=torch.zeros(3), block=block)
+    assert loss.item() == 0.0
+    assert all((g == 0).all() for g in torch.autograd.grad(loss, (source, target)))
+
+
+@pytest.mark.parametrize("objective", [nt_xent, info_nce])
+def test_mean_over_shards_of_anchors_is_the_whole(objective, block):
+    source, target = rows(6, 1), rows(6, 2)
+    parts = [objective(source, target, rows=slice(i, i + 2), block=block) for i in (0, 2, 4)]
+    assert torch.stack(parts).mean().item() == pytest.approx(objective(source, target).item(), rel=1e-12)
+
+
+OPTIONS = [
+    (nt_xent, {}, 0), (nt_xent, {"rows": slice(1, 3)}, 0), (nt_xent, {"cosine": False}, 0), (info_nce, {}, 2),
+    (info_nce, {"symmetric": False}, 2), (info_nce, {"cosine": False, "rows": slice(0, 3, 2)}, 2),
+    (info_nce, {"cosine": False}, 1), (info_nce, {"rows": slice(1, 3)}, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "options", "extra"), OPTIONS)
+def test_gradients_reach_both_sides_and_the_temperature(objective, options, extra, block):
+    source, target = rows(4, 1).requires_grad_(), rows(4 + extra, 2).requires_grad_()
     temperature = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
-    groups = torch.tensor([0, 1, 2, 0])
+    groups = torch.tensor([0, 1, 2, 0, 1, 3][: 4 + extra])
 
     def loss(s, t, temp):
-        return objective(s, t, temperature=temp, groups=groups)
+        return objective(s, t, temperature=temp, groups=groups, block=block, **options)
 
     assert torch.autograd.gradcheck(loss, (source, target, temperature))
     gradients = torch.autograd.grad(loss(source, target, temperature), (source, target, temperature))
@@ -139,6 +159,10 @@ def test_messages(objective):
             objective(rows(3, 1), rows(3, 2), temperature=bad)
     with pytest.raises(ValueError, match=r"one group per target \(3\), got \(2,\)"):
         objective(rows(3, 1), rows(3, 2), groups=torch.zeros(2))
+    with pytest.raises(ValueError, match=r"at least one anchor, got slice\(3, 5, None\) of 3 pairs"):
+        objective(rows(3, 1), rows(3, 2), rows=slice(3, 5))
+    with pytest.raises(ValueError, match="a block of 1 row or more, 0 for all or None, got -1"):
+        objective(rows(3, 1), rows(3, 2), block=-1)
 
 
 def test_nt_xent_has_no_use_for_extra_targets():

@@ -8,6 +8,11 @@ import torch
 from align.objectives import multiple_negatives
 
 
+@pytest.fixture(params=[0, 1, 3, None])
+def block(request) -> int | None:
+    return request.param
+
+
 def rows(n, seed, d=6):
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
@@ -34,16 +39,16 @@ def by_definition(source, target, negative, temperature, groups=None, symmetric=
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("groups", [None, [0, 1, 0, 2, 1]])
 @pytest.mark.parametrize("negatives", [0, 3, 5])
-def test_it_matches_its_definition(symmetric, groups, negatives):
+def test_it_matches_its_definition(symmetric, groups, negatives, block):
     source, target, negative = rows(5, 0), rows(5, 1), rows(negatives, 2)
     value = multiple_negatives(
         source, target, negative, temperature=0.3, symmetric=symmetric,
-        groups=torch.tensor(groups) if groups else None,
+        groups=torch.tensor(groups) if groups else None, block=block,
     )  # fmt: skip
     assert value.item() == pytest.approx(by_definition(source, target, negative, 0.3, groups, symmetric), rel=1e-12)
 
 
-def test_it_equals_sentence_transformers():
+def test_it_equals_sentence_transformers(block):
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import losses
 
@@ -51,36 +56,37 @@ def test_it_equals_sentence_transformers():
     theirs = losses.MultipleNegativesRankingLoss(SentenceTransformer(modules=[torch.nn.Identity()], device="cpu"))
     a, b, c = (rows(7, seed) for seed in range(3))
     expected = theirs.compute_loss_from_embeddings([a, b, c], None)
-    assert multiple_negatives(a, b, c, temperature=1 / theirs.scale).item() == pytest.approx(expected.item(), rel=1e-9)
+    value = multiple_negatives(a, b, c, temperature=1 / theirs.scale, block=block)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-9)
 
 
-def test_a_number_by_hand():
+def test_a_number_by_hand(block):
     one, other = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     # its own target at cosine 1, one negative at cosine 0: log(1 + e^-1)
-    value = multiple_negatives(one, one, other, temperature=1.0)
+    value = multiple_negatives(one, one, other, temperature=1.0, block=block)
     assert value.item() == pytest.approx(math.log(1 + math.exp(-1)))
     same = torch.ones(3, 4)
-    assert multiple_negatives(same, same, same).item() == pytest.approx(math.log(6))
-    assert multiple_negatives(one, one).item() == 0.0
+    assert multiple_negatives(same, same, same, block=block).item() == pytest.approx(math.log(6))
+    assert multiple_negatives(one, one, block=block).item() == 0.0
 
 
-def test_gradients_reach_every_input():
+def test_gradients_reach_every_input(block):
     source, target, negative = (rows(3, seed).requires_grad_() for seed in range(3))
     groups = torch.tensor([4, 4, 9])
 
     def run(a, b, c):
-        return multiple_negatives(a, b, c, temperature=0.5, groups=groups, symmetric=True)
+        return multiple_negatives(a, b, c, temperature=0.5, groups=groups, symmetric=True, block=block)
 
     assert torch.autograd.gradcheck(run, (source, target, negative))
     for grad in torch.autograd.grad(run(source, target, negative), (source, target, negative)):
         assert (grad.abs().sum(dim=1) > 0).all()
 
 
-def test_a_hard_negative_of_the_same_group_stays_a_negative():
+def test_a_hard_negative_of_the_same_group_stays_a_negative(block):
     source, target = rows(2, 0), rows(2, 1)
     near = source[:1].clone()  # as near as can be to row 0, whose group row 1 shares
-    with_it = multiple_negatives(source, target, near, groups=torch.tensor([5, 5]), temperature=1.0)
-    without = multiple_negatives(source, target, groups=torch.tensor([5, 5]), temperature=1.0)
+    with_it = multiple_negatives(source, target, near, groups=torch.tensor([5, 5]), temperature=1.0, block=block)
+    without = multiple_negatives(source, target, groups=torch.tensor([5, 5]), temperature=1.0, block=block)
     assert without.item() == pytest.approx(0.0)
     assert with_it.item() > 0.1
 
