@@ -151,8 +151,8 @@ class Encoder(nn.Module):
         found = self._run(given, head=head)
         if packing is None:
             return found
-        layer = packing.padded(found.layer, ids.shape)
-        return Hidden(layer, layer if found.last is found.layer else packing.padded(found.last, ids.shape))
+        layer = packing.padded(found.layer)
+        return Hidden(layer, layer if found.last is found.layer else packing.padded(found.last))
 
     def _run(self, given: Mapping[str, Any], *, head: bool) -> Hidden:
         layer = self.pooling.layer

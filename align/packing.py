@@ -37,6 +37,8 @@ class Packing:
     """(N,) number of each token in its text, from 0."""
     starts: Tensor
     """(texts + 1,) int32: where each text starts among the N tokens, and N."""
+    real: Tensor
+    """(B, T) bool, True at tokens: the batch as it was."""
     groups: list[tuple[int, int]]
     """(texts, tokens of each) of neighbouring texts of equal length."""
     filling: int
@@ -44,20 +46,20 @@ class Packing:
 
     def to(self, device: torch.device) -> Packing:
         """The same on a device."""
-        tokens, positions, starts = (
-            x.to(device, non_blocking=True) for x in (self.tokens, self.positions, self.starts)
+        tokens, positions, starts, real = (
+            x.to(device, non_blocking=True) for x in (self.tokens, self.positions, self.starts, self.real)
         )
-        return Packing(tokens, positions, starts, self.groups, self.filling)
+        return Packing(tokens, positions, starts, real, self.groups, self.filling)
 
     def flat(self, batch: Tensor) -> Tensor:
         """(1, N, ...) values of the tokens from a padded (B, T, ...) tensor."""
         return batch.flatten(0, 1)[self.tokens][None]
 
-    def padded(self, states: Tensor, shape: torch.Size) -> Tensor:
-        """(B, T, D) states from (1, N, D), zero at padding."""
-        real = len(self.tokens) - self.filling
-        empty = states.new_zeros(shape.numel(), states.shape[-1])
-        return empty.index_copy(0, self.tokens[:real], states[0, :real]).view(*shape, -1)
+    def padded(self, states: Tensor) -> Tensor:
+        """(B, T, ...) values from (1, N, ...), zero at padding."""
+        count = len(self.tokens) - self.filling
+        empty = states.new_zeros(self.real.numel(), *states.shape[2:])
+        return empty.index_copy(0, self.tokens[:count], states[0, :count]).view(*self.real.shape, *states.shape[2:])
 
 
 def pack(lengths: Sequence[int] | NDArray[np.int64], width: int, *, round_to: int = 1) -> Packing:
@@ -75,6 +77,7 @@ def pack(lengths: Sequence[int] | NDArray[np.int64], width: int, *, round_to: in
     ([3, 4, 5, 0, 1], [0, 1, 2, 0, 1], [0, 3, 5], [(1, 3), (1, 2)])
     """
     sizes = np.asarray(lengths, dtype=np.int64)
+    real = torch.from_numpy(np.arange(width) < sizes[:, None])
     order = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
     sizes = sizes[order]
     filling = int(-sizes.sum() % round_to)
@@ -87,14 +90,9 @@ def pack(lengths: Sequence[int] | NDArray[np.int64], width: int, *, round_to: in
     if filling:
         groups.append((1, filling))
         starts = np.append(starts, starts[-1] + filling)
-        tokens, positions = (np.append(x, np.zeros(filling, dtype=np.int64)) for x in (tokens, positions))
-    return Packing(
-        torch.from_numpy(tokens),
-        torch.from_numpy(positions),
-        torch.from_numpy(starts.astype(np.int32)),
-        groups,
-        filling,
-    )
+        tokens, positions = (np.append(x, np.full(filling, x[0])) for x in (tokens, positions))
+    places, numbers, begins = (torch.from_numpy(x) for x in (tokens, positions, starts.astype(np.int32)))
+    return Packing(places, numbers, begins, real, groups, filling)
 
 
 def packed_attention(
@@ -122,20 +120,25 @@ def packed_attention(
     kernel = kernel_for(q.device, q.dtype, dropout)
     if kernel == "grouped":
         return _grouped(q, k, v, packing, dropout, scaling)[None], None
+    if kernel == "masked":
+        return _masked(q, k, v, packing, dropout, scaling)[None], None
     return _variable_length(kernel, q, k, v, packing, dropout, scaling)[None], None
 
 
 def kernel_for(device: torch.device, dtype: torch.dtype, dropout: float) -> str:
-    """The attention that packed texts get: torch-varlen or flash-attn on a GPU in half precision, else grouped.
+    """The attention that packed texts get: torch-varlen or flash-attn on a GPU in half precision, grouped on a CPU.
 
-    torch's own kernel has no dropout; flash-attn's has, where that package is installed.
+    torch's own kernel has no dropout; flash-attn's has, where that package is installed. Else the texts are padded for
+    the attention alone (masked): a GPU would take longer to be told of many groups.
     """
+    if device.type == "cpu":
+        return "grouped"
     if device.type == "cuda" and dtype in (torch.float16, torch.bfloat16):
         if importlib.util.find_spec("flash_attn"):
             return "flash-attn"
         if not dropout and importlib.util.find_spec("torch.nn.attention.varlen"):
             return "torch-varlen"
-    return "grouped"
+    return "masked"
 
 
 def _grouped(q: Tensor, k: Tensor, v: Tensor, packing: Packing, dropout: float, scaling: float | None) -> Tensor:
@@ -148,6 +151,15 @@ def _grouped(q: Tensor, k: Tensor, v: Tensor, packing: Packing, dropout: float, 
         read = scaled_dot_product_attention(a, b, c, dropout_p=dropout, scale=scaling)
         parts.append(read.transpose(1, 2).flatten(0, 1))
     return torch.cat(parts)
+
+
+def _masked(q: Tensor, k: Tensor, v: Tensor, packing: Packing, dropout: float, scaling: float | None) -> Tensor:
+    """(N, H, d): the texts padded, and no token that reads padding."""
+    a, b, c = (packing.padded(x[None]).transpose(1, 2) for x in (q, k, v))  # (B, H, T, d)
+    read = scaled_dot_product_attention(
+        a, b, c, attn_mask=packing.real[:, None, None], dropout_p=dropout, scale=scaling
+    )
+    return packing.flat(read.transpose(1, 2))[0]
 
 
 def _variable_length(
@@ -217,7 +229,7 @@ def can_pack(model: PreTrainedModel) -> bool:
         expected = body(input_ids=ids, attention_mask=attention).last_hidden_state
         config._attn_implementation = NAME
         packing = pack([2, 4], 4).to(device)
-        got = packing.padded(body(**packed_inputs(model, ids, packing)).last_hidden_state, ids.shape)
+        got = packing.padded(body(**packed_inputs(model, ids, packing)).last_hidden_state)
         same = torch.allclose(got, expected * attention[..., None], atol=TOLERANCE.get(got.dtype, 0.1), rtol=0)
     except (TypeError, NotImplementedError, RuntimeError):
         same = False

@@ -30,7 +30,10 @@ def summary(
     Returns:
         ``tables`` has the rows of each table and ``passes``: how often the run goes through them on average.
     """
-    batch = recipe.train.batch_size * processes
+    train = recipe.train
+    batch = train.batch_size * processes
+    if train.batch_tokens:  # batches differ: their mean
+        batch = round(int(drawn.sum()) / (train.steps * train.accumulate))
     sizes, visits = np.bincount(store.tables), np.bincount(store.tables, drawn)
     return {
         "pairs": len(store.groups),
@@ -38,7 +41,7 @@ def summary(
         "languages": len(store.names),
         "scripts": sorted({code.partition("_")[2] for code in store.names}),
         "negatives": negatives(recipe, batch),
-        "pairs_per_step": batch * recipe.train.accumulate,
+        "pairs_per_step": batch * train.accumulate,
         "trainable_parameters": trained,
         "tables": {
             name: {"rows": int(size), "passes": round(float(visit / size), 3)}

@@ -152,3 +152,20 @@ def test_on_the_command_line(align, bert_folder, tmp_path):
     )  # fmt: skip
     kept = json.loads((tmp_path / "model" / "align.json").read_text())["recipe"]["train"]
     assert (kept["attention"], kept["loss"]) == ("padded", "plain")
+
+
+def test_batches_by_tokens(bert_folder, tmp_path):
+    encoder = load_encoder(bert_folder)
+    sizes = []
+    encoder.body.register_forward_hook(
+        lambda _, args, options, __: sizes.append(options["input_ids"].numel()), with_kwargs=True
+    )
+    options = TrainOptions(steps=6, batch_tokens=150, batch_size=5, warmup=0.0)
+    facts = train(
+        encoder, table(), Recipe(train=options, info_nce=ContrastiveOptions()), tmp_path / "out", progress=False
+    )
+    seen = [size for size in sizes if size > 8]  # before: whether the model can be packed
+    assert len(seen) == 6 and max(seen) <= 150 and min(seen) > 110
+    words_per_pair = np.mean([len(word) + 2 for word in words()]) * 2
+    assert facts["pairs_per_step"] == pytest.approx(150 / words_per_pair, abs=1.5)
+    assert facts["negatives"] == facts["pairs_per_step"] - 1
