@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from align.backends import load_backend as load_backend
     from align.checkpoint import load_encoder as load_encoder
     from align.checkpoint import save_encoder as save_encoder
     from align.config import load_recipe as load_recipe
@@ -30,6 +31,7 @@ _HOMES = {
     "Pooling": "align.pooling",
     "check_overlap": "align.overlap",
     "evaluate": "align.evaluation",
+    "load_backend": "align.backends",
     "load_encoder": "align.checkpoint",
     "load_recipe": "align.config",
     "nli_pairs": "align.pairs",

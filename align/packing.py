@@ -148,7 +148,11 @@ def _grouped(q: Tensor, k: Tensor, v: Tensor, packing: Packing, dropout: float, 
     # Split, not sliced: the backward pass of each slice would fill a tensor of all N tokens.
     for (texts, length), *group in zip(packing.groups, *(torch.split(x, sizes) for x in (q, k, v)), strict=True):
         a, b, c = (x.unflatten(0, (texts, length)).transpose(1, 2) for x in group)  # (texts, H, length, d)
-        read = scaled_dot_product_attention(a, b, c, dropout_p=dropout, scale=scaling)
+        if q.dtype == torch.bfloat16 and q.device.type == "cpu" and not dropout and scaling:
+            # Two products and a softmax take 2/3 of the time that torch's own takes here, up to 256 tokens at least.
+            read = (a * scaling @ b.transpose(-1, -2)).softmax(-1) @ c
+        else:
+            read = scaled_dot_product_attention(a, b, c, dropout_p=dropout, scale=scaling)
         parts.append(read.transpose(1, 2).flatten(0, 1))
     return torch.cat(parts)
 

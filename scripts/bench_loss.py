@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from provenance import ran
 from torch import Tensor
 
 from align.files import write_json
@@ -72,7 +73,7 @@ def main() -> None:
     setting = f"torch {torch.__version__}, {device}, d = {arguments.dimension}"
     rows = contrasts(arguments, setting) + heads(arguments, setting)
     if arguments.out:
-        write_json(arguments.out, {"setting": setting, "rows": rows})
+        write_json(arguments.out, {"setting": setting, "rows": rows} | ran(arguments.threads))
     if any(row["value"] > TOLERANCE or row["gradient"] > TOLERANCE for row in rows):
         sys.exit("the losses differ")
 

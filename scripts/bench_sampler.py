@@ -21,7 +21,6 @@ import argparse
 import json
 import logging
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from provenance import ran
 
 from align.sampling import epoch_batches
 
@@ -51,7 +51,7 @@ def main() -> None:
     if options.grow:
         json.dump(grow(options.grow), sys.stdout)
         return
-    found: dict[str, Any] = {"machine": platform.machine(), "numpy": np.__version__, "cpus": os.cpu_count()}
+    found: dict[str, Any] = ran(threads=1)
     if "speed" in options.parts:
         found["speed"] = [speed(options.rows, size, options.repeats) for size in options.batch_sizes]
     if "padding" in options.parts:

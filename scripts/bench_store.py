@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from provenance import ran
 
 BLOCK = 10_000
 COLUMNS = ("source", "target", "source_lang", "target_lang", "group_id")
@@ -61,7 +62,7 @@ def main() -> None:
             if results[-2]["digest"] != results[-1]["digest"] or results[-2]["tokens"] != results[-1]["tokens"]:
                 sys.exit(f"{n} pairs: what was opened is not what was built")
     if arguments.out:
-        arguments.out.write_text(json.dumps({"cores": os.cpu_count(), "rows": results}, indent=2) + "\n")
+        arguments.out.write_text(json.dumps({"rows": results} | ran(os.cpu_count() or 1), indent=2) + "\n")
 
 
 def write_table(path: Path, n: int) -> None:

@@ -1,8 +1,8 @@
-"""Write docs/results.md, and the demo's table in README.md, from the results kept in docs/results/*.json.
+"""Write docs/results.md, docs/performance.md and the demo's table in README.md from what is kept in docs/results.
 
     python scripts/write_results.py
 
-Those files are what the commands printed in docs/results.md wrote; no number is typed in by hand.
+Those files are what the commands printed in the documents wrote; no number is typed in by hand.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from results_evaluation import evaluation_section
+from results_performance import performance, plot
 from results_sentences import markdown, nli_sts_section, parallel_section
 from results_words import words_section
 
@@ -162,4 +163,6 @@ def readme() -> str:
 
 if __name__ == "__main__":
     (ROOT / "docs" / "results.md").write_text(results(), encoding="utf-8")
+    (ROOT / "docs" / "performance.md").write_text(performance(KEPT), encoding="utf-8")
+    plot(KEPT, ROOT / "docs" / "performance.png")
     (ROOT / "README.md").write_text(readme(), encoding="utf-8")

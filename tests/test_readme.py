@@ -74,6 +74,7 @@ def test_the_documents_are_those_of_the_kept_runs(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     written = runpy.run_path(str(ROOT / "scripts" / "write_results.py"))
     assert written["results"]() == (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert written["performance"](written["KEPT"]) == (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     assert written["readme"]() == (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -26,6 +26,10 @@ Prompt = Annotated[str | None, typer.Option(help='Text before every input, such 
 Attention = Annotated[
     str, typer.Option(help="auto: no token is computed on padding where the model allows it; or padded.")
 ]
+Runtime = Annotated[
+    str,
+    typer.Option("--backend", help="torch; or openvino, onnx (extras): where the transformer runs, on the CPU."),
+]
 Processes = Annotated[int, typer.Option(min=1, help="Processes that romanise.")]
 Backend = Annotated[str, typer.Option(help="uroman, or fast (extra fast-romanize: the same output, sooner).")]
 Licence = Annotated[str, typer.Option(help="Licence of the text, for the manifest.")]
@@ -42,14 +46,20 @@ def load(
     average_layers: bool | None = None,
     *,
     bf16: bool = False,
+    backend: str = "torch",
 ) -> Any:
     """The encoder that these arguments name."""
+    vector: dict[str, Any] = {
+        "layer": layer, "kind": pooling, "special_tokens": special_tokens, "average_layers": average_layers,
+        "prompt": prompt, "bf16": bf16,
+    }  # fmt: skip
+    if backend != "torch":
+        from align.backends import load_backend
+
+        return load_backend(model, backend, **vector)
     from align.checkpoint import load_encoder
 
-    return load_encoder(
-        model, layer=layer, kind=pooling, special_tokens=special_tokens, average_layers=average_layers, prompt=prompt,
-        bf16=bf16,
-    )  # fmt: skip
+    return load_encoder(model, **vector)
 
 
 def one_of(choices: Sequence[str], given: str, option: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, Special, listed, load
+from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, Runtime, Special, listed, load
 
 
 def run(
@@ -50,6 +50,7 @@ def run(
     special_tokens: Special = None,
     average_layers: AverageLayers = None,
     prompt: Prompt = None,
+    backend: Runtime = "torch",
 ) -> None:
     """Score an encoder on benchmarks: scores with intervals, groups, a file for each that `compare` and `report` read.
 
@@ -61,7 +62,9 @@ def run(
     from align.results import write_result
 
     chosen = [find_benchmark(one) for one in dict.fromkeys(benchmark)]
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
+    encoder = load(
+        model, layer, pooling, special_tokens, prompt, average_layers, bf16=bf16 and backend != "torch", backend=backend
+    )  # by torch in bf16: autocast, below
     codes = listed(languages)
     for one in chosen:
         result = evaluate(

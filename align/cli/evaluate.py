@@ -9,7 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from align.cli import benchmark, evaluate_words, layers, mexa, wordsim, xsim
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, ResultFile, Special, listed, load
+from align.cli.arguments import (
+    AverageLayers,
+    Layer,
+    Model,
+    PoolingKind,
+    Prompt,
+    ResultFile,
+    Runtime,
+    Special,
+    listed,
+    load,
+)
 
 
 class RunByDefault(TyperGroup):
@@ -53,6 +64,7 @@ def retrieval(
     special_tokens: Special = None,
     average_layers: AverageLayers = None,
     prompt: Prompt = None,
+    backend: Runtime = "torch",
 ) -> None:
     """Sentence retrieval: the translation, or the other script, among all lines."""
     from align.files import write_json
@@ -66,7 +78,7 @@ def retrieval(
     if chosen.layer is not None and layer is None:
         layer, pooling, special_tokens = chosen.layer, chosen.pooling, chosen.special_tokens
         average_layers = bool(average_layers)
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
     encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), chosen.pivot)
     result = combine([run(encode, texts, protocol=chosen, per_item=per_item, block=block) for texts in sets])
     if out:
@@ -91,6 +103,7 @@ def sts(
     special_tokens: Special = None,
     average_layers: AverageLayers = None,
     prompt: Prompt = None,
+    backend: Runtime = "torch",
 ) -> None:
     """Semantic textual similarity: does the cosine follow what people say?"""
     from align.files import write_json
@@ -98,7 +111,7 @@ def sts(
     from align.tasks import sts as run
 
     sets = read_sts(data, languages=listed(languages), split=split)
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
     result = run(
         lambda texts, _: encoder.encode(texts, progress=context.obj),
         sets,
@@ -128,6 +141,7 @@ def classification(
     special_tokens: Special = None,
     average_layers: AverageLayers = None,
     prompt: Prompt = None,
+    backend: Runtime = "torch",
 ) -> None:
     """Classes learnt in one language, told apart in the others: kNN and a logistic probe on frozen embeddings."""
     from align.files import write_json
@@ -136,7 +150,7 @@ def classification(
 
     codes = listed(languages)
     texts = read_classification(data, languages=codes and list(dict.fromkeys([train, *codes])))
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
     result = run(
         lambda lines, _: encoder.encode(lines, progress=context.obj),
         texts,

@@ -17,6 +17,7 @@ from align.cli.arguments import (
     Out,
     PoolingKind,
     Prompt,
+    Runtime,
     Special,
     load,
     one_of,
@@ -46,6 +47,7 @@ def encode(
     special_tokens: Special = None,
     average_layers: AverageLayers = None,
     prompt: Prompt = None,
+    backend: Runtime = "torch",
 ) -> None:
     """Vectors of a text file, with ids and a manifest that says what made them."""
     import numpy as np
@@ -59,7 +61,7 @@ def encode(
     names = list(read_lines(ids)) if ids else [str(i) for i in range(1, len(lines) + 1)]
     if len(names) != len(lines):
         raise InputError(f"{ids} has {len(names)} ids, {texts} has {len(lines)} lines: expected one id for each line")
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, bf16=bf16)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, bf16=bf16, backend=backend)
     encoder.attention = one_of(("auto", "padded"), attention, "--attention")
     log.info("attention %s%s", encoder.attention_in_use(), ", bfloat16" if bf16 else "")
     vectors = np.empty((len(lines), encoder.dimension), dtype=np.float16 if half else np.float32)
@@ -79,13 +81,14 @@ def search(
     special_tokens: Special = None,
     average_layers: AverageLayers = None,
     prompt: Prompt = None,
+    backend: Runtime = "torch",
 ) -> None:
     """Exact search: the nearest texts of each query, best first."""
     from align.index import load_embeddings
     from align.index import search as run
 
     stored = load_embeddings(index)
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
     scores, rows = run(stored, encoder.encode(query), k, encoder=encoder.identity())
     for text, row_scores, row_numbers in zip(query, scores, rows, strict=True):
         if not as_json:

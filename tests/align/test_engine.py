@@ -169,3 +169,13 @@ def test_batches_by_tokens(bert_folder, tmp_path):
     words_per_pair = np.mean([len(word) + 2 for word in words()]) * 2
     assert facts["pairs_per_step"] == pytest.approx(150 / words_per_pair, abs=1.5)
     assert facts["negatives"] == facts["pairs_per_step"] - 1
+
+
+def test_a_backend_that_does_not_exist(align, bert_folder, tmp_path):
+    (tmp_path / "text.txt").write_text("abc\n", encoding="utf-8")
+    told = align("encode", bert_folder, "text.txt", "--out", "x", "--backend", "tpu", code=2).err
+    assert "unknown backend 'tpu': expected torch, openvino or onnx" in told
+    for code in ("deu_Latn", "eng_Latn"):
+        (tmp_path / f"{code}.txt").write_text("abc\nxyz\n", encoding="utf-8")
+    told = align("eval", "retrieval", bert_folder, "--data", tmp_path, "--backend", "tpu", code=2).err
+    assert "unknown backend 'tpu'" in told

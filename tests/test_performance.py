@@ -1,0 +1,251 @@
+"""The benchmarks of training compare equal things, and docs/performance.md says what they kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = ROOT / "scripts"
+pytestmark = pytest.mark.skipif(not SCRIPTS.is_dir(), reason="only in a checkout of the source")
+PAIRS = [
+    ("Все люди рождаются свободными", "All human beings are born free"),
+    ("и равными", "and equal"),
+    ("в своём достоинстве и правах.", "in dignity and rights."),
+    ("Они наделены разумом и совестью и должны поступать", "They are endowed with reason and conscience"),
+]
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("settings", [{}, {"attention": "padded", "loss": "plain"}, {"micro_tokens": 16}])
+def test_both_sides_compute_the_same_loss_and_gradient(settings):
+    import timed_training as timed
+
+    found = timed.difference(timed.ours_once("seed", PAIRS, **settings), timed.peer_once("seed", PAIRS))
+    assert found["loss"] < 1e-5
+    assert found["gradient_cosine"] > 1 - 1e-6
+    other = timed.difference(timed.ours_once("seed", PAIRS[:3], **settings), timed.peer_once("seed", PAIRS))
+    assert other["loss"] > 0.1  # the comparison is not empty
+
+
+def test_the_public_arrangement_has_our_terms():
+    import timed_translico
+    from bench_train import TRANSLICO
+
+    found = timed_translico.compare("seed", PAIRS, TRANSLICO)
+    assert [one["beside"] for one in found] == [name for name, _ in TRANSLICO]
+    for one in found:
+        assert one["terms"] < 1e-5
+        assert one["loss"] < 1e-5 * one["peer"]
+        assert one["gradient_cosine"] > 1 - 1e-6
+
+
+def test_nt_xent_by_hand():
+    import public_translico
+
+    source, target = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    scores = [[1, 0, 0], [1, 0, 0], [2, 0, 0], [2, 0, 0]]  # of each row, its partner's first
+    expected = np.mean([np.log(np.exp(row).sum()) - row[0] for row in scores])
+    assert public_translico.nt_xent(source, target).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_two_forwards_give_the_states_of_one():
+    import timed_training as timed
+
+    from align.checkpoint import load_encoder
+
+    encoder = load_encoder("seed", device="cpu")
+    ids, attention = encoder.pad(encoder.tokenize([text for side in zip(*PAIRS, strict=True) for text in side]))
+    widths = []
+    with torch.no_grad():
+        expected = encoder(ids, attention)
+        inner = encoder.hidden
+        encoder.hidden = lambda ids, attention, **more: widths.append(ids.shape) or inner(ids, attention, **more)
+        timed.two_forwards(encoder)
+        torch.testing.assert_close(encoder(ids, attention), expected)
+    longest = [int(part.sum(1).max()) for part in attention.chunk(2)]
+    assert [tuple(shape) for shape in widths] == [(4, width) for width in longest]
+
+
+def test_random_batches_know_no_lengths():
+    import timed_training as timed
+
+    from align import trainer
+
+    lengths, real = np.arange(1, 65), trainer.BatchStream
+    options = {"batch_size": 8, "total": 8, "seed": 0}
+
+    def spread():
+        stream = trainer.BatchStream(lengths, np.zeros(64, dtype=np.int64), np.arange(64), **options)
+        return np.mean([np.ptp(lengths[rows]) for _, rows in stream.whole()])
+
+    assert spread() == 7  # neighbours
+    with timed.random_batches():
+        assert spread() > 40
+    assert trainer.BatchStream is real
+
+
+def test_the_clock_counts_from_the_step_it_is_told():
+    import timed_training as timed
+
+    clock = timed.Clock("cpu", skip=1, asked=lambda: "packed")
+    times = iter([(10.0, 1.0), (16.0, 4.0)])
+    clock.now = lambda: next(times)
+    clock.start = (0.0, 0.0)
+    for step in range(4):
+        state = type("State", (), {"global_step": step, "max_steps": 4})
+        clock.on_step_begin(None, state, None)
+        state.global_step += 1
+        clock.on_step_end(None, state, None)
+    cost = clock.cost(4)
+    assert (cost["wall"], cost["processor"], cost["engine"]) == (2.0, 1.0, "packed")
+    assert (cost["whole_wall"], cost["whole_processor"]) == (16.0, 4.0)
+
+
+def test_pairs_take_scripts_in_turns(tmp_path):
+    from benchmark_text import read_pairs
+
+    folder = tmp_path / "udhr"
+    folder.mkdir()
+    names = {"eng": "LATIN", "deu": "LATIN", "ell": "GREEK", "bin": "LATIN"}
+    lines = ["code\tbcp47\tiso\tname\tscript\tarticles", *(f"{c}\t{c}\t{c}\t{c}\t{s}\t30" for c, s in names.items())]
+    (folder / "langs.tsv").write_text("\n".join(lines))
+    articles = [
+        {"id": str(i), "eng": f"one {i} ¶ two {i}", "deu": f"eins {i} ¶ zwei {i}", "bin": f"x {i} ¶ y {i}"}
+        for i in range(3)
+    ]
+    articles[0]["ell"] = "ένα ¶ δύο"
+    articles[1]["ell"] = "one paragraph only"
+    (folder / "articles.jsonl").write_text("\n".join(map(json.dumps, articles)))
+    pairs, scripts = read_pairs(tmp_path, "scripts", 4)
+    assert scripts == 2
+    assert {pair for pair in pairs if pair[0] in ("ένα", "δύο")} == {("ένα", "one 0"), ("δύο", "two 0")}
+    assert sum(pair[0].startswith(("eins", "zwei")) for pair in pairs) == 2
+    with pytest.raises(SystemExit, match="9 pairs were asked for, but UDHR, Latin script has 6"):
+        read_pairs(tmp_path, "latin", 9)
+
+
+def test_the_gpu_benchmark_runs_as_a_toy(tmp_path):
+    out = tmp_path / "gpu.json"
+    environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+    script = str(SCRIPTS / "bench_gpu.sh")
+    command = ["bash", script, "--device", "cpu", "--toy", "--out", str(out)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(out.read_text())
+    assert [len(result[part]) for part in ("ladder", "caching", "loss")] == [8, 4, 4]
+    assert all(row["pairs_per_second"] > 0 and row["mfu"] > 0 for row in result["ladder"])
+    assert [row["engine"].split(",")[0] for row in result["ladder"][1:]] == (
+        ["engine: attention padded (as asked)"] * 3 + ["engine: attention packed (grouped)"] * 4
+    )
+    assert len({round(row["value"], 4) for row in result["loss"]}) == 1
+    from results_performance import gpu_section
+
+    assert "one forward" in gpu_section([result])
+    if not torch.cuda.is_available():
+        done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("bench_gpu needs a CUDA GPU, and torch finds none here")
+
+
+def kept(folder, name, rows, **more):
+    hardware = {"cores": 2, "processor": "a CPU", "threads": 1, "capability": "AVX512", "bf16": True, "versions": {}}
+    check = {"bf16": False, "loss": 2e-7, "peer": 1.0, "gradient_cosine": 0.99999991}
+    run = {"command": f"bench {name}", "hardware": hardware, "rows": rows, "checks": [check], **more}
+    (folder / f"performance-{name}.json").write_text(json.dumps(run))
+
+
+def timed_row(side, name, processor, memory=100.0, **more):
+    about = {"model": "seed", "text": "scripts", "scripts": 36, "batch": 64, "bf16": False, "side": side, "name": name}
+    times = {"processor": processor, "wall": 2 * processor, "whole_wall": 10 * processor, "memory": memory}
+    return about | times | more
+
+
+def test_performance_is_written_from_what_is_kept(tmp_path):
+    from results_performance import performance
+
+    empty = performance(tmp_path)
+    assert empty.count("Not measured yet. `") == 9
+    assert "Not measured yet. `bash scripts/bench_gpu.sh --out docs/results/performance-gpu.json`" in empty
+    kept(tmp_path, "step", [timed_row("ours", "align", 2.0), timed_row("peer", "sentence-transformers", 5.0, 300.0)])
+    plain, cached = timed_row("ours", "align", 2.0, 400.0), timed_row("ours", "micro", 2.6, 50.0)
+    peer = timed_row("peer", "sentence-transformers", 4.0)
+    kept(tmp_path, "caching", [plain, cached, peer, timed_row("peer", "cached", 5.0)])
+    kept(tmp_path, "ladder", [peer, timed_row("ours", "sorted", 2.0), timed_row("ours", "packed", 1.0)])
+    kept(tmp_path, "translico", [timed_row("translico", "align", 1.0), timed_row("public", "three", 4.0, 250.0)])
+    text = performance(tmp_path)
+    assert "| seed, UDHR, 36 scripts | 64 | float32 | 16.0 | 2.50 | 2.50 | 2.50 | 100 / 300 |" in text
+    assert "| micro | 2.60 | 1.30 | 50 |" in text and "| cached | 5.00 | 1.25 | 100 |" in text
+    assert "| packed | 32.0 | 4.00 | 2.00 | 100 |" in text
+    assert "| three | 4.00 | 4.00 | 4.00 | 250 | 2.50 |" in text
+    assert "losses at most 2e-07 apart, cosine of the gradients at least 0.9999999" in text
+    assert "2 cores of a CPU, 1 thread(s), AVX512 with bfloat16" in text
+    assert text.count("Not measured yet. `") == 5
+
+
+def test_every_other_benchmark_has_its_table(tmp_path):
+    from results_performance import curves, performance
+
+    row = {
+        "model": "seed", "text": "scripts", "scripts": 38, "sentences": 3000, "name": "align", "per_second": 70.0,
+        "ratio": 2.5, "wall_ratio": 2.25, "memory": 35.0, "difference": 9e-8, "cosine": 1.0, "alone": 0.0,
+    }  # fmt: skip
+    grown = [{"sentences": n, "processor": n / 100, "own_mb": 20.0} for n in (100, 1000, 10000)]
+    kept(tmp_path, "encode", [row], growth=grown)
+    speed = {"rows": 60000, "batch_size": 64, "rows_per_second": {"NO_DUPLICATES": 5e4, "align": 2e6}}
+    speed |= {"hashing_rows_per_second": 3e5, "groups_rows_per_second": 9e6}
+    padding = {"lengths": "UDHR", "batch_size": 64, "random": 0.7, "align": 0.05}
+    sampled = [{"rows": n, "seconds": n / 1e6, "bytes": n * 80} for n in (1000, 10000)]
+    kept(tmp_path, "sampler", [], speed=[speed], padding=[padding], growth=sampled)
+    stored = {"pairs": 1000, "seconds": 2.0, "pairs_per_second": 500.0, "own_mb": 420.0, "before_mb": 400.0}
+    built = [stored | {"what": what, "store_mb": 3.0} for what in ("build", "open")]
+    kept(tmp_path, "store", built)
+    text = performance(tmp_path)
+    assert "| align | 70.0 | 2.50 | 2.25 | 35 | 9e-08 | 1.00000 | 0e+00 |" in text
+    assert "| NO_DUPLICATES | 64 | 50,000 | 40.0 |" in text and "| UDHR | 64 | 0.700 | 0.050 |" in text
+    assert "| 1,000 | 2.0 | 500 | 2.00 | 20 | 3 |" in text
+    assert [(line.of, line.what, round(line.slope, 6)) for line in curves(tmp_path)] == [
+        ("sampler, one epoch", "seconds", 1), ("sampler, one epoch", "MB", 1), ("encode", "seconds", 1),
+        ("encode", "MB", 0),
+    ]  # fmt: skip
+
+
+def test_growth_is_an_exponent(tmp_path):
+    pytest.importorskip("matplotlib")
+    from results_performance import curves, performance, plot
+
+    sizes = (256, 512, 1024, 2048)
+    rows = [
+        {
+            "kind": "contrast",
+            "name": name,
+            "size": size,
+            "s": 1e-6 * size**2,
+            "MB": scale * size,
+            "value": 0,
+            "gradient": 0,
+        }
+        for size in sizes
+        for name, scale in (("ours", 0.01), ("MultipleNegativesRankingLoss", 0.1))
+    ]
+    kept(tmp_path, "loss", rows, setting="a CPU")
+    assert [(line.of, line.what, round(line.slope, 6)) for line in curves(tmp_path)] == [
+        ("loss, ours", "seconds", 2), ("loss, ours", "MB", 1), ("loss, MultipleNegativesRankingLoss", "seconds", 2),
+        ("loss, MultipleNegativesRankingLoss", "MB", 1),
+    ]  # fmt: skip
+    text = performance(tmp_path)
+    assert "| loss, ours | seconds | 256 to 2,048 pairs in a batch | 2.00 |" in text
+    assert "| MultipleNegativesRankingLoss | 4,194.3 | 1.00 | 205 | 10.00 |" in text
+    plot(tmp_path, tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
