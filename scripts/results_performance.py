@@ -56,8 +56,9 @@ Written by `scripts/write_results.py` from `docs/results/performance-*.json`, wh
 
 Read ratios, not seconds: the two sides of each ran in turns, on the same model, text and pairs, and their outputs were
 compared. A ratio is what the peer costs over what we cost, so above 1 is in our favour; only that of gradient caching
-says what it costs by itself. Each fast path is on by itself and can be switched off (`--set train.attention=padded`,
-`--set train.loss=plain`); the log of a run says which are in use.
+says what it costs by itself. The machine was shared with other work, so seconds are the processor's: with one thread,
+those of the clock on a quiet machine. The files hold both. Each fast path is on by itself and can be switched off
+(`--set train.attention=padded`, `--set train.loss=plain`); the log of a run says which are in use.
 
 Machine, but for the section on a GPU: {where}."""
 
@@ -122,7 +123,7 @@ def encode_section(runs: Sequence[Row]) -> str:
     for rows in grouped(rows_of(runs), "model", "text"):
         table = [
             [
-                row["name"], f"{row['per_second']:,.1f}", f"{row['ratio']:.2f}", f"{row['wall_ratio']:.2f}",
+                row["name"], f"{row['per_second']:,.1f}", f"{row['ratio']:.2f}",
                 mebibytes(row["memory"]), f"{row['difference']:.0e}", f"{row['cosine']:.5f}", f"{row['alone']:.0e}",
             ]
             for row in rows
@@ -130,11 +131,11 @@ def encode_section(runs: Sequence[Row]) -> str:
         title = f"{MODELS[rows[0]['model']]}, {rows[0]['sentences']:,} sentences, " + (
             "Latin:" if rows[0]["text"] == "latin" else f"{rows[0]['scripts']} scripts:"
         )
-        header = ["", "sentences/s", "ratio", "ratio, wall", "MiB", "differs by", "cosine", "alone"]
+        header = ["", "sentences/s", "ratio", "MiB", "differs by", "cosine", "alone"]
         parts.append(f"{title}\n\n{markdown(header, table)}")
     return "\n\n".join([
         commands(runs),
-        """Ratios are to the best batch size of sentence-transformers in float32, by processor time and by the wall.
+        """Ratios are to the best batch size of sentence-transformers in float32.
 `differs by` and `cosine` (mean) compare vectors with its float32 ones; `alone` says how much a vector changes when its
 text is encoded by itself.""",
         *parts,
@@ -147,13 +148,12 @@ def step_section(runs: Sequence[Row]) -> str:
         ours, peer = (ours, peer) if ours["side"] == "ours" else (peer, ours)
         table.append([
             f"{MODELS[ours['model']]}, {text_of(ours)}", str(ours["batch"]), "bfloat16" if ours["bf16"] else "float32",
-            f"{ours['batch'] / ours['wall']:.1f}", f"{peer['processor'] / ours['processor']:.2f}",
-            f"{peer['wall'] / ours['wall']:.2f}", f"{peer['whole_wall'] / ours['whole_wall']:.2f}",
+            f"{ours['batch'] / ours['processor']:.1f}", f"{peer['processor'] / ours['processor']:.2f}",
+            f"{peer['whole_processor'] / ours['whole_processor']:.2f}",
             f"{mebibytes(ours['memory'])} / {mebibytes(peer['memory'])}",
         ])  # fmt: skip
     header = [
-        "model, text", "pairs a step", "precision", "our pairs/s", "ratio, processor", "ratio, wall",
-        "ratio, whole run by the wall", "MiB, ours / theirs",
+        "model, text", "pairs a step", "precision", "our pairs/s", "ratio", "ratio, whole run", "MiB, ours / theirs",
     ]  # fmt: skip
     return f"""{commands(runs)}
 
@@ -173,13 +173,13 @@ def ladder_section(runs: Sequence[Row]) -> str:
         table, before = [], peer
         for row in rows:
             table.append([
-                row["name"], f"{row['batch'] / row['wall']:.1f}", f"{peer['processor'] / row['processor']:.2f}",
+                row["name"], f"{row['batch'] / row['processor']:.1f}", f"{peer['processor'] / row['processor']:.2f}",
                 f"{before['processor'] / row['processor']:.2f}", mebibytes(row["memory"]),
             ])  # fmt: skip
             before = row
         header = ["each adds to the one above", "pairs/s", "to theirs", "to the row above", "MiB"]
         parts.append(f"{setting(peer)}\n\n{markdown(header, table)}")
-    return "\n\n".join([commands(runs), "Ratios are of processor time.", *parts, f"Equal results: {apart(runs)}."])
+    return "\n\n".join([commands(runs), *parts, f"Equal results: {apart(runs)}."])
 
 
 def translico_section(runs: Sequence[Row]) -> str:
@@ -189,12 +189,12 @@ def translico_section(runs: Sequence[Row]) -> str:
         table = [
             [
                 row["name"], f"{row['processor']:.2f}", f"{row['processor'] / ours['processor']:.2f}",
-                f"{row['wall'] / ours['wall']:.2f}", mebibytes(row["memory"]),
+                mebibytes(row["memory"]),
                 f"{row['memory'] / ours['memory']:.2f}" if row["memory"] and ours["memory"] else "-",
             ]
             for row in rows
         ]  # fmt: skip
-        header = ["", "processor seconds a step", "to ours", "to ours, wall", "MiB", "MiB to ours"]
+        header = ["", "seconds a step", "to ours", "MiB", "MiB to ours"]
         parts.append(f"{setting(ours)}\n\n{markdown(header, table)}")
     return "\n\n".join([
         commands(runs),
@@ -217,7 +217,7 @@ def caching_section(runs: Sequence[Row]) -> str:
             ]
             for row in rows
         ]  # fmt: skip
-        header = ["", "processor seconds a step", "to its own without", "MiB"]
+        header = ["", "seconds a step", "to its own without", "MiB"]
         parts.append(f"{setting(rows[0])}\n\n{markdown(header, table)}")
     about = "`train.micro_tokens`: a second forward pass in exchange for memory that does not grow with the batch."
     return "\n\n".join([commands(runs), about, *parts, f"Equal results: {apart(runs)}."])
@@ -227,7 +227,7 @@ def loss_section(runs: Sequence[Row]) -> str:
     contrasts = [row for row in rows_of(runs) if row["kind"] == "contrast"]
     sizes = sorted({row["size"] for row in contrasts})
     shown = [size for size in (8192, sizes[-1]) if size in sizes]
-    parts = [f"```bash\n{COMMANDS['loss']}\n```", f"Forward and backward of the loss alone; {runs[0]['setting']}."]
+    parts = [commands(runs), f"Forward and backward of the loss alone; {runs[0]['setting']}."]
     for size in dict.fromkeys(shown):
         of = [row for row in contrasts if row["size"] == size]
         parts.append(f"{size:,} pairs:\n\n{markdown(LOSS_HEADER, [loss_row(row, of) for row in of])}")
@@ -259,7 +259,7 @@ def sampler_section(runs: Sequence[Row]) -> str:
         for row in speed
         for name, rate in row["rows_per_second"].items()
     ]
-    parts = [f"```bash\n{COMMANDS['sampler']}\n```"]
+    parts = [commands(runs)]
     if speed:
         once = {name: max(row[f"{name}_rows_per_second"] for row in speed) for name in ("hashing", "groups")}
         parts.append(f"""One epoch of {speed[0]["rows"]:,} rows whose premises come three times, none twice in a
@@ -286,9 +286,7 @@ def store_section(runs: Sequence[Row]) -> str:
         for pairs, row in built.items()
     ]  # fmt: skip
     header = ["pairs", "seconds to build", "pairs/s", "seconds to open again", "memory added, MB", "on disk, MB"]
-    return (
-        f"```bash\n{COMMANDS['store']}\n```\n\nTokenised once, into memory-mapped files.\n\n{markdown(header, table)}"
-    )
+    return f"{commands(runs)}\n\nTokenised once, into memory-mapped files.\n\n{markdown(header, table)}"
 
 
 def gpu_section(runs: Sequence[Row]) -> str:
