@@ -139,8 +139,8 @@ class Encoder(nn.Module):
         """
         given: dict[str, Any] = {"input_ids": ids, "attention_mask": attention}
         packing = None
-        if self.packs:
-            known = lengths_of(attention) if lengths is None else lengths
+        known = lengths_of(attention) if lengths is None and self.packs else lengths
+        if self.packs and known is not None and any(known):
             packing = pack(known, ids.shape[1], round_to=self.round_to).to(ids.device)
             given = packed_inputs(self.model, ids, packing)
         if types is not None and getattr(self.model.config, "type_vocab_size", 0) > 1:

@@ -219,6 +219,12 @@ def test_more_than_staying_inside_the_text_is_refused(extra):
         packed_attention(torch.nn.Identity(), q, q, q, torch.zeros(1), packing=pack([2], 2))
 
 
+def test_a_batch_without_any_token():
+    ids, attention = torch.full((2, 3), 7), torch.zeros(2, 3, dtype=torch.long)
+    read = [encoder_of("bert", how, special_tokens=False)(ids, attention, raw=True) for how in ("padded", "auto")]
+    assert torch.equal(*read) and read[0].abs().sum() == 0
+
+
 def test_padding_on_the_left_is_refused():
     with pytest.raises(ValueError, match="padded on the right"):
         lengths_of(torch.tensor([[0, 1], [1, 1]]))
