@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--gigabytes", type=float, default=6)
     parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--own", action="store_true", help="leave out what is not ours, and what holds the matrix")
     parser.add_argument("--out", type=Path, help="write all numbers as JSON")
     parser.add_argument("--row", nargs=3, help=argparse.SUPPRESS)  # how the script calls itself: kind, name, size
     parser.add_argument("--keep", type=Path, help=argparse.SUPPRESS)
@@ -89,7 +90,10 @@ def contrasts(arguments: argparse.Namespace, setting: str) -> list[dict[str, Any
             names = [
                 name
                 for name, (both, matrix) in CONTRASTS.items()
-                if both == symmetric and not (matrix and whole) and not 4 * late.get(name, 0) > arguments.seconds
+                if both == symmetric
+                and not (matrix and whole)
+                and not 4 * late.get(name, 0) > arguments.seconds
+                and not (arguments.own and (matrix or not name.startswith("ours")))
             ]
             done = compare(arguments, "contrast", names, size)
             late |= {row["name"]: row["s"] for row in done}

@@ -34,5 +34,5 @@ assert vectors.shape == (2, 256), vectors.shape
 print("the installed wheel encodes:", vectors.shape)
 PY
 cp -r "$root/tests" tests
-"$work/venv/bin/python" -m pytest -q -c /dev/null --rootdir=. --import-mode=importlib -o pythonpath=tests \
+PYTHONPATH=$PWD/tests "$work/venv/bin/python" -m pytest -q -c /dev/null --rootdir=. --import-mode=importlib \
     tests/objectives tests/align/test_config.py
