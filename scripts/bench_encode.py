@@ -13,8 +13,9 @@ the peer's best row in float32, by processor time, "wall ratio" by the clock. Me
 Every row's vectors are compared with the peer's in float32: the script fails if ours differ by more than 1e-6 there.
 "alone" is how much vectors differ when the same texts are encoded one by one. The last rows are backends, if installed.
 
-``--growth``: short lines with the seed encoder, each size in a process of its own, written to a memory-mapped float16
-file. "resident" grows by that file's pages, which the system may drop; "own" is without files.
+``--growth``: lines of one to three short words with the first layer of the seed encoder, each size in a process of its
+own, written to a memory-mapped float16 file. "resident" grows by that file's pages, which the system may drop; "own" is
+without files.
 """
 
 from __future__ import annotations
@@ -226,10 +227,10 @@ def alone_in_process(options: argparse.Namespace, size: int) -> Row:
 def grow(data: Path, size: int) -> Row:
     """Encode lines of some words to a file."""
     rng = np.random.default_rng(0)
-    words = [word for line in read(data) for word in line.split()]
+    words = [word[:6] for line in read(data) for word in line.split()]
     starts, lengths = rng.integers(len(words) - 8, size=size), rng.integers(1, 4, size=size)
     lines = [" ".join(words[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
-    encoder = load_encoder("seed", device="cpu")
+    encoder = load_encoder("seed", layer=1, device="cpu")
     encoder.encode(lines[:100])
     own, stop = [resident("RssAnon")], threading.Event()
 
