@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -134,11 +135,16 @@ def kernel_for(device: torch.device, dtype: torch.dtype, dropout: float) -> str:
     if device.type == "cpu":
         return "grouped"
     if device.type == "cuda" and dtype in (torch.float16, torch.bfloat16):
-        if importlib.util.find_spec("flash_attn"):
+        if _installed("flash_attn"):
             return "flash-attn"
-        if not dropout and importlib.util.find_spec("torch.nn.attention.varlen"):
+        if not dropout and _installed("torch.nn.attention.varlen"):
             return "torch-varlen"
     return "masked"
+
+
+@cache  # every block of every forward pass asks
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def _grouped(q: Tensor, k: Tensor, v: Tensor, packing: Packing, dropout: float, scaling: float | None) -> Tensor:
