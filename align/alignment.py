@@ -16,7 +16,7 @@ from align.distributed import gather, total, world
 from align.encoder import Encoder
 from align.errors import InputError
 from align.gradient_caching import encode_batch
-from align.objectives.mlm import IGNORED, Head
+from align.objectives.mlm import IGNORED, Head, predict
 from align.options import CONTRASTIVE, GRADED, LABELLED, Recipe
 
 SIDES = ("source", "target", "negative", "rehearsal")
@@ -200,7 +200,7 @@ class Alignment(nn.Module):
         """Masked-LM loss of (P, D) states, a mean over the masked positions of all processes."""
         assert self.head is not None
         count = total(torch.tensor(float(len(truth)), device=states.device)).clamp(min=1) / world()[1]
-        return objectives.mlm(states, truth, self.head, count=count)
+        return predict(states, truth, self.head, count=count)
 
     def _anchored(self, vectors: Mapping[str, Tensor], start: Tensor | None, rehearsal_start: Tensor | None) -> Terms:
         """Distances to vectors that do not move: the starting encoder's, or a teacher's."""

@@ -57,7 +57,13 @@ def mlm(
         shapes = f"{tuple(hidden.shape)} and {tuple(labels.shape)}"
         raise ValueError(f"mlm needs (..., D) hidden states and (...) labels, got {shapes}")
     masked = labels != IGNORED
-    states, truth = hidden[masked], labels[masked]  # (P, D) and (P,)
+    return predict(hidden[masked], labels[masked], head, count=count)
+
+
+def predict(
+    states: Tensor, truth: Tensor, head: Head | Callable[[Tensor], Tensor], *, count: Tensor | float | None = None
+) -> Tensor:
+    """The same from the (P, D) states and the (P,) true pieces of the masked positions alone; see :func:`mlm`."""
     if isinstance(head, Head):
         total = linear_cross_entropy(head.transform(states), head.weight, head.bias, truth)
     elif truth.numel():
@@ -66,7 +72,7 @@ def mlm(
         total = head(states).sum()
     if truth.numel() == 0:
         # A mean over nothing is NaN. The head ran on no row, so that its parameters still get a (zero) gradient.
-        return total + 0.0 * hidden.sum()
+        return total + 0.0 * states.sum()
     return total / (truth.numel() if count is None else count)
 
 
