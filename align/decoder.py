@@ -19,9 +19,10 @@ from transformers.models.auto.modeling_auto import (
 
 from align.blocks import longest_input
 from align.checkpoint import TOKENIZER_FILES, _is_sentence_transformer, _place, _unreachable, quiet
-from align.encoder import padded, well_formed
+from align.encoder import padded
 from align.errors import InputError
 from align.pooling import Pooling
+from align.surrogates import well_formed
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import reduce
@@ -24,6 +23,7 @@ from align.encoding import Input, encode_batches
 from align.errors import InputError
 from align.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.pooling import Pooling
+from align.surrogates import well_formed
 
 log = logging.getLogger(__name__)
 
@@ -359,11 +359,3 @@ def filled(ids: NDArray[np.integer[Any]], lengths: NDArray[np.int64], pad_id: in
     rows = np.full(attention.shape, pad_id, dtype=np.int64)
     rows[attention] = ids
     return torch.from_numpy(rows), torch.from_numpy(attention.astype(np.int64))
-
-
-SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-def well_formed(text: str) -> str:
-    """The text with lone surrogates replaced by U+FFFD: tokenizers raise on them."""
-    return SURROGATES.sub("\ufffd", text)

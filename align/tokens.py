@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from align.encoder import Encoder, well_formed
+from align.encoder import Encoder
+from align.surrogates import well_formed
 
 BLOCK = 8192  # texts handed to the tokenizer at once
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.encoder import Encoder, well_formed
+from align.encoder import Encoder
 from align.encoding import Input
 from align.errors import InputError
+from align.surrogates import well_formed
 
 PLACE = "{word}"  # where a template has the word
 
