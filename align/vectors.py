@@ -309,13 +309,26 @@ def plain(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any], here: str, there: str) -> str:
-    """The fields in which two descriptions differ, in words; "" if in none. Null is as good as absent."""
+    """The fields in which two descriptions differ, in words; "" if in none. Null is as good as absent.
+
+    >>> differences({"pooling": {"layer": 8}}, {"pooling": {"layer": 4}}, "in the index", "in the queries")
+    'pooling.layer (8 in the index, 4 in the queries)'
+    """
+    a, b = dict(_fields(stored)), dict(_fields(given))
     named = (
-        f"{name} ({json.dumps(stored.get(name))} {here}, {json.dumps(given.get(name))} {there})"
-        for name in sorted({*stored, *given})
-        if stored.get(name) != given.get(name)
+        f"{name} ({json.dumps(a.get(name))} {here}, {json.dumps(b.get(name))} {there})"
+        for name in sorted({*a, *b})
+        if a.get(name) != b.get(name)
     )
     return ", ".join(named)
+
+
+def _fields(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _fields(inner, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", inner
 
 
 def _rejects(out: Path, number: int) -> Path:
