@@ -222,7 +222,8 @@ class Encoder(nn.Module):
         batch_tokens: int | None = None,
         out: NDArray[np.floating[Any]] | None = None,
         deterministic: bool = False,
-        progress: bool = False,
+        finite: bool = True,
+        progress: bool | Callable[[int], object] = False,
     ) -> NDArray[np.float32]:
         """Vectors of texts, in their order.
 
@@ -238,7 +239,8 @@ class Encoder(nn.Module):
             out: (n, D) array to write to and return, such as a memory-mapped float16 file; None: a new float32 one.
             deterministic: a text's vector does not depend, to the last bit, on the texts beside it: every matrix
                 product has the same number of rows. Slower for few texts, and for models that cannot run packed.
-            progress: show a bar.
+            finite: refuse a vector that is NaN or infinite; False: leave it as it is.
+            progress: show a bar; or what to call with the number of texts encoded since the last call.
 
         Returns:
             (n, D) float32, or ``out``.
@@ -251,7 +253,7 @@ class Encoder(nn.Module):
             raise InputError("encode needs a list of texts, got one string")
         return self.encode_tokens(
             texts, lambda part: [Input(ids) for ids in self.tokenize(part, max_tokens=max_tokens)],
-            raw=raw, batch_tokens=batch_tokens, out=out, deterministic=deterministic, progress=progress,
+            raw=raw, batch_tokens=batch_tokens, out=out, deterministic=deterministic, finite=finite, progress=progress,
         )  # fmt: skip
 
     def encode_tokens(
@@ -263,7 +265,8 @@ class Encoder(nn.Module):
         batch_tokens: int | None = None,
         out: NDArray[np.floating[Any]] | None = None,
         deterministic: bool = False,
-        progress: bool = False,
+        finite: bool = True,
+        progress: bool | Callable[[int], object] = False,
     ) -> NDArray[np.float32]:
         """(n, D) vectors of texts that ``tokens`` tokenises, a part of them at a time; see :meth:`encode`.
 
@@ -277,7 +280,7 @@ class Encoder(nn.Module):
         try:
             return encode_batches(
                 texts, tokens, lambda rows: self._vectors(rows, raw=raw), dimension=self.dimension, out=out,
-                batch_tokens=budget, fixed=deterministic and not self.packs, progress=progress,
+                batch_tokens=budget, fixed=deterministic and not self.packs, finite=finite, progress=progress,
             )  # fmt: skip
         finally:
             self.train(was_training)

@@ -39,7 +39,8 @@ def encode_batches(
     batch_tokens: int,
     out: NDArray[np.floating[Any]] | None = None,
     fixed: bool = False,
-    progress: bool = False,
+    finite: bool = True,
+    progress: bool | Callable[[int], object] = False,
 ) -> NDArray[np.float32]:
     """(n, D) vectors of n texts, in their order; see :meth:`align.encoder.Encoder.encode`.
 
@@ -51,7 +52,8 @@ def encode_batches(
         batch_tokens: bound on (texts) x (tokens of the longest) of a batch.
         out: (n, D) array to fill; None: a new one.
         fixed: batches whose (B, T) shape depends on nothing but the length of their texts.
-        progress: show a bar.
+        finite: refuse a vector that is NaN or infinite.
+        progress: show a bar; or what to call with the number of texts encoded since the last call.
 
     Raises:
         InputError: ``out`` has another shape; a vector is NaN or infinite (the sentence names the text).
@@ -63,7 +65,8 @@ def encode_batches(
     chunks = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
     cut = fixed_batches if fixed else batches
     start = 0
-    with tqdm(total=len(texts), unit="text", disable=not progress) as bar:
+    with tqdm(total=len(texts), unit="text", disable=progress is not True) as bar:
+        advance = progress if callable(progress) else bar.update
         for rows in ahead((tokenize(chunk) for chunk in chunks), depth=1):
             lengths = np.array([len(row.ids) for row in rows])
             vectors: Tensor | None = None  # on the encoder's device, so that a GPU is waited for once a chunk
@@ -72,11 +75,11 @@ def encode_batches(
                 if vectors is None:
                     vectors = found.new_empty(len(rows), dimension)
                 vectors[torch.from_numpy(batch[:real])] = found
-                bar.update(real)
+                advance(real)
             assert vectors is not None
             whole = vectors.cpu().numpy()
             bad = np.flatnonzero(~np.isfinite(whole).all(axis=1))
-            if len(bad):
+            if finite and len(bad):
                 text = texts[start + bad[0]]
                 raise InputError(f"the encoder gives NaN or infinity for text {start + bad[0]}: {text[:60]!r}")
             result[start : start + len(rows)] = whole
