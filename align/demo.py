@@ -134,24 +134,26 @@ def search_by_romanisation(
     encoder: Encoder, verses: dict[str, list[str]], roman: dict[str, list[str]], index: Path
 ) -> list[str]:
     """Store the vectors of all native verses; look for those of one language by their romanisation."""
-    from align.index import load_embeddings, save_embeddings, search
+    from align.index import save_index
+    from align.search_text import search
 
     rows = [(f"{code}:{i}", line) for code, lines in verses.items() for i, line in enumerate(lines)]
     ids, texts = zip(*rows, strict=True)
-    save_embeddings(index, encoder.encode(texts), ids, texts=texts, encoder=encoder.identity())
+    languages = [name.partition(":")[0] for name in ids]
+    stored = save_index(
+        index, encoder.encode(texts), ids, texts=texts, encoder=encoder.identity(), languages=languages,
+        scripts=[language.partition("_")[2] for language in languages],
+    )  # fmt: skip
     queries = roman[QUERY_LANGUAGE]
-    stored = load_embeddings(index)
-    scores, found = search(stored, encoder.encode(queries), 3, encoder=encoder.identity())
-    own = [i for i, row in enumerate(found[:, 0]) if stored.ids[row] == f"{QUERY_LANGUAGE}:{i}"]
+    found = search(stored, encoder, queries, 3)
+    own = [i for i, hits in enumerate(found) if hits[0].id == f"{QUERY_LANGUAGE}:{i}"]
     shown = own[0] if own else 0
     lines = [
         f"Searching {len(rows)} verses in {len(verses)} languages: of {len(queries)} romanised "
         f"ones in {QUERY_LANGUAGE}, {len(own)} find their own first.",
         f"For instance: {queries[shown]}",
     ]
-    for score, row in zip(scores[shown], found[shown], strict=True):
-        lines.append(f"  {score:.3f}  {stored.ids[row]:14} {(stored.texts or ids)[row]}")
-    return lines
+    return [*lines, *(f"  {hit.score:.3f}  {hit.id:14} {hit.text}" for hit in found[shown])]
 
 
 def draw(before: Scores, after: Scores, path: Path) -> str:

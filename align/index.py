@@ -1,214 +1,264 @@
-"""A folder of embeddings with ids and a manifest, and exact search over it.
-
-The folder holds ``embeddings.npy`` (rows, dimensions), ``ids.jsonl`` (an object for each row: ``id``, and with texts
-``sha256`` of the text and, by choice, ``text``) and, written last, ``manifest.json`` (rows, dimensions, dtype, SHA-256
-of both files, and ``encoder``: what made the embeddings). No pickle is written or read.
-"""
+"""Building an index from a folder of vectors, or from vectors in memory; ``align.index_folder`` says what it holds."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
 
 from align.errors import InputError
-from align.files import existing_file, read_json, read_lines, sha256, whole_folder, write_json
-from align.similarity import TIE_TOLERANCE, matrix, normalize, top_k
+from align.exact_index import Block, nearest, numbered, write_npy
+from align.faiss_index import (
+    FaissIndex,
+    check_effort,
+    default_effort,
+    import_faiss,
+    new_index,
+    train,
+    training_rows,
+    write_index,
+)
+from align.index_folder import EXACT, FAISS, ROWS, VECTORS, Index, load_index, writing_index
+from align.index_rows import LABELS, writing_rows
+from align.similarity import normalize
+from align.surrogates import well_formed
+from align.vectors import Vectors, open_vectors, plain, vector_table, vectors_of
 
-FORMAT = "align-embeddings/1"
-ENGINES = ("auto", "exact", "faiss")
+__all__ = ["Index", "index", "load_index", "save_index"]
+
+log = logging.getLogger(__name__)
+
+RECALL = (
+    "share of the k rows that exact search finds; a query is the normalised mean of two random rows, "
+    "which themselves do not count"
+)
+
+Labels = dict[str, set[str]]
+Units = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Embeddings:
-    """Vectors with their ids, and what made them."""
-
-    vectors: NDArray[Any]
-    """(rows, dimensions) float32 or float16; memory-mapped by choice."""
-    ids: tuple[str, ...]
-    """One for each row, no two equal."""
-    texts: tuple[str, ...] | None
-    """One for each row, if they were stored."""
-    encoder: Mapping[str, Any]
-    """Model fingerprint, layer, pooling, normalisation, prompt, romaniser: whatever was recorded."""
-
-
-def save_embeddings(
+def index(
+    vectors: Vectors | Path,
     out: Path,
-    embeddings: ArrayLike,
+    *,
+    factory: str = EXACT,
+    train_rows: int | None = None,
+    recall_queries: int = 1000,
+    k: int = 10,
+    float16: bool | None = None,
+    nprobe: int | None = None,
+    ef_search: int | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> Index:
+    """Build an index from a folder of vectors; they are made unit ones, so that the inner product is the cosine.
+
+    The folder is read twice, part by part; in memory are the training sample and the FAISS index (``Flat``: neither).
+    Of an approximate index the recall@k is measured against exact search, logged, and kept in the manifest. A recall
+    query is the normalised mean of two random rows, which themselves do not count as hits; of equal rows any one may
+    be found, so that copies in the corpus make the recall look lower than it is.
+
+    Args:
+        vectors: what ``align encode`` wrote.
+        out: the folder of the index; an older index there is replaced, a reader that has it open is not disturbed.
+        factory: ``Flat`` (exact, needs no FAISS), or what FAISS's ``index_factory`` understands: ``IVF1024,Flat``,
+            ``HNSW32``, ``OPQ16,IVF1024,PQ16``, ...
+        train_rows: random rows to train on; ``None``: 64 for each list of an IVF index and at least 50,000; never
+            more than there are.
+        recall_queries: 0: the recall is not measured.
+        k: of the recall.
+        float16: store an exact index as float16 or float32; ``None``: as the vectors are.
+        nprobe: lists of an IVF index that a search looks at by default; ``None``: a 32nd of them, at least 8.
+        ef_search: candidates that a search of an HNSW index keeps by default; ``None``: 64.
+        seed: of the training sample and the queries.
+        progress: show a bar.
+
+    Raises:
+        InputError: no folder of vectors, or a damaged one; FAISS is missing or does not know the factory; too few rows
+            to train it; an option of another kind of index; ``out`` holds something else, or the disk is full.
+    """
+    vectors = vectors if isinstance(vectors, Vectors) else open_vectors(vectors)
+    for what, value, least in (("k", k, 1), ("train_rows", train_rows, 1), ("recall_queries", recall_queries, 0)):
+        if value is not None and value < least:
+            raise InputError(f"{what} must be at least {least}, got {value}")
+    given = {name: value for name, value in (("nprobe", nprobe), ("ef_search", ef_search)) if value is not None}
+    with writing_index(out) as (folder, manifest):
+        about = {"factory": factory, "rows": vectors.rows, "dimension": vectors.dimension, "unit": True}
+        manifest |= {**about, "metric": "cosine", "encoder": plain(vectors.encoder)}
+        if factory == EXACT:
+            check_effort(given, {}, factory)
+            manifest |= _build_exact(vectors, folder, float16=float16, progress=progress)
+        else:
+            if float16 is not None:
+                raise InputError(f"float16 is for the factory Flat, this one is {factory!r}: see FAISS's SQfp16")
+            manifest |= _build_faiss(
+                vectors, folder, factory, given, train_rows=train_rows, recall_queries=recall_queries, k=k, seed=seed,
+                progress=progress,
+            )  # fmt: skip
+        size = (folder / (VECTORS if factory == EXACT else FAISS)).stat().st_size
+        manifest["built"]["bytes_per_vector"] = round(size / max(1, vectors.rows), 2)
+    log.info("%s", summary(manifest))
+    return load_index(out, verify=False)
+
+
+def save_index(
+    out: Path,
+    vectors: ArrayLike,
     ids: Sequence[str],
     *,
     encoder: Mapping[str, Any],
     texts: Sequence[str] | None = None,
-    store_texts: bool = True,
-) -> None:
-    """Write an embeddings folder, whole or not at all; an older one of the same name is replaced.
+    languages: Sequence[str] | None = None,
+    scripts: Sequence[str] | None = None,
+) -> Index:
+    """Write vectors that are in memory as an exact index; they are stored as they are, of whatever length.
 
     Args:
-        out: the folder.
-        embeddings: (rows, dimensions) finite; float16 stays float16, everything else becomes float32.
+        out: the folder; an older index there is replaced.
+        vectors: (rows, dimensions) finite; float16 stays float16, everything else becomes float32.
         ids: one for each row, no two equal.
-        encoder: what made the embeddings, as JSON values; ``search`` refuses queries of another.
-        texts: one for each row; their SHA-256 are stored.
-        store_texts: store the texts themselves as well, so that a search can show them.
+        encoder: what made the vectors, as JSON values.
+        texts: one for each row, by choice.
+        languages: codes, one for each row; "": not known.
+        scripts: ISO 15924 codes, in the same way.
 
     Raises:
-        InputError: NaN or Inf, numbers of rows that differ, an id twice, or an encoder that is not JSON.
+        InputError: NaN or Inf, numbers of rows that differ, an id twice, an encoder that is not JSON, or ``out`` holds
+            something else.
     """
-    rows = matrix(embeddings)
-    with np.errstate(over="ignore"):
-        rows = rows if rows.dtype == np.float16 else rows.astype(np.float32, copy=False)
-    _check_rows(rows, ids, texts)
-    lines = []
-    for number, name in enumerate(ids):
-        line = {"id": name}
-        if texts is not None:
-            line["sha256"] = hashlib.sha256(texts[number].encode()).hexdigest()
-            if store_texts:
-                line["text"] = texts[number]
-        lines.append(json.dumps(line, ensure_ascii=False) + "\n")
-    manifest = {"format": FORMAT, "rows": len(rows), "dimensions": rows.shape[1], "dtype": str(rows.dtype)}
-    recorded = _plain(encoder)
-    with whole_folder(Path(out)) as folder:
-        np.save(folder / "embeddings.npy", rows, allow_pickle=False)
-        (folder / "ids.jsonl").write_text("".join(lines), encoding="utf-8", newline="\n")
-        files = {name: sha256(folder / name) for name in ("embeddings.npy", "ids.jsonl")}
-        write_json(folder / "manifest.json", {**manifest, "sha256": files, "encoder": recorded})
+    for name, times in Counter(ids).items():
+        if not isinstance(name, str) or times > 1 or name != well_formed(name):
+            raise InputError(f"id {name!r}: expected well-formed text, each id once")
+    table = vector_table(
+        ids, vectors, texts=[""] * len(ids) if texts is None else texts, languages=languages, scripts=scripts,
+        store_texts=texts is not None,
+    )  # fmt: skip
+    if texts is None:
+        place = table.column_names.index("text_sha256")
+        table = table.set_column(place, "text_sha256", pa.nulls(len(table), pa.string()))
+    stored = vectors_of(table)
+    rows, dimension = stored.shape
+    with writing_index(out) as (folder, manifest):
+        about = {"factory": EXACT, "rows": rows, "dimension": dimension, "dtype": str(stored.dtype), "unit": False}
+        manifest |= {**about, "metric": "cosine", "encoder": plain(encoder), "search": {}, "built": {}, "faiss": None}
+        write_npy(folder / VECTORS, [stored], shape=(rows, dimension), dtype=str(stored.dtype))
+        labels = {label: set(pc.unique(table.column(label)).to_pylist()) for label in LABELS}
+        with writing_rows(folder / ROWS, languages=labels["language"], scripts=labels["script"]) as write:
+            write(table)
+    return load_index(out, verify=False)
 
 
-def load_embeddings(folder: Path, *, mmap: bool = True, verify: bool = True) -> Embeddings:
-    """Read an embeddings folder.
-
-    Args:
-        folder: as written by ``save_embeddings``.
-        mmap: map the vectors into memory rather than read them.
-        verify: compare the SHA-256 of both files with the manifest (reads them once).
-
-    Raises:
-        InputError: a file is missing, damaged, cut short, or does not agree with the manifest.
-    """
-    folder = Path(folder)
-    manifest = read_json(folder / "manifest.json")
-    fields = {"format", "rows", "dimensions", "dtype", "sha256", "encoder"}
-    if not (isinstance(manifest, dict) and fields <= manifest.keys() and manifest["format"] == FORMAT):
-        raise InputError(f"{folder / 'manifest.json'} is not the manifest of an embeddings folder ({FORMAT})")
-    for name, digest in manifest["sha256"].items() if verify else ():
-        if sha256(existing_file(folder / name)) != digest:
-            raise InputError(f"{folder / name} is damaged: its SHA-256 is not the one in manifest.json")
-    path = existing_file(folder / "embeddings.npy")
-    try:
-        vectors = matrix(np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
-    ids, texts = _read_ids(folder / "ids.jsonl")
-    found = (*vectors.shape, str(vectors.dtype), len(ids))
-    expected = (manifest["rows"], manifest["dimensions"], manifest["dtype"], manifest["rows"])
-    if found != expected:
-        raise InputError(f"{folder}: rows, dimensions, dtype, ids are {found}, but manifest.json says {expected}")
-    return Embeddings(vectors, ids, texts, manifest["encoder"])
+def summary(manifest: Mapping[str, Any]) -> str:
+    """What was built and measured, in a line."""
+    built = manifest["built"]
+    line = f"{manifest['factory']}: {manifest['rows']:,} rows in {built['seconds']:.1f} s"
+    line += f", {built['bytes_per_vector']:g} bytes a vector"
+    if built["recall"] is not None:
+        recall, effort = built["recall"], "".join(f"{name} {value}, " for name, value in manifest["search"].items())
+        line += f", recall@{recall['k']} {recall['recall']:.3f} ({effort}{recall['queries']:,} queries)"
+    return line
 
 
-def search(
-    embeddings: Embeddings,
-    queries: ArrayLike,
-    k: int = 10,
+def _build_exact(vectors: Vectors, folder: Path, *, float16: bool | None, progress: bool) -> dict[str, Any]:
+    dtype = {None: str(vectors.manifest["dtype"]), True: "float16", False: "float32"}[float16]
+    _, labels = _survey(vectors, np.empty(0, dtype=np.int64))
+    began = time.perf_counter()
+    blocks = _blocks(vectors, folder / ROWS, labels, progress=progress)
+    units = (units for _, units in blocks)
+    write_npy(folder / VECTORS, units, shape=(vectors.rows, vectors.dimension), dtype=dtype)
+    built = {"seconds": round(time.perf_counter() - began, 3), "recall": None}
+    return {"dtype": dtype, "search": {}, "faiss": None, "built": built}
+
+
+def _build_faiss(
+    vectors: Vectors,
+    folder: Path,
+    factory: str,
+    given: Mapping[str, int],
     *,
-    encoder: Mapping[str, Any] | None = None,
-    engine: str = "exact",
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The ``k`` nearest rows of each query by cosine, best first; exact with every engine.
+    train_rows: int | None,
+    recall_queries: int,
+    k: int,
+    seed: int,
+    progress: bool,
+) -> dict[str, Any]:
+    made = new_index(factory, vectors.dimension)
+    effort = default_effort(made)
+    check_effort(given, effort, factory)
+    effort |= given
+    rng = np.random.default_rng(seed)
+    rows, count = vectors.rows, recall_queries if vectors.rows > 2 else 0
+    trained_on = np.sort(rng.choice(rows, training_rows(made, rows, train_rows), replace=False, shuffle=False))
+    first = rng.integers(rows, size=count) if count else np.empty(0, dtype=np.int64)
+    second = (first + rng.integers(1, rows, size=count)) % rows if count else first
+    wanted = np.unique(np.concatenate([trained_on, first, second]))
+    sample, labels = _survey(vectors, wanted)
+    queries = normalize(sample[np.searchsorted(wanted, first)] + sample[np.searchsorted(wanted, second)])
+    seconds = [-time.perf_counter()]  # begins, less; ends, more: their sum leaves out the exact search
+    if not made.is_trained:
+        train(made, sample[np.searchsorted(wanted, trained_on)], factory)
+    seconds.append(time.perf_counter())
+    del sample
 
-    Args:
-        embeddings: what is searched.
-        queries: (n, dimensions).
-        k: how many; with fewer rows all of them are returned.
-        encoder: what made the queries; ``None``: not compared.
-        engine: ``exact`` (numpy, bounded memory), ``faiss`` (a flat index, which copies all rows into memory), or
-            ``auto`` (faiss where it is installed). Scores are rounded to six decimals and equal ones go by the lower
-            row; faiss alone chooses which of more equal rows than fit into ``k`` are among them.
+    def added() -> Iterator[Block]:
+        for numbers, units in _blocks(vectors, folder / ROWS, labels, progress=progress):
+            seconds.append(-time.perf_counter())
+            made.add(units)
+            seconds.append(time.perf_counter())
+            yield numbers, units
 
-    Returns:
-        Scores (n, min(k, rows)) and rows (n, min(k, rows)).
-
-    Raises:
-        InputError: the queries come from another encoder (the fields that differ are named) or have other dimensions,
-            ``k`` < 1, NaN or Inf, unknown engine, or faiss is not installed.
-    """
-    if encoder is not None:
-        _same_encoder(embeddings.encoder, _plain(encoder))
-    if engine not in ENGINES:
-        raise InputError(f"unknown engine {engine!r}: expected one of {', '.join(ENGINES)}")
-    installed = importlib.util.find_spec("faiss") is not None
-    if engine == "faiss" and not installed:
-        raise InputError("engine faiss needs faiss: pip install 'align-encoders[faiss]'")
-    if engine == "exact" or not installed or not len(embeddings.vectors):
-        return top_k(queries, embeddings.vectors, k)
-    return _faiss_top_k(queries, embeddings.vectors, k)
-
-
-def _faiss_top_k(
-    queries: ArrayLike, vectors: NDArray[Any], k: int, *, block: int = 65536
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    import faiss
-
-    top_k(queries, vectors[:0], k)  # the same refusals
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    for start in range(0, len(vectors), block):
-        index.add(normalize(vectors[start : start + block], first_row=start))
-    scores, rows = index.search(normalize(queries), min(k, len(vectors)))
-    steps = np.rint(scores / TIE_TOLERANCE)
-    order = np.lexsort((rows, -steps), axis=1)
-    steps, rows = np.take_along_axis(steps, order, axis=1), np.take_along_axis(rows, order, axis=1)
-    return (steps.astype(np.int64) * TIE_TOLERANCE).astype(np.float32), rows
+    _, right = nearest(queries, added(), k + 2)
+    write_index(made, folder / FAISS)
+    recall = None
+    if count:
+        _, found = FaissIndex(made, factory, effort).search(
+            queries, k + 2, nprobe=given.get("nprobe"), ef_search=given.get("ef_search")
+        )
+        value = _recall(found, right, np.stack([first, second], axis=1), k)
+        recall = {"recall": round(value, 4), "k": k, "queries": count, "seed": seed, "how": RECALL}
+    built = {"seconds": round(sum(seconds), 3), "train_rows": len(trained_on), "recall": recall}
+    return {"dtype": None, "search": effort, "faiss": import_faiss().__version__, "built": built}
 
 
-def _check_rows(rows: NDArray[Any], ids: Sequence[str], texts: Sequence[str] | None) -> None:
-    for what, values in (("ids", ids), ("texts", texts)):
-        if values is not None and len(values) != len(rows):
-            raise InputError(f"{len(rows)} embeddings but {len(values)} {what}: expected one for each row")
-    seen: set[str] = set()
-    for name in ids:
-        if not isinstance(name, str) or name in seen:
-            raise InputError(f"id {name!r}: expected text, each id once")
-        seen.add(name)
-    for start in range(0, len(rows), 65536):
-        bad = np.flatnonzero(~np.isfinite(rows[start : start + 65536]).all(axis=1))
-        if len(bad):
-            raise InputError(f"the embedding of id {ids[start + bad[0]]!r} holds NaN or Inf; expected finite numbers")
+def _survey(vectors: Vectors, wanted: NDArray[np.int64]) -> tuple[Units, Labels]:
+    """(rows, dimensions) unit vectors of the wanted rows (rising), and all languages and scripts there are."""
+    units = np.empty((len(wanted), vectors.dimension), dtype=np.float32)
+    labels: Labels = {label: set() for label in LABELS}
+    for start, table in numbered(vectors.tables([*LABELS, *(["vector"] if len(wanted) else [])])):
+        for label in LABELS:
+            labels[label].update(pc.unique(table.column(label)).to_pylist())
+        here = slice(*np.searchsorted(wanted, [start, start + table.num_rows]))
+        if here.stop > here.start:
+            units[here] = normalize(vectors_of(table)[wanted[here] - start])
+    return units, labels
 
 
-def _read_ids(path: Path) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-    try:
-        rows = [json.loads(line) for line in read_lines(path)]
-        ids = tuple(row["id"] for row in rows)
-        texts = tuple(row["text"] for row in rows if "text" in row)
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged: expected an object with an id on each line ({error})") from error
-    if len(set(ids)) != len(ids):
-        raise InputError(f"{path}: an id stands there twice")
-    return ids, texts if rows and len(texts) == len(rows) else None
+def _blocks(vectors: Vectors, rows_file: Path, labels: Labels, *, progress: bool) -> Iterator[Block]:
+    """Numbers and unit vectors of all rows, part by part; what stands beside them is written to ``rows_file``."""
+    with (
+        writing_rows(rows_file, languages=labels["language"], scripts=labels["script"]) as write,
+        tqdm(total=vectors.rows, unit=" rows", desc="index", disable=not progress) as bar,
+    ):
+        for start, table in numbered(vectors.tables(verify=False)):  # the survey has verified them
+            write(table)
+            yield np.arange(start, start + len(table)), normalize(vectors_of(table), first_row=start)
+            bar.update(len(table))
 
 
-def _plain(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(encoder), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the encoder's description is not JSON: {error}") from error
-    return plain
-
-
-def _same_encoder(stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    differ = [
-        f"{name} ({json.dumps(stored.get(name))} in the index, {json.dumps(given.get(name))} in the queries)"
-        for name in sorted({*stored, *given})
-        if stored.get(name) != given.get(name)  # null is as good as absent
-    ]
-    if differ:
-        raise InputError(f"the queries come from another encoder than the index: {', '.join(differ)}")
+def _recall(found: NDArray[np.int64], right: NDArray[np.int64], pairs: NDArray[np.int64], k: int) -> float:
+    """Share of the ``k`` right rows of each query, without the two it was made of, among the ``k`` found."""
+    hits = total = 0
+    for mine, theirs, pair in zip(found.tolist(), right.tolist(), pairs.tolist(), strict=True):
+        expected = [row for row in theirs if row not in pair and row >= 0][:k]
+        hits += len({*expected} & {*[row for row in mine if row not in pair][:k]})
+        total += len(expected)
+    return hits / total

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.csls import _NO_KEY, _at_least_one, _least, _row_means, means_of_tiles
 from align.errors import InputError
+from align.neighbours import Neighbours
 from align.similarity import _LOW, TIE_TOLERANCE, _keys, _slices, matrix, normalize
 from align.tiles import keep, promising, tiles
 
@@ -137,6 +138,39 @@ def margin_top_k(
     scores = _margin(cosines, _row_means(cosines)[:, None], _row_means(back)[nearest], score)
     order = np.argsort(-np.rint(scores.astype(np.float64) / TIE_TOLERANCE), axis=1, kind="stable")
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(nearest, order, axis=1)
+
+
+def margins(there: Neighbours, back: Neighbours, *, score: str = "ratio") -> tuple[Floats, Floats]:
+    """Scores of the neighbours of either side: a pair that is in both has the same score in both.
+
+    The means are over the neighbours that are given, of a row that has none 0.
+
+    Args:
+        there: of the rows of ``x``, (n, k).
+        back: of the rows of ``y``, (m, k).
+        score: ``cosine``, ``csls``, ``ratio`` or ``distance``.
+
+    Returns:
+        (n, k) and (m, k), in the order of the neighbours; -Inf where there is none.
+
+    Raises:
+        InputError: an unknown score.
+    """
+    check_score(score, 1)
+    x_means, y_means = _found_means(there), _found_means(back)
+    forward, backward = there.cosines.copy(), back.cosines.copy()
+    if forward.size:  # of x first both ways: the last bits of a difference depend on the order
+        _margin(forward, x_means[:, None], y_means[np.maximum(there.rows, 0)], score)
+        _margin(backward, x_means[np.maximum(back.rows, 0)], y_means[:, None], score)
+    forward[there.rows < 0], backward[back.rows < 0] = -np.inf, -np.inf
+    return forward, backward
+
+
+def _found_means(near: Neighbours) -> Floats:
+    found = near.rows >= 0
+    sums = np.where(found, near.cosines, 0).sum(axis=1, dtype=np.float64)
+    means: Floats = (sums / np.maximum(1, found.sum(axis=1))).astype(np.float32)
+    return means
 
 
 def check_score(score: str, k: int) -> None:

@@ -167,7 +167,7 @@ def begin(out: Path, settings: Mapping[str, Any]) -> None:
         write_json(out / MANIFEST, {"format": FORMAT, "complete": False, **wanted})
         return
     stored = _manifest(out)
-    differ = differences(*({name: side.get(name) for name in wanted} for side in (stored, wanted)), "there", "now")
+    differ = differences({name: stored.get(name) for name in wanted}, wanted, "there", "now")
     if differ:
         raise InputError(f"{out} was begun with other settings: {differ}; give another --out, or remove it")
 
@@ -176,19 +176,18 @@ def finished_parts(out: Path) -> dict[int, dict[str, Any]]:
     """The parts that are there whole, by number: what their ``.json`` says. Any other is left aside, with a word."""
     encoder = plain(_manifest(out)["encoder"])
     found = {}
-    for path in sorted(Path(out).glob("part-*.json")):
+    for path, about in _noted(Path(out)):
+        part, rejects = path.with_suffix(".parquet"), _rejects(Path(out), about.get("number", -1))
         try:
-            about = read_json(path)
-            part, rejects = path.with_suffix(".parquet"), _rejects(Path(out), about["number"])
             whole = about["sha256"] == sha256(part) and about["encoder"] == encoder
             if about["rejected"]:
                 whole = whole and about["rejects_sha256"] == sha256(rejects)
-        except (InputError, OSError, KeyError, TypeError):
+        except (OSError, KeyError):
             whole = False
-        if whole and path.stem == part_name(about["number"]):
+        if whole:
             found[about["number"]] = about
         else:
-            log.warning("%s is not whole: written again", path.with_suffix(".parquet"))
+            log.warning("%s is not whole: written again", part)
     return found
 
 
@@ -204,7 +203,8 @@ def write_part(out: Path, number: int, table: pa.Table, rejects: Sequence[Mappin
     came = (table.schema.field("vector").type.list_size, str(vectors_of(table).dtype))
     if came != expected:
         raise InputError(f"{path}: vectors have (dimension, dtype) {came}, but {MANIFEST} says {expected}")
-    path.with_suffix(".json").unlink(missing_ok=True)
+    for old in (path.with_suffix(".json"), _rejects(Path(out), number)):
+        old.unlink(missing_ok=True)
     about = {"number": number, "rows": table.num_rows, "rejected": len(rejects), "encoder": manifest["encoder"]}
     if rejects:
         with whole_file(_rejects(Path(out), number)) as temporary:
@@ -219,11 +219,14 @@ def write_part(out: Path, number: int, table: pa.Table, rejects: Sequence[Mappin
 def finish(out: Path, parts: int) -> Vectors:
     """Mark a folder complete, once parts 0 to ``parts - 1`` are there.
 
+    The hashes are those that the writers of the parts noted: of a part that changes after that, the reader will tell.
+
     Raises:
         InputError: one is missing.
     """
-    found = finished_parts(out)
-    missing = [number for number in range(parts) if number not in found]
+    encoder = plain(_manifest(out)["encoder"])
+    found = {about["number"]: about for _, about in _noted(Path(out)) if about.get("encoder") == encoder}
+    missing = [n for n in range(parts) if n not in found or not (Path(out) / f"{part_name(n)}.parquet").is_file()]
     if missing:
         raise InputError(f"{out} is not complete: {part_name(missing[0])} is missing; run the same command again")
     entries = [
@@ -329,6 +332,16 @@ def _fields(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, A
             yield from _fields(inner, f"{before}{name}.")
         else:
             yield f"{before}{name}", inner
+
+
+def _noted(out: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Each part's ``.json``, and what it says; {} if that is not of the part of its name."""
+    for path in sorted(out.glob("part-*.json")):
+        try:
+            about = read_json(path)
+            yield path, about if path.stem == part_name(about["number"]) else {}
+        except (InputError, KeyError, TypeError, ValueError):
+            yield path, {}
 
 
 def _rejects(out: Path, number: int) -> Path:

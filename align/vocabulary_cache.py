@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.files import user_cache
-from align.index import load_embeddings, save_embeddings
+from align.index import load_index, save_index
 from align.similarity import matrix
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def cache_folder() -> Path:
 def cached(encode: Encode, *, encoder: Mapping[str, Any], folder: Path | None = None) -> Encode:
     """The function that reads the vectors of a word list from the cache, and encodes and keeps them where it has none.
 
-    An entry is an embeddings folder (see ``align.index``) whose ids are the words, written whole or not at all. It is
+    An entry is an exact index (see ``align.index_folder``) whose ids are the words, written whole or not at all. It is
     found by encoder, language and words, and used only if all three and its hashes agree. A damaged entry is encoded
     anew, with a warning; an entry that cannot be written costs a warning, not the vectors.
 
@@ -55,8 +55,9 @@ def cached(encode: Encode, *, encoder: Mapping[str, Any], folder: Path | None = 
         entry = home / f"{language}-{_key(words, made_by)}"
         if (entry / "manifest.json").exists():
             try:
-                found = load_embeddings(entry)
-                if found.ids == tuple(words) and found.encoder == made_by:
+                found = load_index(entry)
+                same = found.encoder == made_by and found.ids(np.arange(found.rows)) == list(words)
+                if same and found.vectors is not None:
                     logger.info("%s: vectors of %d words read from %s", language, len(words), entry)
                     return found.vectors
                 logger.warning("%s holds other words or another encoder than it says: encoded anew", entry)
@@ -66,7 +67,7 @@ def cached(encode: Encode, *, encoder: Mapping[str, Any], folder: Path | None = 
         with np.errstate(over="ignore"):
             vectors = vectors.astype(np.float32, copy=False)  # as they will be read
         try:
-            save_embeddings(entry, vectors, list(words), encoder=made_by)
+            save_index(entry, vectors, list(words), encoder=made_by)
         except (InputError, OSError) as error:
             logger.warning("%s: the vectors of %d words were not cached: %s", language, len(words), error)
         return vectors

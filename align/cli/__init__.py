@@ -9,7 +9,24 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from align.cli import benchmark, compare, evaluate, mapping, overlap, pairs, report, text, training, vectors
+from align.cli import (
+    augment,
+    benchmark,
+    compare,
+    encode,
+    evaluate,
+    export,
+    index,
+    mapping,
+    mine,
+    overlap,
+    pairs,
+    report,
+    search,
+    text,
+    tm,
+    training,
+)
 from align.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -22,8 +39,15 @@ app.add_typer(evaluate.app, name="eval")
 app.command("list")(benchmark.list_benchmarks)
 app.command()(compare.compare)
 app.command()(report.report)
-app.command()(vectors.encode)
-app.command()(vectors.search)
+app.command()(encode.encode)
+app.command()(index.index)
+app.command()(search.search)
+app.command()(export.export)
+app.command("verify-export")(export.verify_export)
+app.command()(mine.mine)
+app.command()(tm.tm)
+app.command()(augment.augment)
+app.command("augment-queries")(augment.augment_queries)
 app.command("map")(mapping.map_words)
 app.command()(training.demo)
 

@@ -8,7 +8,8 @@ import pytest
 
 from align.csls import csls_top_k
 from align.errors import InputError
-from align.margin import LEAST_MEAN, SCORES, both_ranks, margin_top_k
+from align.margin import LEAST_MEAN, SCORES, both_ranks, margin_top_k, margins
+from align.neighbours import Neighbours, exact_neighbours
 from align.similarity import TIE_TOLERANCE, gold_ranks, top_k
 
 BLOCKS = [1, 3, 7, 2048]
@@ -187,6 +188,36 @@ def test_mined_candidates_match_the_definition(score: str, n: int, m: int, k: in
         order = sorted(nearest, key=lambda j: -wanted[j])
         assert rows[i].tolist() == order
         assert scores[i] == pytest.approx([wanted[j] for j in order], abs=2e-6, rel=2e-6)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_margins_of_both_sides_are_those_mined_one_way(score: str) -> None:
+    x, y = pairs(23, common=1.5)[0], pairs(40, common=1.5, seed=1)[0]
+    near = exact_neighbours(x, y, k=4)
+    both = margins(*near, score=score)
+    for found, scores, sides in zip(near, both, ((x, y), (y, x)), strict=True):
+        wanted, rows = margin_top_k(*sides, score=score)
+        order = np.argsort(-scores, axis=1, kind="stable")
+        assert (np.take_along_axis(found.rows, order, axis=1) == rows).all()
+        np.testing.assert_allclose(np.take_along_axis(scores, order, axis=1), wanted, atol=5e-6, rtol=5e-6)
+    # a pair that is near both ways has one score
+    there, back = (
+        {(i, j): s for i, row in enumerate(n.rows.tolist()) for j, s in zip(row, v[i], strict=True)}
+        for n, v in zip(near, both, strict=True)
+    )
+    shared = [pair for pair in there if pair[::-1] in back]
+    assert len(shared) > 20 and all(there[pair] == back[pair[::-1]] for pair in shared)
+
+
+def test_margins_by_hand_and_refusals() -> None:
+    there = Neighbours(np.array([[0.8, 0.4]], np.float32), np.array([[1, 0]]))
+    back = Neighbours(np.array([[0.4], [0.8]], np.float32), np.array([[0], [0]]))
+    # r_x .6, r_y .4 and .8: .8 / .7, .4 / .5
+    assert margins(there, back)[0][0] == pytest.approx([0.8 / 0.7, 0.4 / 0.5])
+    assert margins(there, back, score="csls")[1][:, 0] == pytest.approx([0.8 - 1.0, 1.6 - 1.4])
+    assert there.cosines.tolist() == [[pytest.approx(0.8), pytest.approx(0.4)]]  # left as they were
+    with pytest.raises(InputError, match="unknown score 'dot'"):
+        margins(there, back, score="dot")
 
 
 def test_of_equal_candidates_the_lower_row_comes_first() -> None:

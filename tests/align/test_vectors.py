@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,16 @@ def test_what_is_saved_is_read(tmp_path: Path, n: int, dtype: str) -> None:
         assert [value for table in tables for value in table[name].to_pylist()] == expected
     assert (found.rows, found.dimension, found.encoder) == (n, 4, ENCODER)
     assert max((table.num_rows for table in tables), default=0) <= 2
+
+
+def test_a_part_written_again_has_its_own_rejects(tmp_path: Path) -> None:
+    out = tmp_path / "v"
+    begin(out, SETTINGS)
+    table = vector_table(["a"], rows(1), texts=["x"])
+    write_part(out, 0, table, [{"reason": "blank"}])
+    write_part(out, 0, table)
+    assert finish(out, 1).manifest["rejected"] == 0
+    assert not list((out / "rejects").iterdir())
 
 
 def test_a_row_by_hand(tmp_path: Path) -> None:
@@ -119,6 +130,12 @@ def test_a_part_that_is_not_whole_does_not_count(tmp_path: Path, change: str, ca
         about.write_text("{" if change == "json" else "[1]")
     assert list(finished_parts(out)) == [0]
     assert f"{part} is not whole: written again" in caplog.text
+    if change in ("encoder", "name", "json", "other"):
+        with pytest.raises(InputError, match="part-00001 is missing"):
+            finish(out, 2)
+    else:
+        with pytest.raises(InputError, match="is damaged") if change in ("parquet", "shorter") else nullcontext():
+            list(finish(out, 2).tables())
 
 
 def test_a_damaged_part_is_refused_when_it_is_read(tmp_path: Path) -> None:

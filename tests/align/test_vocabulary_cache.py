@@ -65,14 +65,14 @@ def test_a_damaged_entry_is_encoded_anew(tmp_path, caplog) -> None:
     (entry,) = entries(tmp_path)
 
     def damage_vectors() -> None:
-        data = bytearray((entry / "embeddings.npy").read_bytes())
+        data = bytearray((entry / "vectors.npy").read_bytes())
         data[-1] ^= 1
-        (entry / "embeddings.npy").write_bytes(data)
+        (entry / "vectors.npy").write_bytes(data)
 
     def other_words() -> None:
-        from align.index import save_embeddings
+        from align.index import save_index
 
-        save_embeddings(entry, expected, ["a", "b", "c", "d"], encoder=MADE_BY | {"language": "eng_Latn"})
+        save_index(entry, expected, ["a", "b", "c", "d"], encoder=MADE_BY | {"language": "eng_Latn"})
 
     def other_encoder() -> None:
         manifest = json.loads((entry / "manifest.json").read_text())

@@ -1,0 +1,97 @@
+"""``align augment`` and ``align augment-queries``."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from align.cli.arguments import (
+    AverageLayers,
+    Layer,
+    ModelOption,
+    Out,
+    PoolingKind,
+    Runtime,
+    Special,
+    load,
+    one_of,
+    show,
+)
+from align.errors import InputError
+
+log = logging.getLogger(__name__)
+
+SOURCES = ("romanized", "first-sentence", "lexicon", "column")
+
+
+def augment(
+    context: typer.Context,
+    vectors: Annotated[Path, typer.Argument(help="Folder written by align encode.")],
+    queries: Annotated[Path, typer.Argument(help="Queries: lines of id TAB query, plain or .gz.")],
+    out: Out,
+    model: ModelOption,
+    alpha: Annotated[float | None, typer.Option(help="Weight of the queries, 0 to 1; by default 0.01.")] = None,
+    dev: Annotated[
+        Path | None, typer.Option(help="Choose the weight on these: lines of id TAB query, as users ask them.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Of recall@k on the dev queries.")] = 10,
+    reduce: Annotated[str, typer.Option(help="sum of the queries of a passage, or their mean.")] = "sum",
+    unit: Annotated[
+        bool, typer.Option("--unit/--raw", help="Unit vectors, for cosine; or vectors as they are.")
+    ] = True,
+    layer: Layer = None,
+    pooling: PoolingKind = None,
+    special_tokens: Special = None,
+    average_layers: AverageLayers = None,
+    prompt: Annotated[
+        str | None, typer.Option(help='Before every query, such as "query: " for E5; that of the texts may differ.')
+    ] = None,
+    backend: Runtime = "torch",
+) -> None:
+    """Move the vectors of passages towards queries supplied for them: an index of equal size that finds more."""
+    from align.augment_vectors import augment_vectors
+
+    encoder = load(model, layer, pooling, special_tokens, None, average_layers, backend=backend)
+    made = augment_vectors(
+        vectors, queries, out, encoder=encoder, prompt=prompt, alpha=alpha, dev=dev, k=k, reduce=reduce, unit=unit,
+        progress=context.obj,
+    )  # fmt: skip
+    about = made.manifest["augmentation"]
+    for weight, recall in about.get("recall", {}).items():
+        log.info("alpha %-6s recall@%d %.4f", weight, about["k"], recall)
+    show({"rows": made.rows, **about, "out": str(out)})
+
+
+def augment_queries(
+    vectors: Annotated[Path, typer.Argument(help="Folder written by align encode; for column, a .jsonl or .parquet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: lines of id TAB query.")],
+    source: Annotated[str, typer.Option(help=f"{', '.join(SOURCES)}.")],
+    lexicon: Annotated[Path | None, typer.Option(help="For lexicon: a dictionary, word TAB translation.")] = None,
+    share: Annotated[float, typer.Option(help="For lexicon: share of the known words that is replaced.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="For lexicon: of the words and translations drawn.")] = 0,
+    column: Annotated[str, typer.Option(help="For column: its name, such as title.")] = "title",
+    id_column: Annotated[str, typer.Option(help="For column: the name of that of the ids.")] = "id",
+    language: Annotated[str | None, typer.Option(help="Only passages in this language, such as hin_Deva.")] = None,
+) -> None:
+    """Make queries for passages offline: romanised, first sentences, words by a dictionary; or a column of a corpus."""
+    from align import query_sources
+    from align.vectors import open_vectors
+
+    one_of(SOURCES, source, "--source")
+    if (source == "lexicon") != (lexicon is not None):
+        raise InputError("--source lexicon and --lexicon FILE go together")
+    if source == "column":
+        if language is not None:
+            raise InputError("--source column takes all rows: --language is for the other sources")
+        show(query_sources.column_queries(vectors, out, column=column, id_column=id_column) | {"out": str(out)})
+        return
+    if source == "lexicon":
+        assert lexicon is not None
+        made = query_sources.lexicon_switched(lexicon, share=share, seed=seed)
+    else:
+        made = query_sources.romanized if source == "romanized" else query_sources.first_sentences
+    counts = query_sources.make_queries(open_vectors(vectors), out, made, language=language)
+    show({**counts, "out": str(out)})

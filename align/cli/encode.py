@@ -1,0 +1,82 @@
+"""``align encode``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from align.cli.arguments import (
+    Attention,
+    AverageLayers,
+    Layer,
+    Model,
+    PoolingKind,
+    Prompt,
+    Runtime,
+    Special,
+    one_of,
+    show,
+)
+
+
+def encode(
+    context: typer.Context,
+    model: Model,
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(help="Text (one a line), .tsv with a header, .jsonl, each also .gz or .zst; .parquet."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of vectors: a new one, or one that this command began.")
+    ],
+    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    ids: Annotated[
+        str | None,
+        typer.Option("--id", help="A column; content: made of the text; line. By default column id, else content."),
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Code of all texts, such as hin_Deva.")] = None,
+    language_column: Annotated[
+        str | None, typer.Option(help='Column of codes; by default language or lang where there is one; "": none.')
+    ] = None,
+    romanize: Annotated[bool, typer.Option("--romanize", help="Encode what uroman makes of the texts.")] = False,
+    half: Annotated[bool, typer.Option("--float16", help="Store float16 instead of float32.")] = False,
+    no_texts: Annotated[bool, typer.Option("--no-store-texts", help="Keep no texts beside the vectors.")] = False,
+    part_rows: Annotated[int, typer.Option(help="Lines of a part, which a process has in memory.")] = 50_000,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16: faster if the hardware has it.")] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="A vector depends, to the last bit, on its own text alone.")
+    ] = False,
+    workers: Annotated[int, typer.Option(help="Processes that encode.")] = 1,
+    engine: Annotated[str, typer.Option(help="local; or ray (extra ray): on the machines of a cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster: auto or host:port; by default Ray is started here.")
+    ] = None,
+    attention: Attention = "auto",
+    layer: Layer = None,
+    pooling: PoolingKind = None,
+    special_tokens: Special = None,
+    average_layers: AverageLayers = None,
+    prompt: Prompt = None,
+    backend: Runtime = "torch",
+) -> None:
+    """Vectors of a corpus, in parts. Stopped at any time, the same command goes on; each row is there exactly once."""
+    started = time.monotonic()
+    one_of(("auto", "padded"), attention, "--attention")
+    one_of(("local", "ray"), engine, "--engine")
+    from align.encode_corpus import encode as run
+
+    made = run(
+        model, inputs, out, text=text, id=ids, language=language, language_column=language_column, romanize=romanize,
+        dtype="float16" if half else "float32", store_texts=not no_texts, part_rows=part_rows,
+        deterministic=deterministic, attention=attention, backend=backend, workers=workers, engine=engine,
+        address=address, progress=context.obj, bf16=bf16, layer=layer, kind=pooling, special_tokens=special_tokens,
+        average_layers=average_layers, prompt=prompt,
+    )  # fmt: skip
+    rejected = made.manifest["rejected"]
+    show({
+        "rows": made.rows, "rejected": rejected, **({"rejects": str(out / "rejects")} if rejected else {}),
+        "dimension": made.dimension, "seconds": round(time.monotonic() - started, 1), "out": str(out),
+    })  # fmt: skip

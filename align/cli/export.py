@@ -1,0 +1,125 @@
+"""``align export`` and ``align verify-export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from align.cli.arguments import load, show
+from align.errors import InputError
+
+ENGINE_HELP = """\b
+ENGINE         TO
+milvus         http://HOST:19530, or a file that ends in .db
+qdrant         http://HOST:6333, or a folder
+qdrant-edge    a folder
+pgvector       postgresql://USER@HOST/DATABASE, or a DSN
+lance          a folder, or a URI that LanceDB knows
+parquet        a folder
+npy            a folder: vectors.npy, ids.jsonl
+opensearch     a folder: index.json, bulk-*.ndjson
+elasticsearch  a folder: the same in its dialect
+vespa          a folder: NAME.sd, feed.jsonl"""
+
+Folder = Annotated[Path, typer.Argument(help="Folder of vectors, as align encode writes it.", metavar="VECTORS")]
+EngineName = Annotated[str, typer.Argument(help="One of those above.", metavar="ENGINE")]
+To = Annotated[str, typer.Argument(help="URL, DSN, file or folder, as above.", metavar="TO")]
+Name = Annotated[str, typer.Option(help="Of the collection, table or index.")]
+Option = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="KEY=VALUE", help="Of the engine, such as index=FLAT; repeat it."),
+]
+Retries = Annotated[int, typer.Option(min=0, help="Tries after the first, when a server does not answer.")]
+
+
+def export(
+    context: typer.Context,
+    vectors: Folder,
+    engine: EngineName,
+    to: To,
+    name: Name = "align",
+    batch_rows: Annotated[int, typer.Option(min=1, help="Rows of one upsert.")] = 1024,
+    option: Option = None,
+    retries: Retries = 7,
+) -> None:
+    """Write vectors to a search engine; running it again completes what was cut off."""
+    from align.export import export as run
+
+    given = options_of(option)
+    show(
+        run(vectors, engine, to, name=name, batch_rows=batch_rows, retries=retries, progress=bool(context.obj), **given)
+    )
+
+
+def verify_export(
+    vectors: Folder,
+    engine: EngineName,
+    to: To,
+    name: Name = "align",
+    queries: Annotated[int, typer.Option(min=1, help="How many, made from the vectors themselves.")] = 1000,
+    queries_file: Annotated[Path | None, typer.Option(help="Queries of your own, one a line; needs --model.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="What encoded the vectors.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Answers of each query.")] = 10,
+    recall: Annotated[float, typer.Option(min=0, max=1, help="The least of an engine that is not exact.")] = 0.99,
+    seed: Annotated[int, typer.Option(help="Of the queries.")] = 0,
+    option: Option = None,
+    retries: Retries = 7,
+) -> None:
+    """Send the same queries to the engine and to the exact search; exit code 2 where they do not agree."""
+    from align.export import verify_export as run
+
+    given: Any = queries
+    if (queries_file is None) != (model is None):
+        raise InputError("expected --queries-file and --model together")
+    if queries_file is not None and model is not None:
+        given = encoded(vectors, queries_file, model)
+    result = run(
+        vectors, engine, to, name=name, queries=given, k=k, recall=recall, seed=seed, retries=retries,
+        **options_of(option),
+    )  # fmt: skip
+    show(result)
+    if not result["passed"]:
+        raise InputError(reason(result))
+
+
+for verb in (export, verify_export):
+    verb.__doc__ = f"{verb.__doc__}\n\n{ENGINE_HELP}"
+
+
+def options_of(words: list[str] | None) -> dict[str, str]:
+    """``["index=FLAT"]`` as a mapping."""
+    pairs = [word.partition("=") for word in words or []]
+    for key, sign, _ in pairs:
+        if not sign or not key:
+            raise InputError(f"--option is KEY=VALUE, got {key!r}")
+    return {key.replace("-", "_"): value for key, _, value in pairs}
+
+
+def encoded(vectors: Path, file: Path, model: str) -> Any:
+    """Vectors of the lines of a file, by the encoder of the stored ones."""
+    from align.files import read_lines
+    from align.index import load_index
+    from align.search_text import query_encoder
+
+    lines = [line for line in read_lines(file) if line.strip()]
+    if not lines:
+        raise InputError(f"{file} is empty: there is nothing to ask")
+    return query_encoder(load_index(vectors), load(model, None, None, None, None))(lines)
+
+
+def reason(result: dict[str, Any]) -> str:
+    """Why an export did not pass, in a sentence."""
+    found = []
+    if result["count"] < result["rows"]:
+        found.append(f"it has {result['count']} of {result['rows']} rows")
+    if result["exact"] and result["wrong_queries"]:
+        found.append(f"{result['wrong_queries']} of {result['queries']} queries were answered otherwise")
+    if not result["exact"] and result["recall"] < result["least_recall"]:
+        found.append(f"recall@{result['k']} is {result['recall']:.4f}, expected {result['least_recall']} or more")
+    if result["unknown_ids"]:
+        found.append(f"{result['unknown_ids']} answers are rows that are not in the vectors")
+    if result["wrong_payloads"]:
+        found.append(f"the payload of id {result['wrong_payloads'][0]!r} differs")
+    return f"{result['engine']} at {result['to']} does not answer as the vectors do: {'; '.join(found)}"

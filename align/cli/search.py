@@ -1,0 +1,108 @@
+"""``align search``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Runtime, Special, listed, load
+from align.errors import InputError
+
+if TYPE_CHECKING:
+    from align.search_text import Hit
+
+log = logging.getLogger(__name__)
+
+
+def search(
+    model: Model,
+    index: Annotated[Path, typer.Argument(help="Folder written by align index; or by align encode: exact, slower.")],
+    query: Annotated[list[str] | None, typer.Argument(help="Queries.")] = None,
+    queries: Annotated[Path | None, typer.Option(help="File of queries, one a line, plain or .gz.")] = None,
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Read queries as they are typed.")] = False,
+    k: Annotated[int, typer.Option("-k", help="Results per query.")] = 5,
+    language: Annotated[str | None, typer.Option(help="Only texts of these languages, with commas between.")] = None,
+    script: Annotated[str | None, typer.Option(help="Only texts in these scripts, with commas between.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a result.")] = False,
+    romanize: Annotated[
+        bool, typer.Option("--romanize", help="Insist on an index of romanised texts; with one it is always done.")
+    ] = False,
+    query_language: Annotated[str | None, typer.Option(help="Language of the queries, for the romaniser.")] = None,
+    nprobe: Annotated[int | None, typer.Option(help="Lists of an IVF index to look at: slower, better.")] = None,
+    ef_search: Annotated[
+        int | None, typer.Option("--ef", help="Candidates to keep in an HNSW index: slower, better.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Compare the files with their SHA-256 first.")
+    ] = True,
+    layer: Layer = None,
+    pooling: PoolingKind = None,
+    special_tokens: Special = None,
+    average_layers: AverageLayers = None,
+    prompt: Annotated[
+        str | None, typer.Option(help='Before every query, such as "query: " for E5; that of the texts may differ.')
+    ] = None,
+    backend: Runtime = "torch",
+) -> None:
+    """The nearest texts of each query, best first."""
+    from align.files import read_lines
+    from align.index import load_index
+    from align.search_text import find, query_encoder
+
+    given = [*(query or []), *(read_lines(queries) if queries else [])]
+    if not given and not interactive:
+        raise InputError("nothing to search for: expected a QUERY, --queries FILE with a line, or --interactive")
+    stored = load_index(index, verify=verify)
+    encoder = load(model, layer, pooling, special_tokens, None, average_layers, backend=backend)
+    encode = query_encoder(stored, encoder, prompt=prompt, query_language=query_language, romanized=romanize)
+
+    def answer(texts: Sequence[str]) -> list[list[Hit]]:
+        began = time.perf_counter()
+        vectors = encode(texts)
+        encoded = time.perf_counter()
+        found = find(
+            stored, texts, vectors, k, languages=listed(language), scripts=listed(script), nprobe=nprobe,
+            ef_search=ef_search,
+        )  # fmt: skip
+        ended = time.perf_counter()
+        log.info(
+            "%d quer%s: encoded in %.1f ms, searched in %.1f ms", len(texts), "y" if len(texts) == 1 else "ies",
+            1000 * (encoded - began), 1000 * (ended - encoded),
+        )  # fmt: skip
+        return found
+
+    if given:
+        _print(given, answer(given), as_json)
+    if interactive:
+        _converse(answer, as_json)
+
+
+def _converse(answer: Callable[[Sequence[str]], list[list[Hit]]], as_json: bool) -> None:
+    """Answer each line until the end of the input; the prompt goes to stderr, and only to a person."""
+    while True:
+        if sys.stdin.isatty():
+            print("query> ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            break
+        if text := line.strip():
+            _print([text], answer([text]), as_json)
+
+
+def _print(queries: Sequence[str], found: Sequence[Sequence[Hit]], as_json: bool) -> None:
+    for text, hits in zip(queries, found, strict=True):
+        if not as_json:
+            print(text if hits else f"{text}\n  nothing found")
+        for hit in hits:
+            if as_json:
+                print(json.dumps(asdict(hit), ensure_ascii=False), flush=True)
+            else:
+                print(f"  {hit.rank}. {hit.score:.3f}  {hit.id}  {hit.language}  {hit.text or ''}".rstrip(), flush=True)

@@ -1,0 +1,72 @@
+"""``align tm``: translation memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, Runtime, Special, load
+from align.cli.sources import pair_of
+from align.errors import InputError
+
+if TYPE_CHECKING:
+    from align.translation_memory import Found
+
+
+def tm(
+    model: Model,
+    memory: Annotated[
+        Path,
+        typer.Argument(help="Translations: .tsv (source TAB target), .tmx, .jsonl, .parquet, or a table of pairs."),
+    ],
+    query: Annotated[list[str] | None, typer.Argument(help="Texts to look up.")] = None,
+    queries: Annotated[Path | None, typer.Option(help="File of texts to look up, one a line, plain or .gz.")] = None,
+    terms: Annotated[
+        Path | None, typer.Option(help="Terms to find in the texts, in a file as MEMORY: term TAB translation.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", help="Matches of a text, at the most.")] = 5,
+    threshold: Annotated[float, typer.Option(help="Least cosine of a match that is not exact.")] = 0.7,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the memory's vectors: written once, used ever after; else they are not kept."),
+    ] = None,
+    languages: Annotated[
+        str | None, typer.Option(help="Codes of source and target in a .tmx: eng_Latn-hin_Deva.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a text.")] = False,
+    layer: Layer = None,
+    pooling: PoolingKind = None,
+    special_tokens: Special = None,
+    average_layers: AverageLayers = None,
+    prompt: Prompt = None,
+    backend: Runtime = "torch",
+) -> None:
+    """Translations of the segments most like each text, and of the terms in it."""
+    from align.files import read_lines
+    from align.translation_memory import tm as run
+
+    texts = [*(query or []), *(read_lines(queries) if queries else [])]
+    if not texts:
+        raise InputError("there is nothing to look up: give texts, or --queries FILE")
+    codes = pair_of(languages) if languages else None
+    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
+    for found in run(
+        memory, texts, encoder=encoder, k=k, threshold=threshold, terms=terms, vectors=vectors, languages=codes
+    ):
+        print(_line(found) if as_json else _table(found))
+
+
+def _line(found: Found) -> str:
+    matches = [asdict(match) | {"percent": match.percent} for match in found.matches]
+    return json.dumps(asdict(found) | {"matches": matches}, ensure_ascii=False)
+
+
+def _table(found: Found) -> str:
+    rows = [found.query]
+    rows += [f"  {m.percent:3d}%  edit {100 * m.edit:3.0f}%  {m.source}  ->  {m.target}" for m in found.matches]
+    rows += [f"  term  {term.source}  ->  {' | '.join(term.targets)}" for term in found.terms]
+    return "\n".join(rows if len(rows) > 1 else [*rows, "  nothing found"])

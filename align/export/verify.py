@@ -1,0 +1,171 @@
+"""Does the engine answer as the exact search over the folder does?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike, NDArray
+
+from align.errors import InputError
+from align.export.address import shown
+from align.export.engines import opened
+from align.export.retry import again
+from align.export.send import RETRIES, schema_of, unit_tables
+from align.export.target import Schema
+from align.similarity import TIE_TOLERANCE, normalize, top_k
+from align.vectors import Vectors, open_vectors, vectors_of
+
+TOLERANCE = {"float32": TIE_TOLERANCE, "float16": 2.0**-11}
+"""Cosines that differ by no more may come in either order. Both sides see the same stored vectors and, of float16, the
+same rounded queries; what is left is the order of a float32 sum, and of float16 that a rounded vector's length is off 1
+by up to 2^-11, which an engine that takes the inner product for the cosine does not divide by."""
+
+SAMPLE = 100
+"""Rows whose payloads are compared."""
+QUERIES_A_CALL = 100
+
+Floats = NDArray[np.float32]
+
+
+def verify_export(
+    vectors: Vectors | Path,
+    engine: str,
+    to: str,
+    *,
+    name: str = "align",
+    queries: int | ArrayLike = 1000,
+    k: int = 10,
+    recall: float = 0.99,
+    seed: int = 0,
+    retries: int = RETRIES,
+    **options: Any,
+) -> dict[str, Any]:
+    """Send the same queries to an engine and to the exact search, and compare.
+
+    An answer at place i is right if its true cosine is the i-th highest, within :data:`TOLERANCE`: near-ties may swap.
+    An engine whose search is exact must be right everywhere; of others recall@k counts, the share of answers (each id
+    once) whose true cosine is among the k highest, within the same tolerance.
+
+    Args:
+        vectors: what was exported.
+        engine: one of :data:`align.export.ENGINES`.
+        to: where it was exported to.
+        name: of the collection.
+        queries: how many, each the weighted mean of two random rows (weights w and 1 - w, w from 0.55 to 0.9: equal
+            weights would make both a tie); or (n, d) vectors of the user's own, of the same encoder.
+        k: answers of each query.
+        recall: the least recall@k of an engine that is not exact.
+        seed: of the queries and of the sample of payloads.
+        retries: as :func:`align.export.send.export`.
+        options: of the engine.
+
+    Returns:
+        ``passed``, and what decided: ``exact`` (the engine's word), ``queries``, ``k``, ``recall``, ``least_recall``,
+        ``wrong_queries`` (with an answer that is not right), ``tolerance``, ``rows``, ``count`` (of the engine, which
+        must have at least ``rows``), ``unknown_ids`` (answers that are not in ``vectors``), ``payloads`` compared, and
+        ``wrong_payloads`` (ids).
+
+    Raises:
+        InputError: as :func:`align.export.send.export`; the collection is not there; or queries of another width.
+    """
+    source = vectors if isinstance(vectors, Vectors) else open_vectors(vectors)
+    if k < 1 or not 0 <= recall <= 1:
+        raise InputError(f"expected k from 1 and a recall from 0 to 1, got {k} and {recall}")
+    if not source.rows:
+        raise InputError(f"{source.folder} has no rows: there is nothing to verify")
+    schema = schema_of(source, name)
+    asked, sample = _drawn(source, schema, queries, np.random.default_rng(seed))
+    call = partial(again, retries=retries, where=f"{engine} at {shown(to)}")
+    with opened(engine, to, name, options) as target:
+        call(target.prepare, schema, make=False)
+        exact, count = target.exact, call(target.count)
+        answers: list[list[str]] = []
+        for start in range(0, len(asked), QUERIES_A_CALL):
+            answers += call(target.search, asked[start : start + QUERIES_A_CALL], k)
+        found = call(target.payloads, list(sample))
+    best, true = _scores(source, schema, asked, answers, k)
+    tolerance = TOLERANCE[schema.dtype]
+    wrong, measured = _compared(best, true, tolerance)
+    unlike = [key for key, payload in sample.items() if found.get(key) != payload]
+    unknown = int(sum(len(set(row[:k])) for row in answers) - np.isfinite(true).sum())
+    right = wrong == 0 if exact else measured >= recall
+    return {
+        "engine": engine, "to": shown(to), "name": name, "exact": exact, "queries": len(asked), "k": k,
+        "recall": round(measured, 6), "least_recall": None if exact else recall, "wrong_queries": wrong,
+        "tolerance": tolerance, "rows": source.rows, "count": count, "unknown_ids": unknown,
+        "payloads": len(sample), "wrong_payloads": unlike,
+        "passed": bool(right and count >= source.rows and not unlike),
+    }  # fmt: skip
+
+
+def _drawn(
+    source: Vectors, schema: Schema, queries: int | ArrayLike, rng: np.random.Generator
+) -> tuple[Floats, dict[str, Mapping[str, str]]]:
+    """Unit queries, as the stored dtype knows them, and the payloads of some rows by id; one pass over the folder."""
+    many = queries if isinstance(queries, int) else 0
+    if isinstance(queries, int) and queries < 1:
+        raise InputError(f"expected at least 1 query, got {queries}")
+    pairs = rng.integers(source.rows, size=(many, 2))
+    weights = rng.uniform(0.55, 0.9, size=(many, 1)).astype(np.float32)
+    sampled = rng.choice(source.rows, size=min(SAMPLE, source.rows), replace=False)
+    ends = np.empty((many, 2, source.dimension), dtype=np.float32)
+    sample: dict[str, Mapping[str, str]] = {}
+    first = 0
+    for table in unit_tables(source, schema, rows=16_384):
+        inside = (pairs >= first) & (pairs < first + table.num_rows)
+        ends[inside] = vectors_of(table)[pairs[inside] - first]
+        here = sampled[(sampled >= first) & (sampled < first + table.num_rows)] - first
+        for row in table.select(["id", *schema.payload]).take(here).to_pylist():
+            sample[row.pop("id")] = row
+        first += table.num_rows
+    if isinstance(queries, int):
+        asked = weights * ends[:, 0] + (1 - weights) * ends[:, 1]
+    else:
+        asked = np.asarray(queries)
+        if asked.ndim != 2 or asked.shape[1] != source.dimension or not len(asked):
+            raise InputError(f"expected queries of shape (n, {source.dimension}), got {asked.shape}")
+    unit = normalize(asked).astype(schema.dtype).astype(np.float32)
+    return unit[unit.any(axis=1)], sample  # a query of zeros has no nearest row
+
+
+def _scores(
+    source: Vectors, schema: Schema, queries: Floats, answers: list[list[str]], k: int
+) -> tuple[Floats, Floats]:
+    """The highest cosines of each query, and the true cosines of the answers; both (n, min(k, rows)), to six decimals.
+
+    An answer that is not in the folder, one that was given before, and one that is missing count as minus infinity.
+    """
+    width = min(k, source.rows)
+    best = np.full((len(queries), 0), -np.inf, dtype=np.float32)
+    true = np.full((len(queries), width), -np.inf, dtype=np.float32)
+    places: dict[str, list[tuple[int, int]]] = {}
+    for query, ids in enumerate(answers):
+        for place, key in enumerate(ids[:width]):
+            if key not in ids[:place]:
+                places.setdefault(key, []).append((query, place))
+    given = pa.array(list(places), pa.string())
+    for table in unit_tables(source, schema, rows=16_384, columns=("id", "vector"), verify=False):
+        candidates = vectors_of(table)
+        here, _ = top_k(queries, candidates, width)
+        best = -np.sort(-np.concatenate([best, here], axis=1), axis=1)[:, :width]
+        rows = np.flatnonzero(pc.is_in(table["id"], given).to_numpy())
+        if len(rows):
+            unit = normalize(candidates[rows])
+            for key, vector in zip(table["id"].take(rows).to_pylist(), unit, strict=True):
+                at = np.array(places[key])
+                true[at[:, 0], at[:, 1]] = queries[at[:, 0]] @ vector
+    return best, (np.rint(true / TIE_TOLERANCE) * TIE_TOLERANCE).astype(np.float32)
+
+
+def _compared(best: Floats, true: Floats, tolerance: float) -> tuple[int, float]:
+    """Queries with an answer that is not right, and recall@k."""
+    slack = tolerance + TIE_TOLERANCE / 2  # both are rounded to steps of TIE_TOLERANCE
+    wrong = np.abs(true - best) > slack
+    among = true >= best[:, -1:] - slack
+    return int(wrong.any(axis=1).sum()), float(among.mean()) if among.size else 1.0

@@ -1,0 +1,161 @@
+"""Mined pairs as a file, and how many of them are right: precision, recall and F1 above a threshold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
+
+from align.errors import InputError
+from align.files import read_lines, whole_file
+from align.mined_sides import Side
+
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+LINES = 10_000
+Ints = NDArray[np.int64]
+Fields = tuple[pa.Array, "pa.Array | None"]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Of the pairs whose score is at least the threshold."""
+
+    threshold: float
+    precision: float
+    """Right pairs of those kept; 0 if none is kept."""
+    recall: float
+    """Right pairs kept of all gold pairs."""
+    f1: float
+    """2 right / (kept + gold)."""
+    judged: int
+    """Pairs kept that were judged."""
+
+    def to_json(self) -> dict[str, float]:
+        """As a dictionary."""
+        return asdict(self)
+
+
+def quality(scores: ArrayLike, right: ArrayLike, total: int, threshold: float) -> Quality:
+    """Precision, recall and F1 of the pairs whose score is at least ``threshold``.
+
+    Args:
+        scores: (p,) of the pairs that are judged.
+        right: (p,) bool.
+        total: gold pairs, found or not.
+        threshold: least score kept.
+
+    Raises:
+        InputError: no gold pair.
+    """
+    scores, right = _checked(scores, right, total)
+    kept = scores >= threshold
+    hits, count = int(right[kept].sum()), int(kept.sum())
+    return Quality(float(threshold), hits / max(1, count), hits / total, 2 * hits / (count + total), count)
+
+
+def best_threshold(scores: ArrayLike, right: ArrayLike, total: int) -> Quality:
+    """The threshold of the highest F1, exact: every cut between two scores is tried; of equals the highest cut.
+
+    The threshold is half-way between the last score kept and the next lower one; if all are kept, the last score.
+
+    Args:
+        scores: (p,) of the pairs that are judged, at least one.
+        right: (p,) bool.
+        total: gold pairs, found or not.
+
+    Raises:
+        InputError: no pair, or no gold pair.
+    """
+    scores, right = _checked(scores, right, total)
+    if not len(scores):
+        raise InputError("there is no pair to choose a threshold from")
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    ends = np.flatnonzero(np.diff(falling, append=-np.inf))  # equal scores are kept or dropped together
+    f1 = 2 * np.cumsum(right[order])[ends] / (ends + 1 + total)
+    last = ends[int(np.argmax(f1))]
+    lower = falling[last + 1] if last + 1 < len(falling) else falling[last]
+    return quality(scores, right, total, float((falling[last] + lower) / 2))
+
+
+def _checked(scores: ArrayLike, right: ArrayLike, total: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    values, hits = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=bool)
+    if values.ndim != 1 or values.shape != hits.shape:
+        raise InputError(f"scores have shape {values.shape}, right {hits.shape}: expected one of each for every pair")
+    if total < 1:
+        raise InputError("there is no gold pair: expected at least one")
+    return values, hits
+
+
+@dataclass(frozen=True)
+class Gold:
+    """Pairs known to be right, and the sentences that are judged by them. Texts by their number."""
+
+    pairs: Ints
+    """(g,) x * texts of y + y, rising, no two equal."""
+    x: NDArray[np.bool_]
+    """(texts of x,) whether the file names it."""
+    y: NDArray[np.bool_]
+
+    @property
+    def total(self) -> int:
+        """Pairs of different texts."""
+        return len(self.pairs)
+
+    def judge(self, x: Ints, y: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which pairs have a sentence that the file names, and which of these are right."""
+        return self.x[x] | self.y[y], np.isin(x * len(self.y) + y, self.pairs)
+
+
+def read_gold(path: Path, x: Side, y: Side) -> Gold:
+    """Read gold pairs: ``x_id TAB y_id`` a line, one side empty for a sentence without a translation.
+
+    A mined pair is judged if the file names one of its sentences, so that the gold pairs of a part of the corpora do
+    not make pairs of the rest wrong. Name the sentences without a partner too: else their pairs with each other are not
+    judged, and precision is too high.
+
+    Raises:
+        InputError: not two columns, an id that is not there, or no pair; with the line.
+    """
+    lines = [(number, line.split("\t")) for number, line in enumerate(read_lines(path), 1)]
+    if lines and lines[0][1] == ["x_id", "y_id"]:
+        del lines[0]
+    for number, cells in lines:
+        if len(cells) != 2 or not any(cells):
+            raise InputError(
+                f"{path}, line {number}: expected x_id TAB y_id (one may be empty), got {len(cells)} columns"
+            )
+    codes = [each.codes_of(cells[at] for _, cells in lines) for at, each in enumerate((x, y))]
+    named = [np.zeros(len(each.first), dtype=bool) for each in (x, y)]
+    pairs = []
+    for number, cells in lines:
+        for at, name in enumerate(cells):
+            if name and name not in codes[at]:
+                raise InputError(f"{path}, line {number}: no sentence of {(x, y)[at].name} has the id {name!r}")
+            if name:
+                named[at][codes[at][name]] = True
+        if all(cells):
+            pairs.append(codes[0][cells[0]] * len(named[1]) + codes[1][cells[1]])
+    if not pairs:
+        raise InputError(f"{path} holds no pair: expected x_id TAB y_id on each line")
+    return Gold(np.unique(np.array(pairs, dtype=np.int64)), named[0], named[1])
+
+
+def write_mined(out: Path, scores: ArrayLike, cosines: ArrayLike, x: Fields, y: Fields) -> None:
+    """Write pairs as TSV, whole: score, cosine, x_id, y_id, and the texts of a side that has them."""
+    columns = {"x_id": x[0], "y_id": y[0], "x_text": x[1], "y_text": y[1]}
+    given = {name: values for name, values in columns.items() if values is not None}
+    scores, cosines = np.asarray(scores), np.asarray(cosines)
+    with whole_file(out) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        file.write("\t".join(("score", "cosine", *given)) + "\n")
+        for start in range(0, len(scores), LINES):
+            here = slice(start, start + LINES)
+            texts = (values[here].to_pylist() for values in given.values())
+            for score, cosine, *rest in zip(scores[here].tolist(), cosines[here].tolist(), *texts, strict=True):
+                file.write(
+                    "\t".join((f"{score:.6f}", f"{cosine:.6f}", *map(str.translate, rest, repeat(ESCAPES)))) + "\n"
+                )

@@ -1,0 +1,195 @@
+"""What every engine of align.export has to do, written once: each test file of an engine calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from align.errors import InputError
+from align.export import export, verify_export
+from align.export.target import Schema
+from align.vectors import save_vectors, vector_table, vectors_of
+
+DIMENSION = 8
+ENCODER = {"model": "toy", "pooling": "mean", "dimension": DIMENSION, "romanizer": None}
+HOSTILE = [
+    "it's",
+    'say "x"',
+    "a\\b",
+    "%s {} ; DROP TABLE x; --",
+    "עברית ہے 𝔘",
+    "x" * 500,
+    "é" * 500,
+    " ",
+    "a\nb\t",
+    "'",
+]
+"""Ids that break what quotes badly."""
+LANGUAGES = ["deu", "o'x", "", 'q"']
+
+
+def schema(**changes: Any) -> Schema:
+    facts = {"name": "align", "dimension": DIMENSION, "dtype": "float32", "encoder": ENCODER, "texts": True}
+    return Schema(**facts | changes)
+
+
+def rows(count: int, *, start: int = 0, dtype: str = "float32", dimension: int = DIMENSION, seed: int = 0) -> pa.Table:
+    """Rows ``start`` to ``start + count - 1`` of the corpus of the seed; the first have hostile ids."""
+    numbers = range(start, start + count)
+    vectors = np.stack([unit(dimension, seed, number) for number in numbers]) if count else np.zeros((0, dimension))
+    return vector_table(
+        [HOSTILE[number] if number < len(HOSTILE) else f"id-{number}" for number in numbers],
+        vectors.astype(dtype),
+        texts=[f"text {number} of {seed}" for number in numbers],
+        languages=[LANGUAGES[number % len(LANGUAGES)] for number in numbers],
+        scripts=["Latn" for _ in numbers],
+    )
+
+
+def unit(dimension: int, *seeds: int) -> np.ndarray:
+    vector = np.random.default_rng(seeds).normal(size=dimension)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def queries(count: int, dimension: int = DIMENSION) -> np.ndarray:
+    return np.stack([unit(dimension, 99, number) for number in range(count)])
+
+
+def nearest(table: pa.Table, given: np.ndarray, k: int, languages: Sequence[str] | None = None) -> list[list[str]]:
+    """The definition: all inner products, in double precision, one query at a time."""
+    ids, spoken = table.column("id").to_pylist(), table.column("language").to_pylist()
+    vectors = vectors_of(table).astype(np.float64)
+    found = []
+    for query in given.astype(np.float64):
+        order = np.argsort(-(vectors @ query), kind="stable")
+        allowed = [row for row in order if languages is None or spoken[row] in languages]
+        found.append([ids[row] for row in allowed[:k]])
+    return found
+
+
+def payload(table: pa.Table) -> dict[str, dict[str, str]]:
+    columns = [name for name in table.column_names if name not in ("id", "vector")]
+    return {row["id"]: {name: row[name] for name in columns} for row in table.select(["id", *columns]).to_pylist()}
+
+
+def fill(target: Any, table: pa.Table, *, batch: int = 100, wanted: Schema | None = None) -> None:
+    target.prepare(wanted or schema())
+    for first in range(0, table.num_rows, batch):
+        target.upsert(table.slice(first, batch))
+    target.finish()
+
+
+def check_engine(make: Callable[[], Any], count: int = 250) -> None:
+    """Load, search, filter, load again, change a row, close and open again; ``make`` opens the same collection."""
+    table, given = rows(count), queries(5)
+    target = make()
+    fill(target, table)
+    assert target.count() == count
+    assert target.search(given, 10) == nearest(table, given, 10)
+    for languages in (["o'x"], ["", 'q"'], ["deu"], ["' OR '1'='1"], ["xxx"], []):
+        assert target.search(given, 7, languages=languages) == nearest(table, given, 7, languages), languages
+    assert target.search(given[:1], 1_000) == nearest(table, given[:1], 1_000)
+    assert target.search(given[:0], 3) == []
+    assert target.payloads([*HOSTILE, "not there"]) == payload(table.slice(0, len(HOSTILE)))
+    target.close()
+    target.close()
+
+    again = make()
+    fill(again, table, batch=77)
+    assert again.count() == count
+    again.upsert(rows(3, start=count - 2, seed=7))  # two rows change, one is new
+    again.upsert(rows(1, start=count + 1, seed=7))
+    again.upsert(table.slice(0, 0))
+    again.finish()
+    changed = pa.concat_tables([table.slice(0, count - 2), rows(4, start=count - 2, seed=7)])
+    assert again.count() == count + 2
+    assert again.search(given, 10) == nearest(changed, given, 10)
+    assert again.payloads([f"id-{count - 1}"]) == payload(rows(1, start=count - 1, seed=7))
+    again.close()
+
+    reader = make()
+    reader.prepare(schema(), make=False)
+    assert reader.search(given, 3) == nearest(changed, given, 3)
+    reader.close()
+
+
+def check_refusals(make: Callable[[], Any]) -> None:
+    """A collection of other vectors is refused, by name, and stays as it was."""
+    absent = make()
+    with pytest.raises(InputError, match="is not there: run align export first"):
+        absent.prepare(schema(), make=False)
+    absent.close()
+    first, table = make(), rows(20)
+    fill(first, table)
+    first.close()
+    others = {
+        "dimension": schema(dimension=9),
+        "dtype": schema(dtype="float16"),
+        "texts": schema(texts=False),
+        "pooling": schema(encoder=ENCODER | {"pooling": "cls"}),
+        "romanizer": schema(encoder=ENCODER | {"romanizer": "uroman 1"}),
+    }
+    for what, other in others.items():
+        target = make()
+        with pytest.raises(InputError, match=rf"align.* holds other vectors: {what} \(.* there, .* here\)"):
+            target.prepare(other)
+        target.close()
+    reader = make()
+    reader.prepare(schema(), make=False)
+    assert reader.count() == 20
+    assert reader.search(queries(2), 3) == nearest(table, queries(2), 3)
+    reader.close()
+
+
+def check_export(engine: str, to: str, folder: Path, *, dtype: str = "float32", **options: Any) -> dict[str, Any]:
+    """The whole way, twice: a folder of vectors that are not unit, written to an engine, and verified."""
+    table = rows(120)
+    vectors = vectors_of(table) * np.linspace(0.1, 9, 120)[:, None]
+    columns = {name: table.column(name).to_pylist() for name in ("id", "language", "script", "text")}
+    save_vectors(
+        folder, columns["id"], vectors.astype(dtype), texts=columns["text"], encoder=ENCODER,
+        languages=columns["language"], scripts=columns["script"], part_rows=50,
+    )  # fmt: skip
+    for _ in range(2):
+        done = export(folder, engine, to, batch_rows=33, retries=0, **options)
+        assert (done["rows"], done["count"], done["others"]) == (120, 120, 0)
+    proof = verify_export(folder, engine, to, queries=50, retries=0, **options)
+    assert proof["passed"], proof
+    assert proof["payloads"] == 100
+    return proof
+
+
+def check_large_batches(make: Callable[[], Any]) -> None:
+    """More rows, ids and queries in one call than an engine takes in one request."""
+    table, given = rows(700), queries(300)
+    target = make()
+    fill(target, table, batch=700)
+    assert target.count() == 700
+    assert target.payloads(table.column("id").to_pylist()) == payload(table)
+    assert target.search(given, 3) == nearest(table, given, 3)
+    target.close()
+
+
+def check_inner_product(make: Callable[[], Any]) -> None:
+    """Of vectors that are not unit, as no export writes them, only the inner product puts the long one first."""
+    vectors = np.zeros((2, DIMENSION), np.float32)
+    vectors[0, 0], vectors[1, :2] = 1, 3
+    target = make()
+    fill(target, vector_table(["near", "long"], vectors, texts=["", ""]))
+    assert target.search(vectors[:1], 2) == [["long", "near"]]
+    target.close()
+
+
+def check_empty(make: Callable[[], Any]) -> None:
+    """A folder of no rows makes a collection of none."""
+    target = make()
+    fill(target, rows(0))
+    assert target.count() == 0
+    assert target.search(queries(2), 3) == [[], []]
+    assert target.payloads(["x"]) == {}
+    target.close()
