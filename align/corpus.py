@@ -62,7 +62,7 @@ class Corpus:
     language: str | None
     """Of all lines."""
     language_column: str | None
-    """``None``: that of ``LANGUAGE_COLUMNS`` which a file has; "": none."""
+    """``None``: that of ``LANGUAGE_COLUMNS`` which a file has, else the code that its name begins with; "": none."""
 
     def rows(self, *, wanted: Callable[[int], bool] | None = None) -> Iterator[Row | Reject | None]:
         """One for each line, in order; ``None`` for those whose position, from 0 over all files, is not ``wanted``.
@@ -81,11 +81,12 @@ class Corpus:
     ) -> Iterator[Row | Reject | None]:
         """The same of one file, whose first line has this ``position``."""
         column = self._language_column(source)
+        code = self.language or (_named(source.path) if column is None else "")
         before = "" if len(self.sources) == 1 else f"{self.name(source)}:"
         columns = [name for name in dict.fromkeys((self.text, self.id, column)) if name in source.columns]
         for number, record in enumerate(source.records(columns)):
             if wanted is None or wanted(position + number):
-                yield self._row(source, column, before, source.first_line + number, record)
+                yield self._row(source, column, code, before, source.first_line + number, record)
             else:
                 yield None
 
@@ -95,17 +96,18 @@ class Corpus:
         return source.path.name if names.count(source.path.name) == 1 else source.path.as_posix()
 
     def _language_column(self, source: Source) -> str | None:
+        """A column; "": no language is looked for; ``None``: there is no column, the file's name may say it."""
         if self.language or self.language_column is not None:
-            return self.language_column or None
+            return self.language_column or ""
         return next((name for name in LANGUAGE_COLUMNS if name in source.columns), None)
 
-    def _row(self, source: Source, column: str | None, before: str, line: int, record: Any) -> Row | Reject:
+    def _row(self, source: Source, column: str | None, code: str, before: str, line: int, record: Any) -> Row | Reject:
         file, name, text = str(source.path), None, None
         try:
             fields = source.fields(record)
             text = _text(fields, "text" if source.kind == "text" else self.text)
             name = self._id(fields, f"{before}{line}", text)
-            code = self.language or _language(fields.get(column) if column else None, column)
+            code = code or _language(fields.get(column) if column else None, column)
         except BadLine as error:
             shown = record.decode("utf-8", "backslashreplace").rstrip() if isinstance(record, bytes) else None
             return Reject(file, line, str(error), name, text or shown)
@@ -149,7 +151,8 @@ def open_corpus(
         id: column; ``content``: 32 hex digits of the SHA-256 of the text; ``line``: the line's number, after the file's
             name when there are several. ``None``: column ``id`` where there is one, else ``content``.
         language: code of all texts.
-        language_column: column of codes; ``None``: ``language`` or ``lang`` where there is one; "": none.
+        language_column: column of codes; ``None``: ``language`` or ``lang`` where there is one, else the code that a
+            file's name begins with, as ``hin_Deva.txt``; "": none.
 
     Raises:
         InputError: no file, no such column (the known ones are named), a file twice, or an unknown language code.
@@ -210,6 +213,14 @@ def _text(fields: dict[str, Any], column: str) -> str:
     if not text.strip():
         raise BadLine("the text is blank")
     return text
+
+
+def _named(path: Path) -> str:
+    """The language code that a file's name begins with; "" if with none."""
+    try:
+        return check_language(path.name.partition(".")[0])
+    except InputError:
+        return ""
 
 
 def _language(code: Any, column: str | None) -> str:

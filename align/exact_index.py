@@ -77,7 +77,7 @@ def nearest(units: NDArray[np.float32], blocks: Iterable[Block], k: int) -> Foun
             scores = units[here] @ part.T  # (queries, rows)
             owners, places = promising(scores, _least(best[here]), k)
             keep(best[here], owners, _keys(scores[owners, places], rows[places]), nothing=_NO_KEY)
-    best = -np.sort(-best, axis=1)
+    best = np.sort(best, axis=1)[:, ::-1]  # not by its negative, which the least integer has none of
     there = best != _NO_KEY
     scores = np.where(there, (best >> 32) * TIE_TOLERANCE, -np.inf).astype(np.float32)
     return scores, np.where(there, _LOW - (best & _LOW), -1)

@@ -39,7 +39,8 @@ def encode(
     ] = None,
     language: Annotated[str | None, typer.Option(help="Code of all texts, such as hin_Deva.")] = None,
     language_column: Annotated[
-        str | None, typer.Option(help='Column of codes; by default language or lang where there is one; "": none.')
+        str | None,
+        typer.Option(help='Column of codes; by default language or lang, else the start of a file\'s name; "": none.'),
     ] = None,
     romanize: Annotated[bool, typer.Option("--romanize", help="Encode what uroman makes of the texts.")] = False,
     half: Annotated[bool, typer.Option("--float16", help="Store float16 instead of float32.")] = False,

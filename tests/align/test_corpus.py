@@ -144,6 +144,12 @@ def test_languages(tmp_path):
     assert languages(tsv, language_column="code") == ["tam_Taml"]
     assert languages(tsv, language_column="") == [""]
     assert languages(tsv, txt, language="urd_Arab") == ["urd_Arab"] * 2
+    named = plain(tmp_path / "ell_Grek.dev.txt", "x\n")
+    assert [(row.language, row.script) for row in read(named)] == [("ell_Grek", "Grek")]
+    assert languages(named, language_column="") == [""]
+    assert languages(named, language="urd_Arab") == ["urd_Arab"]
+    column = plain(tmp_path / "ell_Grek.tsv", "text\tlang\nx\t\n")
+    assert languages(column) == [""]
     assert read(txt, language="urd_Arab")[0].script == "Arab"
     with pytest.raises(InputError, match="did you mean urd_Arab"):
         read(txt, language="ur_Arab")

@@ -11,8 +11,10 @@ import pytest
 
 from align import exact_index, index_rows
 from align.errors import InputError
+from align.exact_index import nearest
 from align.files import sha256
 from align.index import _recall, index, load_index, save_index, summary
+from align.similarity import normalize
 from align.vectors import Vectors, save_vectors
 
 ENCODER = {"fingerprint": "abc123", "pooling": {"layer": 8}, "unit": True, "prompt": ""}
@@ -521,3 +523,11 @@ def test_bad_input_is_not_saved(tmp_path, vectors, ids, options, message) -> Non
     with pytest.raises(InputError, match=message):
         save_index(tmp_path / "a", vectors, ids, **{"encoder": {}, **options})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_are_not_there_come_last() -> None:
+    units = normalize(rows(3))
+    scores, found = nearest(units[:2], [(np.arange(3), units)], 5)
+    assert found[:, 0].tolist() == [0, 1] and sorted(found[0, :3]) == [0, 1, 2]
+    assert found[:, 3:].tolist() == [[-1, -1]] * 2 and np.isneginf(scores[:, 3:]).all()
+    assert (np.diff(scores[:, :3]) <= 0).all()
