@@ -220,7 +220,10 @@ def main() -> None:
         code: {part: {"x": len(each.x), "y": len(each.y), "pairs": each.pairs} for part, each in parts.items()}
         for code, parts in sets.items()
     }
-    result = {"encoder": encoder.identity(), "k": args.k, "seed": args.seed, "sizes": sizes, "results": results}
+    result = {
+        "model": Path(args.model).name, "encoder": encoder.identity(), "k": args.k, "seed": args.seed, "sizes": sizes,
+        "results": results,
+    }  # fmt: skip
     if args.synthetic:
         result["synthetic"] = [in_own_process(args, engine) for engine in ("exact", "faiss")]
     write_json(args.out, result | ran(args.threads))

@@ -17,12 +17,17 @@ def ran(threads: int) -> dict[str, Any]:
 
 def command(argv: list[str]) -> str:
     """What a reader types."""
-    words = ["python", f"scripts/{Path(argv[0]).name}", *argv[1:]]
+    words = ["python", f"scripts/{Path(argv[0]).name}", *map(_named, argv[1:])]
     for i, word in enumerate(words[:-1]):
         if word == "--out":
             words[i + 1] = f"docs/results/{Path(words[i + 1]).name}"
         words[i + 1] = PLACES.get(word, words[i + 1])
-    return " ".join(words)
+    return " ".join(f'"{word}"' if " " in word else word for word in words)
+
+
+def _named(word: str) -> str:
+    """A folder somewhere on this machine by its name in capitals: ``E5``."""
+    return Path(word).name.upper() if Path(word).is_absolute() and Path(word).is_dir() else word
 
 
 def hardware(threads: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Write docs/results.md, docs/performance.md and the demo's table in README.md from what is kept in docs/results.
+"""Write docs/results.md, docs/performance.md, and the numbers in docs/search.md and README.md, from docs/results.
 
     python scripts/write_results.py
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from results_evaluation import evaluation_section
 from results_performance import performance, plot
+from results_search import search_page
 from results_sentences import markdown, nli_sts_section, parallel_section
 from results_words import words_section
 
@@ -154,6 +155,10 @@ def results() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def search() -> str:
+    return search_page((ROOT / "docs" / "search.md").read_text(encoding="utf-8"), KEPT)
+
+
 def readme() -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     run = read_json(KEPT / "demo-0.json")
@@ -165,4 +170,5 @@ if __name__ == "__main__":
     (ROOT / "docs" / "results.md").write_text(results(), encoding="utf-8")
     (ROOT / "docs" / "performance.md").write_text(performance(KEPT), encoding="utf-8")
     plot(KEPT, ROOT / "docs" / "performance.png")
+    (ROOT / "docs" / "search.md").write_text(search(), encoding="utf-8")
     (ROOT / "README.md").write_text(readme(), encoding="utf-8")

@@ -37,7 +37,7 @@ def test_the_demo_leaves_what_it_says(workplace):
     assert json.loads((workplace / "demo" / "result.json").read_text()) == result
     assert set(result["before"]) == set(result["after"]) == {*demo.read_verses()[1], "mean"}
     assert (workplace / "demo" / "model" / "modules.json").is_file()
-    assert (workplace / "demo" / "index" / "embeddings.npy").is_file()
+    assert (workplace / "demo" / "index" / "vectors.npy").is_file()
     assert len(list((workplace / "demo" / "test").glob("*.txt"))) == 21
     pytest.importorskip("matplotlib")
     assert (workplace / "demo" / "demo.png").read_bytes().startswith(b"\x89PNG")
@@ -75,6 +75,7 @@ def test_the_documents_are_those_of_the_kept_runs(monkeypatch):
     written = runpy.run_path(str(ROOT / "scripts" / "write_results.py"))
     assert written["results"]() == (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert written["performance"](written["KEPT"]) == (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert written["search"]() == (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
     assert written["readme"]() == (ROOT / "README.md").read_text(encoding="utf-8")
 
 
