@@ -58,8 +58,8 @@ def indexes(result: Mapping[str, Any]) -> str:
         for peer in result["peers"]
     ]
     head = ["index", "build", "bytes a vector", "effort", "recall@10", "queries/s", "one by one"]
-    return f"""{result["rows"]:,} vectors of {result["dimension"]} dimensions, {result["queries"]} queries: {result["vectors"]}. Such
-rows lie between real ones, closer together than those of a real corpus.
+    return f"""{result["rows"]:,} vectors of {result["dimension"]} dimensions, {result["queries"]} queries:
+{result["vectors"]}. Such rows lie between real ones, closer together than those of a real corpus.
 
 {markdown(head, rows)}
 
@@ -79,9 +79,9 @@ def romanised(result: Mapping[str, Any]) -> str:
         for language in before
     ]
     ends = [f"{side['mean'][f'recall@{k}'][1]:.3f}-{side['mean'][f'recall@{k}'][2]:.3f}" for side in (before, after)]
-    return f"""People's romanisations look for their native sentence (Dakshina's test half) among {result["passages"]:,} sentences of
-{result["languages"]} languages in one index, before and after the recipe `transliteration` on the other half (multilingual-e5-small).
-95 % intervals of the mean recall@{k}: {ends[0]}, {ends[1]}.
+    return f"""People's romanisations look for their native sentence (Dakshina's test half) among {result["passages"]:,}
+sentences of {result["languages"]} languages in one index, before and after the recipe `transliteration` on the other
+half (multilingual-e5-small). 95 % intervals of the mean recall@{k}: {ends[0]}, {ends[1]}.
 
 {markdown(["queries in", *names], rows)}
 
@@ -98,8 +98,8 @@ def exports(results: list[Mapping[str, Any]]) -> str:
             rows.append([engine["engine"], options, *cells])
     commands = "; ".join(f"`{result['command']}`" for result in results)
     first = results[0]
-    return f"""Rows a second, from the first row to the finished index ({first["dimensions"]} dimensions, float32; servers on the same
-machine), and recall@10 by `verify-export`:
+    return f"""Rows a second, from the first row to the finished index ({first["dimensions"]} dimensions, float32; servers
+on the same machine), and recall@10 by `verify-export`:
 
 {markdown(["engine", "options", "rows", "rows/s", "recall", "search"], rows)}
 
@@ -118,9 +118,10 @@ def mined(result: Mapping[str, Any]) -> str:
          f"{row['vectors_mb']:,} MB", f"{row['more_memory_mb']:,} MB", f"{row['pairs_found']:.3f}"]
         for row in result["synthetic"]
     ]  # fmt: skip
-    return f"""A planted set: real pairs of Tatoeba hidden among sentences without a partner (Tatoeba's other halves, TICO-19),
-{len(languages)} languages with English ({", ".join(languages)}), {MODELS.get(result["model"], result["model"])}. The threshold is chosen on the dev half
-of each language; means over languages on the test half. The last column has one threshold for all languages.
+    return f"""A planted set: real pairs of Tatoeba hidden among sentences without a partner (Tatoeba's other halves,
+TICO-19), {len(languages)} languages with English ({", ".join(languages)}), {model(result)}.
+The threshold is chosen on the dev half of each language; means over languages on the test half. The last column has one
+threshold for all languages.
 
 {markdown(["score", "direction", "precision", "recall", "F1", "F1, one threshold"], rows)}
 
@@ -139,10 +140,11 @@ def augmented(result: Mapping[str, Any]) -> str:
     ]
     tried = ", ".join(f"{alpha}: {recall:.3f}" for alpha, recall in result["dev"]["recall"].items())
     sizes = {f"{size:,}" for size in result["bytes"].values()}
-    return f"""Passages: {result["passages"]:,} sentences, native text of Dakshina and TICO-19's other languages; each gets one query made by
-uroman. Queries are people's romanisations, and {MODELS.get(result["model"], result["model"])} was not aligned. Dev recall@{result["k"]} by weight: {tried};
-chosen: {result["dev"]["alpha"]}. Dev queries are all romanised, so that the weight may grow until little is left of the
-passage: on queries of your own users, choose it on theirs. Test, before -> after, at equal index size ({" and ".join(sorted(sizes))} bytes):
+    return f"""Passages: {result["passages"]:,} sentences, native text of Dakshina and TICO-19's other languages; each gets
+one query made by uroman. Queries are people's romanisations, and {model(result)} was not aligned.
+Dev {name} by weight: {tried}; chosen: {result["dev"]["alpha"]}.
+Dev queries are all romanised, so that the weight may grow until little is left of the passage: for your own users,
+choose it on their queries. Test, before -> after, at equal index size ({" and ".join(sorted(sizes))} bytes):
 
 {markdown(["queries in", name], rows)}
 
