@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from align.search_text import search as search
     from align.trainer import train as train
     from align.translation_memory import tm as tm
+    from align.vector_parts import save_vectors as save_vectors
     from align.vectors import open_vectors as open_vectors
-    from align.vectors import save_vectors as save_vectors
 
 _HOMES = {
     "Encoder": "align.encoder",
@@ -50,7 +50,7 @@ _HOMES = {
     "nli_pairs": "align.pairs",
     "open_vectors": "align.vectors",
     "save_encoder": "align.checkpoint",
-    "save_vectors": "align.vectors",
+    "save_vectors": "align.vector_parts",
     "search": "align.search_text",
     "sts_pairs": "align.pairs",
     "synonym_pairs": "align.pairs",

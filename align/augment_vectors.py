@@ -24,16 +24,8 @@ from align.errors import InputError
 from align.files import read_lines, sha256, whole_file
 from align.index import load_index
 from align.search_text import query_encoder
-from align.vectors import (
-    MANIFEST,
-    Vectors,
-    begin,
-    finish,
-    finished_parts,
-    open_vectors,
-    vectors_of,
-    write_part,
-)
+from align.vector_parts import begin, finish, finished_parts, write_part
+from align.vectors import MANIFEST, Vectors, open_vectors, vectors_of
 
 if TYPE_CHECKING:
     from align.encoder import Encoder
@@ -50,14 +42,14 @@ class Asked(NamedTuple):
 
 
 def augment_vectors(
-    folder: Path,
-    queries: Path,
-    out: Path,
+    folder: Path | str,
+    queries: Path | str,
+    out: Path | str,
     *,
     encoder: Encoder,
     prompt: str | None = None,
     alpha: float | None = None,
-    dev: Path | None = None,
+    dev: Path | str | None = None,
     k: int = 10,
     reduce: str = "sum",
     unit: bool = True,
@@ -88,8 +80,10 @@ def augment_vectors(
 
     Raises:
         InputError: another encoder than that of the vectors, a line that is no query or names no passage, both alpha
-            and dev, vectors that are augmented already, or what :func:`align.vectors.begin` refuses.
+            and dev, vectors that are augmented already, or what :func:`align.vector_parts.begin` refuses.
     """
+    folder, queries, out = Path(folder), Path(queries), Path(out)
+    dev = None if dev is None else Path(dev)
     vectors = open_vectors(folder)
     check_weight(0.01 if alpha is None else alpha, reduce)
     if alpha is not None and dev is not None:
@@ -100,7 +94,7 @@ def augment_vectors(
     ids = pa.chunked_array([table.column("id").combine_chunks() for table in vectors.tables(["id"])], pa.string())
     asked = _read(queries, ids, folder)
     about: dict[str, Any] = {
-        "source_sha256": sha256(Path(folder) / MANIFEST), "queries_sha256": sha256(queries),
+        "source_sha256": sha256(folder / MANIFEST), "queries_sha256": sha256(queries),
         "queries": len(asked.owners), "passages_without": len(ids) - len(np.unique(asked.owners)),
         "prompt": encoder.prompt if prompt is None else prompt, "reduce": reduce, "unit": unit,
     }  # fmt: skip

@@ -17,21 +17,13 @@ from tqdm import tqdm
 from align.corpus import Corpus, open_corpus
 from align.corpus_chunks import part_count, read_chunks
 from align.corpus_survey import Survey, copies_of, survey
+from align.descriptions import plain
 from align.encode_parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_model
 from align.encoder import Encoder
 from align.errors import InputError
 from align.files import read_json, sha256
-from align.vectors import (
-    DTYPES,
-    MANIFEST,
-    PART_ROWS,
-    Vectors,
-    begin,
-    finish,
-    finished_parts,
-    open_vectors,
-    plain,
-)
+from align.vector_parts import PART_ROWS, begin, finish, finished_parts
+from align.vectors import DTYPES, MANIFEST, Vectors, open_vectors
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.corpus import Reject, Row
+from align.descriptions import differences, plain
 from align.errors import InputError
 from align.files import read_json
 from align.languages import dominant_script
-from align.vectors import MANIFEST, differences, plain, vector_table, write_part
+from align.vector_parts import write_part
+from align.vectors import MANIFEST, vector_table
 
 if TYPE_CHECKING:
     from align.encoder import Encoder

@@ -11,7 +11,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from align.encode_parts import Chunk, Done
 from align.errors import InputError
-from align.vectors import part_name
+from align.vector_parts import part_name
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from align.descriptions import plain
 from align.errors import InputError
 from align.exact_index import Block, nearest, numbered, write_npy
 from align.faiss_index import (
@@ -31,7 +32,7 @@ from align.index_folder import EXACT, FAISS, ROWS, VECTORS, Index, load_index, w
 from align.index_rows import LABELS, writing_rows
 from align.similarity import normalize
 from align.surrogates import well_formed
-from align.vectors import Vectors, open_vectors, plain, vector_table, vectors_of
+from align.vectors import Vectors, open_vectors, vector_table, vectors_of
 
 __all__ = ["Index", "index", "load_index", "save_index"]
 
@@ -47,8 +48,8 @@ Units = NDArray[np.float32]
 
 
 def index(
-    vectors: Vectors | Path,
-    out: Path,
+    vectors: Vectors | Path | str,
+    out: Path | str,
     *,
     factory: str = EXACT,
     train_rows: int | None = None,
@@ -111,7 +112,7 @@ def index(
 
 
 def save_index(
-    out: Path,
+    out: Path | str,
     vectors: ArrayLike,
     ids: Sequence[str],
     *,

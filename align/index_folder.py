@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from align.descriptions import differences, plain
 from align.errors import InputError
 from align.exact_index import ExactIndex, Found, StreamedVectors, read_npy
 from align.faiss_index import FaissIndex, check_effort, read_index
@@ -26,7 +27,7 @@ from align.files import existing_file, read_json, sha256, whole_folder, write_js
 from align.index_rows import Rows, open_rows, rows_of_vectors
 from align.similarity import _same_width, normalize
 from align.vectors import FORMAT as VECTORS_FORMAT
-from align.vectors import MANIFEST, differences, open_vectors, plain
+from align.vectors import MANIFEST, open_vectors
 
 FORMAT = "align-index/1"
 EXACT = "Flat"
@@ -138,7 +139,7 @@ class Index:
             raise InputError(f"the queries come from another encoder than the index: {differ}")
 
 
-def load_index(folder: Path, *, verify: bool = True, mmap: bool = True) -> Index:
+def load_index(folder: Path | str, *, verify: bool = True, mmap: bool = True) -> Index:
     """Open an index; or a folder of vectors that was not indexed, which is then read part by part for every search.
 
     Args:
@@ -184,7 +185,7 @@ def load_index(folder: Path, *, verify: bool = True, mmap: bool = True) -> Index
 
 
 @contextmanager
-def writing_index(out: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+def writing_index(out: Path | str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield a temporary folder and a dictionary to write files and the manifest's fields to; then put it in place.
 
     Raises:

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from align.descriptions import differences
 from align.errors import InputError
 from align.margin import check_score, margins
 from align.mined_pairs import Quality, best_threshold, quality, read_gold, write_mined
 from align.mined_sides import Side, side
 from align.neighbours import ENGINES, Neighbours, exact_neighbours, faiss_neighbours
-from align.vectors import Vectors, differences
+from align.vectors import Vectors
 
 DIRECTIONS = ("intersection", "forward", "backward", "max")
 DECIMALS = 6

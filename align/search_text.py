@@ -37,7 +37,7 @@ class Hit:
 
 
 def search(
-    index: Index | Path,
+    index: Index | Path | str,
     model: Encoder | str,
     queries: Sequence[str],
     k: int = 10,

@@ -16,13 +16,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from align.descriptions import differences, plain
 from align.errors import InputError
 from align.exact_index import StreamedVectors
 from align.files import existing_file, read_json
 from align.fuzzy import fuzzy_match, plain_text
 from align.similarity import normalize
 from align.term_list import Term, find_terms, term_list
-from align.vectors import MANIFEST, Vectors, differences, open_vectors, plain, save_vectors, text_hash
+from align.vector_parts import save_vectors
+from align.vectors import MANIFEST, Vectors, open_vectors, text_hash
 
 log = logging.getLogger(__name__)
 

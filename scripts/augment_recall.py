@@ -27,7 +27,7 @@ from align.augment_vectors import augment_vectors
 from align.encoder import Encoder
 from align.files import write_json
 from align.query_sources import make_queries, romanized
-from align.vectors import save_vectors
+from align.vector_parts import save_vectors
 
 
 def passages(data: Path, sentences: int | None, distractors: int) -> dict[str, str]:

@@ -29,7 +29,8 @@ from provenance import ran
 
 from align.export import export, verify_export
 from align.files import write_json
-from align.vectors import Vectors, save_vectors
+from align.vector_parts import save_vectors
+from align.vectors import Vectors
 
 Row = dict[str, Any]
 

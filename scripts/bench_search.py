@@ -41,7 +41,8 @@ from align.files import write_json
 from align.index import Index, index, load_index
 from align.index_folder import EXACT
 from align.similarity import normalize
-from align.vectors import Vectors, begin, finish, vector_table, write_part
+from align.vector_parts import begin, finish, write_part
+from align.vectors import Vectors, vector_table
 
 Row = dict[str, Any]
 K = 10

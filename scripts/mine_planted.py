@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_bli import reset_peak, resident
 from provenance import ran
 
 from align.files import write_json
@@ -146,28 +146,30 @@ def mean(qualities: Iterable[Quality]) -> dict[str, float]:
 
 
 def synthetic(rows: int, dimension: int, engine: str, block: int) -> dict[str, Any]:
-    """Seconds and memory of mining ``rows`` among ``rows`` vectors, half of them pairs with noise."""
+    """Seconds and memory of mining ``rows`` among ``rows`` vectors around centres, half of them pairs with noise."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((rows, dimension), dtype=np.float32)
-    y = rng.standard_normal((rows, dimension), dtype=np.float32)
-    y[: rows // 2] *= 1.5
-    y[: rows // 2] += x[: rows // 2]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    centres = rng.standard_normal((rows // 200, dimension), dtype=np.float32)
+    x, y = (rng.standard_normal((rows, dimension), dtype=np.float32) for _ in range(2))
+    for start in range(0, rows, block):  # no temporary array as large as a side
+        here, pairs = slice(start, start + block), slice(start, min(start + block, rows // 2))
+        for side in (x, y):
+            side[here] += centres[rng.integers(len(centres), size=len(side[here]))]
+        y[pairs] = x[pairs] + 0.5 * rng.standard_normal(y[pairs].shape, dtype=np.float32)
+    before = reset_peak()
     began = time.perf_counter()
     pairs = mine(x, y, engine=engine, block=block).pairs
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = None if before is None else round((resident("VmHWM") - before) / 1024)
     right = int(((pairs.x == pairs.y) & (pairs.x < rows // 2)).sum())
     return {
         "engine": engine, "rows": rows, "dimension": dimension, "block": block, "seconds": round(seconds, 1),
-        "vectors_mb": round(2 * x.nbytes / 1e6), "more_memory_mb": round((peak - before) / 1024),
-        "pairs_found": right / (rows // 2),
+        "vectors_mb": round(2 * x.nbytes / 1e6), "more_memory_mb": peak, "pairs_found": right / (rows // 2),
     }  # fmt: skip
 
 
-def in_own_process(args: argparse.Namespace, engine: str) -> dict[str, Any]:
+def in_own_process(args: argparse.Namespace, engine: str, rows: int) -> dict[str, Any]:
     """``synthetic`` in a process of its own, whose peak memory is then its own."""
-    words = [sys.executable, __file__, "none", "--out", "none", "--synthetic", str(args.synthetic), "--only", engine]
+    words = [sys.executable, __file__, "none", "--out", "none", "--synthetic", str(rows), "--only", engine]
     words += ["--dimension", str(args.dimension), "--block", str(args.block), "--threads", str(args.threads)]
     result: dict[str, Any] = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
     print(json.dumps(result), flush=True)
@@ -176,14 +178,15 @@ def in_own_process(args: argparse.Namespace, engine: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
+    parser.add_argument("model", help="none: the synthetic vectors alone")
     parser.add_argument("--prompt", default=None)
     parser.add_argument("--languages", default=",".join(LANGUAGES), help="codes of Tatoeba, with commas")
     parser.add_argument("--pairs", type=int, default=None, help="at most so many pairs of Tatoeba per language")
     parser.add_argument("--distractors", type=int, default=400, help="sentences added to each side")
     parser.add_argument("-k", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--synthetic", type=int, default=0, help="mine so many vectors among as many, too")
+    parser.add_argument("--synthetic", type=int, nargs="*", default=[], help="mine so many vectors among as many, too")
+    parser.add_argument("--synthetic-faiss", type=int, nargs="*", default=[], help="the same, by FAISS alone")
     parser.add_argument("--dimension", type=int, default=256, help="of the synthetic vectors")
     parser.add_argument("--block", type=int, default=2048)
     parser.add_argument("--only", help=argparse.SUPPRESS)  # one synthetic engine, on stdout
@@ -191,7 +194,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     if args.only:
-        print(json.dumps(synthetic(args.synthetic, args.dimension, args.only, args.block)))
+        print(json.dumps(synthetic(args.synthetic[0], args.dimension, args.only, args.block)))
+        return
+    sizes = [(engine, rows) for rows in args.synthetic for engine in ("exact", "faiss")]
+    large = [in_own_process(args, *each) for each in [*sizes, *(("faiss", rows) for rows in args.synthetic_faiss)]]
+    if args.model == "none":
+        write_json(args.out, {"synthetic": large} | ran(args.threads))
         return
     import torch
 
@@ -224,9 +232,7 @@ def main() -> None:
         "model": Path(args.model).name, "encoder": encoder.identity(), "k": args.k, "seed": args.seed, "sizes": sizes,
         "results": results,
     }  # fmt: skip
-    if args.synthetic:
-        result["synthetic"] = [in_own_process(args, engine) for engine in ("exact", "faiss")]
-    write_json(args.out, result | ran(args.threads))
+    write_json(args.out, result | {"synthetic": large} | ran(args.threads))
 
 
 if __name__ == "__main__":

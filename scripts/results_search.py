@@ -21,7 +21,7 @@ def search_page(page: str, kept: Path) -> str:
         "indexes": indexes(read_json(kept / "search-indexes.json")),
         "romanised": romanised(read_json(kept / "search-romanised.json")),
         "exports": exports([read_json(path) for path in sorted(kept.glob("search-export*.json"))]),
-        "mined": mined(read_json(kept / "search-mined.json")),
+        "mined": mined(read_json(kept / "search-mined.json"), read_json(kept / "search-mined-large.json")),
         "augmented": augmented(read_json(kept / "search-augmented.json")),
     }
     for name, text in sections.items():
@@ -81,7 +81,8 @@ def romanised(result: Mapping[str, Any]) -> str:
     ends = [f"{side['mean'][f'recall@{k}'][1]:.3f}-{side['mean'][f'recall@{k}'][2]:.3f}" for side in (before, after)]
     return f"""People's romanisations look for their native sentence (Dakshina's test half) among {result["passages"]:,}
 sentences of {result["languages"]} languages in one index, before and after the recipe `transliteration` on the other
-half (multilingual-e5-small). 95 % intervals of the mean recall@{k}: {ends[0]}, {ends[1]}.
+half (multilingual-e5-small; MODEL is made as [results.md](results.md) says).
+95 % intervals of the mean recall@{k}: {ends[0]}, {ends[1]}.
 
 {markdown(["queries in", *names], rows)}
 
@@ -98,15 +99,15 @@ def exports(results: list[Mapping[str, Any]]) -> str:
             rows.append([engine["engine"], options, *cells])
     commands = "; ".join(f"`{result['command']}`" for result in results)
     first = results[0]
-    return f"""Rows a second, from the first row to the finished index ({first["dimensions"]} dimensions, float32; servers
-on the same machine), and recall@10 by `verify-export`:
+    return f"""Rows a second, from the first row to the finished index ({first["dimensions"]} dimensions, float32;
+servers on the same machine), and recall@10 by `verify-export`:
 
 {markdown(["engine", "options", "rows", "rows/s", "recall", "search"], rows)}
 
 {commands}; {first["hardware"]["processor"].strip()}, {first["hardware"]["threads"]} thread(s)."""
 
 
-def mined(result: Mapping[str, Any]) -> str:
+def mined(result: Mapping[str, Any], synthetic: Mapping[str, Any]) -> str:
     rows = [
         [row["score"], row["direction"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")),
          f"{row['shared']['f1']:.3f}"]
@@ -116,7 +117,7 @@ def mined(result: Mapping[str, Any]) -> str:
     large = [
         [row["engine"], f"{row['rows']:,} x {row['rows']:,} x {row['dimension']}", f"{row['seconds']:.0f} s",
          f"{row['vectors_mb']:,} MB", f"{row['more_memory_mb']:,} MB", f"{row['pairs_found']:.3f}"]
-        for row in result["synthetic"]
+        for row in synthetic["synthetic"]
     ]  # fmt: skip
     return f"""A planted set: real pairs of Tatoeba hidden among sentences without a partner (Tatoeba's other halves,
 TICO-19), {len(languages)} languages with English ({", ".join(languages)}), {model(result)}.
@@ -125,11 +126,13 @@ threshold for all languages.
 
 {markdown(["score", "direction", "precision", "recall", "F1", "F1, one threshold"], rows)}
 
-Random vectors, half of them noisy pairs (memory beyond the vectors themselves):
+{ran(result)}.
+
+Vectors around random centres, half of them pairs with noise (memory beyond the vectors themselves):
 
 {markdown(["engine", "size", "time", "vectors", "more memory", "pairs found"], large)}
 
-{ran(result)}."""
+{ran(synthetic)}."""
 
 
 def augmented(result: Mapping[str, Any]) -> str:
@@ -140,8 +143,8 @@ def augmented(result: Mapping[str, Any]) -> str:
     ]
     tried = ", ".join(f"{alpha}: {recall:.3f}" for alpha, recall in result["dev"]["recall"].items())
     sizes = {f"{size:,}" for size in result["bytes"].values()}
-    return f"""Passages: {result["passages"]:,} sentences, native text of Dakshina and TICO-19's other languages; each gets
-one query made by uroman. Queries are people's romanisations, and {model(result)} was not aligned.
+    return f"""Passages: {result["passages"]:,} sentences, native text of Dakshina and TICO-19's other languages; each
+gets one query made by uroman. Queries are people's romanisations, and {model(result)} was not aligned.
 Dev {name} by weight: {tried}; chosen: {result["dev"]["alpha"]}.
 Dev queries are all romanised, so that the weight may grow until little is left of the passage: for your own users,
 choose it on their queries. Test, before -> after, at equal index size ({" and ".join(sorted(sizes))} bytes):

@@ -27,7 +27,7 @@ from align.encoder import Encoder
 from align.files import write_json
 from align.index import index, load_index
 from align.tasks.intervals import bootstrap_mean, macro_interval
-from align.vectors import save_vectors
+from align.vector_parts import save_vectors
 
 K = 10
 

@@ -13,7 +13,8 @@ import pytest
 from align.errors import InputError
 from align.export import export, verify_export
 from align.export.target import Schema
-from align.vectors import save_vectors, vector_table, vectors_of
+from align.vector_parts import save_vectors
+from align.vectors import vector_table, vectors_of
 
 DIMENSION = 8
 ENCODER = {"model": "toy", "pooling": "mean", "dimension": DIMENSION, "romanizer": None}

@@ -12,7 +12,8 @@ from toy import words
 from align.checkpoint import load_encoder
 from align.corpus import Reject, Row
 from align.encode_parts import Chunk, Job, encode_chunk, encoder_identity
-from align.vectors import begin, finish, vectors_of
+from align.vector_parts import begin, finish
+from align.vectors import vectors_of
 
 ROWS = 8
 

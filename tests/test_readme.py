@@ -56,7 +56,7 @@ def test_the_commands_run(workplace):
     )
     assert done.returncode == 0, done.stderr
     assert "rus_Latn | rus_Cyrl" in re.sub(" +", " ", done.stdout)
-    assert re.search(r"  3\. \d\.\d{3}  \d+  ", done.stdout)
+    assert re.search(r"  3\. \d\.\d{3}  [0-9a-f]{32}  rus_Cyrl  ", done.stdout)
     assert "| model " in done.stdout and "retrieval" in (workplace / "report.html").read_text(encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from align.errors import InputError
 from align.export.folder import Folder
 from align.export.target import Schema
-from align.vectors import PART_ROWS, part_name
+from align.vector_parts import PART_ROWS, part_name
 
 METADATA = b"align.export"
 

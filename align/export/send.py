@@ -28,7 +28,7 @@ RETRIES = 7
 
 
 def export(
-    vectors: Vectors | Path,
+    vectors: Vectors | Path | str,
     engine: str,
     to: str,
     *,

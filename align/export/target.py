@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from align.descriptions import differences, plain
 from align.errors import InputError
-from align.vectors import differences, plain
 
 FORMAT = "align-export/1"
 PAYLOAD = ("text_sha256", "language", "script")

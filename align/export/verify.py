@@ -34,7 +34,7 @@ Floats = NDArray[np.float32]
 
 
 def verify_export(
-    vectors: Vectors | Path,
+    vectors: Vectors | Path | str,
     engine: str,
     to: str,
     *,

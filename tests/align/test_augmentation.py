@@ -13,16 +13,8 @@ from align.encoder import Encoder
 from align.errors import InputError
 from align.pooling import Pooling
 from align.similarity import gold_ranks, normalize
-from align.vectors import (
-    begin,
-    finish,
-    finished_parts,
-    open_vectors,
-    save_vectors,
-    vector_table,
-    vectors_of,
-    write_part,
-)
+from align.vector_parts import begin, finish, finished_parts, save_vectors, write_part
+from align.vectors import open_vectors, vector_table, vectors_of
 
 
 def rows(n, d=5, seed=0):

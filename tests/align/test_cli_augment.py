@@ -6,7 +6,8 @@ import pytest
 
 from align.checkpoint import load_encoder
 from align.encode_parts import encoder_identity
-from align.vectors import open_vectors, save_vectors, vectors_of
+from align.vector_parts import save_vectors
+from align.vectors import open_vectors, vectors_of
 
 TEXTS = ["One. Two.", "abc def", "xyz"]
 

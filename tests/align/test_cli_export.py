@@ -9,7 +9,7 @@ from align.checkpoint import load_encoder
 from align.cli import app
 from align.cli.export import ENGINE_HELP, export, verify_export
 from align.export import ENGINES
-from align.vectors import save_vectors
+from align.vector_parts import save_vectors
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from align.cli.index import index
 from align.errors import InputError
 from align.index import load_index, save_index
 from align.romanize import romanize, romanizer_version
-from align.vectors import save_vectors
+from align.vector_parts import save_vectors
 
 TEXTS = ["αβγ δε", "ζηθ", "abg de", "ζηθ ι", "κλμ", "xyz"]
 IDS = [f"t{i}" for i in range(6)]

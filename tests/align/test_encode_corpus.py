@@ -18,7 +18,8 @@ from align.checkpoint import load_encoder
 from align.corpus import content_id
 from align.encode_corpus import encode
 from align.errors import InputError
-from align.vectors import finished_parts, open_vectors, vectors_of
+from align.vector_parts import finished_parts
+from align.vectors import open_vectors, vectors_of
 
 
 @pytest.fixture

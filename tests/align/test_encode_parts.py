@@ -15,7 +15,8 @@ from align.corpus import Reject, Row
 from align.encode_parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_job_encoder, romanized, script_of
 from align.errors import InputError
 from align.romanize import romanize, romanizer_version
-from align.vectors import begin, finish, finished_parts, vectors_of
+from align.vector_parts import begin, finish, finished_parts
+from align.vectors import vectors_of
 
 
 @pytest.fixture

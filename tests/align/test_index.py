@@ -15,7 +15,8 @@ from align.exact_index import nearest
 from align.files import sha256
 from align.index import _recall, index, load_index, save_index, summary
 from align.similarity import normalize
-from align.vectors import Vectors, save_vectors
+from align.vector_parts import save_vectors
+from align.vectors import Vectors
 
 ENCODER = {"fingerprint": "abc123", "pooling": {"layer": 8}, "unit": True, "prompt": ""}
 LANGUAGES = ("deu_Latn", "rus_Cyrl", "hin_Deva", "")

@@ -13,7 +13,7 @@ from align.mined_pairs import best_threshold, quality
 from align.mining import DIRECTIONS, candidates, mine
 from align.neighbours import Neighbours, default_factory, exact_neighbours, faiss_neighbours
 from align.similarity import top_k
-from align.vectors import save_vectors
+from align.vector_parts import save_vectors
 
 ENCODER = {"fingerprint": "abc"}
 

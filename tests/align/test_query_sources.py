@@ -16,7 +16,7 @@ from align.query_sources import (
     make_queries,
     romanized,
 )
-from align.vectors import save_vectors
+from align.vector_parts import save_vectors
 
 
 @pytest.mark.parametrize(

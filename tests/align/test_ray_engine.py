@@ -16,7 +16,7 @@ from align.encode_parts import Job
 from align.errors import InputError
 from align.hand_out import hand_out
 from align.ray_engine import Actors, run_ray
-from align.vectors import finish, finished_parts
+from align.vector_parts import finish, finished_parts
 
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs the extra ray")
 ALONE = """

@@ -8,7 +8,7 @@ from align.checkpoint import load_encoder
 from align.errors import InputError
 from align.index import load_index, save_index
 from align.search_text import Hit, find, query_encoder, search
-from align.vectors import save_vectors
+from align.vector_parts import save_vectors
 
 TEXTS = ["αβγ δε", "ζηθ", "abg de", "ζηθ ι", "κλμ", "xyz"]
 IDS = [f"t{i}" for i in range(6)]

@@ -16,7 +16,8 @@ from align.fuzzy import fuzzy_match, levenshtein, plain_text
 from align.pairs import write_pairs
 from align.term_list import Term, find_terms, term_list
 from align.translation_memory import Match, read_memory, tm
-from align.vectors import MANIFEST, open_vectors, save_vectors
+from align.vector_parts import save_vectors
+from align.vectors import MANIFEST, open_vectors
 
 
 class Letters:

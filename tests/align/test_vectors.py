@@ -12,21 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from align import vectors as module
+from align.descriptions import differences
 from align.errors import InputError
 from align.files import sha256
-from align.vectors import (
-    Vectors,
-    begin,
-    differences,
-    finish,
-    finished_parts,
-    open_vectors,
-    part_name,
-    save_vectors,
-    vector_table,
-    vectors_of,
-    write_part,
-)
+from align.vector_parts import begin, finish, finished_parts, part_name, save_vectors, write_part
+from align.vectors import Vectors, open_vectors, vector_table, vectors_of
 
 ENCODER = {"fingerprint": "abc", "pooling": {"layer": 8}, "romanizer": None}
 SETTINGS = {"encoder": ENCODER, "dimension": 4, "dtype": "float32", "part_rows": 3}

@@ -17,7 +17,7 @@ from align import hand_out
 from align.checkpoint import load_encoder
 from align.encode_parts import Chunk, Job, encode_chunk
 from align.errors import InputError
-from align.vectors import finish, finished_parts
+from align.vector_parts import finish, finished_parts
 from align.workers import Processes, run_workers
 
 KILLED_PARENT = """

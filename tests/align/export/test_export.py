@@ -17,7 +17,8 @@ from align.export.exact import exact_search
 from align.export.retry import again
 from align.export.target import Schema, Unreachable, absent, agree
 from align.export.verify import _compared
-from align.vectors import save_vectors, vectors_of
+from align.vector_parts import save_vectors
+from align.vectors import vectors_of
 
 ENCODER = {"model": "toy", "pooling": "mean"}
 WORD = "hunter22"

@@ -17,7 +17,8 @@ from align.errors import InputError
 from align.export import export, verify_export
 from align.export.json_rows import BoundedFiles
 from align.similarity import normalize
-from align.vectors import save_vectors, vectors_of
+from align.vector_parts import save_vectors
+from align.vectors import vectors_of
 
 ENCODER = {"model": "toy", "pooling": "mean"}
 ENGINES = ("parquet", "npy", "opensearch", "elasticsearch", "vespa")

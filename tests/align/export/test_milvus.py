@@ -16,7 +16,7 @@ from align.errors import InputError
 from align.export import export, verify_export
 from align.export.milvus import open_target
 from align.export.target import Unreachable
-from align.vectors import save_vectors
+from align.vector_parts import save_vectors
 
 pytest.importorskip("pymilvus", reason="needs pymilvus")
 pytest.importorskip("milvus_lite", reason="needs milvus-lite")
