@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from align.checkpoint import load_encoder as load_encoder
     from align.checkpoint import save_encoder as save_encoder
     from align.config import load_recipe as load_recipe
-    from align.encode_corpus import encode as encode
+    from align.corpus.encoding import encode as encode
     from align.encoder import Encoder as Encoder
     from align.errors import InputError as InputError
     from align.evaluation import evaluate as evaluate
     from align.export import verify_export as verify_export
     from align.index import load_index as load_index
-    from align.mining import mine as mine
+    from align.mining.mining import mine as mine
     from align.overlap import check_overlap as check_overlap
     from align.pairs import nli_pairs as nli_pairs
     from align.pairs import sts_pairs as sts_pairs
@@ -40,13 +40,13 @@ _HOMES = {
     "Pooling": "align.pooling",
     "augment": "align.augmentation",
     "check_overlap": "align.overlap",
-    "encode": "align.encode_corpus",
+    "encode": "align.corpus.encoding",
     "evaluate": "align.evaluation",
     "load_backend": "align.backends",
     "load_encoder": "align.checkpoint",
     "load_index": "align.index",
     "load_recipe": "align.config",
-    "mine": "align.mining",
+    "mine": "align.mining.mining",
     "nli_pairs": "align.pairs",
     "open_vectors": "align.vectors",
     "save_encoder": "align.checkpoint",

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.csls import _NO_KEY, _at_least_one, _least, _row_means, means_of_tiles
 from align.errors import InputError
-from align.neighbours import Neighbours
+from align.mining.neighbours import Neighbours
 from align.similarity import _LOW, TIE_TOLERANCE, _keys, _slices, matrix, normalize
 from align.tiles import keep, promising, tiles
 

@@ -6,7 +6,8 @@
 With a model, sentences below ALIGN_DATA (udhr/) are encoded, and as many rows as --rows asks for are made of their
 vectors: the sentences themselves, then weighted means of two random ones (0.5 to 0.9 of the first) with a little noise
 (0.1 of the length), all of unit length. Such rows lie where real ones lie, but between them, and are no texts. Without
-a model the rows are means of the same kind of 2,000 random vectors. Queries are made in the same way from sentences
+a model the rows are means of the same kind of 2,000 random vectors. With --words the rows are encoded words of
+bli/vocab, and the queries other words: nothing is mixed. Else queries are made in the same way from sentences
 that are among the rows; of none of them is the nearest row known beforehand.
 
 Each row of the result is an index built with ``align.index``: seconds to train and to add (without the exact search
@@ -37,7 +38,7 @@ from provenance import ran
 
 from align.exact_index import ExactIndex
 from align.faiss_index import effort_of_all
-from align.files import write_json
+from align.files import read_lines, write_json
 from align.index import Index, index, load_index
 from align.index_folder import EXACT
 from align.similarity import normalize
@@ -57,6 +58,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--dimension", type=int, default=384, help="of random vectors")
     parser.add_argument("--sentences", type=int, default=3_000, help="sentences to encode")
+    parser.add_argument(
+        "--words", action="store_true", help="rows and queries are words, each encoded: nothing is mixed"
+    )
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--factories", nargs="+", default=FACTORIES)
     parser.add_argument("--train-rows", type=int, default=40_000)
@@ -68,9 +72,14 @@ def main() -> None:
         parser.error("expected the data's folder in ALIGN_DATA, or --data")
     threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
-        seeds, made_of = sentences(options)
-        vectors = rows(Path(folder) / "vectors", seeds, options.rows)
-        queries = next(mixed(seeds, options.queries, seed=1))
+        if options.words:
+            seeds, made_of = words(options)
+            vectors = rows(Path(folder) / "vectors", seeds[: -options.queries], options.rows)
+            queries = seeds[-options.queries :]
+        else:
+            seeds, made_of = sentences(options)
+            vectors = rows(Path(folder) / "vectors", seeds, options.rows)
+            queries = next(mixed(seeds, options.queries, seed=1))
         print(f"\n{vectors.rows:,} x {vectors.dimension}, {made_of}; {options.threads} thread(s)\n", flush=True)
         exact = index(vectors, Path(folder) / EXACT).search(queries, K)[1]
         found = [measured(Path(folder), vectors, queries, exact, factory, options) for factory in options.factories]
@@ -104,6 +113,20 @@ def sentences(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     return normalize(vectors), f"{len(texts):,} encoded sentences of the UDHR, and means of two of them with noise"
 
 
+def words(options: argparse.Namespace) -> tuple[np.ndarray, str]:
+    """Unit vectors of as many distinct words as rows and queries together, the last ones for the queries."""
+    from align.checkpoint import load_encoder
+
+    files = sorted((options.data / "bli" / "vocab").glob("*_vocab.txt.gz"))
+    known = list(dict.fromkeys(word for file in files for word in read_lines(file)))
+    if len(known) < options.rows + options.queries:
+        raise SystemExit(f"{len(known)} words: expected --rows and --queries to be no more than that")
+    chosen = np.random.default_rng(2).permutation(len(known))[: options.rows + options.queries]
+    vectors = load_encoder(options.model).encode([known[i] for i in chosen], progress=True)
+    made_of = f"words of {len(files)} languages, by {Path(options.model).name}; the queries are other words"
+    return normalize(vectors), made_of
+
+
 def rows(folder: Path, seeds: np.ndarray, count: int) -> Vectors:
     """A folder of vectors: the seeds, then mixtures of them."""
     about = {"encoder": {"made by": "bench_search"}, "dimension": seeds.shape[1], "dtype": "float32", "part_rows": PART}
@@ -111,8 +134,8 @@ def rows(folder: Path, seeds: np.ndarray, count: int) -> Vectors:
     start, blocks = 0, mixed(seeds, PART, seed=0)
     for number in range(-(-count // PART)):
         part = next(blocks)
-        if number == 0:
-            part[: len(seeds)] = seeds[:PART]
+        real = seeds[start : start + len(part)]
+        part[: len(real)] = real
         part = part[: count - start]
         ids = [str(i) for i in range(start, start + len(part))]
         write_part(folder, number, vector_table(ids, part, texts=ids, store_texts=False))

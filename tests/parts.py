@@ -10,8 +10,8 @@ import numpy as np
 from toy import words
 
 from align.checkpoint import load_encoder
-from align.corpus import Reject, Row
-from align.encode_parts import Chunk, Job, encode_chunk, encoder_identity
+from align.corpus.parts import Chunk, Job, encode_chunk, encoder_identity
+from align.corpus.rows import Reject, Row
 from align.vector_parts import begin, finish
 from align.vectors import vectors_of
 

@@ -38,7 +38,7 @@ def mine(
     ] = None,
 ) -> None:
     """Mine pairs of translations by a margin, best first; no text stands in two pairs."""
-    from align.mining import mine as run
+    from align.mining.mining import mine as run
 
     found = run(
         x, y, out, score=score, k=k, direction=direction, threshold=threshold, gold=gold, engine=engine,

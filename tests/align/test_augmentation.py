@@ -8,7 +8,7 @@ from conftest import tiny_bert, tiny_tokenizer
 
 from align.augment_vectors import augment_vectors
 from align.augmentation import ALPHAS, augment, best_alpha
-from align.encode_parts import encoder_identity
+from align.corpus.parts import encoder_identity
 from align.encoder import Encoder
 from align.errors import InputError
 from align.pooling import Pooling

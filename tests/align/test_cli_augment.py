@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from align.checkpoint import load_encoder
-from align.encode_parts import encoder_identity
+from align.corpus.parts import encoder_identity
 from align.vector_parts import save_vectors
 from align.vectors import open_vectors, vectors_of
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from align.cli.mine import mine
 from align.errors import InputError
-from align.mining import mine as run
+from align.mining.mining import mine as run
 from align.vector_parts import save_vectors
 
 HEADER = "score\tcosine\tx_id\ty_id\tx_text\ty_text"

@@ -9,7 +9,7 @@ import pytest
 from align.csls import csls_top_k
 from align.errors import InputError
 from align.margin import LEAST_MEAN, SCORES, both_ranks, margin_top_k, margins
-from align.neighbours import Neighbours, exact_neighbours
+from align.mining.neighbours import Neighbours, exact_neighbours
 from align.similarity import TIE_TOLERANCE, gold_ranks, top_k
 
 BLOCKS = [1, 3, 7, 2048]

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from align.checkpoint import load_encoder
-from align.corpus import Reject, Row
-from align.encode_parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_job_encoder, romanized, script_of
+from align.corpus.parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_job_encoder, romanized, script_of
+from align.corpus.rows import Reject, Row
 from align.errors import InputError
 from align.romanize import romanize, romanizer_version
 from align.vector_parts import begin, finish, finished_parts

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from align.corpus_files import BadLine, Source, open_source
+from align.corpus.files import BadLine, Source, open_source
 from align.errors import InputError
 from align.languages import check_language
 from align.surrogates import SURROGATES

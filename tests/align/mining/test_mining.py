@@ -9,9 +9,9 @@ import pytest
 
 from align.errors import InputError
 from align.margin import SCORES, margins
-from align.mined_pairs import best_threshold, quality
-from align.mining import DIRECTIONS, candidates, mine
-from align.neighbours import Neighbours, default_factory, exact_neighbours, faiss_neighbours
+from align.mining.mining import DIRECTIONS, candidates, mine
+from align.mining.neighbours import Neighbours, default_factory, exact_neighbours, faiss_neighbours
+from align.mining.pairs import best_threshold, quality
 from align.similarity import top_k
 from align.vector_parts import save_vectors
 

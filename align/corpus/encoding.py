@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from align.corpus import Corpus, open_corpus
-from align.corpus_chunks import part_count, read_chunks
-from align.corpus_survey import Survey, copies_of, survey
+from align.corpus.chunks import part_count, read_chunks
+from align.corpus.parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_model
+from align.corpus.rows import Corpus, open_corpus
+from align.corpus.survey import Survey, copies_of, survey
 from align.descriptions import plain
-from align.encode_parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_model
 from align.encoder import Encoder
 from align.errors import InputError
 from align.files import read_json, sha256
@@ -62,7 +62,7 @@ def encode(
     Args:
         model: what :func:`align.load_encoder` takes; with one worker, an encoder too.
         inputs: files; for these and ``text``, ``id``, ``language``, ``language_column`` see
-            :func:`align.corpus.open_corpus`.
+            :func:`align.corpus.rows.open_corpus`.
         out: the folder; a new one, or one that was begun with the same settings.
         text: column of the text.
         id: column of the id, ``content`` or ``line``.
@@ -231,10 +231,10 @@ def _engine(
     job: Job, chunks: Iterable[Chunk], *, workers: int, engine: str, address: str | None
 ) -> Generator[Done, None, None]:
     if engine == "ray":
-        from align.ray_engine import run_ray
+        from align.corpus.ray_engine import run_ray
 
         yield from run_ray(job, chunks, address=address, workers=workers)
         return
-    from align.workers import run_workers
+    from align.corpus.workers import run_workers
 
     yield from run_workers(job, chunks, workers=workers)

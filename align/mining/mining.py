@@ -21,9 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from align.descriptions import differences
 from align.errors import InputError
 from align.margin import check_score, margins
-from align.mined_pairs import Quality, best_threshold, quality, read_gold, write_mined
-from align.mined_sides import Side, side
-from align.neighbours import ENGINES, Neighbours, exact_neighbours, faiss_neighbours
+from align.mining.neighbours import ENGINES, Neighbours, exact_neighbours, faiss_neighbours
+from align.mining.pairs import Quality, best_threshold, quality, read_gold, write_mined
+from align.mining.sides import Side, side
 from align.vectors import Vectors
 
 DIRECTIONS = ("intersection", "forward", "backward", "max")
@@ -90,9 +90,9 @@ def mine(
         direction: ``forward``: the best of each sentence of ``x``; ``backward``: of ``y``; ``intersection``: pairs that
             are both; ``max``: pairs that are either.
         threshold: the least score kept; ``None``: with ``gold`` the one of the best F1, else all are kept.
-        gold: TSV of x_id TAB y_id; see :func:`align.mined_pairs.read_gold`.
+        gold: TSV of x_id TAB y_id; see :func:`align.mining.pairs.read_gold`.
         engine: ``exact``, or ``faiss``: approximate neighbours.
-        factory: of the FAISS index, see :func:`align.neighbours.faiss_neighbours`.
+        factory: of the FAISS index, see :func:`align.mining.neighbours.faiss_neighbours`.
         probes: clusters of it that are visited.
         block: rows of each side in one product; bounds memory.
         temporary: folder for the copies, as large as the vectors; ``None``: beside ``out``, or the system's.

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from align.corpus import Reject, Row, open_corpus, read_rows
-from align.corpus_survey import copies_of, survey
+from align.corpus.repeats import Repeats
+from align.corpus.rows import Reject, Row, open_corpus, read_rows
+from align.corpus.survey import copies_of, survey
 from align.errors import InputError
-from align.repeats import Repeats
 
 
 def read(*paths, **rules):
@@ -271,7 +271,7 @@ def test_survey_refuses(tmp_path):
 
 @pytest.mark.parametrize("n", [0, 1, 7, 5000, 5001])
 def test_repeats_are_those_of_a_dictionary(tmp_path, monkeypatch, n):
-    monkeypatch.setattr("align.repeats.HELD", 1000)
+    monkeypatch.setattr("align.corpus.repeats.HELD", 1000)
     rng = np.random.default_rng(n)
     names = rng.integers(0, max(1, n // 2), n).tolist()
     positions = np.cumsum(rng.integers(1, 4, n)).tolist()
@@ -290,7 +290,7 @@ def test_repeats_are_those_of_a_dictionary(tmp_path, monkeypatch, n):
 
 
 def test_memory_does_not_depend_on_the_size(tmp_path, monkeypatch):
-    monkeypatch.setattr("align.repeats.HELD", 4000)
+    monkeypatch.setattr("align.corpus.repeats.HELD", 4000)
 
     def peak(n, kind):
         path = tmp_path / f"{n}.{kind}"

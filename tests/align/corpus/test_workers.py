@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 from parts import ROWS, assert_as_alone, begun, chunk, late
 
-from align import hand_out
 from align.checkpoint import load_encoder
-from align.encode_parts import Chunk, Job, encode_chunk
+from align.corpus import hand_out
+from align.corpus.parts import Chunk, Job, encode_chunk
+from align.corpus.workers import Processes, run_workers
 from align.errors import InputError
 from align.vector_parts import finish, finished_parts
-from align.workers import Processes, run_workers
 
 KILLED_PARENT = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
-from align.corpus import Row
-from align.encode_parts import Chunk, Job
-from align.workers import run_workers
+from align.corpus.rows import Row
+from align.corpus.parts import Chunk, Job
+from align.corpus.workers import run_workers
 
 def main():
     job = Job(Path(sys.argv[1]), sys.argv[2], {"device": "cpu"})

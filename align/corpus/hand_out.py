@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
-from align.encode_parts import Chunk, Done
+from align.corpus.parts import Chunk, Done
 from align.errors import InputError
 from align.vector_parts import part_name
 

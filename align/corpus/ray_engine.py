@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from align.encode_parts import Chunk, Done, Job, encode_chunk, load_job_encoder
+from align.corpus.hand_out import Failed, Lost, Ready, hand_out, outcome
+from align.corpus.parts import Chunk, Done, Job, encode_chunk, load_job_encoder
+from align.corpus.ray_cluster import connected
 from align.errors import InputError
-from align.hand_out import Failed, Lost, Ready, hand_out, outcome
-from align.ray_cluster import connected
 
 if TYPE_CHECKING:
     from align.encoder import Encoder
@@ -56,8 +56,8 @@ def run_ray(
 
     Raises:
         InputError: fewer than 1 worker, no Ray installed, none at the address, or a node that does not see the folder;
-            as :func:`align.hand_out.hand_out`.
-        RuntimeError: as :func:`align.hand_out.hand_out`.
+            as :func:`align.corpus.hand_out.hand_out`.
+        RuntimeError: as :func:`align.corpus.hand_out.hand_out`.
     """
     if workers < 1:
         raise InputError(f"expected at least 1 worker, got {workers}")
@@ -78,7 +78,7 @@ def run_ray(
 
 
 class Actors:
-    """A :class:`align.hand_out.Crew` of Ray actors, spread over the nodes.
+    """A :class:`align.corpus.hand_out.Crew` of Ray actors, spread over the nodes.
 
     Args:
         ray: the module, connected.

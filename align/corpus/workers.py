@@ -16,9 +16,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, NamedTuple
 
-from align.encode_parts import Chunk, Done, Job, encode_chunk, load_job_encoder
+from align.corpus.hand_out import Failed, Lost, Ready, hand_out, outcome
+from align.corpus.parts import Chunk, Done, Job, encode_chunk, load_job_encoder
 from align.errors import InputError
-from align.hand_out import Failed, Lost, Ready, hand_out, outcome
 
 if TYPE_CHECKING:
     from align.encoder import Encoder
@@ -40,8 +40,8 @@ def run_workers(job: Job, chunks: Iterable[Chunk], *, workers: int) -> Iterator[
         workers: at most so many processes.
 
     Raises:
-        InputError: fewer than 1 worker; as :func:`align.hand_out.hand_out`.
-        RuntimeError: as :func:`align.hand_out.hand_out`.
+        InputError: fewer than 1 worker; as :func:`align.corpus.hand_out.hand_out`.
+        RuntimeError: as :func:`align.corpus.hand_out.hand_out`.
     """
     import torch
 
@@ -56,7 +56,7 @@ class _Member(NamedTuple):
 
 
 class Processes:
-    """A :class:`align.hand_out.Crew` of processes, each at the other end of a pipe.
+    """A :class:`align.corpus.hand_out.Crew` of processes, each at the other end of a pipe.
 
     Args:
         job: what to encode with, and where to.

@@ -5,9 +5,9 @@ from collections import deque
 
 import pytest
 
-from align.encode_parts import Chunk, Done
+from align.corpus.hand_out import Failed, Lost, Ready, hand_out, outcome
+from align.corpus.parts import Chunk, Done
 from align.errors import InputError
-from align.hand_out import Failed, Lost, Ready, hand_out, outcome
 
 
 class Crew:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.files import read_lines, whole_file
-from align.mined_sides import Side
+from align.mining.sides import Side
 
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 LINES = 10_000

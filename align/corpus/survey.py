@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from align.corpus import CONTENT, LINE, Corpus, Reject, Row
+from align.corpus.repeats import KEY_BYTES, Repeats
+from align.corpus.rows import CONTENT, LINE, Corpus, Reject, Row
 from align.errors import InputError
 from align.files import read_json, sha256, whole_folder, write_json
-from align.repeats import KEY_BYTES, Repeats
 
 SHOWN_AT = 1 << 12  # rows from one movement of the bar to the next
 

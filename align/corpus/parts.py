@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.corpus import Reject, Row
+from align.corpus.rows import Reject, Row
 from align.descriptions import differences, plain
 from align.errors import InputError
 from align.files import read_json

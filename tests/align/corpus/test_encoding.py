@@ -15,8 +15,8 @@ import pytest
 
 from align import files
 from align.checkpoint import load_encoder
-from align.corpus import content_id
-from align.encode_corpus import encode
+from align.corpus.encoding import encode
+from align.corpus.rows import content_id
 from align.errors import InputError
 from align.vector_parts import finished_parts
 from align.vectors import open_vectors, vectors_of
@@ -72,7 +72,7 @@ def test_every_row_is_there_once_in_order(tmp_path, encoder, corpus):
 def test_a_finished_folder_is_left_as_it_is(tmp_path, encoder, corpus, monkeypatch, caplog):
     encode(encoder, [corpus], tmp_path / "o", part_rows=10)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "o").rglob("*")}
-    monkeypatch.setattr("align.encode_corpus.survey", None)
+    monkeypatch.setattr("align.corpus.encoding.survey", None)
     with caplog.at_level(logging.INFO):
         assert encode(encoder, [corpus], tmp_path / "o", part_rows=10).rows == 40
     assert "is complete: nothing is left to encode" in caplog.text
@@ -85,7 +85,7 @@ class Stop(Exception):
 
 def stopped_after(monkeypatch, parts):
     """encode, stopped as by a crash after so many parts; which texts are encoded is noted."""
-    from align import encode_corpus
+    from align.corpus import encoding as encode_corpus
 
     seen, real = [], encode_corpus.encode_chunk
 
@@ -112,7 +112,7 @@ def test_a_stopped_run_goes_on(tmp_path, encoder, corpus, monkeypatch, parts):
     (tmp_path / "o" / ".part-00000.parquet.left").write_text("of a killed run")
     with monkeypatch.context() as patch:
         seen = stopped_after(patch, 100)
-        patch.setattr("align.corpus_survey._read", None)  # the survey is kept
+        patch.setattr("align.corpus.survey._read", None)  # the survey is kept
         made = encode(encoder, [corpus], tmp_path / "o", part_rows=10)
     assert seen == list(range(parts, 5))
     assert contents(made) == whole
@@ -207,7 +207,7 @@ def test_options_are_checked(tmp_path, encoder, corpus):
 
 
 def test_a_file_that_changes_meanwhile_is_noticed(tmp_path, encoder, corpus, monkeypatch):
-    from align import encode_corpus
+    from align.corpus import encoding as encode_corpus
 
     real = encode_corpus.run_here
 
@@ -235,7 +235,7 @@ def test_a_full_disk_in_the_survey(tmp_path, encoder, corpus, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("align.repeats.Repeats.write", full)
+    monkeypatch.setattr("align.corpus.repeats.Repeats.write", full)
     with pytest.raises(InputError, match="survey was not written: no space left on the disk"):
         encode(encoder, [corpus], tmp_path / "o")
     assert not (tmp_path / "o").exists()
@@ -253,7 +253,7 @@ def test_too_little_space_is_said_before(tmp_path, encoder, corpus, monkeypatch,
 def test_engines_may_answer_in_any_order(tmp_path, bert_folder, corpus, monkeypatch, engine):
     from types import ModuleType
 
-    from align.encode_parts import encode_chunk, load_job_encoder
+    from align.corpus.parts import encode_chunk, load_job_encoder
 
     calls = []
 
@@ -263,9 +263,9 @@ def test_engines_may_answer_in_any_order(tmp_path, bert_folder, corpus, monkeypa
         for chunk in reversed(list(chunks)):
             yield encode_chunk(encoder, job, chunk)
 
-    module = ModuleType(f"align.{engine}")
+    module = ModuleType(f"align.corpus.{engine}")
     module.run_workers = module.run_ray = run
-    monkeypatch.setitem(sys.modules, f"align.{engine}", module)
+    monkeypatch.setitem(sys.modules, f"align.corpus.{engine}", module)
     many = {"workers": 2} if engine == "workers" else {"workers": 2, "engine": "ray", "address": "auto"}
     made = encode(str(bert_folder), [corpus], tmp_path / "o", part_rows=10, device="cpu", **many)
     assert contents(made) == [content_id(text) for text in texts_of(corpus)]
@@ -276,8 +276,8 @@ def test_engines_may_answer_in_any_order(tmp_path, bert_folder, corpus, monkeypa
 KILLED = """
 import sys
 from pathlib import Path
-import align.encode_parts as parts
-from align.encode_corpus import encode
+import align.corpus.parts as parts
+from align.corpus.encoding import encode
 real = parts.write_part
 def slow(out, number, *given):
     real(out, number, *given)
@@ -318,9 +318,9 @@ def test_sigkill_and_again_gives_every_row_once(tmp_path, bert_folder, encoder, 
 
 
 def test_chunks_know_the_copies_behind_finished_ones(tmp_path):
-    from align.corpus import open_corpus
-    from align.corpus_chunks import part_count, read_chunks
-    from align.corpus_survey import copies_of, survey
+    from align.corpus.chunks import part_count, read_chunks
+    from align.corpus.rows import open_corpus
+    from align.corpus.survey import copies_of, survey
 
     path = tmp_path / "a.txt"
     path.write_text("a\na\nb\nb\na\n")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from align.corpus import Corpus, Reject, Row
-from align.corpus_survey import Survey
-from align.encode_parts import Chunk
+from align.corpus.parts import Chunk
+from align.corpus.rows import Corpus, Reject, Row
+from align.corpus.survey import Survey
 from align.errors import InputError
 
 

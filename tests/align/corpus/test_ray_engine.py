@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 from parts import assert_as_alone, begun, chunk, late
 
-from align.encode_parts import Job
+from align.corpus.hand_out import hand_out
+from align.corpus.parts import Job
+from align.corpus.ray_engine import Actors, run_ray
 from align.errors import InputError
-from align.hand_out import hand_out
-from align.ray_engine import Actors, run_ray
 from align.vector_parts import finish, finished_parts
 
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs the extra ray")
 ALONE = """
 import sys
 from pathlib import Path
-from align.corpus import Row
-from align.encode_parts import Chunk, Job
-from align.ray_engine import run_ray
+from align.corpus.rows import Row
+from align.corpus.parts import Chunk, Job
+from align.corpus.ray_engine import run_ray
 
 chunks = [Chunk(number, [Row(str(number), "abc", "", "", number + 1, "")]) for number in range(3)]
 for done in run_ray(Job(Path("out"), "bert", {"device": "cpu"}), chunks, workers=2, cpus=1):
