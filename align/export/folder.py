@@ -1,6 +1,6 @@
-"""An export that is a folder of files: written whole or not at all, described by ``align-export.json``, read back.
+"""An export that is a folder of files: written whole or not at all, described by ``_align-export.json``, read back.
 
-    align-export.json   what wrote it, the schema, the number of rows, and every file's SHA-256
+    _align-export.json  what wrote it, the schema, the number of rows, and every file's SHA-256
     ...                 the files of the format
 
 An export of the same encoder, dimension, dtype and columns is replaced once the new one is whole.
@@ -22,7 +22,7 @@ from align.export.exact import exact_search
 from align.export.target import Schema, absent, agree
 from align.files import _explained, existing_file, read_json, sha256, whole_folder, write_json
 
-MANIFEST = "align-export.json"
+MANIFEST = "_align-export.json"  # by its first letter, readers of a folder of Parquet files pass it over
 
 
 class Format(Protocol):
