@@ -16,6 +16,7 @@ from align.checkpoint import load_encoder
 from align.errors import InputError
 from align.options import ContrastiveOptions, MlmOptions, MultipleNegativesOptions, Recipe, TlmOptions, TrainOptions
 from align.trainer import train
+from align.vectors import open_vectors, vectors_of
 
 RECIPES = {
     "nt_xent and mlm": {"nt_xent": ContrastiveOptions(), "mlm": MlmOptions(rate=0.5)},
@@ -133,7 +134,8 @@ def test_on_the_command_line(align, bert_folder, tmp_path):
         "plain": ["--attention", "padded"], "packed": [], "exact": ["--deterministic"], "bf16": ["--bf16", "--float16"],
     }.items():  # fmt: skip
         align("encode", bert_folder, "text.txt", "--out", name, *options)
-        made[name] = np.load(tmp_path / name / "embeddings.npy")
+        (stored,) = open_vectors(tmp_path / name).tables(["vector"])
+        made[name] = vectors_of(stored)
     assert made["bf16"].dtype == np.float16
     for name in ("packed", "exact"):
         assert np.abs(made[name] - made["plain"]).max() < 1e-6
