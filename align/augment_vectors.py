@@ -25,7 +25,7 @@ from align.files import read_lines, sha256, whole_file
 from align.index import load_index
 from align.search_text import query_encoder
 from align.vector_parts import begin, finish, finished_parts, write_part
-from align.vectors import MANIFEST, Vectors, open_vectors, vectors_of
+from align.vectors import MANIFEST, Vectors, open_vectors, vector_column, vectors_of
 
 if TYPE_CHECKING:
     from align.encoder import Encoder
@@ -162,8 +162,7 @@ def _part(vectors: Vectors, entry: dict[str, Any]) -> pa.Table:
 
 
 def _with_vectors(part: pa.Table, vectors: NDArray[Any]) -> pa.Table:
-    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-    return part.set_column(part.schema.get_field_index("vector"), "vector", column)
+    return part.set_column(part.schema.get_field_index("vector"), "vector", vector_column(vectors))
 
 
 def _read(path: Path, ids: pa.ChunkedArray, folder: Path) -> Asked:

@@ -70,9 +70,7 @@ class Vectors:
             InputError: a part is missing, damaged, cut short or of other columns; its path is named.
         """
         for entry in self.manifest["parts"]:
-            path = existing_file(self.folder / entry["name"])
-            if verify and sha256(path) != entry["sha256"]:
-                raise InputError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; encode it again")
+            path = self._part(entry, verify=verify)
             try:
                 with pq.ParquetFile(path) as file:
                     known = [name for name in columns if name in file.schema_arrow.names] if columns else None
@@ -80,6 +78,21 @@ class Vectors:
                         yield pa.Table.from_batches([batch])
             except (pa.ArrowException, OSError) as error:
                 raise InputError(f"{path} is damaged: {error}") from error
+
+    def check(self) -> None:
+        """Compare the SHA-256 of every part with the manifest.
+
+        Raises:
+            InputError: a part is missing or damaged; its path is named.
+        """
+        for entry in self.manifest["parts"]:
+            self._part(entry, verify=True)
+
+    def _part(self, entry: Mapping[str, Any], *, verify: bool) -> Path:
+        path = existing_file(self.folder / entry["name"])
+        if verify and sha256(path) != entry["sha256"]:
+            raise InputError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; encode it again")
+        return path
 
 
 def vectors_of(table: pa.Table) -> NDArray[Any]:
@@ -89,6 +102,12 @@ def vectors_of(table: pa.Table) -> NDArray[Any]:
         column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
     flat: NDArray[Any] = column.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(len(column), column.type.list_size)
+
+
+def vector_column(vectors: NDArray[Any]) -> pa.Array:
+    """(rows, dimensions) as the column of a table."""
+    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
 
 
 def vector_table(
@@ -132,8 +151,7 @@ def vector_table(
     }
     if store_texts:
         columns["text"] = pa.array([well_formed(text) for text in texts], pa.string())
-    flat = pa.array(np.ascontiguousarray(rows).reshape(-1))
-    columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+    columns["vector"] = vector_column(rows)
     return pa.table(columns)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from align.export.send import vector_column
+from align.vectors import vector_column
 
 
 def json_vectors(table: pa.Table) -> list[str]:

@@ -18,9 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from align.export.folder import Folder
-from align.export.send import vector_column
 from align.export.target import Schema
-from align.vectors import vectors_of
+from align.vectors import vector_column, vectors_of
 
 
 def open_target(to: str, *, name: str) -> Folder:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -19,7 +18,7 @@ from align.export.engines import opened
 from align.export.retry import again
 from align.export.target import Schema
 from align.similarity import normalize
-from align.vectors import Vectors, open_vectors, vectors_of
+from align.vectors import Vectors, open_vectors, vector_column, vectors_of
 
 BATCH_ROWS = 1024
 """Rows of one upsert; of 768 dimensions as float32, 3 MB: servers refuse messages of 64 MB or more."""
@@ -102,9 +101,3 @@ def unit_tables(
     for table in source.tables(wanted, rows=rows, verify=verify):
         unit = normalize(vectors_of(table)).astype(schema.dtype, copy=False)
         yield table.select(wanted).set_column(wanted.index("vector"), "vector", vector_column(unit))
-
-
-def vector_column(vectors: np.ndarray[Any, Any]) -> pa.Array:
-    """(rows, dimensions) as the column of a table."""
-    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
