@@ -31,7 +31,7 @@ import align
 from align.encoder import Encoder
 from align.files import read_json, write_json
 from align.mapping import fit_procrustes
-from align.pairs import Lexicon, PairShare, WordFilters, read_pairs, synonym_pairs
+from align.pairs import Lexicon, WordFilters, read_pairs, synonym_pairs
 from align.tasks import (
     BLI_PROTOCOLS,
     BliResult,
@@ -50,14 +50,10 @@ CODES = {
     "it": "ita_Latn", "ka": "kat_Geor", "ko": "kor_Hang", "lt": "lit_Latn", "no": "nob_Latn", "si": "sin_Sinh",
     "th": "tha_Thai", "tr": "tur_Latn",
 }  # fmt: skip
-FREEDICT = {
-    "ara-eng": ("arb_Arab", "eng_Latn"), "deu-fra": ("deu_Latn", "fra_Latn"), "eng-deu": ("eng_Latn", "deu_Latn"),
-    "eng-ell": ("eng_Latn", "ell_Grek"), "eng-fra": ("eng_Latn", "fra_Latn"), "eng-hin": ("eng_Latn", "hin_Deva"),
-    "eng-pol": ("eng_Latn", "pol_Latn"), "eng-rus": ("eng_Latn", "rus_Cyrl"), "fin-eng": ("fin_Latn", "eng_Latn"),
-    "fra-eng": ("fra_Latn", "eng_Latn"), "hun-eng": ("hun_Latn", "eng_Latn"), "ita-deu": ("ita_Latn", "deu_Latn"),
-    "swh-eng": ("swh_Latn", "eng_Latn"), "tur-eng": ("tur_Latn", "eng_Latn"),
+FREEDICT_CODES = {
+    "bul": "bul_Cyrl", "deu": "deu_Latn", "eng": "eng_Latn", "epo": "epo_Latn", "fin": "fin_Latn", "fra": "fra_Latn",
+    "hun": "hun_Latn", "ind": "ind_Latn", "ita": "ita_Latn", "nor": "nob_Latn", "tur": "tur_Latn",
 }  # fmt: skip
-FREEDICT_ROWS = 150_000
 UNSEEN = ("cat_Latn", "lit_Latn", "tha_Thai")
 DEV = ("en-de", "en-fi", "it-fr", "bg-hu", "ko-tr", "lt-no", "ca-th")
 DEV_WORDS = 300
@@ -114,13 +110,21 @@ def training_table(data: Path, out: Path, freedict: Path | None) -> tuple[dict[s
         (folder / f"{'-'.join(one.languages)}.tsv").write_text(lines, encoding="utf-8")
     seen = [file for file in files if not set(languages(file.name)) & set(UNSEEN)]
     lexicons = [Lexicon(file, "dictionary", languages(file.name)) for file in seen]
-    for name, pair in FREEDICT.items() if freedict else ():
-        lexicons.append(Lexicon(freedict / f"freedict-{name}.index", "freedict", pair))
+    lexicons += freedict_lexicons(freedict) if freedict else []
     if not (out / "pairs").is_dir():
-        share = PairShare(FREEDICT_ROWS if freedict else None)
-        filters = WordFilters(max_words=1) if freedict else None
-        synonym_pairs(lexicons, out / "pairs", exclude=[*test_sets(data), folder], share=share, filters=filters)
+        filters = WordFilters(max_words=1, case="lower")
+        synonym_pairs(lexicons, out / "pairs", exclude=[*test_sets(data), folder], filters=filters)
     return read_json(out / "pairs" / "manifest.json"), dev
+
+
+def freedict_lexicons(folder: Path) -> list[Lexicon]:
+    """FreeDict's dictionaries between languages of the test sets that are trained."""
+    found = []
+    for path in sorted(folder.glob("freedict-*.index")):
+        one, two = path.stem.removeprefix("freedict-").split("-")
+        if one in FREEDICT_CODES and two in FREEDICT_CODES:
+            found.append(Lexicon(path, "freedict", (FREEDICT_CODES[one], FREEDICT_CODES[two])))
+    return found
 
 
 def vocabularies(data: Path, codes: set[str], candidates: int) -> dict[str, tuple[str, ...]]:
@@ -274,15 +278,18 @@ def main() -> None:
 
 
 def encode_with(encoder: Encoder, bf16: bool) -> Encode:
-    """Each list of words is encoded once and kept."""
-    kept: dict[tuple[str, int], NDArray[np.float32]] = {}
+    """Each word is encoded once and kept: vocabularies share a good part of theirs."""
+    place: dict[str, int] = {}
+    kept: list[NDArray[np.float32]] = []
 
     def encode(words: Sequence[str], language: str) -> NDArray[np.float32]:
-        key = (language, hash(tuple(words)))
-        if key not in kept:
+        new = [word for word in dict.fromkeys(words) if word not in place]
+        if new:
+            place.update(zip(new, range(len(place), len(place) + len(new)), strict=True))
             with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16):
-                kept[key] = encoder.encode(words)
-        return kept[key]
+                kept.append(encoder.encode(new))
+            kept[:] = [np.concatenate(kept)]
+        return kept[0][[place[word] for word in words]]
 
     return encode
 

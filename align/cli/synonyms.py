@@ -62,6 +62,7 @@ def synonyms(
     min_script_share: Annotated[float, typer.Option(help="Share of letters in the script of the language.")] = 0.5,
     digits: Annotated[Choice, typer.Option(help="drop or keep words with a digit.")] = "drop",
     identical: Annotated[Choice, typer.Option(help="drop or keep pairs whose words are equal.")] = "drop",
+    lower: Annotated[bool, typer.Option("--lower", help="Write words in lower case, as BLI has them.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
     licence: Licence = "unknown",
 ) -> None:
@@ -76,7 +77,9 @@ def synonyms(
     manifest = synonym_pairs(
         sources, out, languages=[code.strip() for code in languages.split(",")] if languages else (),
         span=span, per_concept=per_concept or None, share=PairShare(rows, temperature, cap, seed),
-        filters=WordFilters(min_letters, max_chars, max_words, min_script_share, digits, identical),
+        filters=WordFilters(
+            min_letters, max_chars, max_words, min_script_share, digits, identical, case="lower" if lower else "keep"
+        ),
         exclude=exclude or (), exclude_level=exclude_level, glosses=glosses, self_pairs=self_pairs,
         pivot=Pivot(pivot, min_routes, tuple(_dictionaries(direct, "dictionary"))) if pivot else None, licence=licence,
     )  # fmt: skip

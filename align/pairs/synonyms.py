@@ -86,7 +86,8 @@ def synonym_pairs(
         candidates = Candidates(writer, held_out, wanted)
         entries: list[dict[str, Any]] = []
         kept = (pair for pair in _all(candidates, lexicons, entries, licence) if candidates.accepts(pair))
-        written = _write(kept, writer, share, candidates.left_out)
+        cased = kept if filters.case == "keep" else map(_lower, kept)
+        written = _write(cased, writer, share, candidates.left_out)
         writer.manifest |= candidates.counts() | {
             "kind": "synonym",
             "language_pairs": written,
@@ -144,6 +145,11 @@ def _write(kept: Iterator[WordPair], writer: PairWriter, share: PairShare, left_
             _add(pools[name][position], writer)
     left_out["not sampled"] = sum(available.values()) - sum(written.values())
     return written
+
+
+def _lower(pair: WordPair) -> WordPair:
+    target = pair.target if pair.kind == "gloss" else pair.target.lower()
+    return pair._replace(source=pair.source.lower(), target=target)
 
 
 def _add(pair: WordPair, writer: PairWriter) -> None:

@@ -12,6 +12,7 @@ from align.errors import InputError
 from align.pairs.translation_filters import TranslationFilters, letters, side_problem
 
 Choice = Literal["drop", "keep"]
+Case = Literal["keep", "lower"]
 DIGIT = regex.compile(r"\p{Nd}")
 
 
@@ -33,6 +34,9 @@ class WordFilters:
     """Drop or keep pairs of words that ``normalised`` makes equal; they are counted either way."""
     gloss_chars: int = 300
     """Longest gloss kept, in characters."""
+    case: Case = "keep"
+    """Write words as they stand, or in lower case: as protocols of BLI and lists of frequent words have them. A cased
+    encoder that learns ``Haus`` learns little of ``haus``."""
 
     def __post_init__(self) -> None:
         _ = self.of_a_word, self.of_a_gloss
@@ -43,6 +47,8 @@ class WordFilters:
         for name in ("digits", "identical"):
             if getattr(self, name) not in get_args(Choice):
                 raise InputError(f"{name} is one of {', '.join(get_args(Choice))}; got {getattr(self, name)!r}")
+        if self.case not in get_args(Case):
+            raise InputError(f"case is one of {', '.join(get_args(Case))}; got {self.case!r}")
 
     @functools.cached_property
     def of_a_word(self) -> TranslationFilters:

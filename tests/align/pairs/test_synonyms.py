@@ -210,6 +210,32 @@ def test_filters_can_be_wider(tmp_path):
     assert (manifest["rows"], manifest["identical_pairs"], manifest["rejects"]) == (5, 1, {})
 
 
+def test_words_in_lower_case_keep_their_concepts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / f"{EN_DE}.tsv", "Bank\tUfer", "bank\tUFER", "Istanbul\tBank")
+    given = tmp_path / f"{EN_DE}.tsv"
+    assert sides_of(given, tmp_path / "kept", WordFilters()) == [
+        ("Bank", "Ufer", "eng_Latn:Bank"), ("Istanbul", "Bank", "eng_Latn:Istanbul")
+    ]  # fmt: skip
+    assert sides_of(given, tmp_path / "lower", WordFilters(case="lower")) == [
+        ("bank", "ufer", "eng_Latn:Bank"), ("istanbul", "bank", "eng_Latn:Istanbul")
+    ]  # fmt: skip
+
+
+def test_glosses_keep_their_case(tmp_path, monkeypatch):
+    words = [ConceptWord("w", 1, "i1", "eng_Latn", "Bank", "A Place of Money"), ConceptWord("w", 2, "i1", "deu_Latn", "Geldhaus")]
+    monkeypatch.setattr("align.pairs.synonym_candidates.lexicon_rows", lambda *_: iter(words))
+    build([Lexicon(write(tmp_path / "w", ""), "wordnet")], tmp_path / "out", glosses=True, filters=WordFilters(case="lower"))
+    assert sides(tmp_path / "out") == [("bank", "A Place of Money"), ("bank", "geldhaus")]
+
+
+def sides_of(given, out, filters):
+    manifest = build(given, out, filters=filters)
+    assert manifest["rejects"] == {"duplicate": 1}  # that of the other case, either way
+    assert manifest["options"]["filters"]["case"] == filters.case
+    return [(row["source"], row["target"], row["group_id"]) for row in rows(out)]
+
+
 def test_a_chinese_character_is_a_word(tmp_path):
     path = write(tmp_path / "a.tsv", "cat\t猫", "cat\tк", "dog\tdog")
     build({"eng_Latn-cmn_Hans": path}, tmp_path / "out")
@@ -227,6 +253,7 @@ def test_a_chinese_character_is_a_word(tmp_path):
         ({"min_script_share": 0.0}, "min_script_share must lie in"),
         ({"digits": "no"}, "digits is one of drop, keep; got 'no'"),
         ({"identical": "no"}, "identical is one of drop, keep; got 'no'"),
+        ({"case": "upper"}, "case is one of keep, lower; got 'upper'"),
     ],
 )
 def test_bad_filters(options, message):
