@@ -76,6 +76,7 @@ def test_what_is_printed(align):
          pairs("Hund=km 5")),
         (["--entities", "names.tsv", "--self", "--per-concept", "0"],
          pairs("Germany=Γερμανία", "Germany=Germany", "Γερμανία=Γερμανία")),
+        (["eng_Latn-deu_Latn=en-de.txt", "--lower"], pairs("dog=hund", "cat=katze", "bank=ufer")),
         (["eng_Latn-deu_Latn=en-de.txt", "--rows", "1", "--seed", "3"], None),
         (["eng_Latn-deu_Latn=en-de.txt", "--cap", "1", "--temperature", "1"], None),
         (["eng_Latn-deu_Latn=en-de.txt", "eng_Latn-fra_Latn=en-fr.txt", "--pivot", "eng_Latn", "--languages",

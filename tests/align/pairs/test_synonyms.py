@@ -223,9 +223,11 @@ def test_words_in_lower_case_keep_their_concepts(tmp_path, monkeypatch):
 
 
 def test_glosses_keep_their_case(tmp_path, monkeypatch):
-    words = [ConceptWord("w", 1, "i1", "eng_Latn", "Bank", "A Place of Money"), ConceptWord("w", 2, "i1", "deu_Latn", "Geldhaus")]
-    monkeypatch.setattr("align.pairs.synonym_candidates.lexicon_rows", lambda *_: iter(words))
-    build([Lexicon(write(tmp_path / "w", ""), "wordnet")], tmp_path / "out", glosses=True, filters=WordFilters(case="lower"))
+    bank = ConceptWord("w", 1, "i1", "eng_Latn", "Bank", "A Place of Money")
+    geldhaus = ConceptWord("w", 2, "i1", "deu_Latn", "Geldhaus")
+    monkeypatch.setattr("align.pairs.synonym_candidates.lexicon_rows", lambda *_: iter([bank, geldhaus]))
+    given, lower = [Lexicon(write(tmp_path / "w", ""), "wordnet")], WordFilters(case="lower")
+    build(given, tmp_path / "out", glosses=True, filters=lower)
     assert sides(tmp_path / "out") == [("bank", "A Place of Money"), ("bank", "geldhaus")]
 
 
