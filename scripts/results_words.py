@@ -27,9 +27,9 @@ python scripts/lexical.py runs/words-e5/model $DEV --out runs/words-e5
 python scripts/lexical.py seed $DEV --out runs/words-seed-start
 python scripts/lexical.py runs/words-seed/model $DEV --out runs/words-seed
 ```"""
-VERDICT = """One and a half times the untouched encoder's P@1 was the aim. `seed` passes it on XLING, and wherever copies
-are left out (lines whose two words are the same but for case, which no encoder needs to learn: half of what PanLex-BLI
-scores). E5 passes it for English-Sinhala only. It was trained to align sentences before and knows the
+VERDICT = """One and a half times the untouched encoder's P@1 was the aim. `seed` passes it on XLING, and wherever
+copies are left out (lines whose two words are the same but for case, which no encoder needs to learn: half of what
+PanLex-BLI scores). E5 passes it for English-Sinhala only. It was trained to align sentences before and knows the
 frequent words; what it still misses it does not seem to know at all. In single shorter runs, none of these moved its
 P@1 on the dev part by more than a point: word embeddings trained, temperature 0.04, batches of one language pair, only
 pairs of frequent words, and (with six more CPU minutes) a negative mined among the nearest words for each pair; the
