@@ -210,10 +210,8 @@ def test_filters_can_be_wider(tmp_path):
     assert (manifest["rows"], manifest["identical_pairs"], manifest["rejects"]) == (5, 1, {})
 
 
-def test_words_in_lower_case_keep_their_concepts(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path / f"{EN_DE}.tsv", "Bank\tUfer", "bank\tUFER", "Istanbul\tBank")
-    given = tmp_path / f"{EN_DE}.tsv"
+def test_words_in_lower_case_keep_their_concepts(tmp_path):
+    given = write(tmp_path / f"{EN_DE}.tsv", "Bank\tUfer", "bank\tUFER", "Istanbul\tBank")
     assert sides_of(given, tmp_path / "kept", WordFilters()) == [
         ("Bank", "Ufer", "eng_Latn:Bank"), ("Istanbul", "Bank", "eng_Latn:Istanbul")
     ]  # fmt: skip
