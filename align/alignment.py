@@ -18,6 +18,7 @@ from align.errors import InputError
 from align.gradient_caching import encode_batch
 from align.objectives.mlm import IGNORED, Head, predict
 from align.options import CONTRASTIVE, GRADED, LABELLED, Recipe
+from align.randomness import drawn_from
 
 SIDES = ("source", "target", "negative", "rehearsal")
 ANCHORS = {"cosine": objectives.cosine_anchor, "mse": objectives.mse_anchor}
@@ -29,7 +30,7 @@ class Alignment(nn.Module):
 
     Args:
         encoder: trained in place.
-        recipe: which objectives, how weighted; a single stage.
+        recipe: which objectives, how weighted; a single stage. Classifier and projection are drawn from its seed.
         classes: labels that ``softmax_nli`` tells apart.
         teacher_dimension: D of the teacher's vectors; where it is not the encoder's, a projection is learned.
 
@@ -51,9 +52,10 @@ class Alignment(nn.Module):
             if options and options.learn_temperature:
                 self.log_temperature[name] = nn.Parameter(torch.tensor(options.temperature).log())
         width = encoder.dimension
-        self.classifier = nn.Linear(3 * width, classes) if recipe.softmax_nli else None
         needs_projection = recipe.distil and teacher_dimension not in (None, width)
-        self.projection = nn.Linear(width, teacher_dimension or width, bias=False) if needs_projection else None
+        with drawn_from(recipe.train.seed):
+            self.classifier = nn.Linear(3 * width, classes) if recipe.softmax_nli else None
+            self.projection = nn.Linear(width, teacher_dimension or width, bias=False) if needs_projection else None
         self.to(encoder.device)
 
     def forward(

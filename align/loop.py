@@ -23,6 +23,7 @@ from align.encoder import Encoder
 from align.optimizer import AdamW, sparse_embeddings
 from align.options import Recipe
 from align.prefetch import ahead
+from align.randomness import start_streams
 from align.resume import seal
 from align.sampling import BatchStream
 
@@ -91,6 +92,7 @@ class AlignTrainer(Trainer):
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train, with the blocks compiled and the gradient of the word embeddings sparse if the recipe says so."""
         model, options = self.module.encoder.model, self.module.recipe.train
+        start_streams(options.seed)
         compile_blocks(model, options.compile)
         sparse_embeddings(model, options.sparse_embeddings)
         try:

@@ -18,6 +18,7 @@ from align.encoder import Encoder
 from align.errors import InputError
 from align.files import read_json, write_json
 from align.options import Recipe
+from align.randomness import drawn_from
 
 MARK = "lora_"  # in the name of every parameter of an adapter, and of no other
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -97,8 +98,7 @@ def adapter(encoder: Encoder, recipe: Recipe, kept: MutableMapping[str, Adapter]
         r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, use_dora=options.dora,
         use_rslora=options.rslora, target_modules=adapted_modules(encoder, recipe), task_type="FEATURE_EXTRACTION",
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):  # peft draws A on the CPU
-        torch.manual_seed(recipe.train.seed)
+    with drawn_from(recipe.train.seed):  # peft draws A on the CPU
         tuned = LoraModel(encoder.body, config, "default")  # changes the body in place
     try:
         yield

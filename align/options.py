@@ -233,7 +233,7 @@ class TrainOptions:
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
     seed: int = 0
-    """Seed of batches, masks and dropout."""
+    """Seed of batches, masks, dropout and new weights (classifier, projection, adapter)."""
     save_every: int = 0
     """Steps between checkpoints from which a run resumes; 0: none."""
     evaluate_every: int = 0

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from transformers import TrainerCallback
 
 from align.alignment import Alignment
 from align.batches import Batches
@@ -119,6 +120,22 @@ def run(folder, out, processes, **options):
     return {"logged": torch.tensor(logged), "vectors": torch.from_numpy(encoder.encode(pairs()["source"]))}
 
 
+def dropout_streams(folder, out, seed):
+    """(W,) what each process's generator gives next as its run begins, and (W, 2) the sum of its weights."""
+    seen = []
+
+    class Draw(TrainerCallback):
+        def on_train_begin(self, args, state, control, *, model, **_):
+            with torch.random.fork_rng(devices=[]):
+                seen.append(torch.rand(1, dtype=torch.float64))
+            seen.append(torch.stack([p.detach().sum() for p in model.classifier.parameters()])[None])
+
+    torch.manual_seed(world()[0])  # the processes come from different places
+    chosen = Recipe(softmax_nli=PlainOptions(), train=TrainOptions(steps=1, batch_size=4, seed=seed))
+    train(load_encoder(folder, device="cpu"), pairs(), chosen, out, callbacks=[Draw()], progress=False)
+    return [gather(one) for one in seen]
+
+
 def gather_by_hand(rank, processes):
     block = torch.full((2, 3), float(rank), requires_grad=True)
     everything = gather(block)
@@ -152,6 +169,7 @@ def worker(rank, processes, port, folder, out):
         found = {(name, micro): step(folder, name, rank, processes, micro) for name in RECIPES for micro in (0, MICRO)}
         if processes == 2:
             found |= {name: run(folder, f"{out}/{name}", processes, **options) for name, options in RUNS.items()}
+            found["streams"] = [dropout_streams(folder, f"{out}/streams", seed) for seed in (0, 0, 1)]
         if rank == 0:
             torch.save(found, f"{out}/{processes}.pt")
     finally:
@@ -201,6 +219,16 @@ def test_a_run_in_two_processes_is_a_run_in_one(found, folder, tmp_path, name):
     assert torch.allclose(several["logged"], alone["logged"], rtol=1e-4)
     assert torch.allclose(several["vectors"], alone["vectors"], atol=1e-4)
     assert (alone["vectors"] - torch.from_numpy(load_encoder(folder).encode(pairs()["source"]))).abs().max() > 0.01
+
+
+def test_processes_have_one_start_and_dropout_streams_of_their_own(found):
+    (draws, weights), (same, equal), (other, different) = found[2]["streams"]
+    assert torch.equal(draws, same)
+    assert torch.equal(weights, equal)
+    assert draws[0] != draws[1]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.isclose(other, draws).any()
+    assert not torch.isclose(weights, different).any()
 
 
 def test_alone_nothing_changes():

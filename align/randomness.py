@@ -1,0 +1,27 @@
+"""What a run's seed decides beside its batches: new weights, and the dropout of each process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from transformers import set_seed
+
+from align.distributed import world
+
+
+@contextmanager
+def drawn_from(seed: int) -> Iterator[None]:
+    """While the context lasts, torch draws on the CPU from this seed; then it goes on where it was before.
+
+    New weights are drawn so: they depend on the seed alone, and are the same in every process.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would set that of GPUs, too
+        yield
+
+
+def start_streams(seed: int) -> None:
+    """Set all global generators of this process, for dropout: those of process r to seed + r, so that none is alike."""
+    set_seed((seed + world()[0]) % 2**32)
