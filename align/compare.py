@@ -11,7 +11,7 @@ import numpy as np
 from align.compare_result import BenchmarkComparison, Comparison, Interval, ModelScore
 from align.compared import SLICES, Results, Rules, corrected, difference, differing_scores, hold, slices
 from align.errors import InputError
-from align.result_names import result_names
+from align.result_names import baseline_first, result_names
 from align.results import check_result, read_result, result_files
 from align.tasks.statistics import samples_interval
 
@@ -54,10 +54,7 @@ def compare(
         raise InputError(f"expected by to be of {', '.join(SLICES)}, got {unknown[0]!r}")
     loaded, wheres = _load(results)
     found = result_names(loaded, wheres, names)
-    models = tuple(dict.fromkeys(found))
-    if baseline is not None and baseline not in models:
-        raise InputError(f"baseline {baseline!r} is none of the models: {', '.join(models)}")
-    models = tuple(sorted(models, key=lambda name: name != baseline))
+    models = baseline_first(tuple(dict.fromkeys(found)), baseline)
     rules = Rules(resamples, permutations, seed, level, ("pair", *(one for one in by if one != "pair")))
     kinds = dict.fromkeys((one["benchmark"], one["task"]) for one in loaded)
     sections = []

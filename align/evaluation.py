@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNIT_FORMAT = 1
+UNIT_FORMAT = 2
 """Raised when a unit comes to be scored in another way, so that nothing older is read from the cache."""
 
 

@@ -41,6 +41,17 @@ def result_names(
     return [chosen[models.index(identity)] for identity in identities]
 
 
+def baseline_first(models: tuple[str, ...], baseline: str | None) -> tuple[str, ...]:
+    """The names with the baseline in front, the others in their order; ``None``: as they are.
+
+    Raises:
+        InputError: the baseline is none of them.
+    """
+    if baseline is not None and baseline not in models:
+        raise InputError(f"baseline {baseline!r} is none of the models: {', '.join(models)}")
+    return models if baseline is None else tuple(sorted(models, key=lambda name: name != baseline))
+
+
 def _identities(results: Sequence[Mapping[str, Any]], wheres: Sequence[str]) -> list[Identity]:
     found: list[Identity] = [(one["model"], one["encoder"]["fingerprint"]) for one in results]
     tests = [(one["benchmark"], one["task"]) for one in results]

@@ -72,7 +72,9 @@ def _bli(_: str, content: Any, encode: Encode, protocol: Any) -> list[Row]:
     metrics = {f"{name} {k}": v for name, found in score.methods.items() for k, v in found.metrics.items()}
     without = {f"{name} P@1 without copies": found.without_identical for name, found in score.methods.items()}
     shown = [t for t in score.translations if t.method == method]
-    golds = {word.source: word.golds for word in counted}
+    golds: dict[str, dict[str, None]] = {}  # of all lines of a source word: each is a right translation
+    for word in counted:
+        golds.setdefault(word.source, {}).update(dict.fromkeys(word.golds))
     row = _row(f"{score.source}>{score.target}", score.source, score.target, "direct", hits)
     facts = {
         "coverage": score.coverage, "candidates": score.candidates, "golds": score.golds_per_source,

@@ -93,12 +93,12 @@ def _undecided(benchmarks: list[dict[str, Any]]) -> str:
 
 
 def _layers(curves: dict[str, Any]) -> str:
-    depth = max(len(one["mean"]) for one in curves.values())
-    rows = [
-        [name, *(f"{value:.3f}" for value in one["mean"]), *([""] * (depth - len(one["mean"]))), str(one["best"])]
-        for name, one in curves.items()
-    ]
-    header = ["", *(str(k) for k in range(depth)), "chosen"]
+    numbers = sorted({k for one in curves.values() for k in one["layers"]})
+    rows = []
+    for name, one in curves.items():
+        mean = dict(zip(one["layers"], one["mean"], strict=True))
+        rows.append([name, *(f"{mean[k]:.3f}" if k in mean else "" for k in numbers), str(one["best"])])
+    header = ["", *map(str, numbers), "chosen"]
     where = next(iter(curves.values()))["chosen_on"]
     return f"""### Layers
 

@@ -11,10 +11,11 @@ from align.cli.arguments import show
 
 
 def report(
-    results: Annotated[
-        list[Path], typer.Argument(help="Result files or folders of them; the first model is 'before'.")
-    ],
+    results: Annotated[list[Path], typer.Argument(help="Result files of `align eval`, or folders of them.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],
+    baseline: Annotated[
+        str | None, typer.Option(help="Name of the model that is 'before'; by default the first.")
+    ] = None,
     training: Annotated[
         list[Path] | None, typer.Option(help="Folder that align train wrote, for its curves; can be repeated.")
     ] = None,
@@ -25,5 +26,6 @@ def report(
     from align.report import plots as draw
     from align.report import report as write
 
-    write(results, out, training=training or [], title=title)
-    show({"report": str(out), "plots": [str(path) for path in draw(results, plots)] if plots else []})
+    write(results, out, baseline=baseline, training=training or [], title=title)
+    drawn = draw(results, plots, baseline=baseline) if plots else []
+    show({"report": str(out), "plots": [str(path) for path in drawn]})

@@ -23,24 +23,29 @@ __all__ = ["plots", "report"]
 
 
 def report(
-    results: Sequence[Path], out: Path, *, training: Sequence[Path] = (), title: str = "Evaluation report"
+    results: Sequence[Path],
+    out: Path,
+    *,
+    baseline: str | None = None,
+    training: Sequence[Path] = (),
+    title: str = "Evaluation report",
 ) -> None:
     """Write a report of result files as one HTML file that needs no network.
 
     The same files give the same bytes.
 
     Args:
-        results: result files of one or several models on one or several benchmarks. The first model met is "before";
-            differences are to it.
+        results: result files, and folders of them, of one or several models on one or several benchmarks.
         out: the HTML file, written whole or not at all.
+        baseline: name of the model that is "before": differences are to it. ``None``: the first that is met.
         training: folders that ``align train`` wrote, for the training curves.
         title: heading of the page.
 
     Raises:
         InputError: no result, a file that is no result or no training folder, two results of one model on one
-            benchmark, or a place that cannot be written to.
+            benchmark, a baseline that is none of the models, or a place that cannot be written to.
     """
-    collection = collect(results)
+    collection = collect(results, baseline=baseline)
     runs = [run for folder in training for run in read_training(Path(folder))]
     make = (summary, scores, layers, gaps, points, words)
     sections = [*(section(collection) for section in make), curves(runs), groups(collection), provenance(collection)]

@@ -11,7 +11,8 @@ from typing import Any
 
 from align.errors import InputError
 from align.report.difference import Differences, differences
-from align.result_names import result_names
+from align.report.table import lowest
+from align.result_names import baseline_first, result_names
 from align.results import read_result, result_files
 
 Result = Mapping[str, Any]
@@ -46,6 +47,12 @@ class Benchmark:
     def differences(self) -> Differences:
         """Of the other models to the first."""
         return differences(self.results)
+
+    @cached_property
+    def lowest(self) -> float:
+        """Lower end of the scale of its scores, see ``align.report.table.lowest``."""
+        metric = self.first["metric"]
+        return lowest(score["metrics"].get(metric) for one in self.results.values() for score in one["scores"])
 
     def having(self, key: str) -> dict[int, Result]:
         """The results that hold something under ``key``."""
@@ -84,20 +91,25 @@ def short_names(names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def collect(results: Sequence[Path]) -> Collection:
+def collect(results: Sequence[Path], *, baseline: str | None = None) -> Collection:
     """Read result files, and those in folders; models that are called the same are told apart by what differs.
 
+    Args:
+        results: the files, and folders of them.
+        baseline: name of the model to put first; ``None``: the order in which they come, of a folder the alphabet's.
+
     Raises:
-        InputError: no file, a file that is no result, or two results of one model on one benchmark and task.
+        InputError: no file, a file that is no result, two results of one model on one benchmark and task, or a baseline
+            that is none of the models.
     """
     paths = result_files(results)
     if not paths:
         raise InputError("a report needs at least one result file, got none")
     held = [read_result(path) for path in paths]
     names = result_names(held, [str(path) for path in paths])
-    models = list(dict.fromkeys(names))
+    models = baseline_first(tuple(dict.fromkeys(names)), baseline)
     found: dict[tuple[str, str], dict[int, Result]] = {}
     for name, result in zip(names, held, strict=True):
         found.setdefault((result["benchmark"], result["task"]), {})[models.index(name)] = result
     benchmarks = (Benchmark(*key, dict(sorted(by_model.items()))) for key, by_model in found.items())
-    return Collection(tuple(models), tuple(benchmarks))
+    return Collection(models, tuple(benchmarks))

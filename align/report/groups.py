@@ -8,7 +8,20 @@ from typing import Any
 from align.report.collection import Benchmark, Collection
 from align.report.markup import Html, element, join, number
 from align.report.names import coded, language_name
-from align.report.table import Section, block, counted, dots, ends, model_legend, model_name, stack, table
+from align.report.table import (
+    Section,
+    block,
+    counted,
+    dots,
+    end,
+    ends,
+    lowest,
+    model_legend,
+    model_name,
+    numbers_of,
+    stack,
+    table,
+)  # fmt: skip
 
 TITLES = {"seen": "in training"}
 
@@ -22,7 +35,7 @@ def groups(collection: Collection) -> Section:
         if shown or missing:
             panels = element("div", *shown, class_="flow") if shown else None
             parts.append(block(benchmark.heading, panels, missing))
-    lead = "The mean over the scores of a group, with its 95 % interval where one was computed, between 0 and 1."
+    lead = "The mean over the scores of a group, with its 95 % interval where one was computed."
     body = join(model_legend(collection.labels), *parts) if parts else Html("")
     return Section("groups", "Groups and what is missing", lead, body, "The results hold no groups, and miss nothing.")
 
@@ -40,17 +53,18 @@ def _by(benchmark: Benchmark, models: Sequence[str], kind: str) -> Html:
             if group["by"] == kind:
                 found.setdefault(group["group"], {})[model] = group
                 counts.setdefault(group["group"], set()).add(group["scores"])
+    low = lowest(numbers_of(group for held in found.values() for group in held.values()))
     rows = [
         element(
             "tr",
             element("th", coded(name) if kind == "language" and language_name(name) else name, scope="row"),
             element("td", "/".join(map(str, sorted(counts[name]))), class_="number"),
-            element("td", dots(held, models), class_="strip-cell"),
+            element("td", dots(held, models, low=low), class_="strip-cell"),
             element("td", stack([number(group.get("value")) for group in held.values()]), class_="number"),
         )
         for name, held in found.items()
     ]
-    head = [TITLES.get(kind, kind), counted("scores"), element("th", ends("0", "1"), scope="col"), counted("mean")]
+    head = [TITLES.get(kind, kind), counted("scores"), element("th", ends(end(low), "1"), scope="col"), counted("mean")]
     return element("figure", table(head, rows, label=f"by {kind}"))
 
 

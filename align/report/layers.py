@@ -9,7 +9,7 @@ from align.report.chart import Line, chart
 from align.report.collection import Benchmark, Collection
 from align.report.markup import Html, element, join
 from align.report.names import coded
-from align.report.table import Section, block, heat_cell, model_class, model_name, scale, sorter, table
+from align.report.table import Section, block, heat_cell, lowest, model_class, model_name, scale, sorter, table
 
 Layers = Mapping[int, Mapping[str, Any]]
 
@@ -25,16 +25,21 @@ def layers(collection: Collection) -> Section:
     )
     body = Html("")
     if found:
-        legend = element("p", scale(), class_="legend") if any(maps) else None
-        body = join(element("div", *charts, class_="panels"), legend, *maps)
+        body = join(element("div", *charts, class_="panels"), *maps)
     return Section("layers", "Layers", lead, body, "No result was scored layer by layer.")
+
+
+def by_layer(held: Mapping[str, Any], curve: Sequence[object]) -> list[tuple[int, object]]:
+    """(k of hidden_states[k], score), ascending; of a file that names no layers they are 0, 1, ..."""
+    numbers = held.get("layers") or range(len(curve))
+    return sorted(zip(numbers, curve, strict=False), key=lambda point: point[0])
 
 
 def _chart(benchmark: Benchmark, models: Sequence[str]) -> Html:
     found: Layers = {model: result["layers"] for model, result in benchmark.having("layers").items()}
     metric = next(iter(found.values())).get("metric") or benchmark.first["metric"]
     lines = [
-        Line(models[model], model_class(model), list(enumerate(held["mean"])), chosen=held.get("best"))
+        Line(models[model], model_class(model), by_layer(held, held["mean"]), chosen=held.get("best"))
         for model, held in found.items()
     ]
     label = f"{benchmark.title}: mean {metric} by layer"
@@ -56,22 +61,26 @@ def _heat(benchmark: Benchmark, models: Sequence[str]) -> Html | None:
     codes = sorted({code for held in found.values() for code in held.get("curves") or {}})
     if not codes:
         return None
-    depth = {model: len(held["mean"]) for model, held in found.items()}
+    numbers = {model: [k for k, _ in by_layer(held, held["mean"])] for model, held in found.items()}
+    low = lowest(value for held in found.values() for curve in (held.get("curves") or {}).values() for value in curve)
     head: list[object] = ["language"]
     groups = [element("th")]
     for model, held in found.items():
-        groups.append(element("th", model_name(models, model), colspan=depth[model], scope="colgroup", class_="edge"))
-        for k in range(depth[model]):
+        width = len(numbers[model])
+        groups.append(element("th", model_name(models, model), colspan=width, scope="colgroup", class_="edge"))
+        for k in numbers[model]:
             name = element("span", k, "★" if k == held.get("best") else None)
-            head.append(element("th", sorter(name), scope="col", class_="edge" if k == 0 else None))
+            edge = "edge" if k == numbers[model][0] else None
+            head.append(element("th", sorter(name), scope="col", class_=edge))
     rows = []
     for code in codes:
         cells = []
         for model, held in found.items():
-            curve = (held.get("curves") or {}).get(code) or []
-            for k in range(depth[model]):
-                value = curve[k] if k < len(curve) else None
-                cells.append(heat_cell(value, digits=2, note=f"{code}, layer {k}, {models[model]}", edge=k == 0))
+            curve = dict(by_layer(held, (held.get("curves") or {}).get(code) or []))
+            for k in numbers[model]:
+                note, first = f"{code}, layer {k}, {models[model]}", k == numbers[model][0]
+                cells.append(heat_cell(curve.get(k), digits=2, note=note, edge=first, low=low))
         rows.append(element("tr", element("th", coded(code), scope="row"), *cells))
     drawn = table(head, rows, label=f"{benchmark.title}: language by layer", groups=element("tr", *groups))
-    return block(f"{benchmark.title}, language by layer", element("div", drawn, class_="dense"))
+    legend = element("p", scale(low), class_="legend")
+    return block(f"{benchmark.title}, language by layer", legend, element("div", drawn, class_="dense"))

@@ -13,9 +13,11 @@ from align.errors import InputError
 from align.files import whole_file
 from align.report.collection import Benchmark, Collection, collect
 from align.report.gaps import found_gaps
+from align.report.layers import by_layer
 from align.report.markup import finite
 from align.report.palette import CATEGORIES, HEAT
 from align.report.points import drawable
+from align.report.table import lowest
 
 COLORS = ("#8b949e", *CATEGORIES["light"])
 """Of the models: the first is grey."""
@@ -23,7 +25,7 @@ MARKERS = ("o", "s", "^", "D", "v", "*", "P", "X", "<", ">", "h", "p")
 Draw = Callable[[Any, Benchmark, Sequence[str]], bool]
 
 
-def plots(results: Sequence[Path], folder: Path) -> list[Path]:
+def plots(results: Sequence[Path], folder: Path, *, baseline: str | None = None) -> list[Path]:
     """Draw heat maps, layer curves, script gaps and maps of every benchmark that has them.
 
     All text in them is codes, names and numbers in ASCII, so that no font lacks a letter. The same results give the
@@ -32,6 +34,7 @@ def plots(results: Sequence[Path], folder: Path) -> list[Path]:
     Args:
         results: result files, as for ``report``.
         folder: where ``heat-BENCHMARK.png``, ``.svg`` and the others go; other files in it stay.
+        baseline: as for ``report``.
 
     Returns:
         the files written.
@@ -45,7 +48,7 @@ def plots(results: Sequence[Path], folder: Path) -> list[Path]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InputError("plots need matplotlib: pip install 'align-encoders[plots]'") from error
-    collection = collect(results)
+    collection = collect(results, baseline=baseline)
     written = []
     for name, benchmark, draw in _wanted(collection):
         figure = Figure(layout="constrained", dpi=150)
@@ -95,7 +98,7 @@ def heat(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bool:
     grid = np.array([[finite(cells.get(column)) for column in columns] for cells in found.values()], dtype=float)
     figure.set_size_inches(2.6 + 0.55 * len(columns), 1.8 + 0.16 * len(found))
     axis = figure.subplots()
-    image = axis.imshow(grid, aspect="auto", vmin=0, vmax=1, cmap=_colors(), interpolation="nearest")
+    image = axis.imshow(grid, aspect="auto", vmin=benchmark.lowest, vmax=1, cmap=_colors(), interpolation="nearest")
     axis.set_yticks(range(len(found)), [plain(" ".join(filter(None, row))) for row in found], fontsize=6)
     axis.set_xticks(range(len(columns)), columns, rotation=40, ha="right", fontsize=7)
     axis.set_title(plain(f"{benchmark.title}, {metric}"), fontsize=9)
@@ -110,15 +113,17 @@ def layer_curves(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bo
         return False
     figure.set_size_inches(5.4, 3.4)
     axis = figure.subplots()
+    low = lowest(value for result in found.values() for value in result["layers"]["mean"])
     for model, result in found.items():
         held, color = result["layers"], COLORS[model % len(COLORS)]
-        mean = np.array([finite(value) for value in held["mean"]], dtype=float)
-        axis.plot(range(len(mean)), mean, marker="o", markersize=3, color=color, label=models[model])
+        curve = {k: finite(value) for k, value in by_layer(held, held["mean"])}
+        mean = np.array(list(curve.values()), dtype=float)
+        axis.plot(list(curve), mean, marker="o", markersize=3, color=color, label=models[model])
         best = held.get("best")
-        if best is not None:
-            axis.plot([best], [mean[best]], marker="o", markersize=9, markerfacecolor="none", color=color)
+        if curve.get(best) is not None:
+            axis.plot([best], [curve[best]], marker="o", markersize=9, markerfacecolor="none", color=color)
     metric = benchmark.first["layers"]["metric"] if benchmark.first.get("layers") else benchmark.first["metric"]
-    axis.set(xlabel="layer", ylabel=plain(f"mean {metric}"), title=plain(benchmark.title), ylim=(0, 1))
+    axis.set(xlabel="layer", ylabel=plain(f"mean {metric}"), title=plain(benchmark.title), ylim=(low, 1))
     axis.xaxis.get_major_locator().set_params(integer=True)  # there is no layer 0.5
     return _framed(axis)
 

@@ -37,9 +37,10 @@ def scores(collection: Collection) -> Section:
     for benchmark in collection.benchmarks:
         shown = [_kind(benchmark, collection.labels, kind) for kind in KINDS]
         if any(shown):
-            parts.append(block(benchmark.heading, *shown))
+            legend = element("p", scale(benchmark.lowest), class_="legend")
+            parts.append(block(benchmark.heading, legend, *shown))
     lead = "Each row is a language; a column sorts when its heading is pressed. Hover over a cell to read its interval."
-    body = join(element("p", scale(), class_="legend"), *parts) if parts else Html("")
+    body = join(*parts)
     return Section("scores", "Scores by language pair", lead, body, "The results hold no scores of single languages.")
 
 
@@ -95,7 +96,7 @@ def _cell(score: Mapping[str, Any] | None, benchmark: Benchmark) -> Html:
     if score is None:
         return element("td", class_="heat none")
     note = f"{score['id']}, 95 % {interval_text(score)}, n = {score['n']:,}"
-    return heat_cell(score["metrics"].get(benchmark.first["metric"]), note=note)
+    return heat_cell(score["metrics"].get(benchmark.first["metric"]), note=note, low=benchmark.lowest)
 
 
 def _change(score: Mapping[str, Any] | None, model: int, benchmark: Benchmark) -> Html:

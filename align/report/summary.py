@@ -7,19 +7,31 @@ from collections.abc import Sequence
 from align.report.collection import Benchmark, Collection
 from align.report.difference import RULE, interval_ends
 from align.report.markup import Html, element, join, number
-from align.report.table import Section, boxed, difference_cell, dots, interval_text, model_name
+from align.report.table import (
+    Section,
+    boxed,
+    difference_cell,
+    dots,
+    end,
+    interval_text,
+    lowest,
+    model_name,
+    numbers_of,
+)  # fmt: skip
 
 
 def summary(collection: Collection) -> Section:
     """Models and benchmarks."""
     several = len(collection.labels) > 1
-    head = ["Benchmark and model", "Score", "95 % interval", "0 – 1", "Difference" if several else ""]
+    low = lowest(numbers_of(result["headline"] for one in collection.benchmarks for result in one.results.values()))
+    axis = f"{end(low)} – 1"
+    head = ["Benchmark and model", "Score", "95 % interval", axis, "Difference" if several else ""]
     cells = [
-        element("th", text, scope="col", class_="strip-cell" if text == "0 – 1" else "number" if i else None)
+        element("th", text, scope="col", class_="strip-cell" if text == axis else "number" if i else None)
         for i, text in enumerate(head)
         if text
     ]
-    bodies = [_benchmark(benchmark, collection.labels) for benchmark in collection.benchmarks]
+    bodies = [_benchmark(benchmark, collection.labels, low) for benchmark in collection.benchmarks]
     inner = element("table", element("thead", element("tr", *cells)), *bodies, class_="summary")
     box = boxed(inner, label="summary")
     rule = element("p", f"Differences are to {collection.labels[0]}. {RULE}", class_="note") if several else None
@@ -29,7 +41,7 @@ def summary(collection: Collection) -> Section:
     return Section("summary", "Summary", lead, join(listed, box, rule), "")
 
 
-def _benchmark(benchmark: Benchmark, models: Sequence[str]) -> Html:
+def _benchmark(benchmark: Benchmark, models: Sequence[str], low: float) -> Html:
     first = benchmark.first
     scores = len(first["scores"])
     about = f"{first['metric']}, {scores:,} score{'' if scores == 1 else 's'}"
@@ -42,7 +54,7 @@ def _benchmark(benchmark: Benchmark, models: Sequence[str]) -> Html:
             element("th", model_name(models, model), scope="row"),
             element("td", number(headline.get("value")), class_="number strong"),
             element("td", interval_text(headline), class_="number"),
-            element("td", dots({model: headline}, models), class_="strip-cell"),
+            element("td", dots({model: headline}, models, low=low), class_="strip-cell"),
         ]  # fmt: skip
         if len(models) > 1:
             cells.append(difference_cell(benchmark.differences.means.get(model) if 0 in benchmark.results else None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +61,14 @@ def sorter(name: object) -> Html:
     return element("button", name, type="button", class_="sort")
 
 
-def heat_cell(value: object, *, digits: int = 3, note: str | None = None, edge: bool = False) -> Html:
-    """A table cell whose ground shows its value, from 0 to 1."""
-    step = level(value)
+def lowest(values: Iterable[object]) -> float:
+    """Lower end of the axis of scores up to 1: 0, or -1 where one is below 0, as a correlation may be."""
+    return -1.0 if any((finite(value) or 0.0) < 0 for value in values) else 0.0
+
+
+def heat_cell(value: object, *, digits: int = 3, note: str | None = None, edge: bool = False, low: float = 0.0) -> Html:
+    """A table cell whose ground shows its value, from ``low`` to 1."""
+    step = level(value, low)
     text = number(value, digits=digits)
     if digits < 3:
         text = text.replace("0.", ".", 1) if text.startswith(("0.", "−0.")) else text
@@ -71,10 +76,10 @@ def heat_cell(value: object, *, digits: int = 3, note: str | None = None, edge: 
     return element("td", text, class_=f"heat {kind}{' edge' if edge else ''}", title=note)
 
 
-def scale(low: str = "0", high: str = "1") -> Html:
-    """Legend of the heat scale."""
+def scale(low: float = 0.0) -> Html:
+    """Legend of the heat scale, from ``low`` to 1."""
     steps = [element("i", class_=f"h{step}") for step in range(0, 21, 2)]
-    return element("span", low, element("span", *steps, class_="steps", aria_hidden="true"), high, class_="scale")
+    return element("span", end(low), element("span", *steps, class_="steps", aria_hidden="true"), "1", class_="scale")
 
 
 def interval_text(holder: Mapping[str, Any]) -> str:
@@ -109,12 +114,13 @@ def model_legend(models: Sequence[str]) -> Html:
     return element("p", *(model_name(models, model) for model in range(len(models))), class_="legend")
 
 
-def dots(values: Mapping[int, Mapping[str, Any]], names: Sequence[str]) -> Html:
-    """A dot with its interval for each model, one below the other, between 0 and 1.
+def dots(values: Mapping[int, Mapping[str, Any]], names: Sequence[str], *, low: float = 0.0) -> Html:
+    """A dot with its interval for each model, one below the other, between ``low`` and 1.
 
     Args:
         values: what has a ``value`` and perhaps an ``interval``, by the number of the model.
         names: of the models.
+        low: left end of the axis.
     """
     marks: list[Html] = [
         element("line", x1=x, x2=x, y1=0, y2="100%", class_="grid") for x in ("0%", "25%", "50%", "75%", "100%")
@@ -127,9 +133,9 @@ def dots(values: Mapping[int, Mapping[str, Any]], names: Sequence[str]) -> Html:
         note = element("title", f"{names[model]}: {number(known)} {interval_text(holder) if ends else ''}".strip())
         parts = [note]
         if ends:
-            x1, x2 = (percent(end, 0, 1) for end in ends)
+            x1, x2 = (percent(place, low, 1) for place in ends)
             parts.append(element("line", x1=x1, x2=x2, y1=y, y2=y, class_="interval"))
-        parts.append(element("circle", cx=percent(known, 0, 1), cy=y, r=4, class_="dot"))
+        parts.append(element("circle", cx=percent(known, low, 1), cy=y, r=4, class_="dot"))
         marks.append(element("g", *parts, class_=model_class(model)))
     return strip(marks, len(values))
 
@@ -158,6 +164,16 @@ def percent(value: float, low: float, high: float) -> str:
     """Place of a value between two ends, which it does not leave."""
     share = (value - low) / (high - low) if high > low else 0.5
     return f"{100 * min(max(share, 0.0), 1.0):.2f}%"
+
+
+def numbers_of(holders: Iterable[Mapping[str, Any]]) -> list[object]:
+    """All that ``dots`` draws of what has a ``value`` and perhaps an ``interval``."""
+    return [number for one in holders for number in (one.get("value"), *(interval_ends(one) or ()))]
+
+
+def end(value: float) -> str:
+    """Label of an end of an axis, with a real minus."""
+    return f"{value:g}".replace("-", "−")
 
 
 def ends(*names: str) -> Html:
