@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 60.0
 """Seconds after which it is said that no actor has started yet."""
+STARTING = 1800.0
+"""Seconds after which no actor is waited for any longer: a cluster that grows on demand needs minutes."""
 LOOKS = 5
 """Times that an actor looks for the probe, a second apart: a network file system may show a file late."""
 
@@ -97,7 +99,8 @@ class Actors:
         self._numbers = itertools.count()
         self._actors: dict[int, Any] = {}
         self._asked: dict[Any, int] = {}  # what will be answered, by whom
-        self._any_ready = False
+        self._ready: set[int] = set()
+        self._heard = time.monotonic()  # when an actor answered last
 
     def start(self) -> int:
         """Start an actor and have it load the encoder."""
@@ -111,20 +114,31 @@ class Actors:
         self._asked[self._actors[worker].encode.remote(chunk)] = worker
 
     def answers(self) -> Iterator[tuple[int, Ready | Done | Failed | Lost]]:
-        """Wait for one actor, and say so when the first one is long in coming."""
+        """Wait for one actor, and say so when the first one is long in coming; not for ever.
+
+        Raises:
+            InputError: none has started within :data:`STARTING` seconds.
+        """
         answered, _ = self._ray.wait(list(self._asked), timeout=PATIENCE)
-        if not (answered or self._any_ready):
+        if answered:
+            self._heard = time.monotonic()
+        elif not self._ready:
             has = self._ray.cluster_resources()
-            log.warning(
-                "no actor has started yet: each takes %g CPUs and %g GPUs, and the Ray cluster has %g and %g in all",
-                self._cpus, self._gpus, has.get("CPU", 0), has.get("GPU", 0),
-            )  # fmt: skip
+            needs = (
+                f"each takes {self._cpus:g} CPUs and {self._gpus:g} GPUs, and the Ray cluster has "
+                f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g} in all"
+            )
+            if time.monotonic() - self._heard >= STARTING:
+                raise InputError(f"no actor has started within {STARTING:g} s: {needs}; the parts written before stay")
+            log.warning("no actor has started yet: %s", needs)
         for answer in answered:
-            self._any_ready = True
             worker = self._asked.pop(answer)
             try:
-                yield worker, self._ray.get(answer)
+                told = self._ray.get(answer)
+                self._ready.add(worker)
+                yield worker, told
             except self._ray.exceptions.RayError as error:
+                self._ready.discard(worker)
                 self._ray.kill(self._actors.pop(worker))  # it may be alive, but out of reach
                 yield worker, Lost(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
 

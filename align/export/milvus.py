@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from align.errors import InputError
+from align.export.retry import INDEX_WAIT, check_seconds
 
 if TYPE_CHECKING:
     from align.export.milvus_collection import Collection
@@ -38,14 +39,16 @@ class Options:
     nprobe: int
     float32: bool
     timeout: float
+    index_wait: float
 
     def __post_init__(self) -> None:
         if self.index is not None and self.index not in INDEXES:
             raise InputError(f"index of Milvus is one of {', '.join(INDEXES)}, got {self.index!r}")
-        for option in ("m", "ef_construction", "nlist", "ef", "nprobe", "timeout"):
+        for option in ("m", "ef_construction", "nlist", "ef", "nprobe"):
             value = getattr(self, option)
             if not value > 0:
                 raise InputError(f"{option} of Milvus must be more than 0, got {value!r}")
+        check_seconds("Milvus", timeout=self.timeout, index_wait=self.index_wait)
 
     def build(self, index: str) -> dict[str, int]:
         """Parameters that an index is built with."""
@@ -59,7 +62,8 @@ class Options:
 
 def open_target(
     to: str, *, name: str, index: str | None = None, m: int = 16, ef_construction: int = 200, nlist: int = 1024,
-    ef: int = 128, nprobe: int = 64, float32: bool = False, timeout: float = 60.0, token: str = "", database: str = "",
+    ef: int = 128, nprobe: int = 64, float32: bool = False, timeout: float = 60.0,
+    index_wait: float = INDEX_WAIT, token: str = "", database: str = "",
 ) -> Collection:  # fmt: skip
     """A collection of a server, or of a file of milvus-lite; neither is reached before it is used.
 
@@ -74,13 +78,14 @@ def open_target(
         nprobe: lists of IVF_FLAT that are searched.
         float32: store float16 vectors as float32: milvus-lite has no FLOAT16_VECTOR.
         timeout: seconds that one call may take.
+        index_wait: seconds that an export waits for the index, at the most.
         token: ``user:password``, or an API key.
         database: of the server; "": its default.
 
     Raises:
         InputError: pymilvus is not installed, or ``to``, ``name`` or an option is none.
     """
-    options = Options(index, m, ef_construction, nlist, ef, nprobe, float32, timeout)
+    options = Options(index, m, ef_construction, nlist, ef, nprobe, float32, timeout, index_wait)
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
         raise InputError(f"a collection's name in Milvus is of letters, digits and _, no digit first, got {name!r}")
     if not (to.startswith(("http://", "https://")) or to.endswith(".db")):

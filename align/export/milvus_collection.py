@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from align.errors import InputError
 from align.export.address import shown
 from align.export.milvus import PROPERTY, Options, described
+from align.export.retry import await_index
 from align.export.target import Schema, Unreachable, absent, agree
 from align.vectors import vectors_of
 
@@ -80,11 +80,10 @@ class Collection:
             client.upsert(self.name, rows, timeout=self.options.timeout)
 
     def finish(self) -> None:
-        """Seal what was written and wait until its index is built."""
+        """Seal what was written and wait until its index is built, for so long."""
         with self._asked() as client:
             client.flush(self.name, timeout=self.options.timeout)
-            while client.describe_index(self.name, "vector", timeout=self.options.timeout).get("pending_index_rows"):
-                time.sleep(0.2)
+            await_index(lambda: self._pending(client), seconds=self.options.index_wait, where=self.where)
 
     def count(self) -> int:
         """Rows that are there now, of what was acknowledged."""
@@ -129,6 +128,12 @@ class Collection:
             from milvus_lite.server_manager import server_manager_instance
 
             server_manager_instance.release_server(self.to)
+
+    def _pending(self, client: MilvusClient) -> str:
+        """How many rows are not in the index yet, in words; "": none."""
+        there = client.describe_index(self.name, "vector", timeout=self.options.timeout) or {}
+        pending = int(there.get("pending_index_rows") or 0)
+        return f"{pending:,} rows to go" if pending else ""
 
     def _make(self, client: MilvusClient, schema: Schema) -> None:
         facts = json.dumps(schema.described(), sort_keys=True)

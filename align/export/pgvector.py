@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from align.errors import InputError
+from align.export.retry import INDEX_WAIT, check_seconds
 
 if TYPE_CHECKING:
     from align.export.pgvector_table import Table
 
+TIMEOUT = 300.0
+"""Seconds that one call may take, by default."""
 NAME_BYTES = 63 - len("_language")
 """Of a table's name: PostgreSQL cuts longer identifiers, those of the indexes too, without an error."""
 
@@ -30,6 +33,8 @@ class Options:
     ef_search: int = 100
     lists: int | None = None
     probes: int | None = None
+    timeout: float = TIMEOUT
+    index_wait: float = INDEX_WAIT
 
     def __post_init__(self) -> None:
         if self.index not in ("hnsw", "ivfflat", "none"):
@@ -41,13 +46,14 @@ class Options:
             value = getattr(self, option)
             if value is not None and not (isinstance(value, int) and least <= value <= most):
                 raise InputError(f"{option} is a whole number from {least} to {most:,}, got {value!r}")
+        check_seconds("pgvector", timeout=self.timeout, index_wait=self.index_wait)
         if self.index == "hnsw" and self.ef_construction < 2 * self.m:
             raise InputError(f"ef_construction is at least twice m ({self.m}), got {self.ef_construction}")
 
 
 def open_target(
     to: str, *, name: str, index: str = "hnsw", m: int = 16, ef_construction: int = 64, ef_search: int = 100,
-    lists: int | None = None, probes: int | None = None,
+    lists: int | None = None, probes: int | None = None, timeout: float = TIMEOUT, index_wait: float = INDEX_WAIT,
 ) -> Table:  # fmt: skip
     """A table of a database, which is not reached before it is used.
 
@@ -60,6 +66,8 @@ def open_target(
         ef_search: candidates when hnsw is searched; at least k are used.
         lists: of ivfflat; ``None``: a thousandth of the rows.
         probes: lists of ivfflat that are searched; ``None``: the square root of their number.
+        timeout: seconds that one call may take, locks of others included.
+        index_wait: seconds that making the indexes may take.
 
     Raises:
         InputError: psycopg or pgvector is not installed, or ``to``, ``name`` or an option is none.
@@ -71,7 +79,7 @@ def open_target(
         from align.export.pgvector_table import Table
     except ImportError as error:
         raise InputError("engine pgvector needs psycopg: pip install 'align-encoders[pgvector]'") from error
-    options = Options(index, m, ef_construction, ef_search, lists, probes)
+    options = Options(index, m, ef_construction, ef_search, lists, probes, timeout, index_wait)
     if not name or "\0" in name or len(name.encode()) > NAME_BYTES:
         raise InputError(f"the name of a table has 1 to {NAME_BYTES} bytes, got {name!r}")
     try:

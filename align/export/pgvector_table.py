@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -19,6 +22,7 @@ from psycopg.types import TypeInfo
 from align.errors import InputError
 from align.export.pgvector import Options
 from align.export.pgvector_schema import TYPES, identifiers, index, lists_for, make_table, present, refuse_dimension
+from align.export.retry import index_late
 from align.export.target import Schema, Unreachable, absent
 from align.vectors import vectors_of
 
@@ -29,7 +33,13 @@ SETTINGS = {
 """Of a connection, unless the address sets them: seconds to make it, and until a peer that is gone is noticed."""
 AWAY = {"40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03"}
 """SQLSTATE of what another try may mend: deadlock, too many connections, a time limit, shutdown, start-up."""
+CANCEL = 5.0
+"""Seconds that cancelling a call may take."""
 STARTING = ("the database system is", "too many", "remaining connection slots", "server closed the connection")
+
+
+def _no_answer(seconds: float) -> Exception:
+    return Unreachable(f"no answer within {seconds:g} s")
 
 
 class Table:
@@ -76,7 +86,7 @@ class Table:
     def finish(self) -> None:
         """Index the languages and the vectors, unless the same index is there, and gather the planner's statistics."""
         count = self.count()
-        with self._transaction() as connection:
+        with self._transaction(late=self._index_late, seconds=self._options.index_wait) as connection:
             language = sql.Identifier(f"{self._name}_language")
             connection.execute(
                 sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (language)").format(language, self._table)
@@ -157,15 +167,34 @@ class Table:
         rows = connection.execute(sql.SQL(statement).format(self._table), values).fetchall()
         return [row[0] for row in sorted(rows, key=lambda row: float(row[1]))]  # ivfflat gives them almost in order
 
+    def _index_late(self, seconds: float) -> Exception:
+        return index_late(self._where, seconds, "CREATE INDEX was given up")
+
     @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
-        """On a new connection if the last was lost; what the database says becomes one of our two errors."""
+    def _transaction(
+        self, *, seconds: float | None = None, late: Callable[[float], Exception] = _no_answer
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """On a new connection if the last was lost; what the database says becomes one of our two errors.
+
+        Args:
+            seconds: after which it is given up; ``None``: the option ``timeout``.
+            late: the error then.
+        """
+        seconds = seconds or self._options.timeout
+        given_up = threading.Event()
         try:
-            if self._connection is None or self._connection.closed:
+            new = self._connection is None or self._connection.closed
+            if self._connection is None or new:
                 self._connection = _connect(self._to, self._where)
-            with self._connection.transaction():
-                yield self._connection
+            with _at_most(seconds, self._connection, given_up):
+                if new:
+                    _register(self._connection)
+                with self._connection.transaction():
+                    yield self._connection
         except psycopg.Error as error:
+            if given_up.is_set():
+                self.close()
+                raise late(seconds) from error
             message = _words(error.diag.message_primary or error)
             if self._connection is None or self._connection.closed or error.sqlstate in AWAY:
                 self.close()
@@ -173,18 +202,36 @@ class Table:
             raise InputError(f"{self._where}: {message}") from error
 
 
+@contextmanager
+def _at_most(seconds: float, connection: psycopg.Connection[Any], given_up: threading.Event) -> Iterator[None]:
+    """Cancel what the connection does after so many seconds, and hang up: a server that hangs obeys no cancelling."""
+
+    def give_up() -> None:
+        given_up.set()
+        with suppress(psycopg.Error, OSError):
+            connection.cancel_safe(timeout=CANCEL)
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _connect(to: str, where: str) -> psycopg.Connection[Any]:
     try:
         # no prepared statements: a pooler in front of the database may not keep them
         settings: dict[str, Any] = {**SETTINGS, **conninfo_to_dict(to)}
-        connection = psycopg.connect(make_conninfo(**settings), autocommit=True, prepare_threshold=None)
+        return psycopg.connect(make_conninfo(**settings), autocommit=True, prepare_threshold=None)
     except psycopg.OperationalError as error:
         message = _words(error)  # before there is a session libpq gives no SQLSTATE, only words
         if "FATAL" in message and not any(words in message for words in STARTING):
             raise InputError(f"{where}: {message}") from error
         raise Unreachable(message) from error
-    _register(connection)
-    return connection
 
 
 def _register(connection: psycopg.Connection[Any]) -> None:

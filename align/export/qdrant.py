@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import time
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.export.retry import INDEX_WAIT, await_index, check_seconds
 from align.export.target import Schema, Unreachable, absent, agree
 from align.files import read_json
 from align.vectors import vectors_of
@@ -44,8 +44,9 @@ def point_id(row_id: str) -> str:
 
 
 def open_target(
-    to: str, *, name: str, m: int = 16, ef_construct: int = 100, ef_search: int = 128, exact: bool = False
-) -> Qdrant:
+    to: str, *, name: str, m: int = 16, ef_construct: int = 100, ef_search: int = 128, exact: bool = False,
+    index_wait: float = INDEX_WAIT,
+) -> Qdrant:  # fmt: skip
     """A collection, which is not reached before it is used.
 
     Args:
@@ -56,6 +57,7 @@ def open_target(
         ef_construct: candidates when the index is built.
         ef_search: candidates when it is searched; at least k are used.
         exact: make a server search without its index; local mode always does.
+        index_wait: seconds that an export waits for a server's index, at the most.
 
     Raises:
         InputError: qdrant-client is not installed, or ``name`` or an option is none.
@@ -69,16 +71,20 @@ def open_target(
     for option, value in {"m": m, "ef_construct": ef_construct, "ef_search": ef_search}.items():
         if not (isinstance(value, int) and value >= 1):
             raise InputError(f"{option} is a whole number of 1 or more, got {value!r}")
-    return Qdrant(to, name, m, ef_construct, ef_search, exact)
+    check_seconds("Qdrant", index_wait=index_wait)
+    return Qdrant(to, name, m, ef_construct, ef_search, exact, index_wait)
 
 
 class Qdrant:
     """See :class:`align.export.target.Target`; made by :func:`open_target`."""
 
-    def __init__(self, to: str, name: str, m: int, ef_construct: int, ef_search: int, exact: bool) -> None:
+    def __init__(
+        self, to: str, name: str, m: int, ef_construct: int, ef_search: int, exact: bool, index_wait: float
+    ) -> None:
         self._server = to.startswith(("http://", "https://"))
         self._to, self._name, self._m, self._ef_construct, self._ef_search = to, name, m, ef_construct, ef_search
         self.exact = exact or not self._server
+        self._index_wait = index_wait
         self._client: Any = None
         shown = to
         if self._server:  # without what may be a password
@@ -131,10 +137,9 @@ class Qdrant:
                 client.upsert(self._name, points=points, wait=True)
 
     def finish(self) -> None:
-        """Wait until the server has built its index; the points are searchable before."""
+        """Wait until the server has built its index, for so long; the points are searchable before."""
         with self._reached() as client:
-            while str(client.get_collection(self._name).status.value) == "yellow":
-                time.sleep(0.5)
+            await_index(lambda: self._indexing(client), seconds=self._index_wait, where=self._where)
         if not self._server and self.count() > LOCAL_POINTS:
             log.warning("%s: local mode is slow above %s points; run a server", self._where, f"{LOCAL_POINTS:,}")
 
@@ -178,6 +183,14 @@ class Qdrant:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _indexing(self, client: Any) -> str:
+        """What the server says while it builds the index; "" once it is done."""
+        about = client.get_collection(self._name)
+        status = str(about.status.value)
+        if status == "red":  # it gave up, and will not go on by itself
+            raise InputError(f"{self._where}: its index failed, status red: {about.optimizer_status}")
+        return f"status yellow, {about.indexed_vectors_count or 0:,} vectors indexed" if status == "yellow" else ""
 
     def _agree(self, client: Any) -> None:
         metadata = client.get_collection(self._name).config.metadata or {}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from parts import assert_as_alone, begun, chunk, late
 
+from align.corpus import ray_engine
 from align.corpus.hand_out import hand_out
 from align.corpus.parts import Job
 from align.corpus.ray_engine import Actors, run_ray
@@ -99,6 +100,16 @@ def test_bad_input_in_an_actor(cluster, tmp_path, bert_folder):
         list(hand_out(elsewhere, [chunk(0)], workers=1))
     assert ray.is_initialized()  # this connection is not the run's
     ray.shutdown()
+
+
+@needs_ray
+def test_actors_that_never_start_are_not_waited_for_for_ever(cluster, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(ray_engine, "PATIENCE", 0.1)
+    monkeypatch.setattr(ray_engine, "STARTING", 0.3)
+    job = Job(tmp_path, "seed")
+    with pytest.raises(InputError, match=r"^no actor has started within 0.3 s: each takes 99 CPUs and 0 GPUs, and the"):
+        list(run_ray(job, [chunk(0)], address=cluster.address, cpus=99))
+    assert "no actor has started yet: each takes 99 CPUs" in caplog.text
 
 
 @needs_ray

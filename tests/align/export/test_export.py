@@ -14,7 +14,7 @@ from align.export import ENGINES, export, verify_export
 from align.export.address import hidden, secrets, shown
 from align.export.engines import Engine
 from align.export.exact import exact_search
-from align.export.retry import again
+from align.export.retry import again, await_index, check_seconds
 from align.export.target import Schema, Unreachable, absent, agree
 from align.export.verify import _compared
 from align.vector_parts import save_vectors
@@ -161,6 +161,26 @@ def test_waits_double_and_are_bounded():
     assert len(waits) == 10
     assert all(most / 2 <= wait <= most for wait, most in zip(waits, full, strict=True))
     assert len({wait / most for wait, most in zip(waits, full, strict=True)}) > 1  # jitter
+
+
+def test_the_wait_for_an_index_is_bounded():
+    now, left = [0.0], iter(["3 rows", "1 row", ""])
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    await_index(lambda: next(left), seconds=9, where="x", sleep=sleep, clock=lambda: now[0])
+    assert now == [1.0]
+    with pytest.raises(InputError) as error:
+        await_index(lambda: "2 rows", seconds=3.2, where="memory at x", sleep=sleep, clock=lambda: now[0])
+    assert now == [pytest.approx(4.2)]
+    assert str(error.value) == (
+        "memory at x: its index is not ready after 3.2 s (2 rows); every row is written: run the same command again, "
+        "with a larger --option index_wait=SECONDS if it needs longer"
+    )
+    for value in (0, -1, float("inf"), float("nan"), "x"):
+        with pytest.raises(InputError, match="wait of Y is a number of seconds, more than 0 and finite, got"):
+            check_seconds("Y", wait=value)
 
 
 def test_another_collection_is_refused_before_any_row(world, tmp_path):

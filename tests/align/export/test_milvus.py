@@ -211,6 +211,18 @@ def test_a_server_that_never_answers(collection):
         target.close()
 
 
+def test_an_index_that_never_comes_is_not_waited_for_for_ever(server, collection, monkeypatch):
+    from pymilvus import MilvusClient
+
+    told = MilvusClient.describe_index
+    monkeypatch.setattr(MilvusClient, "describe_index", lambda *a, **o: told(*a, **o) | {"pending_index_rows": 1200})
+    target = collection(index_wait=0.1)
+    target.prepare(schema())
+    target.upsert(rows(3))
+    with pytest.raises(InputError, match=r"of http.*: its index is not ready after 0\.1 s \(1,200 rows to go\); every"):
+        target.finish()
+
+
 def test_a_server_that_is_killed_in_the_middle(tmp_path, monkeypatch):
     """What was acknowledged is there after the restart; the same export again completes it."""
     from align.export import milvus_collection
@@ -275,6 +287,7 @@ def test_a_server_that_comes_back_during_the_export(tmp_path, monkeypatch):
         ("127.0.0.1:19530", {}, "TO is no address of Milvus: expected http://HOST:PORT, or a file that ends in .db"),
         ("http://127.0.0.1:1", {"index": "flat"}, "one of FLAT, HNSW, IVF_FLAT, AUTOINDEX, got 'flat'"),
         ("http://127.0.0.1:1", {"m": 0}, "m of Milvus must be more than 0, got 0"),
+        ("http://127.0.0.1:1", {"index_wait": float("inf")}, "index_wait of Milvus is a number of seconds, more than"),
     ],
 )
 def test_what_is_no_address_or_option(to, options, message):

@@ -335,9 +335,41 @@ def test_a_server_that_does_not_answer():
             open_target(to, name="align").prepare(schema())
 
 
+def test_a_table_that_another_holds_is_not_waited_for_for_ever(database, table):
+    target = table(timeout=0.3, index_wait=0.3, index="none")
+    fill(target, rows(3))
+    with psycopg.connect(database) as other:
+        other.execute("LOCK TABLE align IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(Unreachable, match=r"^no answer within 0\.3 s$"):
+            target.upsert(rows(5))
+    with psycopg.connect(database) as other:
+        other.execute("LOCK TABLE align IN SHARE ROW EXCLUSIVE MODE")  # it may be read, not changed
+        late = table(timeout=60, index_wait=0.3)
+        late.prepare(schema(), make=False)
+        with pytest.raises(InputError, match=r"align of .*: its index is not ready after 0\.3 s \(CREATE INDEX was"):
+            late.finish()
+    target.upsert(rows(5))
+    assert target.count() == 5
+
+
+def test_a_server_that_hangs_is_left(database, table):
+    target = table(timeout=0.3, index="none")
+    fill(target, rows(3))
+    with target._transaction() as connection:
+        process = connection.info.backend_pid
+    os.kill(process, signal.SIGSTOP)
+    try:
+        with pytest.raises(Unreachable, match=r"^no answer within 0\.3 s$"):
+            target.count()
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert target.count() == 3
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"timeout": 0.0}, "timeout of pgvector is a number of seconds, more than 0 and finite, got 0"),
         ({"name": ""}, "the name of a table has 1 to 54 bytes, got ''"),
         ({"name": "ü" * 28}, "the name of a table has 1 to 54 bytes"),
         ({"index": "flat"}, "index is hnsw, ivfflat or none, got 'flat'"),

@@ -30,9 +30,10 @@ from exported import (
 )  # fmt: skip
 
 from align.errors import InputError
-from align.export import qdrant
+from align.export import export, qdrant
 from align.export.qdrant import open_target, point_id
 from align.export.target import Unreachable
+from align.vector_parts import save_vectors
 
 pytest.importorskip("qdrant_client", reason="needs qdrant-client")
 
@@ -80,6 +81,7 @@ class Stub(BaseHTTPRequestHandler):
                 made = engine.get_collection(name).model_dump(mode="json")
                 if server.old:
                     made["config"].pop("metadata")
+                made["status"] = server.status
             case ("PUT", ""):
                 made = engine.create_collection(
                     name, vectors_config=models.VectorParams(**body["vectors"]), metadata=body["metadata"]
@@ -120,7 +122,7 @@ def server(monkeypatch):
     monkeypatch.delenv("QDRANT_API_KEY", raising=False)
     stub = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
     stub.engine = QdrantClient(location=":memory:", force_disable_check_same_thread=True)
-    stub.calls, stub.failures, stub.old = [], [], False
+    stub.calls, stub.failures, stub.old, stub.status = [], [], False, "green"
     stub.url = f"http://127.0.0.1:{stub.server_port}"
     threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield stub
@@ -298,6 +300,17 @@ def test_what_a_server_says(server, collection, failure, error, message):
     assert target.count() == 3
 
 
+def test_an_index_that_never_comes_is_not_waited_for_for_ever(server, tmp_path):
+    vectors = save_vectors(tmp_path / "v", ["a"], np.eye(1, 8), texts=["a"], encoder=ENCODER)
+    export(vectors, "qdrant", server.url)
+    server.status = "yellow"
+    with pytest.raises(InputError, match=r"align of http.*: its index is not ready after 0\.1 s \(status yellow, 0 v"):
+        export(vectors, "qdrant", server.url, index_wait="0.1")
+    server.status = "red"
+    with pytest.raises(InputError, match="align of http.*: its index failed, status red: "):
+        export(vectors, "qdrant", server.url)
+
+
 def test_an_old_server_keeps_no_metadata(server, collection):
     server.old = True
     with pytest.raises(InputError, match=r"the server keeps no metadata; expected Qdrant 1\.16 or later"):
@@ -326,6 +339,7 @@ def test_a_server_that_does_not_answer(collection, monkeypatch):
         ({"name": ".."}, "the name of a collection"),
         ({"name": ""}, "the name of a collection"),
         ({"m": 0}, "m is a whole number of 1 or more, got 0"),
+        ({"index_wait": 0}, "index_wait of Qdrant is a number of seconds, more than 0 and finite, got 0"),
         ({"ef_search": "x"}, "ef_search is a whole number of 1 or more, got 'x'"),
     ],
 )
