@@ -70,14 +70,14 @@ class Alignment(nn.Module):
         classes: Tensor | None = None,
         start: Tensor | None = None,
         bank: Tensor | None = None,
-        bank_groups: Tensor | None = None,
+        negative_groups: Tensor | None = None,
         rehearsal_start: Tensor | None = None,
         joint: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
         """Unweighted terms of one batch, by name, and their weighted sum as ``loss``.
 
         Args:
-            groups: (B,) meanings.
+            groups: (B,) meanings, integers from 0.
             sides: numbers of sources, targets, negatives and rehearsal texts, together R.
             ids: (R, T) pieces: B sources (none if the recipe needs no current one), B targets, negatives, rehearsal.
             attention: (R, T), 0 at padding.
@@ -86,8 +86,8 @@ class Alignment(nn.Module):
             scores: (B,) in 0..1; needed by ``cosine_mse``, ``cosent`` and ``angle``.
             classes: (B,) labels as integers; needed by ``softmax_nli``.
             start: (B, D) vectors of the sources by the starting encoder or by the teacher.
-            bank: (M, D) starting vectors of other sources: extra negatives.
-            bank_groups: (M,) their meanings.
+            bank: (M, D) starting vectors of other sources, which mean something else: extra negatives.
+            negative_groups: (B,) meanings of the negatives.
             rehearsal_start: starting vectors of the rehearsal texts.
             joint: ids, attention, labels, types and positions, each (B, T'), of both texts of a pair in one sequence.
         """
@@ -99,7 +99,7 @@ class Alignment(nn.Module):
                 micro_tokens=self.recipe.train.micro_tokens,
             )  # fmt: skip
             vectors = dict(zip(SIDES, torch.split(encoded.vectors, list(sides)), strict=True))
-            terms |= self._contrastive(vectors, groups, start, bank, bank_groups)
+            terms |= self._contrastive(vectors, groups, start, bank, negative_groups)
             terms |= self._labelled(vectors, groups)
             terms |= self._supervised(vectors, scores, classes)
             if labels is not None and masked is not None:
@@ -112,7 +112,7 @@ class Alignment(nn.Module):
 
     def _contrastive(
         self, vectors: Mapping[str, Tensor], groups: Tensor, start: Tensor | None, bank: Tensor | None,
-        bank_groups: Tensor | None,
+        negative_groups: Tensor | None,
     ) -> Terms:  # fmt: skip
         """Contrasts over the pairs of all processes; this process's pairs are the anchors."""
         terms: Terms = {}
@@ -127,8 +127,9 @@ class Alignment(nn.Module):
                 continue
             source = start.to(target.dtype) if options.frozen and start is not None else vectors["source"]
             every, sources = gather(groups), gather(source)
-            if bank is not None and bank_groups is not None and name == "info_nce":
-                every, sources = torch.cat([every, bank_groups]), torch.cat([sources, bank.to(sources.dtype)])
+            if bank is not None and name == "info_nce":
+                every = torch.cat([every, every.new_full((len(bank),), -1)])  # no group of the batch
+                sources = torch.cat([sources, bank.to(sources.dtype)])
             contrast = partial(
                 getattr(objectives, name), temperature=self._temperature(name), cosine=options.cosine, groups=every,
                 **common,
@@ -142,6 +143,8 @@ class Alignment(nn.Module):
                 cosine=ranking.cosine, symmetric=ranking.symmetric, groups=gather(groups), **common,
             )  # fmt: skip
             negative = gather(vectors["negative"]) if ranking.hard_negatives else None
+            if negative is not None and negative_groups is not None:
+                contrast = partial(contrast, negative_groups=gather(negative_groups))
             value = self._prefixes(contrast, gather(vectors["source"]), gather(target), negative)
             terms["multiple_negatives"] = (ranking.weight, value)
         return terms

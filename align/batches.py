@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from align.blocks import longest_input
 from align.encoder import Encoder, filled
+from align.linked import linked, same_text
 from align.objectives import join_pairs, mask_tokens, padded_joints
 from align.options import Recipe
 from align.store import PairStore, Tokens
@@ -22,7 +23,7 @@ NOTHING: Taken = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 
 
 class Batches(Dataset[dict[str, Any]]):
-    """Maps (number, rows), a key of :class:`align.sampling.BatchStream`, to the tensors of that batch.
+    """Maps (number, rows), a key of :class:`align.sampling.BatchStream`, to the tensors of this process's share.
 
     What is drawn here (masks, bank, rehearsal) comes from a generator of (seed, number, rank), so the batch is the
     same whenever and wherever it is made.
@@ -31,7 +32,8 @@ class Batches(Dataset[dict[str, Any]]):
         store: tokenised pairs.
         encoder: gives the ids of padding, mask and special tokens.
         recipe: says what the objectives need.
-        rank: of this process.
+        rank: of this process, which takes ``rows[rank::world]``.
+        world: number of processes.
         start: (n, D) starting vectors of the sources, NaN where a row is never drawn; None if not needed.
         rehearsal: rehearsal texts and their starting vectors, or None.
     """
@@ -43,10 +45,12 @@ class Batches(Dataset[dict[str, Any]]):
         recipe: Recipe,
         *,
         rank: int = 0,
+        world: int = 1,
         start: NDArray[np.float32] | None = None,
         rehearsal: tuple[Tokens, NDArray[np.float32]] | None = None,
     ) -> None:
-        self.store, self.recipe, self.rank, self.start, self.rehearsal = store, recipe, rank, start, rehearsal
+        self.store, self.recipe, self.rank, self.world = store, recipe, rank, world
+        self.start, self.rehearsal = start, rehearsal
         self.pad_id = encoder.tokenizer.pad_token_id or 0
         self.mask_id = encoder.tokenizer.mask_token_id
         self.added = torch.tensor(encoder.added_ids)
@@ -59,10 +63,14 @@ class Batches(Dataset[dict[str, Any]]):
 
     def __getitem__(self, key: tuple[int, NDArray[np.int64]]) -> dict[str, Any]:
         """The arguments of :meth:`align.alignment.Alignment.forward`, and ``rows``."""
-        number, rows = key
+        number, every = key
+        rows = every[self.rank :: self.world]
         rng = np.random.default_rng([self.recipe.train.seed, number, self.rank])
         store, recipe = self.store, self.recipe
-        batch: dict[str, Any] = {"groups": torch.from_numpy(store.groups[rows]), "rows": torch.from_numpy(rows)}
+        keys = store.groups[every]
+        meanings = linked(keys)
+        batch: dict[str, Any] = {"groups": torch.from_numpy(meanings[self.rank :: self.world])}
+        batch["rows"] = torch.from_numpy(rows)
         if recipe.needs_target:
             kept, extra = self._rehearse(rng)
             sides = [store.source.take(rows if recipe.needs_source else rows[:0]), store.target.take(rows)]
@@ -77,6 +85,9 @@ class Batches(Dataset[dict[str, Any]]):
                 )
         if recipe.tlm:
             batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
+        if store.negative_texts is not None:
+            own = same_text(store.negative_texts[rows], keys[:, 1:], meanings)
+            batch["negative_groups"] = torch.from_numpy(own)
         if store.scores is not None:
             batch["scores"] = torch.from_numpy(store.scores[rows]).float()
         if store.labels is not None:
@@ -84,9 +95,10 @@ class Batches(Dataset[dict[str, Any]]):
         if self.start is not None:
             batch["start"] = torch.from_numpy(self.start[rows])
             if self.bank_size:
-                others = rng.choice(self.banked, size=min(self.bank_size, len(self.banked)), replace=False)
+                others = rng.choice(self.banked, size=min(self.bank_size + len(every), len(self.banked)), replace=False)
+                others = others[~np.isin(store.groups[others], keys).any(axis=1)]  # what means the same is no negative
+                others = others[: self.bank_size]
                 batch["bank"] = torch.from_numpy(self.start[others])
-                batch["bank_groups"] = torch.from_numpy(store.groups[others])
         return batch
 
     def _join(

@@ -68,31 +68,41 @@ def apart(rows: Ints, groups: Ints, limit: Limit) -> tuple[list[Ints], Ints]:
 
     Args:
         rows: (n,) in the order in which they fill batches.
-        groups: (n,) integer meaning of each of them.
+        groups: (n,) integer meaning of each of them, or (n, k): rows that share any of k are kept apart.
         limit: what a batch holds.
 
     Returns:
         The batches, and the rows that are in none.
     """
-    order = np.argsort(groups)
-    ordered = groups[order]
-    same = np.zeros(len(rows) + 1, dtype=bool)
-    same[1:-1] = ordered[1:] == ordered[:-1]  # as the row before
-    repeated = order[same[1:] | same[:-1]]
-    repeated = repeated[np.lexsort((repeated, groups[repeated]))]  # not every machine sorts equal groups alike
+    repeated, group = _repeated(groups)
     stays = np.ones(len(rows), dtype=bool)
     while True:
         kept = rows[stays]
         bounds = limit.bounds(kept)
         batch = np.searchsorted(bounds, np.cumsum(stays)[repeated] - 1, side="right")  # 1, 2, ...
-        group = groups[repeated]
         twice = (group[1:] == group[:-1]) & (batch[1:] == batch[:-1]) & (batch[1:] < len(bounds))
         if not twice.any():
             break
         stays[repeated[1:][twice]] = False
-        repeated = repeated[stays[repeated]]
+        still = stays[repeated]
+        repeated, group = repeated[still], group[still]
     batches = np.split(kept, bounds[1:])
     return batches[:-1], np.concatenate([rows[~stays], batches[-1]])
+
+
+def _repeated(groups: Ints) -> tuple[NDArray[np.intp], Ints]:
+    """Places and groups of what occurs more than once among (n,) or (n, k) groups, by group, then by place."""
+    flat, width = groups.ravel(), groups.shape[1] if groups.ndim > 1 else 1
+    order = np.argsort(flat)
+    ordered = flat[order]
+    same = np.zeros(len(flat) + 1, dtype=bool)
+    same[1:-1] = ordered[1:] == ordered[:-1]  # as the one before
+    repeated = order[same[1:] | same[:-1]]
+    repeated = repeated[np.lexsort((repeated, flat[repeated]))]  # not every machine sorts equal groups alike
+    places, group = repeated // width, flat[repeated]
+    own = np.zeros(len(places), dtype=bool)  # source and target are one text
+    own[1:] = (places[1:] == places[:-1]) & (group[1:] == group[:-1])
+    return places[~own], group[~own]
 
 
 def deal(rows: Ints, groups: Ints, limit: Limit, *, least: int = 0) -> tuple[list[Ints], Ints]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 
+from align.normal_forms import visible
+
 
 def plain_text(text: str) -> str:
-    """NFC, and every run of white space one space, none at the ends: texts equal then are the same segment."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """``visible``, NFC, every run of white space one space, none at the ends: texts equal then are the same segment."""
+    return " ".join(unicodedata.normalize("NFC", visible(text)).split())
 
 
 def fuzzy_match(a: str, b: str) -> float:

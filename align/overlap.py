@@ -16,8 +16,8 @@ from align.errors import InputError
 from align.files import whole_file
 from align.languages import check_language
 from align.minhash import NearTexts
+from align.normal_forms import normalised
 from align.overlap_result import KINDS, Count, Overlap
-from align.pairs.filters import normalised
 from align.romanize import romanize as to_latin
 from align.romanize import romanizer_version
 

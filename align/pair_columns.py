@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.normal_forms import normalised
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -87,7 +88,7 @@ def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
 
 
 def integers(block: Mapping[str, Any], facts: Survey) -> dict[str, NDArray[Any]]:
-    """Arrays of a block, named as the fields of a PairStore: languages, language_pairs, groups, scores, labels."""
+    """Arrays of a block, named as fields of a PairStore: languages, language_pairs, groups, negative_texts, ..."""
     every = sorted({language for pair in facts.language_pairs for language in pair})
     place = {language: i for i, language in enumerate(every)}
     known = np.array([[place[language] for language in pair] for pair in facts.language_pairs])  # (p, 2), sorted
@@ -95,8 +96,12 @@ def integers(block: Mapping[str, Any], facts: Survey) -> dict[str, NDArray[Any]]
     arrays: dict[str, NDArray[Any]] = {
         "languages": _places(block["source_lang"], facts.names),
         "language_pairs": np.searchsorted(known @ [len(every), 1], [len(every), 1] @ codes),
-        "groups": group_numbers(block["group_id"]),
+        "groups": np.stack(
+            [group_numbers(block["group_id"]), text_numbers(block["source"]), text_numbers(block["target"])], axis=1
+        ),
     }
+    if "negative" in block:
+        arrays["negative_texts"] = text_numbers(block["negative"])
     if "score" in block:
         arrays["scores"] = _as_numbers(block["score"])
     if "label" in block:
@@ -110,8 +115,24 @@ def group_numbers(groups: Any) -> NDArray[np.int64]:
     Two of g different names collide with a probability of about g ** 2 / 2 ** 64: 5e-6 for ten million. All that a
     collision does is to spare one pair from being the negative of another, and a batch from holding both.
     """
-    coded = as_text(groups).dictionary_encode()
-    hashes = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in coded.dictionary.to_pylist())
+    return _numbers(groups, str, kind=b"")
+
+
+def text_numbers(texts: Any) -> NDArray[np.int64]:
+    """(n,) 63-bit hashes of texts: those that ``normalised`` makes equal have equal numbers, in any column.
+
+    A text that reads like the name of a group has another number than the group.
+    """
+    return _numbers(texts, normalised, kind=b"text")
+
+
+def _numbers(column: Any, name: Callable[[str], str], *, kind: bytes) -> NDArray[np.int64]:
+    """(n,) hash of the name of each value, other hashes for each kind; a value that occurs often is named once."""
+    coded = as_text(column).dictionary_encode()
+    hashes = (
+        hashlib.blake2b(name(value).encode(), digest_size=8, person=kind).digest()
+        for value in coded.dictionary.to_pylist()
+    )
     numbers = np.fromiter((int.from_bytes(h) >> 1 for h in hashes), dtype=np.int64, count=len(coded.dictionary))
     rows: NDArray[np.int32] = coded.indices.to_numpy()
     return numbers[rows]

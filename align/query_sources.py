@@ -16,6 +16,7 @@ import regex
 
 from align.errors import InputError
 from align.files import whole_file
+from align.normal_forms import normalised
 from align.pairs.dictionary import dictionary_pairs
 from align.pairs.records import json_records, parquet_records
 from align.surrogates import well_formed
@@ -151,7 +152,7 @@ def make_queries(vectors: Vectors, out: Path, source: Source, *, language: str |
             for name, text, queries in zip(ids, texts, source(texts, languages), strict=True):
                 for query in queries:
                     line = " ".join(well_formed(query).split())
-                    if line in ("", " ".join(text.split())):
+                    if not line or normalised(line) == normalised(text):
                         counts["left_out"] += 1
                         continue
                     file.write(f"{name}\t{line}\n")

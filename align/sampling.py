@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from align.cutting import Limit, apart, deal
 from align.errors import InputError
+from align.linked import linked
 
 POOL = 32  # batches whose rows are sorted by length together
 
@@ -66,7 +67,7 @@ def epoch_batches(
     Args:
         lengths: (n,) tokens per row.
         languages: (n,) integer language, or pair of languages, of each row; small, as they are counted.
-        groups: (n,) integer meaning of each row, of any size.
+        groups: (n,) integer meaning of each row, of any size, or (n, k): rows that share any of k mean the same.
         batch_size: rows per batch and process.
         seed: with ``epoch``, decides everything.
         epoch: 0, 1, ...
@@ -96,7 +97,8 @@ def epoch_batches(
             raise InputError(f"a batch needs {size} pairs, but the data has {len(groups)}: {setting}")
     costs = lengths if costs is None else costs
     most = batch_tokens * world // max(1, int(costs.min())) if batch_tokens and len(costs) else size  # rows of a batch
-    distinct = count_distinct(groups, enough=max(size, most))
+    columns = groups[:, None].T if groups.ndim == 1 else groups.T
+    distinct = min(count_distinct(column, enough=max(size, most)) for column in columns)
     if distinct < size:
         raise InputError(
             f"a batch of {size} pairs needs as many different groups, but the data has {len(groups)} pairs in "
@@ -152,7 +154,7 @@ def pooled(
             if limit.costs is not None:
                 pending = rng.permutation(pending)  # sorted, the batches of the long would be too full
             least = int(last and not made and limit.costs is not None)
-            dealt, pending = deal(pending, groups[pending], limit, least=least)
+            dealt, pending = deal(pending, linked(groups[pending]), limit, least=least)
             batches, made = batches + dealt, made + len(dealt)
         for i in rng.permutation(len(batches)).tolist():
             yield batches[i]
@@ -223,8 +225,8 @@ def draw(
 class BatchStream:
     """The first ``total`` batches of all epochs: a torch batch sampler of ``(number, rows)``.
 
-    Every process makes the same batches and takes its share of each, so ranks never overlap, and the batch at any
-    number is known without the ones before it having been used: resuming is exact. Options are those of
+    Every process makes the same batches, of which process r takes ``rows[r::world]``, so ranks never overlap, and the
+    batch at any number is known without the ones before it having been used: resuming is exact. Options are those of
     :func:`epoch_batches`.
     """
 
@@ -244,7 +246,6 @@ class BatchStream:
         repeat_groups: bool = False,
         batch_tokens: int = 0,
         costs: NDArray[np.int64] | None = None,
-        rank: int = 0,
         world: int = 1,
     ) -> None:
         self.epoch = partial(
@@ -253,7 +254,6 @@ class BatchStream:
             batch_tokens=batch_tokens, costs=costs, world=world,
         )  # fmt: skip
         self.rows, self.total = len(lengths), total
-        self.rank, self.world = rank, world
 
     def __len__(self) -> int:
         """Batches in the stream."""
@@ -272,6 +272,6 @@ class BatchStream:
         return times
 
     def __iter__(self) -> Iterator[list[tuple[int, NDArray[np.int64]]]]:
-        """One-element lists, as a torch DataLoader wants keys: the number and this process's rows."""
-        for number, rows in self.whole():
-            yield [(number, rows[self.rank :: self.world])]
+        """One-element lists, as a torch DataLoader wants keys: the number and the rows of all processes."""
+        for key in self.whole():
+            yield [key]

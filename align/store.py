@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NEEDED", "PairStore", "Tokens", "build_store", "open_store", "tokenize"]
 
-VERSION = 1  # of the files; another number leaves the older ones alone
+VERSION = 2  # of the files; another number leaves the older ones alone
+STORED = ("languages", "language_pairs", "groups", "tables", "negative_texts", "scores", "labels")
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +49,8 @@ class PairStore:
     language_pairs: NDArray[np.int64]
     """(n,) integer of the two languages of each pair, in either order."""
     groups: NDArray[np.int64]
-    """(n,) 63-bit integer meaning of each pair, a hash of its ``group_id``: see ``pair_columns.group_numbers``."""
+    """(n, 3) 63-bit hashes of the ``group_id``, the source and the target of each pair, as ``pair_columns`` makes them:
+    pairs that share one of these are never each other's negatives."""
     tables: NDArray[np.int64]
     """(n,) index into ``table_names``."""
     table_names: tuple[str, ...]
@@ -57,6 +59,8 @@ class PairStore:
     """Hash of all columns that training reads."""
     negative: Tokens | None = None
     """A text known to be wrong for each pair, where the objectives ask for it."""
+    negative_texts: NDArray[np.int64] | None = None
+    """(n,) hashes of these texts, comparable with the last two columns of ``groups``."""
     scores: NDArray[np.float64] | None = None
     """(n,) similarities in 0..1, where the objectives ask for them."""
     labels: NDArray[np.int64] | None = None
@@ -151,7 +155,7 @@ def open_store(folder: Path, *, verify: bool = False) -> PairStore:
     sides = {
         side: Tokens(arrays[f"{side}_ids"], arrays[f"{side}_offsets"]) for side in TEXTS if f"{side}_ids" in arrays
     }
-    given = {name: arrays.get(name) for name in ("languages", "language_pairs", "groups", "tables", "scores", "labels")}
+    given = {name: arrays.get(name) for name in STORED}
     names = {name: tuple(facts[name]) for name in ("names", "table_names", "label_names")}
     store = PairStore(**sides, **given, **names, digest=facts["digest"])  # type: ignore[arg-type]
     object.__setattr__(store, "folder", folder)

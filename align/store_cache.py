@@ -19,33 +19,34 @@ MANIFEST = "store.json"
 
 @contextmanager
 def growing_arrays(folder: Path) -> Iterator[Callable[[str, NDArray[Any]], None]]:
-    """Yield a function (name, part) that appends to the one-dimensional array ``folder/name.npy``.
+    """Yield a function (name, part) that appends along the first axis of ``folder/name.npy``.
 
-    The parts of an array have one dtype, which its first says; nothing of them stays in memory.
+    The parts of an array have one dtype and, but for their length, one shape, which its first says; nothing of them
+    stays in memory.
     """
     arrays: dict[str, Callable[[NDArray[Any]], None]] = {}
     with ExitStack() as stack:
 
         def append(name: str, part: NDArray[Any]) -> None:
             if name not in arrays:
-                arrays[name] = stack.enter_context(_growing_array(folder / f"{name}.npy", part.dtype))
+                arrays[name] = stack.enter_context(_growing_array(folder / f"{name}.npy", part.dtype, part.shape[1:]))
             arrays[name](part)
 
         yield append
 
 
 @contextmanager
-def _growing_array(path: Path, dtype: np.dtype[Any]) -> Iterator[Callable[[NDArray[Any]], None]]:
+def _growing_array(path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> Iterator[Callable[[NDArray[Any]], None]]:
     size = 0
     with open(path, "wb") as file:
 
         def head() -> None:
             file.seek(0)  # numpy leaves room for any size in the header, so that it can be written again
-            write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": (size,)})
+            write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": (size, *row)})
 
         def append(part: NDArray[Any]) -> None:
             nonlocal size
-            assert part.dtype == dtype
+            assert (part.dtype, part.shape[1:]) == (dtype, row)
             file.write(part.tobytes())
             size += len(part)
 

@@ -37,7 +37,7 @@ def summary(
     sizes, visits = np.bincount(store.tables), np.bincount(store.tables, drawn)
     return {
         "pairs": len(store.groups),
-        "groups": len(np.unique(store.groups)),
+        "groups": len(np.unique(store.groups[:, 0])),
         "languages": len(store.names),
         "scripts": sorted({code.partition("_")[2] for code in store.names}),
         "negatives": negatives(recipe, batch),

@@ -185,7 +185,7 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
     options = stage.train
     if stage.lora:
         adapted_modules(encoder, stage)  # refuses what has none
-    rank, processes = world_of_launch()
+    _, processes = world_of_launch()
     store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=stage.needs_columns, progress=progress)
     if options.freeze_blocks > encoder.layer:
         raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
@@ -202,7 +202,7 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
         store.lengths, languages, store.groups, batch_size=options.batch_size,
         total=options.steps * options.accumulate, seed=options.seed, temperature=options.language_temperature,
         by_language=options.batches_by_language, tables=store.tables, uniform=options.mixing == "uniform",
-        repeat_groups=options.repeat_groups, batch_tokens=options.batch_tokens, costs=store.costs, rank=rank,
+        repeat_groups=options.repeat_groups, batch_tokens=options.batch_tokens, costs=store.costs,
         world=processes,
     )  # fmt: skip
     return Plan(stage, tables, store, stream, stream.drawn())  # refuses a batch larger than the data
@@ -247,7 +247,7 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
     if recipe.anchor and recipe.anchor.rehearsal:
         tokens = tokenize(run.rehearsal, encoder, max_tokens=options.max_tokens, progress=run.progress)
         kept = (tokens, encoder.encode(run.rehearsal, max_tokens=options.max_tokens, raw=True, progress=run.progress))
-    batches = Batches(store, encoder, recipe, rank=rank, start=vectors, rehearsal=kept)
+    batches = Batches(store, encoder, recipe, rank=rank, world=processes, start=vectors, rehearsal=kept)
     told = arguments(recipe, work, encoder, run.report_to, run.progress)
     evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best, options.patience)
     trainer = AlignTrainer(module, batches, plan.stream, told, run.callbacks, evaluation=evaluation)

@@ -17,6 +17,7 @@ def multiple_negatives(
     cosine: bool = True,
     symmetric: bool = False,
     groups: Tensor | None = None,
+    negative_groups: Tensor | None = None,
     rows: slice | None = None,
     block: int | None = None,
 ) -> Tensor:
@@ -26,9 +27,10 @@ def multiple_negatives(
 
         L = mean over i of  -log( exp S_ii / sum over j in J(i) of exp S_ij )
 
-    J(i) holds i itself, every target whose group differs from that of i, and every hard negative: a contradiction of
-    a translation of my premise contradicts me too, so a negative's group never bars it. Without repeated groups this
-    is MultipleNegativesRankingLoss of sentence-transformers (scale = 1 / temperature).
+    J(i) holds i itself, every target whose group differs from that of i, and every hard negative whose own group does:
+    a contradiction of a translation of my premise contradicts me too, so that the group of the pair it came with never
+    bars it, but a text is not its own negative. Without repeated groups this is MultipleNegativesRankingLoss of
+    sentence-transformers (scale = 1 / temperature).
 
     Args:
         source: (B, D) vectors (premises). Gradients flow through.
@@ -38,6 +40,7 @@ def multiple_negatives(
         cosine: compare directions; False takes the raw dot product.
         symmetric: also let each target pick its source out of all sources; the mean of both.
         groups: (B,) integers naming the meaning of each pair; None: all differ.
+        negative_groups: (K,) integers naming the meaning of each hard negative; None: none is that of a pair.
         rows: the pairs that serve as anchors. None: all.
         block: rows of S held at once; None: chosen by size; 0: all, as in the formula. See :func:`.streaming.stream`.
 
@@ -57,8 +60,13 @@ def multiple_negatives(
             raise ValueError(f"multiple_negatives needs (K, D) negatives, got {shapes}")
         candidates = torch.cat([target, negative])
         if groups is not None:
-            own = groups.min() - 1 - torch.arange(len(negative), device=groups.device)  # equal to no pair's group
-            groups = torch.cat([groups, own])
+            if negative_groups is None:
+                negative_groups = (groups.min() - 1).expand(len(negative))  # no pair's
+            if len(negative_groups) != len(negative):
+                raise ValueError(
+                    f"multiple_negatives needs one group per negative ({len(negative)}), got {len(negative_groups)}"
+                )
+            groups = torch.cat([groups, negative_groups])
     return info_nce(
         source, candidates, temperature=temperature, cosine=cosine, symmetric=symmetric, groups=groups, rows=rows,
         block=block,

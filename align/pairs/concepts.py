@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from align.errors import InputError
-from align.pairs.filters import text_hash
+from align.normal_forms import text_hash
 from align.pairs.lexical_rows import ConceptWord, WordPair
 from align.pairs.sampling import draw
 

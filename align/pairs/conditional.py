@@ -8,6 +8,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.languages import check_language
+from align.normal_forms import folded
 from align.pairs.conversion import Conversion, Converter
 from align.pairs.filters import Filters
 from align.pairs.groups import text_group
@@ -142,7 +143,7 @@ class _Build:
         self.block = []
 
     def add(self, line: Line, target: str) -> None:
-        if target.casefold() == line.text.casefold():
+        if folded(target) == folded(line.text):
             self.identity_pairs += 1
             if self.filters.identity == "drop":
                 return self.writer.reject("identity", line.file, line.number, line.text)

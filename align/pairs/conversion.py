@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from align.errors import InputError
 from align.languages import check_language
-from align.pairs.filters import normalised
+from align.normal_forms import normalised
 from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
 from align.tagging.tagger import Tagger
 from align.tagging.word_tables import lexicon_keys

@@ -11,8 +11,9 @@ from typing import Any, Literal, get_args
 
 from align.errors import InputError
 from align.files import read_lines, refuse_markup
+from align.normal_forms import normalised, text_hash
 from align.pairs.dictionary import DICTIONARY
-from align.pairs.filters import SURROGATE, normalised, text_hash
+from align.pairs.filters import SURROGATE
 from align.pairs.held_out import GivenTests
 
 Level = Literal["word", "pair"]

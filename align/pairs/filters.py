@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Literal, get_args
 
 import numpy as np
@@ -62,11 +60,6 @@ def reject_reason(text: str, filters: Filters) -> str:
     return "" if LETTER.search(text) else "no letter"
 
 
-def normalised(text: str) -> str:
-    """NFKC, case folded, each run of white space one space: texts equal here are exact duplicates."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
 def skeleton(text: str) -> str:
     """Letters and marks of a text already ``normalised``: texts equal here are near duplicates.
 
@@ -74,11 +67,6 @@ def skeleton(text: str) -> str:
     a tab, which normalised text lacks: it parts the two sides of a pair.
     """
     return str(NEITHER_LETTER_NOR_MARK.sub("", text))
-
-
-def text_hash(text: str) -> int:
-    """64 bits; among ten million texts two different ones meet with probability 3e-6."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 def repeats(hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:

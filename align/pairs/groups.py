@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from align.pairs.filters import normalised, text_hash
+from align.normal_forms import normalised, text_hash
 
 
 def text_group(*texts: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from align.errors import InputError
 from align.files import read_lines
-from align.pairs.filters import SURROGATE, normalised, text_hash
+from align.normal_forms import normalised, text_hash
+from align.pairs.filters import SURROGATE
 from align.pairs.records import json_records, parquet_records
 
 GivenTests = Sequence["Path | str"] | Path | str

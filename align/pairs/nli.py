@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError
-from align.pairs.filters import normalised, text_hash
+from align.normal_forms import normalised, text_hash
 from align.pairs.nli_groups import Parallel, premise_groups
 from align.pairs.nli_rows import NliRow, read_nli
 from align.pairs.row_sources import GivenRows, described, find_rows

@@ -10,7 +10,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.languages import check_language
-from align.pairs.filters import normalised
+from align.normal_forms import normalised
 from align.pairs.lexical_rows import WordPair
 from align.pairs.lexicons import Lexicon
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.pairs.filters import Filters, normalised, reject_reason, repeats, skeleton, text_hash
+from align.normal_forms import normalised, text_hash
+from align.pairs.filters import Filters, reject_reason, repeats, skeleton
 from align.pairs.lines import Line
 from align.pairs.sampling import Share, draw, quotas
 

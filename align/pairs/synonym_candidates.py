@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from align.normal_forms import normalised, text_hash
 from align.pairs.concepts import Span, concept_pairs
 from align.pairs.decontaminate import EvaluationWords
-from align.pairs.filters import normalised, text_hash
 from align.pairs.joins import Joins
 from align.pairs.lexical_rows import ConceptWord, WordPair
 from align.pairs.lexicons import Lexicon, lexicon_rows

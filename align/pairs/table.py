@@ -21,7 +21,8 @@ from align.files import sha256, whole_folder, write_json
 FORMAT, VERSION = "align-pairs", 1
 REQUIRED = ("source", "target", "source_lang", "target_lang")
 COLUMNS = (*REQUIRED, "kind", "group_id")
-"""Columns of every table. ``group_id`` names the meaning: rows that share it are never each other's negatives."""
+"""Columns of every table. ``group_id`` names the meaning: rows that share it, or a text, are never each other's
+negatives (the sampler sees to the texts, as ``normal_forms.normalised`` has them)."""
 OPTIONAL = ("score", "negative", "label")
 """Columns of tables whose data has them: a similarity, a text known to be wrong, one of ``LABELS``."""
 LABELS = ("entailment", "neutral", "contradiction")

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from align.normal_forms import normalised, text_hash
 from align.pairs.bitexts import AnyBitext, described_bitexts, find_bitexts
 from align.pairs.directions import ENGLISH, Directions, Side
-from align.pairs.filters import normalised, text_hash
 from align.pairs.groups import text_group
 from align.pairs.held_out import GivenTests, HeldOut
 from align.pairs.read_bitext import Translation, read_bitext

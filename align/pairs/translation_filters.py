@@ -12,7 +12,8 @@ import regex
 
 from align.errors import InputError
 from align.languages import macrolanguage, script_share
-from align.pairs.filters import Filters, normalised, reject_reason
+from align.normal_forms import normalised
+from align.pairs.filters import Filters, reject_reason
 
 Copies = Literal["drop", "keep"]
 Duplicates = Literal["exact", "keep"]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError
-from align.pairs.filters import Filters, normalised, text_hash
+from align.normal_forms import folded, normalised, text_hash
+from align.pairs.filters import Filters
 from align.pairs.lines import Line
 from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
 from align.pairs.sampling import Share
@@ -132,7 +133,7 @@ class _Build:
     def add(self, line: Line, target: str) -> None:
         if not target:
             return self.reject("empty romanisation", line)
-        if _plain(target) == _plain(line.text):
+        if folded(target) == folded(line.text):
             self.identity_pairs += 1
             if self.filters.identity == "drop":
                 return self.reject("identity", line)
@@ -157,10 +158,6 @@ def _romanised(lines: Sequence[Line], romanizer: Romanizer) -> list[str]:
         for index, text in zip(indices, romanised, strict=True):
             targets[index] = text
     return targets
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _languages_without_pairs(readings: Sequence[Reading], writer: PairWriter) -> list[str]:

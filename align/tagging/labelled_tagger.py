@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from align.errors import InputError
 from align.files import sha256
 from align.languages import check_language
-from align.pairs.filters import normalised
+from align.normal_forms import normalised
 from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
 from align.pairs.sources import language_of_name
 from align.tagging.tagger import Tagger, Texts

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from align.errors import InputError
 from align.files import read_json, write_json
 from align.logistic import minimise
-from align.pairs.filters import normalised
+from align.normal_forms import normalised
 from align.tagging.token_features import token_features
 
 FORMAT, VERSION = "align-tagger", 1

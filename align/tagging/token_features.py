@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Set
 
 from align.languages import dominant_script
-from align.pairs.filters import normalised
+from align.normal_forms import normalised
 from align.tagging.edit_distance import edit_distance
 
 SIZES = (2, 3, 4)

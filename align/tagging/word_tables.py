@@ -8,7 +8,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.files import read_lines
-from align.pairs.filters import normalised, text_hash
+from align.normal_forms import normalised, text_hash
 
 
 def read_labelled(path: Path | str) -> list[list[tuple[str, str]]]:

@@ -17,8 +17,8 @@ def columns(n=500, languages=3, groups=400, seed=0):
     return rng.integers(3, 40, n), rng.integers(0, languages, n), rng.integers(0, groups, n)
 
 
-def stream(total=30, rank=0, world=1, seed=0, batch_size=16, **options):
-    return BatchStream(*columns(), batch_size=batch_size, total=total, seed=seed, rank=rank, world=world, **options)
+def stream(total=30, world=1, seed=0, batch_size=16, **options):
+    return BatchStream(*columns(), batch_size=batch_size, total=total, seed=seed, world=world, **options)
 
 
 def rows_of(made):
@@ -49,6 +49,36 @@ def test_no_group_twice_in_a_batch_and_no_row_twice_in_an_epoch():
     used = np.concatenate(batches).tolist()
     assert len(set(used)) == len(used)
     assert len(used) > 0.9 * len(groups)
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 16}, {"batch_size": 8, "world": 2}, {"batch_size": 0, "batch_tokens": 300}]
+)
+def test_rows_that_share_any_key_are_never_in_one_batch(options):
+    lengths, languages, _ = columns(n=1000)
+    rng = np.random.default_rng(0)
+    keys = np.stack(
+        [rng.integers(0, 900, 1000), rng.integers(1000, 1600, 1000), rng.integers(1500, 2400, 1000)], axis=1
+    )
+    keys[:50, 2] = keys[:50, 1]  # both texts of a pair are one: it is not its own rival
+    batches = list(epoch_batches(lengths, languages, keys, seed=0, epoch=0, **options))
+    for rows in batches:
+        seen = [key for row in rows for key in set(keys[row].tolist())]
+        assert len(set(seen)) == len(seen)
+    used = np.concatenate(batches).tolist()
+    assert len(set(used)) == len(used) > 900
+    assert {*range(50)} & {*used}
+
+
+def test_many_sources_of_few_targets_fill_batches():
+    """A dictionary's star: 40 words, each the translation of 10."""
+    keys = np.stack([np.arange(400), 1000 + np.arange(400), 2000 + np.arange(400) // 10], axis=1)
+    ones = np.ones(400, int)
+    batches = list(epoch_batches(ones, 0 * ones, keys, batch_size=20, seed=0, epoch=0))
+    assert len(batches) >= 18
+    assert all(len(set(keys[rows, 2].tolist())) == 20 for rows in batches)
+    with pytest.raises(InputError, match="a batch of 41 pairs needs .* has 400 pairs in 40 groups"):
+        epoch_batches(ones, 0 * ones, keys, batch_size=41, seed=0, epoch=0)
 
 
 def test_rows_of_a_batch_are_of_similar_length():
@@ -94,7 +124,8 @@ def test_the_stream_goes_on_through_epochs_that_differ():
 
 def test_ranks_share_out_the_batch_of_one_process():
     alone = rows_of(stream(batch_size=16))
-    parts = [rows_of(stream(batch_size=8, rank=r, world=2)) for r in (0, 1)]
+    shared = rows_of(stream(batch_size=8, world=2))
+    parts = [[(number, rows[r::2]) for number, rows in shared] for r in (0, 1)]
     for (_, whole), (_, first), (_, second) in zip(alone, *parts, strict=True):
         assert sorted(first + second) == sorted(whole)
         assert not set(first) & set(second)
@@ -283,10 +314,10 @@ def test_batches_by_tokens(repeats, world):
     lengths, languages, groups = nli(6000, repeats)
     costs, budget = lengths + np.random.default_rng(1).integers(3, 60, 6000), 2000
     options = {"batch_size": 0, "batch_tokens": budget, "seed": 0, "costs": costs, "total": 150, "world": world}
-    ranks = [BatchStream(lengths, languages, groups, rank=rank, **options) for rank in range(world)]
+    stream = BatchStream(lengths, languages, groups, **options)
     used = []
-    for batch in zip(*map(rows_of, ranks), strict=True):
-        shares = [np.array(rows) for _, rows in batch]
+    for [(_, batch)] in stream:
+        shares = [batch[rank::world] for rank in range(world)]
         assert len({len(rows) for rows in shares}) == 1
         assert max(costs[rows].sum() for rows in shares) <= budget
         together = np.concatenate(shares)

@@ -16,8 +16,17 @@ from align.callbacks import TrainingStopped
 from align.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives import cosine_anchor, info_nce, mlm, mse_anchor, nt_xent
-from align.options import AnchorOptions, ContrastiveOptions, EncoderOptions, MlmOptions, Recipe, TrainOptions
+from align.options import (
+    AnchorOptions,
+    ContrastiveOptions,
+    EncoderOptions,
+    MlmOptions,
+    MultipleNegativesOptions,
+    Recipe,
+    TrainOptions,
+)
 from align.resume import newest_checkpoint
+from align.sampling import BatchStream
 from align.store import build_store
 from align.trainer import interpolate, set_trainable, start_weights, train
 
@@ -207,9 +216,9 @@ def test_frozen_contrast_with_bank_and_rehearsal(bert_folder):
     pairs = table()
     target = torch.from_numpy(encoder.encode([pairs["target"][i] for i in (5, 2, 9, 40)], raw=True))
     source = torch.cat([torch.from_numpy(start[[5, 2, 9, 40]]), batch["bank"]])
-    groups = torch.cat([batch["groups"], batch["bank_groups"]])
-    assert len(groups) == 54
-    expected = info_nce(target, source, temperature=0.1, groups=groups)
+    assert len(source) == 54
+    assert not {tuple(row) for row in batch["bank"].tolist()} & {tuple(row) for row in start[[5, 2, 9, 40]].tolist()}
+    expected = info_nce(target, source, temperature=0.1)
     assert terms["info_nce"].item() == pytest.approx(expected.item(), rel=1e-4)
     chosen_texts = [
         texts[[np.array_equal(row, k) for k in kept].index(True)] for row in batch["rehearsal_start"].numpy()
@@ -312,3 +321,51 @@ def test_bf16_trains_float32_weights(bert_folder, tmp_path):
     run(exact, tmp_path / "out", recipe(steps=120))
     difference = np.abs(exact.encode(words()) - encoder.encode(words())).max()
     assert difference > 1e-4  # the steps were in bfloat16
+
+
+STARS = [("boat", "kahn"), ("skiff", "kahn"), ("Rowboat", "Kahn"), ("dinghy", "kahn"), ("house", "haus"),
+         ("home", "haus"), ("dwelling", "haus"), ("building", "haus"), ("well", "brunnen"), ("fountain", "brunnen"),
+         ("kahn", "boot"), ("chair", "stuhl"), ("bread", "brot"), ("haus", "heim")]  # fmt: skip
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_a_text_is_never_its_own_negative(repeat, bert_folder):
+    """A dictionary with one target for several sources, each in a group of its own: perfect vectors lose nothing."""
+    sources, targets = zip(*STARS, strict=True)
+    n = len(STARS)
+    codes = {"source_lang": ["eng_Latn"] * n, "target_lang": ["deu_Latn"] * n}
+    pairs = table(n, source=sources, target=targets, **codes)
+    encoder, chosen = load_encoder(bert_folder), recipe(nt_xent=ContrastiveOptions())
+    store, size = build_store(pairs, encoder, max_tokens=16), 8 if repeat else 3
+    stream = BatchStream(
+        store.lengths, store.languages, store.groups, batch_size=size, total=60, seed=0, repeat_groups=repeat
+    )
+    batches = Batches(store, encoder, chosen)
+    alike = 0
+    for [(number, rows)] in stream:
+        groups = batches[number, rows]["groups"].numpy()
+        near = [{sources[row].lower(), targets[row].lower()} for row in rows]
+        for i in range(len(rows)):
+            for j in range(i):
+                if near[i] & near[j]:
+                    assert groups[i] == groups[j]
+                    alike += 1
+        vectors = torch.eye(n)[[int(np.flatnonzero(groups == group)[0]) for group in groups]]  # one for each meaning
+        loss = nt_xent(vectors, vectors, temperature=0.01, groups=torch.from_numpy(groups))
+        assert loss.item() < 1e-3
+    assert (alike > 0) == repeat
+
+
+def test_a_known_wrong_text_that_is_right_for_another_pair_is_no_negative_there(bert_folder):
+    encoder = load_encoder(bert_folder)
+    pairs = table(4, source=list("abcd"), target=list("efgh"), negative=["F", "x", "a", "x"])
+    store = build_store(pairs, encoder, max_tokens=16, columns=["negative"])
+    batch = Batches(store, encoder, recipe(multiple_negatives=MultipleNegativesOptions()))[(0, np.arange(4))]
+    groups, wrong = batch["groups"].tolist(), batch["negative_groups"].tolist()
+    assert len(set(groups)) == 4
+    assert wrong[0] == groups[1]  # f, the target of b
+    assert wrong[2] == groups[0]  # a, the source of e
+    assert wrong[1] == wrong[3] not in groups
+    assert torch.isfinite(Alignment(encoder, recipe(multiple_negatives=MultipleNegativesOptions()))(
+        **{name: value for name, value in batch.items() if name != "rows"}
+    )["multiple_negatives"])  # fmt: skip

@@ -96,3 +96,22 @@ def test_messages():
         multiple_negatives(rows(2, 0), rows(2, 1), rows(2, 2, d=3))
     with pytest.raises(ValueError, match="needs a temperature > 0"):
         multiple_negatives(rows(2, 0), rows(2, 1), temperature=0.0)
+
+
+def test_a_hard_negative_that_is_a_texts_own_is_none(block):
+    source, target, negative = (rows(3, seed).requires_grad_() for seed in range(3))
+    groups, of_negatives = torch.tensor([4, 5, 6]), torch.tensor([6, 9, 4])
+
+    def run(a, b, c):
+        return multiple_negatives(a, b, c, temperature=0.5, groups=groups, negative_groups=of_negatives, block=block)
+
+    cosines = [[torch.cosine_similarity(a, c, dim=0).item() / 0.5 for c in (*target, *negative)] for a in source]
+    barred = {(0, 5), (2, 3)}  # anchor, place among targets and negatives
+    losses = [
+        math.log(sum(math.exp(s) for j, s in enumerate(line) if (i, j) not in barred)) - line[i]
+        for i, line in enumerate(cosines)
+    ]
+    assert run(source, target, negative).item() == pytest.approx(sum(losses) / 3, rel=1e-9)
+    assert torch.autograd.gradcheck(run, (source, target, negative))
+    with pytest.raises(ValueError, match=r"one group per negative \(3\), got 2"):
+        multiple_negatives(source, target, negative, groups=groups, negative_groups=of_negatives[:2])

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.pairs.filters import Filters, normalised, reject_reason, repeats, skeleton, text_hash
+from align.normal_forms import normalised, text_hash
+from align.pairs.filters import Filters, reject_reason, repeats, skeleton
 
 
 @pytest.mark.parametrize(

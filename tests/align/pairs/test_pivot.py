@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 
 from align.errors import InputError
+from align.normal_forms import normalised
 from align.pairs import Pivot
-from align.pairs.filters import normalised
 from align.pairs.lexical_rows import WordPair
 from align.pairs.pivot import pivot_noise, pivot_pairs, routes_of
 

@@ -14,10 +14,10 @@ import pytest
 
 from align.errors import InputError
 from align.languages import script_share
+from align.normal_forms import normalised
 from align.pairs import Lexicon, PairShare, Pivot, WordFilters, synonym_pairs
 from align.pairs.decontaminate import EvaluationWords
 from align.pairs.entities import entity_words, locale_language
-from align.pairs.filters import normalised
 from align.pairs.lexical_rows import ConceptWord, WordPair
 from align.pairs.lexicons import lexicon_rows, licence_of
 
@@ -484,6 +484,19 @@ def test_formats_of_test_sets(tmp_path, name, lines, words):
     assert held.described()[str(tmp_path / name)]["words"] == len(words)
     assert all(held.meets(word, "other") and held.meets("other", word) for word in words)
     assert not held.meets("other", "nouns")
+
+
+def test_marks_that_nothing_shows_hide_no_test_word(tmp_path):
+    write(
+        tmp_path / "eng_Latn-deu_Latn.tsv",
+        "boat\u200b\tKahn",
+        "\ufeffhouse\tHaus",
+        "well\tBrun\u00adnen",
+        "chair\tStuhl",
+    )
+    write(tmp_path / "test.txt", "boat Boot", "hau\u200es Heim", "Brunnen x")
+    build([tmp_path / "eng_Latn-deu_Latn.tsv"], tmp_path / "out", exclude=[tmp_path / "test.txt"])
+    assert sides(tmp_path / "out") == [("chair", "Stuhl")]
 
 
 def test_test_sets_by_folder_and_pattern(tmp_path):

@@ -533,6 +533,31 @@ def test_test_sets_are_left_out(tmp_path, folder):
     assert manifest["rejects"] == {"in a test set": 3}
 
 
+MARKS = ["\ufeff", "\u200b", "\u200c", "\u200e", "\u200f", "\u00ad", "\u2060", "\u2066"]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_that_nothing_shows_hides_no_test_sentence_and_no_duplicate(tmp_path, mark):
+    lines = [
+        f"Snow fell{mark} all night\tХиона",
+        f"{mark}Our roof\tКрыша",
+        "Rye bread\tХлеб",
+        f"Rye{mark} bread\tХле{mark}б",
+    ]
+    write(tmp_path / "eng_Latn-rus_Cyrl.tsv", *lines)
+    write(tmp_path / "test.txt", "Snow fell all night", "our roof")
+    manifest = build(tmp_path / "eng_Latn-rus_Cyrl.tsv", tmp_path / "out", exclude=[tmp_path / "test.txt"])
+    assert manifest["rejects"] == {"in a test set": 2, "duplicate": 1}
+    assert [row["source"] for row in rows(tmp_path / "out")] == ["Rye bread"]
+    write(tmp_path / "marked.txt", f"{mark}Rye{mark} bread", "x")  # and the other way round
+    with pytest.raises(InputError, match="no pair is left to write"):
+        build(
+            tmp_path / "eng_Latn-rus_Cyrl.tsv",
+            tmp_path / "none",
+            exclude=[tmp_path / "test.txt", tmp_path / "marked.txt"],
+        )
+
+
 def test_bad_test_sets(tmp_path, folder):
     with pytest.raises(InputError, match="no such file: .*none"):
         build(folder, tmp_path / "out", exclude=tmp_path / "none")

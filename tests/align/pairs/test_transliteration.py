@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from align.errors import InputError
+from align.normal_forms import normalised, text_hash
 from align.pairs import Filters, HubText, Share, Source, transliteration_pairs
-from align.pairs.filters import normalised, text_hash
 
 LATIN = str.maketrans("абвгдежклмнопрстуця", "abvgdezklmnoprstucq")
 
@@ -95,6 +95,14 @@ def test_duplicates(tmp_path, mode, kept):
     assert manifest["rows"] == kept
     sources = [row["source"] for row in rows(tmp_path / "out")]
     assert sources[0] == "мама" and sources[-1] == "рама"
+
+
+def test_a_mark_that_nothing_shows_makes_no_other_line_and_no_pair(tmp_path):
+    path = write(tmp_path / "rus_Cyrl.txt", "мама", "ма\u200bма", "\ufeffмама\u200f", "рама")
+    assert build(path, tmp_path / "out")["rejects"] == {"duplicate": 2}
+    latin = write(tmp_path / "deu_Latn.tsv", "Ha\u00adus\thaus", "Maus\tmus")
+    manifest = build((), tmp_path / "latin", human={"deu_Latn": latin})
+    assert (manifest["rejects"], manifest["rows"]) == ({"identity": 1}, 1)
 
 
 def test_duplicates_against_a_loop(tmp_path):
