@@ -1,7 +1,7 @@
 """Translation memory: the segments most like a text with their translations, and the terms in it.
 
-Segments are found by the cosine of an aligned encoder, so that a romanised or translated text finds a native segment;
-beside it stands the fuzzy match of translators, which compares letters.
+Segments are found by the cosine of an aligned encoder, so that a romanised or translated text finds a native segment.
+The percent of a match is the fuzzy match of translators, which compares letters: a "not" hardly moves a cosine.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from align.vector_parts import save_vectors
 from align.vectors import MANIFEST, Vectors, open_vectors, text_hash
 
 log = logging.getLogger(__name__)
+
+CANDIDATES = 100
+"""Nearest segments by cosine among which those of at least ``min_percent`` are looked for."""
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -56,8 +59,8 @@ class Match:
 
     @property
     def percent(self) -> int:
-        """100 for an exact match only; else the cosine in percent, rounded down, from 0 to 99."""
-        return 100 if self.exact else min(99, max(0, int(100 * self.score)))
+        """The fuzzy match: 100 for an exact match only; else ``edit`` in percent, rounded down, from 0 to 99."""
+        return 100 if self.exact else min(99, int(100 * self.edit + 1e-6))  # 100 * 0.29 is a little less than 29
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Found:
 
     query: str
     matches: tuple[Match, ...]
-    """Exact ones first, then by falling score; of equal ones in the order of the memory."""
+    """Exact ones first, then by falling score (not percent); of equal ones in the order of the memory."""
     terms: tuple[Term, ...]
     """In the order of the query."""
 
@@ -78,6 +81,7 @@ def tm(
     encoder: TextEncoder,
     k: int = 5,
     threshold: float = 0.7,
+    min_percent: int = 0,
     terms: Path | str | Pairs | None = None,
     vectors: Path | str | None = None,
     languages: tuple[str, str] | None = None,
@@ -90,14 +94,16 @@ def tm(
         encoder: makes the vectors of segments and queries.
         k: matches of a query, at the most; a segment with two translations makes two.
         threshold: least cosine of a match that is not exact.
+        min_percent: least :attr:`Match.percent`, from 0 to 100; above 0, segments are looked for among the
+            :data:`CANDIDATES` nearest by cosine.
         terms: pairs (term, translation) or a file of them, to be found in the queries.
         vectors: folder of the vectors of the sources: written if it is not there, else used, and refused if another
             encoder made it or a source is missing. ``None``: they are computed and not kept.
         languages: codes of source and target, which a TMX file not named by them needs.
 
     Raises:
-        InputError: an empty or damaged memory or term list, ``k`` < 1, a threshold that is not from -1 to 1, or vectors
-            of another encoder or other texts.
+        InputError: an empty or damaged memory or term list, ``k`` < 1, a threshold that is not from -1 to 1, a
+            ``min_percent`` that is not from 0 to 100, or vectors of another encoder or other texts.
     """
     if isinstance(queries, str):
         raise InputError("tm needs a list of queries, got one string")
@@ -105,6 +111,8 @@ def tm(
         raise InputError(f"k must be at least 1, got {k}")
     if not -1 <= threshold <= 1:
         raise InputError(f"the threshold is {threshold}: expected a cosine, from -1 to 1")
+    if not 0 <= min_percent <= 100:
+        raise InputError(f"the least percent is {min_percent}: expected 0 to 100")
     known = term_list(_pairs(terms, languages)) if terms is not None else {}
     targets: dict[str, dict[str, None]] = {}
     for source, target in _pairs(memory, languages):
@@ -112,7 +120,8 @@ def tm(
     if not targets:
         raise InputError("the memory holds no pair")
     sources = list(targets)
-    scores, places = _nearest(queries, sources, encoder, None if vectors is None else Path(vectors), k)
+    wanted = max(k, CANDIDATES) if min_percent else k
+    scores, places = _nearest(queries, sources, encoder, None if vectors is None else Path(vectors), wanted)
     exact: dict[str, list[int]] = {}
     for place, source in enumerate(sources):
         exact.setdefault(plain_text(source), []).append(place)
@@ -127,6 +136,7 @@ def tm(
             for score, place in hits
             for target in targets[sources[place]]
         ]
+        matches = [match for match in matches if match.percent >= min_percent]
         terms_found = find_terms(query, known) if known else ()
         found.append(Found(query, tuple(matches[:k]) if plain_text(query) else (), terms_found))
     return found

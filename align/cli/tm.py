@@ -29,7 +29,12 @@ def tm(
         Path | None, typer.Option(help="Terms to find in the texts, in a file as MEMORY: term TAB translation.")
     ] = None,
     k: Annotated[int, typer.Option("-k", help="Matches of a text, at the most.")] = 5,
-    threshold: Annotated[float, typer.Option(help="Least cosine of a match that is not exact.")] = 0.7,
+    threshold: Annotated[
+        float, typer.Option(help="Least cosine of a match that is not exact, from -1 to 1: how near the meaning is.")
+    ] = 0.7,
+    min_percent: Annotated[
+        int, typer.Option(help="Least fuzzy match, from 0 to 100: how many characters agree. 100: exact ones alone.")
+    ] = 0,
     vectors: Annotated[
         Path | None,
         typer.Option(help="Folder of the memory's vectors: written once, used ever after; else they are not kept."),
@@ -55,8 +60,9 @@ def tm(
     codes = pair_of(languages) if languages else None
     encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
     for found in run(
-        memory, texts, encoder=encoder, k=k, threshold=threshold, terms=terms, vectors=vectors, languages=codes
-    ):
+        memory, texts, encoder=encoder, k=k, threshold=threshold, min_percent=min_percent, terms=terms, vectors=vectors,
+        languages=codes,
+    ):  # fmt: skip
         print(_line(found) if as_json else _table(found))
 
 
@@ -67,6 +73,6 @@ def _line(found: Found) -> str:
 
 def _table(found: Found) -> str:
     rows = [found.query]
-    rows += [f"  {m.percent:3d}%  edit {100 * m.edit:3.0f}%  {m.source}  ->  {m.target}" for m in found.matches]
+    rows += [f"  {m.percent:3d}%  cosine {m.score:.3f}  {m.source}  ->  {m.target}" for m in found.matches]
     rows += [f"  term  {term.source}  ->  {' | '.join(term.targets)}" for term in found.terms]
     return "\n".join(rows if len(rows) > 1 else [*rows, "  nothing found"])

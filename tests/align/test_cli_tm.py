@@ -36,8 +36,10 @@ def call(*words: object) -> str:
 def test_a_table_of_matches_and_terms(bert_folder, memory, tmp_path: Path) -> None:
     (tmp_path / "terms.tsv").write_text("abc\tA B C\nabc\tAbc\n")
     printed = call(bert_folder, memory, "abc  de", "--terms", tmp_path / "terms.tsv", "-k", 1)
-    assert printed == "abc  de\n  100%  edit 100%  abc de  ->  one two\n  term  abc  ->  A B C | Abc\n"
+    assert printed == "abc  de\n  100%  cosine 1.000  abc de  ->  one two\n  term  abc  ->  A B C | Abc\n"
     assert call(bert_folder, memory, "abc", "--threshold", "1") == "abc\n  nothing found\n"
+    printed = call(bert_folder, memory, "abc d", "--threshold", "-1", "--min-percent", "60")
+    assert [line[:15] for line in printed.splitlines()] == ["abc d", "   83%  cosine ", "   66%  cosine "]
 
 
 def test_json_lines_of_queries_in_a_file(bert_folder, memory, tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ def test_a_tmx_needs_its_languages(bert_folder, tmp_path: Path) -> None:
         '<tmx version="1.4"><body><tu><tuv xml:lang="en"><seg>abc</seg></tuv>'
         '<tuv xml:lang="de"><seg>xyz</seg></tuv></tu></body></tmx>'
     )
-    assert "100%  edit 100%  xyz  ->  abc" in call(bert_folder, path, "xyz", "--languages", "deu_Latn-eng_Latn")
+    assert "100%  cosine 1.000  xyz  ->  abc" in call(bert_folder, path, "xyz", "--languages", "deu_Latn-eng_Latn")
     with pytest.raises(InputError, match="name the two languages"):
         call(bert_folder, path, "abc")
 

@@ -83,7 +83,7 @@ def test_matches_by_hand() -> None:
     (near,) = found.matches[2:]
     assert near.score == pytest.approx(22 / np.sqrt(23 * 26), abs=1e-6)
     assert near.edit == pytest.approx(1 - 4 / 17, abs=1e-6)  # "red" to "blue": three swapped, one more; 17 characters
-    assert (near.exact, near.percent, near.target) == (False, 89, "das Haus ist blau")
+    assert (near.exact, near.percent, near.target) == (False, 76, "das Haus ist blau")
     assert found.query == "the  house is red " and found.terms == ()
 
 
@@ -94,12 +94,40 @@ def test_the_best_k_above_the_threshold() -> None:
     assert found[1].matches[0].target == "das Haus ist blau"
     assert all(match.score >= 0.5 for each in found for match in each.matches)
     assert found[4].matches[0] == Match("zyx", "qwertz", 1.0, pytest.approx(1 / 3, abs=1e-6), False)
-    assert found[4].matches[0].percent == 99  # another text, though the encoder sees no difference
+    assert found[4].matches[0].percent == 33  # another text, though the encoder sees no difference
     strict = tm(MEMORY, ["the house was red", "the house is red"], encoder=Letters(), threshold=1)
     assert [len(each.matches) for each in strict] == [0, 2]
-    assert Match("a", "b", -0.2, 0, False).percent == 0
     assert tm(MEMORY, ["", "x"], encoder=Letters(), threshold=-1)[0].matches == ()
     assert tm(MEMORY, [], encoder=Letters()) == []
+
+
+def test_the_percent_is_the_one_that_translators_know() -> None:
+    same, other = "the house is red", "the house is not red"  # four characters of twenty more
+
+    class Deaf(Letters):
+        def encode(self, texts):
+            return super().encode([text.replace("not ", "") for text in texts])
+
+    (found,) = tm([(same, "x")], [other], encoder=Deaf())
+    (match,) = found.matches
+    assert (match.score, match.edit, match.percent, match.exact) == (1.0, 0.8, 80, False)
+    percents = [Match("", "", 0.0, edit, False).percent for edit in (0, 0.29, 0.994999, 0.999999, 1)]
+    assert percents == [0, 29, 99, 99, 99]
+    assert Match("", "", -1.0, 1, True).percent == 100
+
+
+def test_the_least_percent_is_of_characters_and_the_threshold_of_the_cosine() -> None:
+    near = [("ab cd " * 9 + word, word) for word in ("x", "yy", "zzz")]
+    far = [("dc ba " * 9 + "x" * i, str(i)) for i in range(1, 30)]  # the letters of the query, in another order
+    query = ["ab cd " * 9 + "xx"]
+    first = tm([*far, *near], query, encoder=Letters(), k=3)[0].matches
+    assert {match.target for match in first} <= {str(i) for i in range(1, 30)} | {"x"}
+    found = tm([*far, *near], query, encoder=Letters(), k=3, min_percent=90)[0].matches
+    assert {match.target for match in found} == {"x", "yy", "zzz"} and min(match.percent for match in found) >= 90
+    assert [match.score for match in found] == sorted((match.score for match in found), reverse=True)
+    assert tm([*far, *near], query, encoder=Letters(), min_percent=100)[0].matches == ()
+    assert tm(near, [near[1][0]], encoder=Letters(), min_percent=100)[0].matches[0].exact
+    assert tm(near, query, encoder=Letters(), min_percent=90, threshold=1)[0].matches == ()
 
 
 def test_exact_matches_come_whatever_the_encoder_thinks() -> None:
@@ -264,6 +292,7 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
         ({"k": 0}, "k must be at least 1, got 0"),
         ({"threshold": 70}, "the threshold is 70: expected a cosine, from -1 to 1"),
         ({"threshold": float("nan")}, "the threshold is nan"),
+        ({"min_percent": 101}, "the least percent is 101: expected 0 to 100"),
     ):
         with pytest.raises(InputError, match=message):
             tm(MEMORY, ["x"], encoder=Letters(), **options)
