@@ -35,10 +35,12 @@ from align import __version__
 from align.blocks import blocks, first_blocks
 from align.encoder import Encoder
 from align.errors import InputError
-from align.files import read_json, whole_folder, write_json
+from align.files import read_json, write_json
+from align.folders import whole_folder
 from align.lora import Adapter
 from align.pooling import Pooling
 
+ENCODER = "encoder"  # kind of folder
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
 PLAIN_MODES = {"mean": "mean", "cls": "cls", "weighted": "weightedmean"}
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
@@ -226,15 +228,16 @@ def save_encoder(
 
     Args:
         encoder: what to save.
-        folder: written whole or not at all; an older one is replaced.
+        folder: written whole or not at all; an older encoder that Align saved there is replaced.
         card: text of README.md; None writes a short one.
         extra: JSON values kept in ``align.json`` (recipe, data hashes, versions, ...).
         adapters: already merged into the encoder, to be kept in ``folder/adapter/NAME`` as well.
 
     Raises:
-        InputError: the folder cannot be written, or plain sentence-transformers cannot express the pooling.
+        InputError: the folder holds something else or cannot be written, or plain sentence-transformers cannot
+            express the pooling.
     """
-    with whole_folder(Path(folder)) as temporary:
+    with whole_folder(folder, kind=ENCODER) as temporary:
         with quiet():
             to_sentence_transformer(encoder).save_pretrained(str(temporary), create_model_card=False)
             if encoder.model is not encoder.body or encoder.layer < len(blocks(encoder.model)):

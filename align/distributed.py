@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,11 @@ def world() -> tuple[int, int]:
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def first_of_launch() -> bool:
+    """Whether this is the first of the processes that torchrun launched, before they have met; or the only one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 class _Gather(torch.autograd.Function):

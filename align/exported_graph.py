@@ -27,7 +27,8 @@ from torch.nn.functional import cosine_similarity
 from align.blocks import first_blocks, longest_input
 from align.encoder import Encoder
 from align.errors import InputError
-from align.files import whole_folder
+from align.folders import whole_folder
+from align.locks import locked
 
 FILE = "graph.onnx"  # and its weights in graph.onnx.data
 SAME = 0.99999  # least cosine of a token's states to torch's
@@ -65,9 +66,11 @@ def exported(encoder: Encoder, backend: str, cache: Path) -> Path:
     if not folder.is_dir():
         attention, encoder.attention = encoder.attention, "padded"
         try:
-            with whole_folder(folder) as temporary, torch.no_grad(), first_blocks(encoder.model, encoder.pooling.layer):
-                write_graph(encoder, temporary / FILE)
-                check_graph(encoder, backend, temporary / FILE)
+            with locked(folder, wait=True), torch.no_grad(), first_blocks(encoder.model, encoder.pooling.layer):
+                if not folder.is_dir():  # else another process was faster
+                    with whole_folder(folder, kind="graph") as temporary:
+                        write_graph(encoder, temporary / FILE)
+                        check_graph(encoder, backend, temporary / FILE)
         finally:
             encoder.attention = attention
     return folder / FILE

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -30,55 +29,34 @@ def whole_file(path: Path) -> Iterator[Path]:
         InputError: the folder cannot be written to, or the disk is full. Nothing is left behind.
     """
     path = Path(path)
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
     temporary = Path(name)
     try:
-        with _explained(path):
+        with explained(path):
             yield temporary
-            _flush(temporary)
+            flush(temporary)
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
+            flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``; put it in the place of ``path`` only if the block succeeds.
-
-    An existing folder is moved aside first and removed last, so that a crash never leaves half of either.
-
-    Raises:
-        InputError: ``path`` is a file, the parent cannot be written to, or the disk is full.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path} is a file; expected a folder to write to")
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+def flush(path: Path) -> None:
+    """Wait until a file, or the list of names of a folder, is on the disk."""
     try:
-        with _explained(path):
-            yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    _flush(file)
-            temporary.chmod(0o777 & ~_umask())
-            old = temporary.with_name(temporary.name + ".old")
-            if path.exists():
-                path.rename(old)
-            temporary.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():  # a system that opens no folders, or one that only others may list
+            return
+        raise
+    try:
+        os.fsync(handle)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+        os.close(handle)
 
 
 def _umask() -> int:
@@ -88,7 +66,8 @@ def _umask() -> int:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Of writing to ``path``: a full disk, and a place where one may not write, become an InputError."""
     try:
         yield
     except OSError as error:

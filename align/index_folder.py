@@ -23,7 +23,8 @@ from align.descriptions import differences, plain
 from align.errors import InputError
 from align.exact_index import ExactIndex, Found, StreamedVectors, read_npy
 from align.faiss_index import FaissIndex, check_effort, read_index
-from align.files import existing_file, read_json, sha256, whole_folder, write_json
+from align.files import existing_file, read_json, sha256, write_json
+from align.folders import whole_folder
 from align.index_rows import Rows, open_rows, rows_of_vectors
 from align.similarity import _same_width, normalize
 from align.vectors import FORMAT as VECTORS_FORMAT
@@ -33,7 +34,6 @@ FORMAT = "align-index/1"
 EXACT = "Flat"
 """The factory of exact search, which needs no FAISS."""
 VECTORS, FAISS, ROWS = "vectors.npy", "index.faiss", "rows.arrow"
-KNOWN = {VECTORS, FAISS, ROWS, MANIFEST}
 FIELDS = {"format", "factory", "rows", "dimension", "dtype", "unit", "encoder", "search", "files"}
 
 
@@ -189,13 +189,9 @@ def writing_index(out: Path | str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield a temporary folder and a dictionary to write files and the manifest's fields to; then put it in place.
 
     Raises:
-        InputError: ``out`` holds something that is not of an index; or as :func:`align.files.whole_folder`.
+        InputError: as :func:`align.folders.whole_folder`.
     """
-    out = Path(out)
-    strange = sorted(path.name for path in out.iterdir() if path.name not in KNOWN) if out.is_dir() else []
-    if strange:
-        raise InputError(f"{out} holds {strange[0]}, which is not of an index: give another folder")
-    with whole_folder(out) as folder:
+    with whole_folder(out, kind="index") as folder:
         manifest: dict[str, Any] = {}
         yield folder, manifest
         files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in folder.iterdir()}

@@ -17,7 +17,9 @@ from tqdm import tqdm
 
 from align.distributed import world
 from align.errors import InputError
-from align.files import user_cache, whole_folder
+from align.files import user_cache
+from align.folders import whole_folder
+from align.locks import locked
 from align.pair_columns import NEEDED, TEXTS, Survey, integers, read_blocks, survey
 from align.store_cache import MANIFEST, growing_arrays, open_arrays, seal
 from align.tokens import Tokens, token_block, tokenize, tokenizer_digest
@@ -126,19 +128,14 @@ def build_store(
         facts = survey(tables, read)
         folder = (user_cache("stores") if cache is None else Path(cache)) / _key(facts, read, encoder, limit)
         rows = sum(facts.rows.values())
-        if (folder / MANIFEST).exists():
-            try:
-                store = open_store(folder, verify=True)
-                log.info("%d pairs, tokenised before, are read from %s", rows, folder)
+        there = (folder / MANIFEST).exists()
+        if there and (store := _kept(folder, rows)):
+            return store
+        with locked(folder, wait=True):
+            if not there and (store := _kept(folder, rows)):  # another process was faster
                 return store
-            except InputError as error:
-                log.warning("%s; the pairs are tokenised anew", error)
-        try:
-            with whole_folder(folder) as unfinished:
+            with whole_folder(folder, kind="token store") as unfinished:
                 _write(unfinished, tables, facts, read, encoder, limit, progress)
-        except (InputError, OSError):
-            if not (folder / MANIFEST).exists():  # else another process was faster
-                raise
         log.info("%d pairs are tokenised, and kept in %s", rows, folder)
         return open_store(folder, verify=True)
 
@@ -159,6 +156,19 @@ def open_store(folder: Path, *, verify: bool = False) -> PairStore:
     names = {name: tuple(facts[name]) for name in ("names", "table_names", "label_names")}
     store = PairStore(**sides, **given, **names, digest=facts["digest"])  # type: ignore[arg-type]
     object.__setattr__(store, "folder", folder)
+    return store
+
+
+def _kept(folder: Path, rows: int) -> PairStore | None:
+    """The store of a folder; None: there is none, or a damaged one."""
+    if not (folder / MANIFEST).exists():
+        return None
+    try:
+        store = open_store(folder, verify=True)
+    except InputError as error:
+        log.warning("%s; the pairs are tokenised anew", error)
+        return None
+    log.info("%d pairs, tokenised before, are read from %s", rows, folder)
     return store
 
 

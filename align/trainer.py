@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,14 @@ from align.alignment import Alignment
 from align.batches import Batches
 from align.blocks import attention_dropout, blocks, recompute_activations
 from align.callbacks import Evaluation, Evaluator
-from align.checkpoint import save_encoder
+from align.checkpoint import ENCODER, save_encoder
 from align.compiling import ROUND_TO, check_compile
 from align.config import as_table
-from align.distributed import world
+from align.distributed import first_of_launch, world
 from align.encoder import Encoder
 from align.errors import InputError
 from align.files import write_json
+from align.folders import check_replaceable, writing
 from align.loop import AlignTrainer, arguments
 from align.lora import Adapter, adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.model_card import model_card, provenance
@@ -75,7 +76,8 @@ def train(
         pairs: a table with source, target, source_lang, target_lang, group_id (``align.read_pairs``), or several by
             name; a stage of the recipe draws from those that its ``pairs`` names, or from all.
         recipe: ``align.load_recipe("transliteration")`` or your own.
-        out: folder of the result, written whole at the end; an older one is replaced.
+        out: folder of the result, written whole at the end; an older encoder of Align's is replaced, and no other
+            process may write there meanwhile.
         teacher: whose vectors ``distil`` learns.
         rehearsal: texts in any language whose vectors shall not move (``anchor.rehearsal``).
         evaluators: name -> function of the encoder that returns scores by name.
@@ -92,11 +94,11 @@ def train(
         stages, ``stages`` is a list of these.
 
     Raises:
-        InputError: data or recipe that cannot be trained on, before any step runs.
+        InputError: data or recipe that cannot be trained on, or an ``out`` that holds something else or that another
+            process writes to, before any step runs.
         TrainingStopped: NaN or infinity in a loss or gradient.
     """
-    if Path(out).is_file():
-        raise InputError(f"{out} is a file; expected a folder to write to")
+    check_replaceable(out, ENCODER)
     if next(encoder.parameters()).dtype in (torch.bfloat16, torch.float16):
         raise InputError("training keeps float32 weights: load the encoder without bf16, and set train.bf16 = true")
     if recipe.encoder.layer is not None and recipe.encoder.layer != encoder.layer:
@@ -118,12 +120,38 @@ def train(
         if stage.distil and teacher is None:
             raise InputError("the recipe distils, but no teacher was given")
     tables = pairs if isinstance(pairs, Mapping) else {"pairs": pairs}
+    with writing(out, kind=ENCODER) if first_of_launch() else nullcontext():
+        facts = _train(
+            encoder, tables, recipe, out, teacher=teacher, rehearsal=rehearsal, evaluators=evaluators or {}, best=best,
+            resume=resume, callbacks=callbacks, report_to=report_to, about=about or {}, progress=progress,
+        )  # fmt: skip
+    encoder.name = str(out)  # no longer what was loaded
+    return facts
+
+
+def _train(
+    encoder: Encoder,
+    tables: Tables,
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    teacher: Encoder | None,
+    rehearsal: Sequence[str],
+    evaluators: Mapping[str, Evaluator],
+    best: str | None,
+    resume: bool,
+    callbacks: Sequence[TrainerCallback],
+    report_to: str,
+    about: Mapping[str, Any],
+    progress: bool,
+) -> dict[str, Any]:
+    stages = recipe.stages or (recipe,)
     plans = [plan(stage, chosen_tables(stage, tables), encoder, progress) for stage in stages]
     work = Path(f"{out}.checkpoints")
     settings = {
         "recipe": as_table(recipe), "pairs": " ".join(p.store.digest for p in plans), "processes": world()[1],
     }  # fmt: skip
-    run = Run(encoder, teacher, rehearsal, evaluators or {}, best, callbacks, report_to, progress, settings)
+    run = Run(encoder, teacher, rehearsal, evaluators, best, callbacks, report_to, progress, settings)
     folders = [work / f"{i}-{stage.name}" if recipe.stages else work for i, stage in enumerate(stages, 1)]
     if resume and recipe.stages and not any(folder.exists() for folder in folders):
         raise InputError(f"nothing to resume from: no stage in {work}")
@@ -131,13 +159,12 @@ def train(
     facts = {"stages": results} if recipe.stages else results[0]
     encoder.eval()
     if world()[0] == 0:
-        extra = provenance(recipe, [p.store for p in plans], about or {}) | {"summary": facts}
+        extra = provenance(recipe, [p.store for p in plans], about) | {"summary": facts}
         adapters = run.adapters if recipe.stages else {"": run.adapters[recipe.name]} if recipe.lora else {}
         save_encoder(encoder, out, card=model_card(encoder, extra), extra=extra, adapters=adapters)
         for folder in (*folders, work):  # transformers makes them even where no checkpoint is asked for
             with suppress(OSError):  # not there, or not empty
                 folder.rmdir()
-    encoder.name = str(out)  # no longer what was loaded
     return facts
 
 

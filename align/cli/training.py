@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -62,10 +61,16 @@ def train(
     report_to: Annotated[str, typer.Option(help="Tracker as transformers names it: tensorboard, wandb, ...")] = "none",
 ) -> None:
     """Align an encoder on pairs by a recipe."""
+    from align.checkpoint import ENCODER
     from align.config import load_recipe
+    from align.distributed import first_of_launch
     from align.files import read_json, read_lines
+    from align.folders import check_replaceable, writing
     from align.pairs import read_pairs
 
+    check_replaceable(out, ENCODER)
+    if first_of_launch():
+        context.with_resource(writing(out, kind=ENCODER))
     chosen = load_recipe(recipe, changes=change or ())
     asked = {"patience": patience, "attention": attention, "loss": loss}
     chosen = with_training(chosen, {name: value for name, value in asked.items() if value is not None})
@@ -83,7 +88,7 @@ def train(
         "romaniser": ", ".join(sorted({m["romaniser"] for m in manifests if "romaniser" in m})) or "not recorded",
         "sources": [source for m in manifests for source in m.get("sources", [])],
     }
-    if check_overlap and first_process():
+    if check_overlap and first_of_launch():
         about["overlap"] = overlap_of(tables, check_overlap, progress=context.obj)
     scored = scores_before(encoder, evaluate, evaluate_lines, best) if evaluate else None
     try:
@@ -104,15 +109,10 @@ def train(
     except TrainingStopped as error:
         print(f"align: training stopped: {error}", file=sys.stderr)
         raise SystemExit(1) from error
-    if first_process():
+    if first_of_launch():
         stages = facts.get("stages", [facts])
         brief = [{k: v for k, v in stage.items() if k not in ("losses", "evaluations")} for stage in stages]
         show(({"stages": brief} if "stages" in facts else brief[0]) | {"out": str(out)})
-
-
-def first_process() -> bool:
-    """Whether this is the first process of torchrun, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def with_training(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
@@ -135,10 +135,11 @@ def overlap_of(tables: Mapping[str, Dataset], tests: Sequence[str], *, progress:
 
 def scores_before(encoder: Encoder, specs: Sequence[str], lines: int, best: str | None) -> dict[str, Evaluator]:
     """The evaluators, after they scored the encoder as it is: what cannot be scored shows before the first step."""
+    from align.distributed import first_of_launch
     from align.evaluators import evaluators
 
     found = evaluators(specs, lines=lines)
-    if first_process():
+    if first_of_launch():
         scores = {f"{name}/{score}": v for name, one in found.items() for score, v in one(encoder).items()}
         log.info("before training  %s", "  ".join(f"{name} {value:.4g}" for name, value in scores.items()))
         if best is not None and best not in scores:

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from align.corpus.repeats import KEY_BYTES, Repeats
 from align.corpus.rows import CONTENT, LINE, Corpus, Reject, Row
 from align.errors import InputError
-from align.files import read_json, sha256, whole_folder, write_json
+from align.files import read_json, sha256, write_json
+from align.folders import whole_folder
 
 SHOWN_AT = 1 << 12  # rows from one movement of the bar to the next
 
@@ -66,9 +67,7 @@ def survey(corpus: Corpus, folder: Path, *, of: Mapping[str, Any], progress: boo
     kept = _kept(folder, of)
     if kept:
         return kept
-    for old in folder.parent.glob(f".{folder.name}.*"):  # of a run that was killed
-        shutil.rmtree(old, ignore_errors=True)
-    with whole_folder(folder) as temporary:
+    with whole_folder(folder, kind="survey") as temporary:
         (temporary / "ids").mkdir()
         repeats = Repeats(temporary / "ids")
         found = _read(corpus, repeats, progress=progress)

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from align.errors import InputError
 from align.export.exact import exact_search
 from align.export.target import Schema, absent, agree
-from align.files import _explained, existing_file, read_json, sha256, whole_folder, write_json
+from align.files import existing_file, explained, read_json, sha256, write_json
+from align.folders import check_replaceable, whole_folder
 
+KIND = "export"
 MANIFEST = "_align-export.json"  # by its first letter, readers of a folder of Parquet files pass it over
 
 
@@ -57,7 +59,7 @@ class Folder:
         self._rows = 0
 
     def prepare(self, schema: Schema, *, make: bool = True) -> None:
-        """Check the export that is there, and begin a new one beside it."""
+        """Check what is there, and begin a new export beside it."""
         manifest = self.path / MANIFEST
         if manifest.is_file():
             stored = read_json(manifest)
@@ -65,26 +67,25 @@ class Folder:
             if engine != self.engine:
                 raise InputError(f"{self.where} is of engine {engine}, not of {self.engine}: give another folder")
             agree(stored.get("schema"), schema, self.where)
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise InputError(f"{self.path} exists and holds no export of align: give another folder, or remove it")
         elif not make:
+            check_replaceable(self.path, KIND)
             raise absent(self.where)
         self._schema = schema
         if make:
-            self._writing = whole_folder(self.path)
+            self._writing = whole_folder(self.path, kind=KIND)
             self._written = self._writing.__enter__()
             self.form.begin(self._written, schema)
 
     def upsert(self, table: pa.Table) -> None:
         """Write rows; they are there when :meth:`finish` returns."""
-        with _explained(self.path):
+        with explained(self.path):
             self.form.add(table)
         self._rows += table.num_rows
 
     def finish(self) -> None:
         """Put the folder in its place."""
         assert self._written is not None and self._writing is not None and self._schema is not None
-        with _explained(self.path):
+        with explained(self.path):
             self.form.end()
         files = {file.name: sha256(file) for file in sorted(self._written.iterdir())}
         facts = {"engine": self.engine, "name": self.name, "rows": self._rows, "files": files}

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from align.errors import InputError
-from align.files import read_lines, sha256, whole_folder, write_json
+from align.files import read_lines, sha256, write_json
+from align.folders import whole_folder, writing
 from align.mapping.linear_map import Fit
 from align.mapping.procrustes import fit_procrustes
 from align.mapping.rcsls import rcsls
@@ -23,6 +24,8 @@ Method = Literal["procrustes", "refine", "rcsls", "vecmap", "semi", "identical",
 METHODS = ("procrustes", "refine", "rcsls", "vecmap", "semi", "identical", "unsupervised")
 WITHOUT_DICTIONARY = ("identical", "unsupervised")
 Format = Literal["vec", "npy"]
+KIND = "map"
+"""Of the folder, which no folder of another kind takes the place of."""
 
 
 def fit_map(
@@ -107,7 +110,7 @@ def map_vectors(
     Args:
         source: text file of vectors.
         target: text file of vectors.
-        out: the folder, whole or not at all; an older one is replaced.
+        out: the folder, whole or not at all; an older map is replaced, anything else refused.
         dictionary: file of ``source TAB target``, or two words a line.
         limit: words to read of each file, from the top; ``None``: all.
         lowercase: fold the words of the files to lower case.
@@ -118,20 +121,21 @@ def map_vectors(
         The manifest.
 
     Raises:
-        InputError: as ``read_vectors`` and ``fit_map``, or an unknown form.
+        InputError: as ``read_vectors``, ``fit_map`` and :func:`align.folders.whole_folder`, or an unknown form.
     """
     if form not in ("vec", "npy"):
         raise InputError(f"unknown form {form!r}: expected vec or npy")
-    lines = list(read_lines(dictionary)) if dictionary else None
-    side_x, side_y = (read_vectors(path, limit=limit, lowercase=lowercase) for path in (source, target))
-    fit, seed = fit_map(side_x, side_y, lines, name=str(dictionary), **options)
-    mapped = [
-        StaticVectors(side_x.words, fit.source(side_x.vectors)),
-        StaticVectors(side_y.words, fit.target(side_y.vectors)),
-    ]
-    settings = {"limit": limit, "lowercase": lowercase, "form": form, **options}
-    given = [("source", source), ("target", target), *([("dictionary", dictionary)] if dictionary else [])]
-    return _write(out, fit, seed, mapped, settings, {role: Path(path) for role, path in given})
+    with writing(out, kind=KIND):
+        lines = list(read_lines(dictionary)) if dictionary else None
+        side_x, side_y = (read_vectors(path, limit=limit, lowercase=lowercase) for path in (source, target))
+        fit, seed = fit_map(side_x, side_y, lines, name=str(dictionary), **options)
+        mapped = [
+            StaticVectors(side_x.words, fit.source(side_x.vectors)),
+            StaticVectors(side_y.words, fit.target(side_y.vectors)),
+        ]
+        settings = {"limit": limit, "lowercase": lowercase, "form": form, **options}
+        given = [("source", source), ("target", target), *([("dictionary", dictionary)] if dictionary else [])]
+        return _write(out, fit, seed, mapped, settings, {role: Path(path) for role, path in given})
 
 
 def _write(
@@ -153,7 +157,7 @@ def _write(
         "objective": {"measure": fit.measure, "course": [round(value, 6) for value in fit.objective]},
         "inputs": {role: {"file": str(path), "sha256": sha256(path)} for role, path in given.items()},
     }
-    with whole_folder(Path(out)) as folder:
+    with whole_folder(out, kind=KIND) as folder:
         for role, vectors in zip(("source", "target"), mapped, strict=True):
             if settings["form"] == "vec":
                 write_vectors(vectors, folder / f"{role}.vec")

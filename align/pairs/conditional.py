@@ -78,9 +78,9 @@ def conditional_pairs(
     run, version = chosen_romanizer(romanizer, backend=backend, processes=processes)
     converter = Converter(tagger, conversion, run)
     selection = Selection(filters, share)
-    readings = [survey(source, selection) for source in sources]
-    selection.settle()
     with pair_writer(out) as writer:
+        readings = [survey(source, selection) for source in sources]
+        selection.settle()
         build = _Build(writer, converter, tokens, filters, target_script)
         for reading in readings:
             build.read(reading, selection)

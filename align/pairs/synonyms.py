@@ -80,8 +80,8 @@ def synonym_pairs(
     languages = tuple(check_language(code) for code in languages)
     pivot = Pivot(pivot) if isinstance(pivot, str) else pivot
     filters, share, lexicons = filters or WordFilters(), share or PairShare(), find_lexicons(sources)
-    held_out = EvaluationWords(exclude, level=exclude_level)
     with pair_writer(out) as writer:
+        held_out = EvaluationWords(exclude, level=exclude_level)
         wanted = Wanted(filters, frozenset(languages), span, per_concept, share.seed, glosses, self_pairs, pivot)
         candidates = Candidates(writer, held_out, wanted)
         entries: list[dict[str, Any]] = []

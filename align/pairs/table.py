@@ -5,7 +5,6 @@ A table is a folder: ``pairs.parquet``, ``rejects.tsv`` (only when something was
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from align.errors import InputError
-from align.files import sha256, whole_folder, write_json
+from align.files import sha256, write_json
+from align.folders import whole_folder
 
 FORMAT, VERSION = "align-pairs", 1
 REQUIRED = ("source", "target", "source_lang", "target_lang")
@@ -124,15 +124,12 @@ class PairWriter:
 def pair_writer(out: Path | str) -> Iterator[PairWriter]:
     """Yield a ``PairWriter``; the folder ``out`` appears when the block succeeds, and not at all when it fails.
 
-    A table that stands at ``out`` is replaced; any other folder with something in it is left alone.
+    A table that stands at ``out`` is replaced; anything else there is refused before the block.
 
     Raises:
-        InputError: ``out`` holds something else, or no row was added.
+        InputError: as :func:`align.folders.whole_folder`, or no row was added.
     """
-    out = Path(out)
-    if out.is_dir() and any(out.iterdir()) and not _is_table(out):
-        raise InputError(f"{out} is not empty and holds no pair table; choose another folder")
-    with whole_folder(out) as folder:
+    with whole_folder(out, kind="pair table") as folder:
         writer = PairWriter(folder)
         try:
             yield writer
@@ -153,13 +150,6 @@ def write_pairs(rows: Iterable[Mapping[str, Any]], out: Path | str, *, manifest:
         for row in rows:
             writer.add(row)
     return writer.manifest
-
-
-def _is_table(folder: Path) -> bool:
-    try:
-        return bool(json.loads((folder / "manifest.json").read_bytes())["format"] == FORMAT)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def _one_line(text: str) -> str:

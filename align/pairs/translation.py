@@ -69,8 +69,8 @@ def translation_pairs(
     """
     directions, filters = Directions(tuple(pairs), pivot, pivot_side), filters or TranslationFilters()
     bitexts = find_bitexts(texts, directions, licence=licence)
-    held_out = HeldOut(exclude)
     with pair_writer(out) as writer:
+        held_out = HeldOut(exclude)
         build = _Build(writer, filters, held_out, identify, pivot or ENGLISH)
         lines = {bitext: build.read(bitext, columns) for bitext in bitexts}
         sources = described_bitexts(lines)

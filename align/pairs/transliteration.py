@@ -79,10 +79,10 @@ def transliteration_pairs(
     romanizer, version = chosen_romanizer(romanizer, backend=backend, processes=processes)
 
     selection = Selection(filters, share)
-    readings = [survey(source, selection) for source in sources]
-    selection.settle()
-    collection = collection_of(readings) if groups == "line" else ""
     with pair_writer(out) as writer:
+        readings = [survey(source, selection) for source in sources]
+        selection.settle()
+        collection = collection_of(readings) if groups == "line" else ""
         build = _Build(writer, romanizer, filters, collection)
         for reading in readings:
             build.read(reading, selection)

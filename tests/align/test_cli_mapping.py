@@ -61,7 +61,7 @@ def test_the_command_maps_two_files(data, run):
     assert shown["method"] == "procrustes" and shown["objective"]["last"] > 0.99
     out = folder / "mapped"
     assert sorted(path.name for path in out.iterdir()) == [
-        "manifest.json", "map.npy", "source.vec", "target.vec", "uncovered.tsv",
+        ".align-folder.json", "manifest.json", "map.npy", "source.vec", "target.vec", "uncovered.tsv",
     ]  # fmt: skip
     assert found(out, gold) == 1
     assert (out / "uncovered.tsv").read_text() == "of\tvon\n"

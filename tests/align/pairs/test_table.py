@@ -29,7 +29,8 @@ def test_rows_and_manifest(tmp_path):
         "rejects": {},
         "files": {"pairs.parquet": digest},
     }
-    assert sorted(path.name for path in (tmp_path / "pairs").iterdir()) == ["manifest.json", "pairs.parquet"]
+    names = [".align-folder.json", "manifest.json", "pairs.parquet"]
+    assert sorted(path.name for path in (tmp_path / "pairs").iterdir()) == names
     assert [path.name for path in tmp_path.iterdir()] == ["pairs"]
 
 
@@ -109,7 +110,7 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path, manifest):
     (tmp_path / "novel.txt").write_text("chapter one")
     if manifest is not None:
         (tmp_path / "manifest.json").write_text(manifest)
-    with pytest.raises(InputError, match="is not empty and holds no pair table"):
+    with pytest.raises(InputError, match="holds (manifest.json|novel.txt), which is not of a pair table"):
         write_pairs([row(0)], tmp_path, manifest={})
     assert (tmp_path / "novel.txt").read_text() == "chapter one"
 
