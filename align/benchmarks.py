@@ -29,6 +29,8 @@ class Benchmark:
     """Commit of the Hub's data set, so that everyone reads the same text."""
     origin: str = ""
     """Where the files come from if the Hub does not have them."""
+    parallel: bool = False
+    """Whether row i of each dictionary, or of each set of pairs, is a translation of row i of the others."""
     noncommercial: bool = False
     """Read only by a user who says so."""
 
@@ -58,7 +60,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         Benchmark(
             "xling", "bli", "XLING: 2,000 words of English in 8 languages, parallel by line", "none stated",
-            "bli/xling", "xling", origin="github.com/codogogo/xling-eval",
+            "bli/xling", "xling", origin="github.com/codogogo/xling-eval", parallel=True,
         ),
         Benchmark(
             "panlex-bli", "bli", "PanLex-BLI: 15 languages, up to 2,000 words a pair", "Apache-2.0 (words: PanLex)",
@@ -75,6 +77,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         Benchmark(
             "stsb", "sts", "STS benchmark and its translations: 1,379 pairs", "CC BY-SA 4.0",
             "sts/stsb", "", "mteb/stsb_multi_mt", "29afa2569dcedaaa2fe6a3dcfebab33d28b82e8c",
+            parallel=True,
         ),
     )
 }  # fmt: skip

@@ -9,11 +9,21 @@ from typing import Any
 import numpy as np
 
 from align.compare_result import BenchmarkComparison, Comparison, Interval, ModelScore
-from align.compared import SLICES, Results, Rules, corrected, difference, differing_scores, hold, slices
+from align.compared import (
+    SLICES,
+    Results,
+    Rules,
+    corrected,
+    difference,
+    differing_scores,
+    hold,
+    slices,
+    without_lines,
+)  # fmt: skip
 from align.errors import InputError
 from align.result_names import baseline_first, result_names
 from align.results import check_result, read_result, result_files
-from align.tasks.statistics import samples_interval
+from align.tasks.statistics import as_good_as_best, samples_interval
 
 
 def compare(
@@ -31,9 +41,10 @@ def compare(
 
     On each benchmark: the mean over the scores that all models have, its interval, its difference to the baseline
     with a paired bootstrap interval and the p of a paired permutation test, the same for each score (language pair),
-    and which models are not distinguishable from the best. p-values are corrected by Holm's method: those of the
-    models together, and, for each model, those of one table (all pairs, all scripts). Scores without ``items`` are
-    compared without a test.
+    and which models are not distinguishable from the best (``as_good_as_best``). What is drawn and swapped is a line,
+    with its items in all scores. p-values are corrected by Holm's method: those of the models together, and, for each
+    model, those of one table (all pairs, all scripts). Scores without ``items`` are compared without a test; of scores
+    without ``lines`` each item counts as a line of its own.
 
     Args:
         results: result files, folders of them, or results.
@@ -112,20 +123,19 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
         raise InputError(f"{first['benchmark']}: {' and '.join(names)} share no score, there is nothing to compare")
     held = hold(results, [score["id"] for score in common], rules)
     means = {name: float(np.mean(values)) for name, values in held.values.items()}
-    best = max(names, key=lambda name: means[name])
-    everything = range(len(common))
-    ahead, behind = (
-        corrected([difference(n, of, everything, held, rules) for n in names], rules) for of in (names[0], best)
-    )
+    ahead = corrected([difference(name, names[0], range(len(common)), held, rules) for name in names], rules)
+    as_good: dict[str, bool] = {}
+    if max(names, key=lambda name: means[name]) in held.samples:  # else the best cannot be tested
+        kept = as_good_as_best(
+            list(held.samples.values()), permutations=rules.permutations, seed=rules.seed, level=rules.level
+        )
+        as_good = dict(zip(held.samples, kept, strict=True))
     models = []
-    for name, ours, theirs in zip(names, ahead, behind, strict=True):
+    for name, ours in zip(names, ahead, strict=True):
         interval = _ends(results[name]["headline"]) if len(results[name]["scores"]) == len(common) else None
         if name in held.samples:
             interval = samples_interval(held.samples[name], level=rules.level)
-        as_good = None if theirs is None or theirs.distinguishable is None else not theirs.distinguishable
-        models.append(
-            ModelScore(name, means[name], interval, ours, (name in held.samples or None) if name == best else as_good)
-        )
+        models.append(ModelScore(name, means[name], interval, ours, as_good.get(name)))
     return BenchmarkComparison(
         benchmark=first["benchmark"],
         task=first["task"],
@@ -139,6 +149,7 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
         groups=_groups(results),
         left_out=tuple(left_out),
         without_items=tuple(name for name in names if name not in held.samples),
+        without_lines=bool(held.samples) and without_lines(results, [score["id"] for score in common]),
     )
 
 

@@ -87,6 +87,8 @@ class BenchmarkComparison:
     left_out: tuple[LeftOut, ...]
     without_items: tuple[str, ...]
     """Models that no test is possible for."""
+    without_lines: bool = False
+    """Whether scores are averaged of which it is not known which items come from one line."""
 
     def table(self, by: str | None = None) -> str:
         """Markdown: the models, then what ``by`` names, then what is left out."""
@@ -95,6 +97,11 @@ class BenchmarkComparison:
         if self.without_items:
             names = ", ".join(self.without_items)
             parts.append(f"No test is possible without per-item scores; the results of {names} have none.")
+        if self.without_lines:
+            parts.append(
+                "The results do not say which items come from one line: each counts as independent. Where languages or "
+                "directions share lines, the intervals of means are too short and the p too small; evaluate again."
+            )
         if by == "group":
             parts += [_groups(self)] if self.groups else ["The files have no groups."]
         elif by:
@@ -133,9 +140,9 @@ class Comparison:
         alpha = f"{1 - self.level:.3g}"
         parts = [
             f"Intervals: {100 * self.level:g} %; differences: paired bootstrap of {self.resamples} resamples, paired "
-            f"permutation test (exact, or {self.permutations} permutations), p after Holm's correction; seed "
-            f"{self.seed}.\n≈ marks a difference that is not distinguishable from 0 (p > {alpha}), = the best model "
-            "and those not distinguishable from it."
+            f"permutation test (exact, or {self.permutations} permutations), both by line, p after Holm's correction; "
+            f"seed {self.seed}.\n≈ marks a difference that is not distinguishable from 0 (p > {alpha}), = the best "
+            "model and those not distinguishable from it (max-T)."
         ]
         if len(self.benchmarks) > 1:
             parts.append(_summary(self))

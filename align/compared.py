@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from align.compare_result import LeftOut, Slice, Tested
 from align.errors import InputError
 from align.families import family
-from align.tasks.statistics import Sample, holm, macro_difference, paired_samples
+from align.tasks.statistics import Sample, holm, joint_samples, macro_difference
 
 Score = Mapping[str, Any]
 Results = Mapping[str, Mapping[str, Any]]
@@ -59,6 +59,8 @@ def differing_scores(results: Results) -> tuple[list[LeftOut], set[str]]:
             found.append(LeftOut(key, "n is " + ", ".join(f"{s['n']} for {name}" for name, s in scores.items())))
         elif len({tuple(score["gold"]) for score in scores.values() if score.get("gold")}) > 1:
             found.append(LeftOut(key, "the gold scores differ"))
+        elif len({tuple(score["lines"]) for score in scores.values() if score.get("lines")}) > 1:
+            found.append(LeftOut(key, "the lines differ"))
     gone = {one.id for one in found}
     for name, result in results.items():
         found += [LeftOut(one["name"], f"missing for {name}: {one['reason']}") for one in result["missing"]]
@@ -71,22 +73,32 @@ def hold(results: Results, ids: Sequence[str], rules: Rules) -> Held:
     scores = {name: {score["id"]: score for score in result["scores"]} for name, result in results.items()}
     values = {name: [float(scores[name][key]["metrics"][metric]) for key in ids] for name in results}
     names = [name for name in results if all(scores[name][key].get("items") is not None for key in ids)]
-    samples: dict[str, list[Sample]] = {name: [] for name in names}
-    for position, key in enumerate(ids if names else ()):
-        of = [scores[name][key] for name in names]
-        try:
-            drawn = paired_samples(
-                [score["items"] for score in of],
-                gold=of[0]["gold"] if results[names[0]]["statistic"] == "spearman" else None,
-                resamples=rules.resamples,
-                seed=rules.seed,
-                position=position,
-            )
-        except InputError as error:
-            raise InputError(f"{results[names[0]]['benchmark']}, score {key}: {error}") from error
-        for name, sample in zip(names, drawn, strict=True):
-            samples[name].append(sample)
-    return Held(values, samples)
+    if not names:
+        return Held(values, {})
+    known, ranked = scores[names[0]], results[names[0]]["statistic"] == "spearman"
+    try:
+        samples = joint_samples(
+            [[scores[name][key]["items"] for name in names] for key in ids],
+            golds=[known[key]["gold"] for key in ids] if ranked else None,
+            lines=[_lines(of[key] for of in scores.values()) for key in ids],
+            names=ids,
+            resamples=rules.resamples,
+            seed=rules.seed,
+        )
+    except InputError as error:
+        raise InputError(f"{results[names[0]]['benchmark']}, {error}") from error
+    return Held(values, {name: [drawn[place] for drawn in samples] for place, name in enumerate(names)})
+
+
+def without_lines(results: Results, ids: Sequence[str]) -> bool:
+    """Whether there are several scores, and of one no model says which lines its items are of."""
+    scores = [{score["id"]: score for score in result["scores"]} for result in results.values()]
+    return len(ids) > 1 and any(_lines(of[key] for of in scores) is None for key in ids)
+
+
+def _lines(scores: Iterable[Score]) -> Sequence[int | str] | None:
+    """The line of each item, as the first model that knows it says."""
+    return next((score["lines"] for score in scores if score.get("lines") is not None), None)
 
 
 def difference(name: str, base: str, places: Sequence[int], held: Held, rules: Rules) -> Tested | None:

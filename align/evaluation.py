@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNIT_FORMAT = 2
+UNIT_FORMAT = 3
 """Raised when a unit comes to be scored in another way, so that nothing older is read from the cache."""
 
 
@@ -98,10 +98,10 @@ def evaluate(
         try:
             content = unit.load()
             hashes.append(content_hash(content))
-            key = unit_key([UNIT_FORMAT, made_by, chosen.task, _plain(rules), unit.name, hashes[-1]])
+            key = unit_key([UNIT_FORMAT, made_by, chosen.task, _plain(rules), unit.name, unit.lines, hashes[-1]])
             rows = kept.read(key) if kept else None
             if rows is None:
-                rows = score_unit(chosen.task, unit.name, content, encode, rules)
+                rows = score_unit(chosen.task, unit.name, content, encode, rules, lines=unit.lines)
                 if not all(row["n"] for row in rows):
                     raise InputError("no item of it could be scored")
                 if kept:
@@ -116,7 +116,7 @@ def evaluate(
         reason = missing[0]["reason"] if missing else "it has no unit of these languages"
         raise InputError(f"{chosen.name}: nothing could be scored: {reason}")
     spread = groups(found, chosen.task, trained_languages(encoder), resamples=resamples, seed=seed)
-    apart = {"geometry", "examples"} | (set() if items else {"items", "gold"})
+    apart = {"geometry", "examples"} | (set() if items else {"items", "lines", "gold"})
     scores = [{k: v for k, v in row.items() if k not in apart} for row in spread.rows]
     return {
         "format": FORMAT, "version": VERSION, "benchmark": chosen.name, "task": chosen.task,

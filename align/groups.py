@@ -39,10 +39,10 @@ def groups(
 ) -> Spread:
     """Intervals of each row, of their mean and of the mean of each group.
 
-    An average is of rows, each of which weighs the same; its interval comes from resampling the items within each row,
-    so it speaks of these languages, not of others. Groups are by direction, script, family, by training (where it is
-    known which languages the encoder was trained on), and the worst tenth of the languages beside all others (where
-    there are ten).
+    An average is of rows, each of which weighs the same; its interval comes from resampling lines, with their items in
+    all rows, so it speaks of these languages, not of others. Groups are by direction, script, family, by
+    training (where it is known which languages the encoder was trained on), and the worst tenth of the languages beside
+    all others (where there are ten).
 
     Args:
         rows: see ``align.rows``.
@@ -51,19 +51,23 @@ def groups(
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
-    from align.tasks.statistics import Sample, macro_interval, paired_samples, samples_interval
+    from align.tasks.statistics import Sample, joint_samples, macro_interval, samples_interval
 
     statistic = "spearman" if METRIC[task] == "spearman" else "mean"
-    samples: list[Sample] = [
-        paired_samples([row["items"]], gold=row["gold"], resamples=resamples, seed=seed, position=place)[0]
-        for place, row in enumerate(rows if statistic == "spearman" else ())
-    ]
+    samples: list[Sample] = []
+    if statistic == "spearman":
+        golds, lines = ([row[key] for row in rows] for key in ("gold", "lines"))
+        drawn = joint_samples(
+            [[row["items"]] for row in rows], golds=golds, lines=lines, resamples=resamples, seed=seed
+        )  # fmt: skip
+        samples = [sample for (sample,) in drawn]
 
     def interval(places: Sequence[int]) -> list[float] | None:
         if statistic == "spearman":
             found = samples_interval([samples[i] for i in places])
         else:
-            found = macro_interval([rows[i]["items"] for i in places], resamples=resamples, seed=seed)
+            items, lines = ([rows[i][key] for i in places] for key in ("items", "lines"))
+            found = macro_interval(items, lines=lines, resamples=resamples, seed=seed)
         return None if found is None else list(found)
 
     def average(places: Sequence[int]) -> dict[str, Any]:

@@ -107,6 +107,12 @@ def _check_score(score: Any, result: Result, where: Path | str, prefix: str) -> 
         _typed(score, key, wanted, where, prefix)
     value = _typed(score["metrics"], result["metric"], float, where, f"{prefix}metrics.")
     _interval(score, where, prefix)
+    if score.get("lines") is not None:
+        lines = _typed(score, "lines", list, where, prefix)
+        if len(lines) != score["n"] or not all(type(one) in (int, str) for one in lines):
+            raise InputError(
+                f"{where}: {prefix}lines: expected {score['n']} numbers or names of lines (n), got {_short(lines)}"
+            )
     if score.get("items") is None:
         return
     ranked = result["statistic"] == "spearman"

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from align.errors import InputError
 
+if TYPE_CHECKING:
+    from align.unit_readers import Lines
+
 Encode = Callable[[Sequence[str], str], ArrayLike]
 Row = dict[str, Any]
-"""id, language, other, script, direction, n, left_out, value, metrics, items, and gold where the metric is rho."""
+"""id, language, other, script, direction, n, left_out, value, metrics, items and the line of each (a number, or a name;
+the same in all rows that share it), and gold where the metric is rho."""
 
 METRIC = {"retrieval": "P@1", "bli": "P@1", "wordsim": "spearman", "sts": "spearman"}
 
 
-def score_unit(task: str, name: str, content: Any, encode: Encode, protocol: Any) -> list[Row]:
+def score_unit(
+    task: str, name: str, content: Any, encode: Encode, protocol: Any, *, lines: Lines = "number"
+) -> list[Row]:
     """Rows of one unit.
 
     Args:
@@ -26,15 +33,17 @@ def score_unit(task: str, name: str, content: Any, encode: Encode, protocol: Any
         content: what it loaded, see ``align.units.Unit``.
         encode: (texts, language) -> (n, d).
         protocol: of retrieval and bli.
+        lines: what is one line in several units of the benchmark: ``number``: row i of this one is row i of the others;
+            ``text``: a sentence is known by its English, a word by its language and itself; ``unit``: nothing is.
 
     Raises:
         InputError: what the task refuses.
     """
     scorers = {"retrieval": _retrieval, "bli": _bli, "wordsim": _wordsim, "sts": _sts}
-    return scorers[task](name, content, encode, protocol)
+    return scorers[task](name, content, encode, protocol, lines)
 
 
-def _retrieval(_: str, texts: dict[str, list[str]], encode: Encode, protocol: Any) -> list[Row]:
+def _retrieval(_: str, texts: dict[str, list[str]], encode: Encode, protocol: Any, lines: Lines) -> list[Row]:
     from align.tasks import retrieval
 
     first, second = texts
@@ -42,15 +51,19 @@ def _retrieval(_: str, texts: dict[str, list[str]], encode: Encode, protocol: An
     if len(protocol.directions) == 1 and protocol.pivot not in pair:
         raise InputError(f"protocol {protocol.name} scores pairs with {protocol.pivot} only")
     result = retrieval(encode, texts, [pair], protocol=protocol, per_item=True, geometry=True)
+    names: Sequence[int | str] = range(1, len(texts[first]) + 1)
+    if lines == "text":
+        names = [_short_hash(line) for line in texts[pair[1]]]
     rows = []
     for score in result.scores:
         direction = result.direction(score)
         other, language = (
             (score.queries, score.candidates) if direction == "from_pivot" else (score.candidates, score.queries)
         )
-        hits = [int(rank == 1) for rank in score.ranks or () if rank]
+        kept = [(int(rank == 1), name) for rank, name in zip(score.ranks or (), names, strict=True) if rank]
+        hits, asked = [hit for hit, _ in kept], [name for _, name in kept]
         rows.append(
-            _row(f"{score.queries}>{score.candidates}", language, other, direction, hits)
+            _row(f"{score.queries}>{score.candidates}", language, other, direction, hits, asked)
             | {"left_out": score.left_out, "metrics": dict(score.metrics)}
         )
         if language == score.candidates and score.hubness is not None:  # of one line there is none
@@ -58,7 +71,7 @@ def _retrieval(_: str, texts: dict[str, list[str]], encode: Encode, protocol: An
     return rows
 
 
-def _bli(_: str, content: Any, encode: Encode, protocol: Any) -> list[Row]:
+def _bli(_: str, content: Any, encode: Encode, protocol: Any, lines: Lines) -> list[Row]:
     from align.tasks import bli_pairs
 
     dictionary, vocabularies = content
@@ -75,7 +88,9 @@ def _bli(_: str, content: Any, encode: Encode, protocol: Any) -> list[Row]:
     golds: dict[str, dict[str, None]] = {}  # of all lines of a source word: each is a right translation
     for word in counted:
         golds.setdefault(word.source, {}).update(dict.fromkeys(word.golds))
-    row = _row(f"{score.source}>{score.target}", score.source, score.target, "direct", hits)
+    places = _first_lines(dictionary, lower=protocol.case == "lower both")
+    names = [places[w.source] if lines == "number" else f"{score.source} {w.source}" for w in counted]
+    row = _row(f"{score.source}>{score.target}", score.source, score.target, "direct", hits, names)
     facts = {
         "coverage": score.coverage, "candidates": score.candidates, "golds": score.golds_per_source,
         "identical": score.identical, "outside_script": score.outside_script,
@@ -91,29 +106,46 @@ def _bli(_: str, content: Any, encode: Encode, protocol: Any) -> list[Row]:
     return [row | {"left_out": score.units - score.n, "metrics": every, "facts": facts, "examples": examples}]
 
 
-def _sts(name: str, one: Any, encode: Encode, _: Any) -> list[Row]:
+def _sts(name: str, one: Any, encode: Encode, _: Any, lines: Lines) -> list[Row]:
     from align.tasks import sts
 
-    return [_scored_pairs(sts(encode, {name: one}, resamples=0, per_item=True).scores[0], one)]
+    return [_scored_pairs(sts(encode, {name: one}, resamples=0, per_item=True).scores[0], one, lines)]
 
 
-def _wordsim(name: str, one: Any, encode: Encode, _: Any) -> list[Row]:
+def _wordsim(name: str, one: Any, encode: Encode, _: Any, lines: Lines) -> list[Row]:
     from align.tasks import wordsim
 
-    return [_scored_pairs(wordsim(encode, {name: one}, resamples=0, per_item=True).scores[0], one)]
+    return [_scored_pairs(wordsim(encode, {name: one}, resamples=0, per_item=True).scores[0], one, lines)]
 
 
-def _scored_pairs(score: Any, one: Any) -> Row:
-    kept = [(cosine, gold) for cosine, gold in zip(score.cosines, one.scores, strict=True) if cosine is not None]
+def _scored_pairs(score: Any, one: Any, lines: Lines) -> Row:
+    every = zip(score.cosines, one.scores, range(1, len(one.scores) + 1), strict=True)
+    kept = [(cosine, gold, line) for cosine, gold, line in every if cosine is not None]
+    names = [line if lines == "number" else f"{score.name} {line}" for *_, line in kept]
     direction = "direct" if score.first != score.second else ""
-    row = _row(score.name, score.first, score.second, direction, [round(cosine, 6) for cosine, _ in kept])
+    row = _row(score.name, score.first, score.second, direction, [round(cosine, 6) for cosine, *_ in kept], names)
     metrics = {"spearman": score.spearman, "pearson": score.pearson}
-    gold = [value for _, value in kept]
+    gold = [value for _, value, _ in kept]
     return row | {"value": score.spearman, "left_out": score.left_out, "metrics": metrics, "gold": gold}
 
 
-def _row(name: str, language: str, other: str, direction: str, items: Sequence[float]) -> Row:
+def _first_lines(dictionary: Any, *, lower: bool) -> dict[str, int]:
+    """Number (from 1) of the first line of each source word."""
+    found: dict[str, int] = {}
+    for number, (source, _) in enumerate(dictionary.pairs, 1):
+        found.setdefault(source.lower() if lower else source, number)
+    return found
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _row(
+    name: str, language: str, other: str, direction: str, items: Sequence[float], lines: Sequence[int | str]
+) -> Row:
     return {
         "id": name, "language": language, "other": other, "script": language.partition("_")[2], "direction": direction,
         "n": len(items), "value": float(np.mean(items)) if items else 0.0, "items": list(items),
+        "lines": list(lines),
     }  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from align.benchmarks import Benchmark
 from align.errors import InputError
@@ -16,6 +16,7 @@ from align.files import read_lines
 from align.languages import code_by_script
 
 Texts = dict[str, list[str]]
+Lines = Literal["number", "text", "unit"]
 PIVOT = "eng_Latn"
 _CODE_FILE = r"([a-z]{3}_[A-Z][a-z]{3})\.txt(?:\.gz)?"
 
@@ -27,6 +28,8 @@ class Unit:
     name: str
     load: Callable[[], Any]
     """Texts by language; (Dictionary, vocabularies); or an StsSet. May raise an InputError."""
+    lines: Lines = "number"
+    """What is one line in several units, see ``align.rows.score_unit``."""
 
 
 def _lost(name: str, reason: str) -> Unit:
@@ -64,9 +67,9 @@ def _tatoeba(benchmark: Benchmark, folder: Path | None, languages: Sequence[str]
         if code not in letters:
             yield _lost(asked[code], f"no text in {asked[code]}")
         elif folder is not None:
-            yield Unit(code, functools.partial(read_aligned, folder, languages=[asked[code]]))
+            yield Unit(code, functools.partial(read_aligned, folder, languages=[asked[code]]), "text")
         else:
-            yield Unit(code, functools.partial(_hub_tatoeba, benchmark, code))
+            yield Unit(code, functools.partial(_hub_tatoeba, benchmark, code), "text")
 
 
 def tatoeba_code(folder: Path, letters: str) -> str:
@@ -127,7 +130,11 @@ def _hub_bible(benchmark: Benchmark, languages: Sequence[str] | None) -> Iterato
         return {code_by_script(code, "\n".join(verses)): verses, PIVOT: list(rows["eng"])}
 
     for code, given in asked.items():
-        yield Unit(code, functools.partial(load, code)) if code in letters else _lost(given, f"no text in {given}")
+        yield (
+            Unit(code, functools.partial(load, code), "text")
+            if code in letters
+            else _lost(given, f"no text in {given}")
+        )
 
 
 def _pairs(
@@ -174,7 +181,7 @@ def _dictionaries(benchmark: Benchmark, folder: Path | None, languages: Sequence
 
     for pair in files:
         if set(pair) <= set(kept):
-            yield Unit("-".join(pair), functools.partial(load, pair))
+            yield Unit("-".join(pair), functools.partial(load, pair), "number" if benchmark.parallel else "text")
 
 
 def _wordsim(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
@@ -182,21 +189,21 @@ def _wordsim(benchmark: Benchmark, folder: Path | None, languages: Sequence[str]
 
     if folder is None:
         raise InputError(f"{benchmark.name} is not on the Hub")
-    yield from _sets(read_wordsim(folder), languages)
+    yield from _sets(benchmark, read_wordsim(folder), languages)
 
 
 def _sts(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
     from align.tasks import read_sts
 
     revision = benchmark.revision if folder is None else None
-    yield from _sets(read_sts(folder or benchmark.hub, split="test", revision=revision), languages)
+    yield from _sets(benchmark, read_sts(folder or benchmark.hub, split="test", revision=revision), languages)
 
 
-def _sets(sets: dict[str, Any], names: Sequence[str] | None) -> Iterator[Unit]:
+def _sets(benchmark: Benchmark, sets: dict[str, Any], names: Sequence[str] | None) -> Iterator[Unit]:
     yield from (_lost(name, f"no set {name}; there are {', '.join(sets)}") for name in names or () if name not in sets)
     for name, one in sets.items():
         if names is None or name in names:
-            yield Unit(name, functools.partial(lambda found: found, one))
+            yield Unit(name, functools.partial(lambda found: found, one), "number" if benchmark.parallel else "unit")
 
 
 def _hub(function: Callable[..., Any], benchmark: Benchmark, *names: str, **options: Any) -> Any:

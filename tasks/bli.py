@@ -52,8 +52,8 @@ def bli(
         csls: score with CSLS, too.
         per_word: keep the outcome for each unit.
         translations: candidates to keep for each covered source word and method.
-        resamples: of the bootstrap; 0: no interval.
-        seed: of the bootstrap.
+        resamples: 0: no interval.
+        seed: kept in the result; Wilson's interval draws nothing.
     """
     source, target = dictionary.languages
 
@@ -106,8 +106,8 @@ def bli_pairs(
         csls: score with CSLS, too; without, a protocol whose headline is CSLS quotes NN.
         per_word: keep the outcome for each unit.
         translations: candidates to keep for each covered source word and method.
-        resamples: of the bootstrap (95 % percentile interval of P@1 over units); 0: no interval.
-        seed: of the bootstrap.
+        resamples: 0: no interval; else Wilson's 95 % interval of P@1, units of one source word counted together.
+        seed: kept in the result; Wilson's interval draws nothing.
 
     Returns:
         Scores of each direction by NN and CSLS, and averages.
@@ -141,7 +141,7 @@ def bli_pairs(
         for s, t in ways:
             scores[s, t] = score_direction(
                 asked[s, t], sides[s], sides[t], known[t], means.get(t), chosen,
-                per_word=per_word, translations=translations, resamples=resamples, seed=seed,
+                per_word=per_word, translations=translations, resamples=resamples,
             )  # fmt: skip
             p1 = ", ".join(f"{name} P@1 {found.metrics['P@1']:.3f}" for name, found in scores[s, t].methods.items())
             logger.info("bli, pair %d/%d: %s-%s, %s", number, len(groups), s, t, p1)

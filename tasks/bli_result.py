@@ -47,7 +47,7 @@ class MethodScore:
     metrics: Mapping[str, float]
     """P@1, P@5, P@10, MRR, from 0 to 1."""
     interval: tuple[float, float] | None
-    """95 % bootstrap interval of P@1 over units; ``None``: none was asked for."""
+    """95 % interval of P@1 (Wilson), by source word; ``None``: none was asked for."""
     with_identical: float
     """P@1 over all lines."""
     without_identical: float | None
@@ -112,9 +112,9 @@ class BliResult:
     protocol: BliProtocol
     scores: tuple[BliScore, ...]
     resamples: int
-    """Of the bootstrap; 0: there are no intervals."""
+    """0: there are no intervals."""
     seed: int
-    """Of the bootstrap."""
+    """As it was given: Wilson's interval draws nothing."""
 
     def headline(self) -> float:
         """Mean of the protocol's headline number over directions."""
@@ -138,7 +138,7 @@ class BliResult:
             "headline": {self.protocol.headline: self.headline()},
             "scores": [_row(score) for score in self.scores],
             "averages": [asdict(average) for average in self.averages()],
-            "bootstrap": {"resamples": self.resamples, "seed": self.seed, "level": 0.95},
+            "interval": {"of": "P@1 (Wilson, by source word)", "level": 0.95} if self.resamples else None,
         }
 
     def table(self) -> str:

@@ -12,7 +12,7 @@ from align.tasks.bli_protocols import BliProtocol
 from align.tasks.bli_result import BliScore, MethodScore, Translation, Word
 from align.tasks.bli_units import Questions, Unit
 from align.tasks.bli_words import Side, Vocabulary
-from align.tasks.statistics import mean_interval
+from align.tasks.statistics import bootstrap_mean
 
 Means = NDArray[np.float32] | None
 """(m,) r_S of the target vocabulary; ``None``: CSLS is not asked for."""
@@ -30,7 +30,6 @@ def score_direction(
     per_word: bool,
     translations: int,
     resamples: int,
-    seed: int,
 ) -> BliScore:
     """The score of one direction; arguments as of ``bli_pairs``."""
     ranks = _ranks(asked.covered, source, target, candidates, means, protocol)
@@ -54,7 +53,7 @@ def score_direction(
         golds_per_source=sum(map(len, golds.values())) / len(golds),
         identical=asked.dictionary.identical,
         outside_script=candidates.outside_script,
-        methods={name: _method(asked, found, protocol, resamples, seed) for name, found in ranks.items()},
+        methods={name: _method(asked, found, protocol, resamples > 0) for name, found in ranks.items()},
         words=tuple(words) if per_word else None,
         translations=tuple(_best(golds, source, target, candidates, means, translations, protocol)),
     )
@@ -83,15 +82,15 @@ def _counted(units: Sequence[Unit], protocol: BliProtocol) -> list[Unit]:
     return [unit for unit in units if unit.golds or protocol.denominator == "all"]
 
 
-def _method(asked: Questions, ranks: Ranks, protocol: BliProtocol, resamples: int, seed: int) -> MethodScore:
+def _method(asked: Questions, ranks: Ranks, protocol: BliProtocol, interval: bool) -> MethodScore:
     def of(units: Sequence[Unit]) -> NDArray[np.float64]:
         return np.array([ranks.get(unit, np.inf) for unit in _counted(units, protocol)])
 
     chosen, dropped = of(asked.chosen), of(asked.dropped)
-    hits = (chosen <= 1).astype(np.float64)
+    words = [unit.source for unit in _counted(asked.chosen, protocol)]
     return MethodScore(
         metrics={f"P@{k}": float((chosen <= k).mean()) for k in (1, 5, 10)} | {"MRR": float((1 / chosen).mean())},
-        interval=mean_interval(hits, resamples=resamples, seed=seed),
+        interval=bootstrap_mean(chosen <= 1, lines=words) if interval else None,
         with_identical=float((of(asked.kept) <= 1).mean()),
         without_identical=float((dropped <= 1).mean()) if len(dropped) else None,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.tasks.resampling import percentile_interval, resampled_rows
+from align.tasks.resampling import percentile_interval, resampled_counts
 
 
 def sample(values: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -71,7 +71,7 @@ def spearman(x: ArrayLike, y: ArrayLike) -> float:
         Spearman 1904, "The proof and measurement of association between two things"; ties: Kendall 1945.
     """
     a, b = _pair(x, y)
-    return float(_weighted_spearman(a, b, np.ones((1, len(a))))[0])
+    return float(weighted_spearman(a, b, np.ones((1, len(a))))[0])
 
 
 def bootstrap_interval(
@@ -123,13 +123,8 @@ def resampled_spearman(
         InputError: as ``pearson``, or an option outside its range.
     """
     pairs = [_pair(x, y) for x in xs]
-    n = len(pairs[0][1])
-    blocks = []
-    for drawn in resampled_rows(n, resamples=resamples, seed=seed, position=position):
-        cells = drawn + n * np.arange(len(drawn))[:, None]
-        times = np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape)  # how often each pair was drawn
-        blocks.append([_weighted_spearman(a, b, times.astype(np.float64)) for a, b in pairs])
-    return np.concatenate(blocks, axis=1)
+    draws = resampled_counts(len(pairs[0][1]), resamples=resamples, seed=seed, position=position)
+    return np.concatenate([[weighted_spearman(a, b, times) for a, b in pairs] for times in draws], axis=1)
 
 
 def _pair(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -139,7 +134,7 @@ def _pair(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.f
     return a, b
 
 
-def _weighted_spearman(
+def weighted_spearman(
     x: NDArray[np.float64], y: NDArray[np.float64], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(r,) rho of the pairs when pair i stands ``times[r, i]`` times; NaN where a side is constant."""
@@ -153,10 +148,11 @@ def _weighted_spearman(
 def centred_ranks(
     values: NDArray[np.float64], times: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(r, n) mean ranks minus their mean (n + 1) / 2, and (r,) the sum of their squares."""
+    """(r, n) mean ranks minus the mean rank of all that is drawn, and (r,) the sum of their squares."""
     distinct, place = np.unique(values, return_inverse=True)  # (m,), (n,)
     order = np.argsort(place, kind="stable")
     first = np.searchsorted(place[order], np.arange(len(distinct)))
     count = np.add.reduceat(times[:, order], first, axis=1)  # (r, m): how often each distinct value was drawn
-    ranks = np.cumsum(count, axis=1) - (count - 1) / 2 - (len(values) + 1) / 2
+    drawn = count.sum(axis=1, keepdims=True)
+    ranks = np.cumsum(count, axis=1) - (count - 1) / 2 - (drawn + 1) / 2
     return ranks[:, place], np.einsum("rm,rm,rm->r", count, ranks, ranks)

@@ -9,29 +9,40 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.tasks.correlation import centred_ranks
+from align.tasks.lines import Lines, line_sums, numbered_lines
 
-_EXACT = 2**20  # sums of sign flips that are all looked at
-_EXACT_RANKS = 12  # pairs whose 2^12 swaps are all looked at
+_EXACT = 2**16  # sums of sign flips that are all looked at
+_GRID = 2**15  # different sums, where all are multiples of the smallest size
+_EXACT_RANKS = 12  # lines whose 2^12 swaps are all looked at
 _CELLS = 2**16  # flips in one block
-_SLACK = 1e-9  # sums that are equal but for rounding are as large as each other
+SLACK = 1e-9  # sums that are equal but for rounding are as large as each other
 
 Swap = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 """(n,) what one model gives, (n,) what the other gives, (n,) the gold scores."""
 
 
-def sign_flip_p(differences: Sequence[NDArray[np.float64]], *, permutations: int = 9999, seed: int = 0) -> float:
+def sign_flip_p(
+    differences: Sequence[NDArray[np.float64]],
+    *,
+    lines: Sequence[Lines] | None = None,
+    permutations: int = 9999,
+    seed: int = 0,
+) -> float:
     """Two-sided p of a difference of means, or of means averaged over scores.
 
-    T = mean over scores l of the mean over items i of d_li. If the models are alike, every d_li could as well have the
-    other sign: p is the share of all 2^m sign flips of the m differences that are not 0 with |T| as large as observed.
-    Differences of one size (all, for items that are right or wrong) are flipped together, by a binomial; where the
-    sums are then few, p is exact, else it is (count + 1) / (permutations + 1) of random flips.
+    T = mean over scores l of the mean over items i of d_li = sum over lines c of s_c, what the line adds to it. If the
+    models are alike, every s_c could as well have the other sign (items of one line are flipped together: they are easy
+    or hard together): p is the share of all 2^m sign flips of the m sums that are not 0 with |T| as large as observed.
+    Sums of one size (all, for items that are right or wrong, each of a line of its own) are flipped together, by a
+    binomial; where the values of T are then few, p is exact, else it is (count + 1) / (permutations + 1) of random
+    flips.
 
     >>> round(sign_flip_p([np.array([1.0, 1.0, 0.0, 1.0])]), 6)
     0.25
 
     Args:
         differences: for each score, (n,) first model minus second, item by item; n >= 1.
+        lines: for each score, (n,) the line of each item, see ``numbered_lines``; ``None``: no two are of one line.
         permutations: random flips, where there are too many to try all; at least 1.
         seed: of them.
 
@@ -45,30 +56,31 @@ def sign_flip_p(differences: Sequence[NDArray[np.float64]], *, permutations: int
         Fisher 1935, "The design of experiments"; the + 1: Phipson and Smyth 2010, arXiv:1603.05766.
     """
     _check(permutations)
-    each = np.concatenate([d / (len(d) * len(differences)) for d in differences])
-    sizes, times = np.unique(np.abs(each[each != 0]), return_counts=True)
-    reach = abs(each.sum()) - _SLACK * (sizes @ times)
-    if np.prod(times + 1.0) > _EXACT:
+    each = line_sums(differences, own_lines(differences) if lines is None else lines)
+    grain = float(np.abs(each).max()) * 2.0**-40  # sums that are equal but for rounding are one size
+    sizes, times = np.unique(np.rint(np.abs(each) / grain) * grain if grain else each[:0], return_counts=True)
+    sizes, times = sizes[sizes > 0], times[sizes > 0]
+    reach = abs(each.sum()) - SLACK * (sizes @ times)
+    sums, chances = _all_sums(sizes, times)
+    if not len(sums):
         sums = _random_sums(sizes, times, permutations, np.random.default_rng([seed, 1]))
         return float((np.count_nonzero(np.abs(sums) >= reach) + 1) / (permutations + 1))
-    sums, chances = np.zeros(1), np.ones(1)
-    for size, m in zip(sizes, times.tolist(), strict=True):
-        sums = np.add.outer(sums, size * (2 * np.arange(m + 1) - m)).ravel()
-        chances = np.multiply.outer(chances, _binomial(m)).ravel()
-    p = chances[np.abs(sums) >= reach].sum()
-    return float(np.clip(p, np.finfo(np.float64).tiny, 1))
+    return float(np.clip(chances[np.abs(sums) >= reach].sum(), np.finfo(np.float64).tiny, 1))
 
 
-def swap_p(scores: Sequence[Swap], *, permutations: int = 9999, seed: int = 0) -> float:
+def swap_p(
+    scores: Sequence[Swap], *, lines: Sequence[Lines] | None = None, permutations: int = 9999, seed: int = 0
+) -> float:
     """Two-sided p of a difference of Spearman's rhos, or of rhos averaged over scores.
 
     T = mean over scores of rho(a, gold) - rho(b, gold). Each model's values are ranked first, so that both are on one
-    scale; then the two ranks of each pair are swapped or not, with even chances, and T is computed anew. All swaps are
-    tried where at most 12 pairs have two different ranks; else p is (count + 1) / (permutations + 1) of random swaps.
-    A side whose ranks all became equal counts as rho = 0.
+    scale; then the two ranks of all pairs of a line are swapped or not, with even chances, and T is computed anew. All
+    swaps are tried where at most 12 lines have two different ranks; else p is (count + 1) / (permutations + 1) of
+    random swaps. A side whose ranks all became equal counts as rho = 0.
 
     Args:
         scores: what the models give and the gold scores, each with a correlation.
+        lines: for each score, (n,) the line of each pair, see ``numbered_lines``; ``None``: no two are of one line.
         permutations: random swaps, where there are too many to try all; at least 1.
         seed: of them.
 
@@ -81,16 +93,28 @@ def swap_p(scores: Sequence[Swap], *, permutations: int = 9999, seed: int = 0) -
     _check(permutations)
     ranked = [tuple(centred_ranks(values, np.ones((1, len(values))))[0][0] for values in score) for score in scores]
     moving = [np.flatnonzero(a != b) for a, b, _ in ranked]
-    exact = sum(map(len, moving)) <= _EXACT_RANKS
-    total = np.zeros(2 ** sum(map(len, moving)) if exact else permutations)
-    observed, first, generator = 0.0, 0, np.random.default_rng([seed, 1])
-    for (a, b, gold), rows in zip(ranked, moving, strict=True):
-        observed += _difference(a, b, gold, rows, np.ones((1, len(rows))))[0]
-        blocks = _all_signs(len(total), first, len(rows)) if exact else _signs(permutations, len(rows), generator)
-        total += np.concatenate([_difference(a, b, gold, rows, signs) for signs in blocks])
-        first += len(rows)
-    count = np.count_nonzero(np.abs(total) >= abs(observed) - _SLACK)
-    return float(count / len(total) if exact else (count + 1) / (permutations + 1))
+    lines = own_lines([a for a, *_ in ranked]) if lines is None else lines
+    moved = [line[rows] for line, rows in zip(lines, moving, strict=True)]
+    every = np.unique(np.concatenate([*moved, np.zeros(0, dtype=np.int64)]))
+    places = [np.searchsorted(every, one) for one in moved]
+
+    def total(signs: NDArray[np.float64]) -> NDArray[np.float64]:
+        each = zip(ranked, moving, places, strict=True)
+        terms = (_difference(a, b, gold, rows, signs[:, at]) for (a, b, gold), rows, at in each)
+        return sum(terms, np.zeros(len(signs)))
+
+    exact = len(every) <= _EXACT_RANKS
+    generator = np.random.default_rng([seed, 1])
+    blocks = _all_signs(len(every)) if exact else random_signs(permutations, len(every), generator)
+    totals = np.concatenate([total(signs) for signs in blocks])
+    observed = float(total(np.ones((1, len(every))))[0])
+    count = np.count_nonzero(np.abs(totals) >= abs(observed) - SLACK)
+    return float(count / len(totals) if exact else (count + 1) / (permutations + 1))
+
+
+def own_lines(scores: Sequence[NDArray[np.float64]]) -> list[Lines]:
+    """Lines where no two items are of one."""
+    return numbered_lines([None] * len(scores), [len(one) for one in scores])
 
 
 def _difference(
@@ -109,32 +133,54 @@ def _difference(
     fixed, squares = middle @ gold, middle @ middle + half @ half - shift**2 / len(a)
     rhos = []
     for covariance, square in ((fixed + along, squares + cross), (fixed - along, squares - cross)):
-        known = square > _SLACK * len(a)
+        known = square > SLACK * len(a)
         scale = np.sqrt(np.where(known, square, 1) * (gold @ gold))
         rhos.append(np.where(known, covariance / scale, 0))
     return np.asarray(rhos[0] - rhos[1])
+
+
+def _all_sums(sizes: NDArray[np.float64], times: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All sums of flips and their chances; none where they are too many."""
+    sums: NDArray[np.float64] = np.zeros(1)
+    chances: NDArray[np.float64] = np.ones(1)
+    steps = np.rint(sizes / sizes[0]).astype(np.int64) if len(sizes) else times
+    reach = int(steps @ times)
+    if reach < _GRID // 2 and np.allclose(sizes, steps * sizes[:1], rtol=1e-9, atol=0):
+        places = np.zeros(1, dtype=np.int64)  # a sum in steps of the smallest size
+        for step, m in zip(steps.tolist(), times.tolist(), strict=True):
+            moved = np.add.outer(places, step * (2 * np.arange(m + 1) - m)).ravel() + reach
+            every = np.bincount(moved, weights=np.multiply.outer(chances, _binomial(m)).ravel()).astype(np.float64)
+            places = np.flatnonzero(every) - reach
+            chances = every[every > 0]
+        return places * sizes[:1].sum(), chances
+    if np.prod(times + 1.0) > _EXACT:
+        return sizes[:0], chances[:0]
+    for size, m in zip(sizes, times.tolist(), strict=True):
+        sums = np.add.outer(sums, size * (2 * np.arange(m + 1) - m)).ravel()
+        chances = np.multiply.outer(chances, _binomial(m)).ravel()
+    return sums, chances
 
 
 def _random_sums(
     sizes: NDArray[np.float64], times: NDArray[np.int64], permutations: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
     single = times == 1
-    sums = np.concatenate([signs @ sizes[single] for signs in _signs(permutations, int(single.sum()), generator)])
+    sums = np.concatenate([signs @ sizes[single] for signs in random_signs(permutations, int(single.sum()), generator)])
     for size, m in zip(sizes[~single], times[~single].tolist(), strict=True):
         sums += size * (2 * generator.binomial(m, 0.5, permutations) - m)
     return sums
 
 
-def _signs(permutations: int, m: int, generator: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-    rows = max(1, _CELLS // max(1, m))
+def random_signs(permutations: int, m: int, generator: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """Blocks of (rows, m) signs, ``permutations`` rows in all."""
+    rows = max(32, _CELLS // max(1, m))
     for start in range(0, permutations, rows):
         drawn = generator.integers(0, 2, (min(rows, permutations - start), m), dtype=np.int8)
         yield (2 * drawn - 1).astype(np.float64)
 
 
-def _all_signs(rows: int, first: int, m: int) -> Iterator[NDArray[np.float64]]:
-    """Bits ``first`` to ``first + m`` of 0, 1, 2 ... as signs."""
-    bits = (np.arange(rows)[:, None] >> (first + np.arange(m))) & 1
+def _all_signs(m: int) -> Iterator[NDArray[np.float64]]:
+    bits = (np.arange(2**m)[:, None] >> np.arange(m)) & 1
     yield (2 * bits - 1).astype(np.float64)
 
 

@@ -32,9 +32,16 @@ def resampled_rows(n: int, *, resamples: int, seed: int = 0, position: int = 0) 
     if resamples < 1 or seed < 0:
         raise InputError(f"expected at least 1 resample and a seed of at least 0, got {resamples} and {seed}")
     generator = np.random.default_rng([seed, position])
-    rows = max(1, _CELLS // n)
+    rows = max(8, _CELLS // n)
     for start in range(0, resamples, rows):
         yield generator.integers(0, n, (min(rows, resamples - start), n))
+
+
+def resampled_counts(n: int, *, resamples: int, seed: int = 0, position: int = 0) -> Iterator[NDArray[np.float64]]:
+    """(rows, n) how often each of n was drawn, in the draws of ``resampled_rows``; ``resamples`` rows in all."""
+    for drawn in resampled_rows(n, resamples=resamples, seed=seed, position=position):
+        cells = drawn + n * np.arange(len(drawn))[:, None]
+        yield np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape).astype(np.float64)
 
 
 def percentile_interval(values: NDArray[np.float64], *, level: float = 0.95) -> tuple[float, float] | None:

@@ -1,7 +1,8 @@
 """How sure a score is, and whether two models differ: intervals, paired differences, corrected p-values.
 
 A score is a mean of items (right or wrong, a reciprocal rank) or Spearman's rho of items with gold scores. What is
-averaged over scores, such as languages, counts every score alike: its interval draws items within each of them.
+averaged over scores, such as languages, counts every score alike. What is drawn and flipped is a line, with all items
+that come from it: in parallel text the scores of all languages and directions have the same lines.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.tasks.intervals import Interval, bootstrap_mean, macro_interval, mean_interval, samples_interval
-from align.tasks.permutation import sign_flip_p, swap_p
+from align.tasks.best import as_good_as_best, difference_p
+from align.tasks.intervals import Interval, bootstrap_mean, macro_interval, samples_interval
 from align.tasks.resampling import percentile_interval
-from align.tasks.samples import Sample, paired_samples
+from align.tasks.samples import Sample, joint_samples, mean_resampled, paired_samples
 
 __all__ = [
     "Difference",
     "Interval",
     "Sample",
+    "as_good_as_best",
     "bootstrap_mean",
     "holm",
+    "joint_samples",
     "macro_difference",
     "macro_interval",
-    "mean_interval",
     "paired_difference",
     "paired_samples",
     "percentile_interval",
@@ -89,7 +91,7 @@ def macro_difference(
 
     Args:
         a: samples of one model, one for each score.
-        b: those of the other, from the same calls of ``paired_samples``.
+        b: those of the other, from the same call of ``joint_samples``.
         permutations: of the test, where there are too many to try all.
         seed: of them.
         level: share of the resampled differences inside the interval.
@@ -100,12 +102,8 @@ def macro_difference(
     if not a or len(a) != len(b):
         raise InputError(f"expected the same scores of both models, at least one, got {len(a)} and {len(b)}")
     both = list(zip(a, b, strict=True))
-    resampled = np.mean([x.resampled - y.resampled for x, y in both], axis=0)
-    swaps = [(x.items, y.items, x.gold) for x, y in both if x.gold is not None]
-    if swaps:
-        p = swap_p(swaps, permutations=permutations, seed=seed)
-    else:
-        p = sign_flip_p([x.items - y.items for x, y in both], permutations=permutations, seed=seed)
+    resampled = mean_resampled([x.resampled - y.resampled for x, y in both])
+    p = difference_p(a, b, permutations=permutations, seed=seed)
     value = float(np.mean([x.value - y.value for x, y in both]))
     return Difference(value, percentile_interval(resampled, level=level), p)
 

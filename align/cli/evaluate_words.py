@@ -60,8 +60,8 @@ def bli(
         Path | None, typer.Option(help="TSV to write: the best candidates of each word, with score and gold.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Candidates of each word in --translations.")] = 10,
-    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no interval.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    resamples: Annotated[int, typer.Option(min=0, help="0: no interval.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Kept in the result; the interval draws nothing.")] = 0,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep the rank of every word in the JSON.")] = False,
     cache: Annotated[

@@ -69,6 +69,12 @@ def interval_ends(holder: Mapping[str, Any]) -> Ends | None:
     return (float(ends[0]), float(ends[1])) if ends else None
 
 
+def unclustered(result: Result) -> bool:
+    """Whether the mean over several scores has an interval that takes items of one line as independent."""
+    scores = [score for score in result["scores"] if score.get("items") is not None]
+    return len(scores) > 1 and any(score.get("lines") is None for score in scores)
+
+
 def _difference(tested: Tested, old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference:
     if tested.distinguishable is None:
         one, two = interval_ends(old), interval_ends(new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from align.report.collection import Benchmark, Collection
-from align.report.difference import RULE, interval_ends
+from align.report.difference import RULE, interval_ends, unclustered
 from align.report.markup import Html, element, join, number
 from align.report.table import (
     Section,
@@ -85,4 +85,9 @@ def notices(collection: Collection) -> list[str]:
             found.append(f"{benchmark.title}: {len(missing)} missing, listed with reasons under Groups.")
         if any(interval_ends(result["headline"]) is None for result in results):
             found.append(f"{benchmark.title}: no interval was computed for every model.")
+        if any(unclustered(result) for result in results):
+            found.append(
+                f"{benchmark.title}: a result does not say which items come from one line; where scores share lines, "
+                "the intervals of means are too short."
+            )
     return found

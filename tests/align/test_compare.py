@@ -13,7 +13,7 @@ from result_dicts import ranked, result, save, score, sts_result, without_items
 from align.compare import compare
 from align.errors import InputError
 from align.result_names import result_names
-from align.tasks.statistics import holm, macro_interval, paired_difference, paired_samples, samples_interval
+from align.tasks.statistics import holm, joint_samples, macro_interval, paired_difference, samples_interval
 
 
 def right(share: float, n: int = 100) -> list[int]:
@@ -67,10 +67,7 @@ def test_numbers_are_those_of_the_statistics() -> None:
         assert [one.adjusted for one in column] == pytest.approx(holm([one.p for one in column]).tolist())
     both = [of[name].difference for name in ("trained", "other")]
     assert [one.adjusted for one in both] == pytest.approx(holm([one.p for one in both]).tolist())
-    draws = [
-        paired_samples([a, b], resamples=200, seed=3, position=i)
-        for i, (a, b) in enumerate(zip(second, first, strict=True))
-    ]
+    draws = joint_samples(list(zip(second, first, strict=True)), resamples=200, seed=3)
     means = np.mean([a.resampled - b.resampled for a, b in draws], axis=0)
     assert of["trained"].difference.interval == pytest.approx(tuple(np.quantile(means, [0.05, 0.95])))
 
@@ -106,11 +103,8 @@ def test_rhos() -> None:
         np.mean([b["metrics"]["spearman"] - a["metrics"]["spearman"] for a, b in zip(good, bad, strict=True)])
     )
     assert of["bad"].difference.p == 1 / 200
-    samples = [
-        paired_samples([one["items"]], gold=one["gold"], resamples=100, seed=1, position=i)[0]
-        for i, one in enumerate(bad)
-    ]
-    assert of["bad"].interval == pytest.approx(samples_interval(samples))
+    drawn = joint_samples([[one["items"]] for one in bad], golds=[one["gold"] for one in bad], resamples=100, seed=1)
+    assert of["bad"].interval == pytest.approx(samples_interval([sample for (sample,) in drawn]))
     expected = paired_difference(
         bad[0]["items"], good[0]["items"], gold=gold[0], resamples=100, permutations=199, seed=1
     )
@@ -237,8 +231,8 @@ def test_the_table() -> None:
     parts = compare(three()).table("pair").split("\n\n")
     assert parts[0] == (
         "Intervals: 95 %; differences: paired bootstrap of 1000 resamples, paired permutation test (exact, or 9999 "
-        "permutations), p after Holm's correction; seed 0.\n≈ marks a difference that is not distinguishable from 0 "
-        "(p > 0.05), = the best model and those not distinguishable from it."
+        "permutations), both by line, p after Holm's correction; seed 0.\n≈ marks a difference that is not "
+        "distinguishable from 0 (p > 0.05), = the best model and those not distinguishable from it (max-T)."
     )
     assert parts[1] == "## tatoeba (retrieval): P@1, mean of 3 scores"
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in parts[2].splitlines()]
@@ -248,7 +242,8 @@ def test_the_table() -> None:
     assert rows[4][4:6] == ["", "+0.003"] and rows[4][8:] == ["1.000", "≈"]
     assert parts[3] == "trained against seed, score by score: better in 2, worse in 0, ≈ in 1 of 3."
     assert parts[4] == "other against seed, score by score: better in 0, worse in 0, ≈ in 3 of 3."
-    pairs = [[cell.strip() for cell in line.strip("|").split("|")] for line in parts[5].splitlines()]
+    assert parts[5].startswith("The results do not say which items come from one line: each counts as independent.")
+    pairs = [[cell.strip() for cell in line.strip("|").split("|")] for line in parts[6].splitlines()]
     assert pairs[0] == [
         "pair",
         "scores",

@@ -210,9 +210,41 @@ def test_a_blank_line_is_no_item(data: Path) -> None:
     ] * 2
 
 
+def test_each_item_says_its_line(data: Path) -> None:
+    """Shared by languages and directions where texts are parallel; Tatoeba's are known by their English."""
+    write(data / "sib200" / "deu_Latn.txt", [*LINES[:2], " ", *LINES[3:]])
+    lines = {row["id"]: row["lines"] for row in run(Counting(), "sib200", data)["scores"]}
+    assert lines["deu_Latn>eng_Latn"] == lines["eng_Latn>deu_Latn"] == [1, 2, 4, 5, 6]
+    assert lines["ell_Grek>eng_Latn"] == lines["ell_Grek>ell_Latn"] == [1, 2, 3, 4, 5, 6]
+    write(data / "tatoeba" / "tatoeba.ell-eng.eng", LINES[::-1])
+    write(data / "tatoeba" / "tatoeba.ell-eng.ell", [line.translate(GREEK) for line in LINES[::-1]])
+    lines = {row["id"]: row["lines"] for row in run(Counting(), "tatoeba", data)["scores"]}
+    assert lines["deu_Latn>eng_Latn"] == lines["eng_Latn>deu_Latn"] == lines["ell_Grek>eng_Latn"][:1:-1]
+    assert len(set(lines["ell_Grek>eng_Latn"])) == 6
+    (row,) = run(Counting(), "stsb", data)["scores"]
+    assert row["lines"] == [1, 2, 3, 4]
+    write(
+        data / "bli" / "xling" / "en-de" / "yacle.test.freq.2k.en-de.tsv", [f"{w}\t{w}" for w in [*LINES[:3], *LINES]]
+    )
+    (row,) = run(Counting(), "xling", data)["scores"]
+    assert row["lines"] == [1, 2, 3, 1, 2, 3, 7, 8, 9]  # of a word the first
+    (row,) = run(Counting(), Benchmark("panlex-bli", "bli", "", "", "bli/xling", "xling"), data)["scores"]
+    assert row["lines"] == [f"eng_Latn {word}" for word in [*LINES[:3], *LINES]]
+    apart = Benchmark("sts17", "sts", "", "", "sts/stsb")
+    assert run(Counting(), apart, data)["scores"][0]["lines"] == [f"de {line}" for line in (1, 2, 3, 4)]
+
+
+def test_averages_are_clustered_by_line(data: Path) -> None:
+    """All right in every language and both directions: six lines, not six times the searches."""
+    result = run(Counting(), "sib200", data, languages=["deu_Latn", "ell_Grek"])
+    assert [row["value"] for row in result["scores"]] == [1.0] * 4
+    assert result["headline"]["interval"] == result["scores"][0]["interval"]
+    assert {tuple(one["interval"]) for one in result["groups"]} == {tuple(result["headline"]["interval"])}
+
+
 def test_no_items(data: Path) -> None:
     result = run(Counting(), "stsb", data, items=False)
-    assert not {"items", "gold"} & set(result["scores"][0]) and result["scores"][0]["interval"]
+    assert not {"items", "lines", "gold"} & set(result["scores"][0]) and result["scores"][0]["interval"]
 
 
 def rows(*values: float) -> list[dict]:
@@ -222,7 +254,7 @@ def rows(*values: float) -> list[dict]:
         {
             "id": f"{code}>eng_Latn", "language": code, "other": "eng_Latn", "script": code[4:], "n": 4, "left_out": 0,
             "direction": "to_pivot", "value": value, "items": [1] * int(4 * value) + [0] * (4 - int(4 * value)),
-            "metrics": {"P@1": value},
+            "lines": [1, 2, 3, 4], "metrics": {"P@1": value},
         }
         for code, value in zip(codes, values, strict=False)
     ]  # fmt: skip

@@ -154,6 +154,11 @@ def test_little_data(made, n):
     one["groups"] = [{"by": "script", "group": "Deva", "scores": 1, "value": None, "interval": None}]
     page, _ = made(one)
     assert "no interval was computed" in page.text
+    assert "items come from one line" not in page.text  # of one score
+    several = result()
+    assert "a result does not say which items come from one line" in made(several)[0].text
+    several["scores"] = [score | {"lines": list(range(40))} for score in several["scores"]]
+    assert "items come from one line" not in made(several)[0].text
     assert len(page.all("use")) >= n
     assert "nan" not in page.text.lower().split()
 

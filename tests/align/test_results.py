@@ -23,7 +23,8 @@ STS = sts_result("seed", [ranked("de", [0.1, 0.5, 0.4], [0, 2, 3])])
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.json"
-    for good in (GOOD, STS, without_items(GOOD)):
+    lined = changed(["scores", 0, "lines"], [1, 2, 4, "x"])
+    for good in (GOOD, STS, without_items(GOOD), lined):
         write_result(path, good)
         assert read_result(path) == good
 
@@ -80,6 +81,15 @@ def changed(keys: list[Any], value: Any, of: dict[str, Any] = GOOD) -> dict[str,
         (changed(["scores", 0, "items"], [1, 0]), r"scores\[0\].items: expected 4 finite numbers \(n\), got \[1, 0\]"),
         (changed(["scores", 0, "items", 2], math.nan), r"scores\[0\].items: expected 4 finite numbers \(n\), got \[1"),
         (changed(["scores", 0, "items", 1], 1), r"scores\[0\].items: their mean is not P@1, which is 0.75"),
+        (
+            changed(["scores", 0, "lines"], [1, 2]),
+            r"scores\[0\].lines: expected 4 numbers or names of lines \(n\), got",
+        ),
+        (
+            changed(["scores", 0, "lines"], [1, 2, None, "x"]),
+            r"scores\[0\].lines: expected 4 numbers or names of lines",
+        ),
+        (changed(["scores", 0, "lines"], "abcd"), r"scores\[0\].lines is 'abcd'; expected a list"),
         (changed(["scores", 0, "gold"], ..., STS), r"a.json: scores\[0\].gold is missing; expected a list"),
         (changed(["scores", 0, "gold"], [1], STS), r"scores\[0\].gold: expected 3 finite numbers \(n\), got \[1\]"),
     ],

@@ -311,7 +311,8 @@ def test_result_as_json_and_table() -> None:
     assert "translations" not in row
     assert row["coverage"] == 1.0
     assert row["methods"]["NN"]["interval"] == list(result.scores[0].methods["NN"].interval)
-    assert found["bootstrap"] == {"resamples": 1000, "seed": 3, "level": 0.95}
+    assert found["interval"] == {"of": "P@1 (Wilson, by source word)", "level": 0.95}
+    assert bli_pairs(encode, [lines(ENG, DEU)], vocabularies, resamples=0).to_json()["interval"] is None
     assert "words" not in bli_pairs(encode, [lines(ENG, DEU)], vocabularies).to_json()["scores"][0]
     table = result.table()
     assert table.startswith("protocol muse: units: source words, any translation counts; denominator: covered; case: ")
@@ -328,7 +329,24 @@ def test_one_word_on_each_side() -> None:
     for name in BLI_PROTOCOLS:
         result = bli(encode, Dictionary((ENG, DEU), (("dog", "hund"),)), ["dog"], ["hund"], protocol=name)
         assert result.headline() == 1.0
-        assert result.scores[0].methods["CSLS"].interval == (1.0, 1.0)
+        assert result.scores[0].methods["CSLS"].interval == pytest.approx((1 / (1 + 1.959964**2), 1), abs=1e-6)
+
+
+def test_the_interval_is_wilsons_by_source_word() -> None:
+    """Three words right of three do not prove that all are; lines of one source word are one question."""
+    encode = Table({ENG: at(dog=0, cat=90, fish=180), DEU: at(hund=1, katze=91, fisch=181, rüde=2)})
+    pairs = (("dog", "hund"), ("cat", "katze"), ("fish", "fisch"), ("dog", "rüde"))
+    vocabularies = ["dog", "cat", "fish"], ["hund", "katze", "fisch", "rüde"]
+    right = bli(encode, Dictionary((ENG, DEU), pairs[:3]), *vocabularies).scores[0].methods["NN"]
+    assert right.metrics["P@1"] == 1.0
+    z = 1.959964**2
+    assert right.interval == pytest.approx((3 / (3 + z), 1), abs=1e-6)
+    by_line = bli(encode, Dictionary((ENG, DEU), pairs), *vocabularies, protocol=replace(PLAIN, unit="pair"))
+    assert by_line.scores[0].methods["NN"].metrics["P@1"] == 0.75
+    mean, variance = 0.75, (0.25**2 + 0.25**2 + (0.25 - 0.75) ** 2) / 4**2  # dog's two lines: one right, one wrong
+    items = mean * (1 - mean) / variance
+    for end in by_line.scores[0].methods["NN"].interval:
+        assert (mean - end) ** 2 == pytest.approx(z * end * (1 - end) / items, abs=1e-6)
 
 
 def test_describe_names_every_setting() -> None:

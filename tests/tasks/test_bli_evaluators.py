@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from align.tasks import BLI_PROTOCOLS, Dictionary, bli
-from align.tasks.bli_score import mean_interval
 
 SOURCE, TARGET = "eng_Latn", "deu_Latn"
 D = 12
@@ -237,18 +236,3 @@ def test_ties(name: str, ties: str, rank: float) -> None:
     assert word.ranks == {"NN": rank, "CSLS": rank}
     for method in result.scores[0].methods.values():
         assert method.metrics == {"P@1": float(rank == 1), "P@5": 1.0, "P@10": 1.0, "MRR": pytest.approx(1 / rank)}
-
-
-def test_the_interval_is_that_of_resampled_units() -> None:
-    values = np.array([1, 0, 0, 1, 1, 0, 1, 0, 0, 0.0])
-    generator = np.random.default_rng(4)
-    means = []
-    for _ in range(300):
-        drawn = generator.integers(0, 10, 10)
-        means.append(sum(values[i] for i in drawn) / 10)
-    expected = np.quantile(means, 0.025), np.quantile(means, 0.975)
-    assert mean_interval(values, resamples=300, seed=4) == pytest.approx(expected, abs=1e-12)
-    assert mean_interval(np.ones(5), resamples=10, seed=0) == (1.0, 1.0)
-    assert mean_interval(values, resamples=0, seed=0) is None
-    low, high = mean_interval(np.tile(values, 100), resamples=1000, seed=0)  # normal: 1.96 sqrt(.4 * .6 / 1000)
-    assert (0.4 - low, high - 0.4) == pytest.approx((0.0304, 0.0304), abs=0.003)

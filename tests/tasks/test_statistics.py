@@ -18,9 +18,9 @@ from align.tasks.samples import paired_samples
 from align.tasks.statistics import (
     bootstrap_mean,
     holm,
+    joint_samples,
     macro_difference,
     macro_interval,
-    mean_interval,
     paired_difference,
 )
 
@@ -50,8 +50,8 @@ def test_draws_depend_on_n_seed_and_position_alone() -> None:
 
 def test_resampled_means_are_those_of_a_loop() -> None:
     a, b = reciprocal_ranks(9, 1), reciprocal_ranks(9, 2)
-    first, second = paired_samples([a, b], resamples=40, seed=3, position=2)
-    (alone,) = paired_samples([b], resamples=40, seed=3, position=2)
+    _, _, (first, second) = joint_samples([[a], [a], [a, b]], resamples=40, seed=3)
+    _, _, (alone,) = joint_samples([[a], [a], [b]], resamples=40, seed=3)
     rows = np.concatenate(list(resampled_rows(9, resamples=40, seed=3, position=2)))
     for r, row in enumerate(rows):
         assert first.resampled[r] == pytest.approx(sum(a[i] for i in row) / 9, abs=1e-12)
@@ -63,8 +63,8 @@ def test_resampled_rhos_are_those_of_a_loop() -> None:
     rng = np.random.default_rng(0)
     gold = rng.integers(0, 5, 12)
     models = [gold + rng.standard_normal(12), rng.standard_normal(12)]
-    samples = paired_samples(models, gold=gold, resamples=30, seed=1, position=4)
-    rows = np.concatenate(list(resampled_rows(12, resamples=30, seed=1, position=4)))
+    _, samples = joint_samples([[gold], models], golds=[gold, gold], resamples=30, seed=1)
+    rows = np.concatenate(list(resampled_rows(12, resamples=30, seed=1, position=1)))
     for sample, model in zip(samples, models, strict=True):
         assert sample.value == spearman(model, gold)
         for r, row in enumerate(rows):
@@ -104,10 +104,10 @@ def test_degenerate_means() -> None:
 
 def test_means_that_are_not_of_right_and_wrong_are_resampled() -> None:
     items = reciprocal_ranks(40, 3)
-    expected = mean_interval(items, resamples=300, seed=2, level=0.9)
+    (drawn,) = paired_samples([items], resamples=300, seed=2)
+    expected = percentile_interval(drawn.resampled, level=0.9)
     assert bootstrap_mean(items, resamples=300, seed=2, level=0.9) == expected
     assert expected[0] < items.mean() < expected[1]
-    assert mean_interval(items, resamples=0, seed=2) is None
 
 
 def test_a_macro_interval_counts_every_score_alike() -> None:
@@ -180,10 +180,8 @@ def test_coverage_of_a_macro_average() -> None:
         )
 
     def difference(rng, seed):
-        both = [
-            paired_samples([rng.random(n) < p, rng.random(n) < p / 2], resamples=500, seed=seed, position=i)
-            for i, (p, n) in enumerate(zip(shares, counts, strict=True))
-        ]
+        drawn = [(rng.random(n) < p, rng.random(n) < p / 2) for p, n in zip(shares, counts, strict=True)]
+        both = joint_samples(drawn, resamples=500, seed=seed)
         a, b = zip(*both, strict=True)
         return macro_difference(a, b, permutations=1).interval
 
@@ -235,13 +233,13 @@ def test_p_of_right_and_wrong_is_the_sign_test() -> None:
 
 def test_random_flips_come_near_the_exact_share() -> None:
     rng = np.random.default_rng(2)
-    d = np.round(rng.normal(0.1, 0.5, 18), 9)  # 2^18 sums of 18 sizes are all looked at
+    d = np.round(rng.normal(0.1, 0.5, 16), 9)  # 2^16 sums of 16 sizes are all looked at
     exact = sign_flip_p([d])
-    thrice = np.tile(d, 3)  # 4^18 are not
-    sums = np.array([d @ (2 * (i >> np.arange(18) & 1) - 1) for i in range(0, 2**18, 7)])
-    assert exact == pytest.approx((np.abs(sums) >= abs(d.sum())).mean(), abs=0.01)
+    thrice = np.tile(d, 3)  # 4^16 are not
+    sums = np.array([d @ (2 * (i >> np.arange(16) & 1) - 1) for i in range(2**16)])
+    assert exact == pytest.approx((np.abs(sums) >= abs(d.sum()) - 1e-12).mean(), abs=1e-9)
     many = sign_flip_p([thrice], permutations=4000)
-    heads = 2 * np.random.default_rng(5).binomial(3, 0.5, (20000, 18)) - 3
+    heads = 2 * np.random.default_rng(5).binomial(3, 0.5, (20000, 16)) - 3
     assert many == pytest.approx((np.abs(heads @ d) >= 3 * abs(d.sum())).mean(), abs=0.02)
     long = rng.normal(0.05, 1, 400)
     p = sign_flip_p([long], permutations=999, seed=4)
@@ -249,6 +247,20 @@ def test_random_flips_come_near_the_exact_share() -> None:
     assert p == sign_flip_p([long], permutations=999, seed=4) != sign_flip_p([long], permutations=999, seed=5)
     assert (p * 1000) == pytest.approx(round(p * 1000))
     assert sign_flip_p([long + 5], permutations=99) == 1 / 100  # (count + 1) / (permutations + 1)
+
+
+def test_sums_on_a_grid_are_all_looked_at() -> None:
+    """Many sizes, all multiples of one: exact, by a loop over the distribution of the sum."""
+    d = np.repeat(np.arange(-6.0, 9.0), 12)
+    known = {0.0: 1.0}
+    for size in np.abs(d):
+        halves: dict[float, float] = {}
+        for total, chance in known.items():
+            for sign in (-1, 1):
+                halves[total + sign * size] = halves.get(total + sign * size, 0) + chance / 2
+        known = halves
+    expected = sum(chance for total, chance in known.items() if abs(total) >= abs(d.sum()))
+    assert sign_flip_p([d], permutations=9) == pytest.approx(expected, rel=1e-9)
 
 
 def swaps_by_definition(scores) -> float:
@@ -344,7 +356,7 @@ def test_a_difference_of_rhos() -> None:
 def test_a_macro_difference() -> None:
     counts = (4, 30)
     models = [(reciprocal_ranks(n, n), reciprocal_ranks(n, n + 1)) for n in counts]
-    samples = [paired_samples(pair, resamples=50, seed=3, position=i) for i, pair in enumerate(models)]
+    samples = joint_samples(models, resamples=50, seed=3)
     a, b = zip(*samples, strict=True)
     found = macro_difference(a, b, permutations=99)
     assert found.value == pytest.approx(np.mean([x.mean() - y.mean() for x, y in models]))
@@ -352,7 +364,7 @@ def test_a_macro_difference() -> None:
     assert found.interval == percentile_interval(means)
     assert found.p == sign_flip_p([x - y for x, y in models], permutations=99)
     gold = np.arange(4.0)
-    ranked = [paired_samples([gold[::-1] + 1, [1, 0, 3, 2]], gold=gold, resamples=9, position=i) for i in range(2)]
+    ranked = joint_samples([[gold[::-1] + 1, [1, 0, 3, 2]]] * 2, golds=[gold, gold], resamples=9)
     a, b = zip(*ranked, strict=True)
     assert macro_difference(a, b).p == swap_p([(x.items, y.items, gold) for x, y in ranked])
     assert macro_difference(a, b).value == pytest.approx(-1 - 0.6)
