@@ -73,6 +73,7 @@ class Alignment(nn.Module):
         negative_groups: Tensor | None = None,
         rehearsal_start: Tensor | None = None,
         joint: Mapping[str, Any] | None = None,
+        predicted: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Unweighted terms of one batch, by name, and their weighted sum as ``loss``.
 
@@ -90,6 +91,8 @@ class Alignment(nn.Module):
             negative_groups: (B,) meanings of the negatives.
             rehearsal_start: starting vectors of the rehearsal texts.
             joint: ids, attention, labels, types and positions, each (B, T'), of both texts of a pair in one sequence.
+            predicted: (3,) masked positions that the masked-LM sums of sources, targets and joint texts are divided by:
+                the step's, over its forward passes in all processes; None: of this pass, over the processes.
         """
         terms: Terms = {}
         if ids is not None and attention is not None and lengths is not None and sides is not None:
@@ -99,14 +102,15 @@ class Alignment(nn.Module):
                 micro_tokens=self.recipe.train.micro_tokens,
             )  # fmt: skip
             vectors = dict(zip(SIDES, torch.split(encoded.vectors, list(sides)), strict=True))
-            terms |= self._contrastive(vectors, groups, start, bank, negative_groups)
-            terms |= self._labelled(vectors, groups)
-            terms |= self._supervised(vectors, scores, classes)
+            with torch.autocast(self.encoder.device.type, enabled=False):  # which would round the vectors
+                terms |= self._contrastive(vectors, groups, start, bank, negative_groups)
+                terms |= self._labelled(vectors, groups)
+                terms |= self._supervised(vectors, scores, classes)
+                terms |= self._anchored(vectors, start, rehearsal_start)
             if labels is not None and masked is not None:
-                terms |= self._mlm(encoded.states, labels, masked, sides)
-            terms |= self._anchored(vectors, start, rehearsal_start)
+                terms |= self._mlm(encoded.states, labels, masked, sides, predicted)
         if self.recipe.tlm and joint is not None:
-            terms["tlm"] = (self.recipe.tlm.weight, self._tlm(joint))
+            terms["tlm"] = (self.recipe.tlm.weight, self._tlm(joint, predicted))
         loss = torch.stack([weight * value for weight, value in terms.values() if weight]).sum()
         return {name: value for name, (_, value) in terms.items()} | {"loss": loss}
 
@@ -181,30 +185,34 @@ class Alignment(nn.Module):
             terms["softmax_nli"] = (self.recipe.softmax_nli.weight, value)
         return terms
 
-    def _mlm(self, states: Tensor, labels: Tensor, masked: Tensor, sides: Sequence[int]) -> Terms:
+    def _mlm(
+        self, states: Tensor, labels: Tensor, masked: Tensor, sides: Sequence[int], predicted: Tensor | None
+    ) -> Terms:
         """A masked-LM term for each of the two sides, from the (P, D) states of all masked positions."""
         terms: Terms = {}
         truth, of_row = labels[masked], masked.sum(1)  # (P,) pieces; (R,) masked positions of each row
         if self.recipe.mlm:
             counts = torch.stack([rows.sum() for rows in torch.split(of_row, list(sides))]).tolist()
             parts = zip(SIDES, torch.split(states, counts), torch.split(truth, counts), strict=True)
-            for side, read, right in list(parts)[:2]:  # nothing is masked in the others
-                terms[f"mlm_{side}"] = (self.recipe.mlm.weight, self._masked(read, right))
+            for i, (side, read, right) in enumerate(list(parts)[:2]):  # nothing is masked in the others
+                count = None if predicted is None else predicted[i]
+                terms[f"mlm_{side}"] = (self.recipe.mlm.weight, self._masked(read, right, count))
         return terms
 
-    def _tlm(self, joint: Mapping[str, Any]) -> Tensor:
+    def _tlm(self, joint: Mapping[str, Any], predicted: Tensor | None) -> Tensor:
         masked = joint["labels"] != IGNORED
         encoded = encode_batch(
             self.encoder, joint["ids"], joint["attention"], lengths=joint["lengths"], masked=masked,
             types=joint["types"], micro_tokens=self.recipe.train.micro_tokens,
             positions=joint["positions"] if self.recipe.tlm and self.recipe.tlm.restart_positions else None,
         )  # fmt: skip
-        return self._masked(encoded.states, joint["labels"][masked])
+        return self._masked(encoded.states, joint["labels"][masked], None if predicted is None else predicted[2])
 
-    def _masked(self, states: Tensor, truth: Tensor) -> Tensor:
-        """Masked-LM loss of (P, D) states, a mean over the masked positions of all processes."""
+    def _masked(self, states: Tensor, truth: Tensor, count: Tensor | None) -> Tensor:
+        """Masked-LM loss of (P, D) states: their sum divided by ``count``, or by the processes' mean of P."""
         assert self.head is not None
-        count = total(torch.tensor(float(len(truth)), device=states.device)).clamp(min=1) / world()[1]
+        if count is None:
+            count = total(torch.tensor(float(len(truth)), device=states.device)) / world()[1]
         return predict(states, truth, self.head, count=count)
 
     def _anchored(self, vectors: Mapping[str, Tensor], start: Tensor | None, rehearsal_start: Tensor | None) -> Terms:
@@ -225,6 +233,10 @@ class Alignment(nn.Module):
                 both = torch.cat([source, target]).detach()
                 terms["unexplained"] = (0.0, objectives.unexplained(both, torch.cat([start, start])))
         return terms
+
+    def temperatures(self) -> dict[str, float]:
+        """The learned temperatures as they are now, by objective."""
+        return {name: value.exp().item() for name, value in self.log_temperature.items()}
 
     def _temperature(self, name: str) -> float | Tensor:
         learned = self.log_temperature.get(name)

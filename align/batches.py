@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from align.blocks import longest_input
+from align.distributed import total, world
 from align.encoder import Encoder, filled
 from align.linked import linked, same_text
 from align.objectives import join_pairs, mask_tokens, padded_joints
+from align.objectives.mlm import IGNORED
 from align.options import Recipe
 from align.store import PairStore, Tokens
 
@@ -88,6 +91,8 @@ class Batches(Dataset[dict[str, Any]]):
         if store.negative_texts is not None:
             own = same_text(store.negative_texts[rows], keys[:, 1:], meanings)
             batch["negative_groups"] = torch.from_numpy(own)
+        if recipe.mlm or recipe.tlm:
+            batch["predicted"] = predicted(batch)
         if store.scores is not None:
             batch["scores"] = torch.from_numpy(store.scores[rows]).float()
         if store.labels is not None:
@@ -134,3 +139,26 @@ class Batches(Dataset[dict[str, Any]]):
         tokens, start = self.rehearsal
         chosen = rng.choice(len(tokens), size=min(self.recipe.anchor.rehearsal_size, len(tokens)), replace=False)
         return tokens.take(chosen), {"rehearsal_start": torch.from_numpy(start[chosen])}
+
+
+def predicted(batch: Mapping[str, Any]) -> Tensor:
+    """(3,) integers: masked positions of the sources, the targets and the joint texts of a batch."""
+    counts = torch.zeros(3, dtype=torch.long)
+    if "labels" in batch:
+        of_row = (batch["labels"] != IGNORED).sum(1)
+        counts[:2] = torch.stack([rows.sum() for rows in torch.split(of_row, batch["sides"])[:2]])
+    if "joint" in batch:
+        counts[2] = (batch["joint"]["labels"] != IGNORED).sum()
+    return counts
+
+
+def share_predicted(batches: Sequence[dict[str, Any]], device: torch.device) -> None:
+    """Give all forward passes of an optimiser step, in all processes, the mean of their ``predicted``, if there is any.
+
+    What divides its sum by this mean, then averaged over the passes, is a mean over the masked positions of the step.
+    """
+    counts = [batch["predicted"] for batch in batches if "predicted" in batch]
+    if counts:
+        mean = total(torch.stack(counts).sum(0).to(device)) / (len(counts) * world()[1])
+        for batch in batches:
+            batch["predicted"] = mean

@@ -176,9 +176,10 @@ class Encoder(nn.Module):
             vectors = self.pooling(hidden, attention, special)
         else:
             vectors = replace(self.pooling, special_tokens=False)(hidden, attention, ~counted)
-        for module in self.tail:
-            given = vectors.to(next((p.dtype for p in module.parameters()), vectors.dtype))
-            vectors = module({"sentence_embedding": given})["sentence_embedding"]
+        with torch.autocast(vectors.device.type, enabled=False):  # which would round what was pooled in float32
+            for module in self.tail:
+                given = vectors.to(next((p.dtype for p in module.parameters()), vectors.dtype))
+                vectors = module({"sentence_embedding": given})["sentence_embedding"]
         return vectors
 
     def forward(
@@ -322,14 +323,16 @@ class Encoder(nn.Module):
         return digest.hexdigest()[:32]
 
     def in_bfloat16(self) -> Encoder:
-        """Round the weights to bfloat16, in place, to encode faster where the hardware has it; not to train.
+        """Round the model's weights to bfloat16, in place, to encode faster where the hardware has it; not to train.
 
-        The fingerprint stays that of the float32 weights: what either encodes can be searched with the other.
+        The modules after the pooling keep float32, as the pooled vectors have it. The fingerprint stays that of the
+        float32 weights: what either encodes can be searched with the other.
         """
         self._fingerprint = self.fingerprint()
         if self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             log.warning("this CPU has no bfloat16 instructions: encoding in it may be slower than in float32")
-        return self.to(torch.bfloat16)
+        self.model.to(torch.bfloat16)
+        return self
 
     def identity(self) -> dict[str, Any]:
         """What decides a vector: fingerprint of weights and tokenizer, pooling, prompt, length, dimension.

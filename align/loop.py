@@ -13,14 +13,14 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
 from align.alignment import Alignment
-from align.batches import Batches
+from align.batches import Batches, share_predicted
 from align.blocks import recompute_activations
 from align.callbacks import Evaluation, Progress, TrainingStopped
 from align.clipping import clip_gradients, gradient_norm, not_finite
 from align.compiling import compile_blocks
 from align.distributed import total, world
 from align.encoder import Encoder
-from align.optimizer import AdamW, sparse_embeddings
+from align.optimizer import AdamW, parameter_groups, sparse_embeddings
 from align.options import Recipe
 from align.prefetch import ahead
 from align.randomness import start_streams
@@ -70,12 +70,12 @@ class AlignTrainer(Trainer):
         *,
         evaluation: Evaluation,
     ) -> None:
-        chosen = None
-        if module.recipe.train.sparse_embeddings:
-            chosen = (AdamW, self.get_optimizer_cls_and_kwargs(args)[1])
+        options = module.recipe.train
+        kind, settings = self.get_optimizer_cls_and_kwargs(args)
+        kind = AdamW if options.sparse_embeddings else kind
         super().__init__(
             model=module, args=args, train_dataset=batches, callbacks=[*callbacks, evaluation],
-            optimizer_cls_and_kwargs=chosen,
+            optimizers=(kind(parameter_groups(module, options), **settings), None),
         )  # fmt: skip
         self.module, self.stream, self.batches, self.evaluation = module, stream, batches, evaluation
         self.model_accepts_loss_kwargs = False  # our losses are means: accumulation divides them
@@ -114,7 +114,9 @@ class AlignTrainer(Trainer):
         if self._loader is not epoch_iterator:
             self._loader = epoch_iterator
             self._ahead = ahead(epoch_iterator, depth=self.module.recipe.train.prefetch)
-        return super().get_batch_samples(self._ahead, *args, **kwargs)
+        found = super().get_batch_samples(self._ahead, *args, **kwargs)
+        share_predicted(found[0], self.args.device)
+        return found
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
@@ -156,11 +158,12 @@ class AlignTrainer(Trainer):
         raise TrainingStopped(f"{step}: the gradient of {name} is not finite")
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the mean of each objective since the last line, over all processes."""
+        """Add the mean of each objective since the last line, over all processes, and the learned temperatures."""
         if "loss" in logs:
             means = torch.stack([torch.stack(values).mean() for values in self._terms.values()])
             logs |= zip(self._terms, (total(means) / world()[1]).tolist(), strict=True)
             self._terms.clear()
+            logs |= {f"temperature/{name}": value for name, value in self.module.temperatures().items()}
             self.history.append({"step": self.state.global_step, **logs})
         super().log(logs, start_time)
 

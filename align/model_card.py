@@ -74,6 +74,8 @@ def stage_line(stage: Mapping[str, Any]) -> str:
     end = ""
     if stopped := stage.get("stopped"):
         end = f" Stopped early at step {stopped['step']}: no better evaluation since step {stopped['best_step']}."
+    if learned := stage.get("temperatures"):
+        end += " Learned temperatures: " + ", ".join(f"{n} {value:.4g}" for n, value in learned.items()) + "."
     return (
         f"{name} on {stage['pairs']:,} pairs in {stage['languages']} languages and {len(stage['scripts'])} scripts "
         f"({' '.join(stage['scripts'])}); {stage['negatives']} negatives per anchor.{end}\n"

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from align.distributed import world
 from align.encoder import Encoder
 from align.errors import InputError
-from align.options import Recipe
+from align.options import Recipe, TrainOptions
 
 
 class AdamW(torch.optim.AdamW):
@@ -81,6 +81,28 @@ class AdamW(torch.optim.AdamW):
 def _bias_correction(beta: float, step: Tensor) -> Tensor:
     """1 - beta^step, exact in float32, and without waiting for a GPU."""
     return -torch.expm1(step * (math.log(beta) if beta else -math.inf))
+
+
+def parameter_groups(module: nn.Module, options: TrainOptions) -> list[dict[str, Any]]:
+    """What moves, in groups for AdamW: matrices, which decay; norms, biases and other vectors, which do not; the rest.
+
+    That is learned temperatures (``log_temperature``): decay would pull them to 1. They have the learning rate
+    ``train.temperature_rate``: Adam steps by about the learning rate whatever the gradient, and one that suits the
+    weights of an encoder changes a temperature by less than a percent in a hundred steps.
+    """
+    matrices: list[nn.Parameter] = []
+    vectors: list[nn.Parameter] = []
+    temperatures: list[nn.Parameter] = []
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            kind = temperatures if name.startswith("log_temperature.") else matrices if parameter.dim() > 1 else vectors
+            kind.append(parameter)
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0},
+    ]  # fmt: skip
+    if temperatures:
+        groups.append({"params": temperatures, "weight_decay": 0.0, "lr": options.temperature_rate})
+    return groups
 
 
 def sparse_embeddings(model: PreTrainedModel, on: bool) -> None:

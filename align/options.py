@@ -190,12 +190,14 @@ class TrainOptions:
     """Forward passes per optimiser step (adds no negatives)."""
     learning_rate: float = 5e-5
     """Peak learning rate of AdamW."""
+    temperature_rate: float = 1e-2
+    """The same of learned temperatures: about the most by which a step changes log(temperature)."""
     warmup: float = 0.1
     """Share of the steps with a rising learning rate."""
     schedule: str = "linear"
     """linear, cosine or constant, after the warm-up."""
     weight_decay: float = 0.0
-    """AdamW's weight decay."""
+    """AdamW's weight decay, of matrices: norms, biases and temperatures have none."""
     max_tokens: int = 128
     """Longer texts are cut in training."""
     language_temperature: float = 1.0
@@ -343,7 +345,8 @@ class Recipe:
         _need(train.mixing in ("proportional", "uniform"), "train.mixing must be proportional or uniform", train.mixing)
         for name in ("warmup", "interpolate", "language_temperature"):
             _need(0 <= getattr(train, name) <= 1, f"train.{name} must be in 0..1", getattr(train, name))
-        _need(train.learning_rate > 0, "train.learning_rate must be positive", train.learning_rate)
+        for name in ("learning_rate", "temperature_rate"):
+            _need(getattr(train, name) > 0, f"train.{name} must be positive", getattr(train, name))
         _need(train.freeze_blocks >= 0, "train.freeze_blocks must be at least 0", train.freeze_blocks)
         _need(train.patience >= 0, "train.patience must be at least 0", train.patience)
         _need(

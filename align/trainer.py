@@ -304,6 +304,8 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
         scale_adapter(encoder, options.interpolate)
     if stopped := evaluation.stopped(options.steps):
         log.info("stopped early: %s", ", ".join(f"{name} {value:.4g}" for name, value in stopped["stopped"].items()))
+    if learned := module.temperatures():
+        facts["temperatures"] = learned
     return facts | stopped | {"losses": trainer.history, "evaluations": evaluation.results}
 
 

@@ -51,6 +51,9 @@ def _stage(name: str, facts: Mapping[str, Any]) -> Html:
         return element("p", "Trained in an earlier run that this one went on from; it kept no curves.", class_="absent")
     losses, evaluations = facts.get("losses") or [], facts.get("evaluations") or []
     drawn = [chart(series(losses, ""), x="step", y="loss", label=f"{name}: losses by step")]
+    if any(key.startswith("temperature/") for row in losses for key in row):
+        label = f"{name}: learned temperatures by step"
+        drawn.append(chart(series(losses, "temperature"), x="step", y="temperature", label=label))
     for evaluator in sorted({key.partition("/")[0] for row in evaluations for key in row if key != "step"}):
         label = f"{name}: {evaluator} by step"
         drawn.append(chart(series(evaluations, evaluator), x="step", y=evaluator, label=label))
@@ -63,7 +66,7 @@ def _stage(name: str, facts: Mapping[str, Any]) -> Html:
 
 def series(rows: Rows, evaluator: str) -> list[Line]:
     """A line for each loss, or for each score of one evaluator; the whole loss first."""
-    names = {key for row in rows for key in row if key not in NOT_LOSSES}
+    names = {key for row in rows for key in row if key not in NOT_LOSSES and (evaluator or "/" not in key)}
     if evaluator:
         names = {name for name in names if name.partition("/")[0] == evaluator}
     elif len(names) == 2 and "loss" in names:

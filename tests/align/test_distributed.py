@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from steps import Passes, masked_losses
+from toy import quiet
 from transformers import TrainerCallback
 
 from align.alignment import Alignment
@@ -110,9 +112,7 @@ def step(folder, name, rank, processes, micro_tokens=0):
 def run(folder, out, processes, **options):
     """Losses, gradient norms and vectors of a run of the trainer on global batches of 8, dropout off."""
     encoder = load_encoder(folder, device="cpu")
-    for module in encoder.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    quiet(encoder)
     chosen = TrainOptions(steps=3, batch_size=8 // processes, learning_rate=1e-2, warmup=0.0, log_every=1, **options)
     recipe = Recipe(train=chosen, nt_xent=ContrastiveOptions(learn_temperature=True))
     facts = train(encoder, pairs(), recipe, out, progress=False)
@@ -134,6 +134,20 @@ def dropout_streams(folder, out, seed):
     chosen = Recipe(softmax_nli=PlainOptions(), train=TrainOptions(steps=1, batch_size=4, seed=seed))
     train(load_encoder(folder, device="cpu"), pairs(), chosen, out, callbacks=[Draw()], progress=False)
     return [gather(one) for one in seen]
+
+
+MASKED = {"mlm_source": 1.0, "mlm_target": 1.0, "tlm": 0.5}
+
+
+def masked_steps(folder, out):
+    """What a masked-LM run logged, and the gradient and forward passes of each step in each process."""
+    encoder, passes = quiet(load_encoder(folder, device="cpu")), Passes()
+    options = TrainOptions(steps=2, batch_size=2, accumulate=2, learning_rate=1e-9, warmup=0.0, log_every=1)
+    recipe = Recipe(mlm=MlmOptions(rate=0.5), tlm=TlmOptions(weight=0.5), train=options)
+    facts = train(encoder, pairs(), recipe, out, callbacks=[passes], progress=False)
+    everyone = [None] * world()[1]
+    dist.all_gather_object(everyone, passes.steps)
+    return facts["losses"], everyone
 
 
 def gather_by_hand(rank, processes):
@@ -169,6 +183,7 @@ def worker(rank, processes, port, folder, out):
         found = {(name, micro): step(folder, name, rank, processes, micro) for name in RECIPES for micro in (0, MICRO)}
         if processes == 2:
             found |= {name: run(folder, f"{out}/{name}", processes, **options) for name, options in RUNS.items()}
+            found["masked"] = masked_steps(folder, f"{out}/masked")
             found["streams"] = [dropout_streams(folder, f"{out}/streams", seed) for seed in (0, 0, 1)]
         if rank == 0:
             torch.save(found, f"{out}/{processes}.pt")
@@ -192,7 +207,7 @@ def found(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("found")
     done = subprocess.run(
         [sys.executable, __file__, folder, str(out)], stderr=subprocess.PIPE, text=True, timeout=300, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return {processes: torch.load(out / f"{processes}.pt", weights_only=True) for processes in (2, 4)}
@@ -219,6 +234,18 @@ def test_a_run_in_two_processes_is_a_run_in_one(found, folder, tmp_path, name):
     assert torch.allclose(several["logged"], alone["logged"], rtol=1e-4)
     assert torch.allclose(several["vectors"], alone["vectors"], atol=1e-4)
     assert (alone["vectors"] - torch.from_numpy(load_encoder(folder).encode(pairs()["source"]))).abs().max() > 0.01
+
+
+def test_masked_losses_are_means_over_the_masked_tokens_of_all_processes(found, folder):
+    encoder = quiet(load_encoder(folder))
+    losses, steps = found[2]["masked"]
+    for logged, (gradient, first), (same, second) in zip(losses, *steps, strict=True):
+        assert torch.equal(gradient, same)
+        assert len(first) == len(second) == 2
+        assert len({int((batch["labels"] != -100).sum()) for batch in first + second}) > 1
+        values, expected = masked_losses(encoder, first + second, MASKED)
+        assert (gradient - expected).norm() < 1e-4 * expected.norm()
+        assert {name: logged[name] for name in values} == pytest.approx(values, rel=1e-4)
 
 
 def test_processes_have_one_start_and_dropout_streams_of_their_own(found):

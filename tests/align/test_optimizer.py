@@ -14,10 +14,11 @@ from toy import quiet, table, words
 from transformers import TrainerCallback
 
 from align import optimizer
+from align.alignment import Alignment
 from align.checkpoint import load_encoder
 from align.errors import InputError
-from align.optimizer import AdamW, check_sparse_embeddings, optimizer_in_use, sparse_embeddings
-from align.options import ContrastiveOptions, LoraOptions, MlmOptions, Recipe, TlmOptions, TrainOptions
+from align.optimizer import AdamW, check_sparse_embeddings, optimizer_in_use, parameter_groups, sparse_embeddings
+from align.options import ContrastiveOptions, LoraOptions, MlmOptions, PlainOptions, Recipe, TlmOptions, TrainOptions
 from align.trainer import train
 
 SETTINGS = {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}
@@ -251,3 +252,24 @@ def test_messages(bert_folder, monkeypatch):
 def test_the_log_says_which():
     assert optimizer_in_use(recipe()) == "fused AdamW, rows of the word embeddings only"
     assert optimizer_in_use(recipe(sparse_embeddings=False)) == "fused AdamW"
+
+
+def test_what_decays_and_what_has_its_own_rate(bert_folder):
+    encoder = load_encoder(bert_folder)
+    parts = {"info_nce": ContrastiveOptions(learn_temperature=True), "softmax_nli": PlainOptions()}
+    chosen = recipe(objective=parts | {"distil": PlainOptions()}, weight_decay=0.1, temperature_rate=0.5)
+    module = Alignment(encoder, chosen, classes=3, teacher_dimension=8)
+    encoder.body.embeddings.position_embeddings.requires_grad_(False)
+    named = {parameter: name for name, parameter in module.named_parameters()}
+    groups = parameter_groups(module, chosen.train)
+    matrices, vectors, temperatures = ([named[p] for p in group["params"]] for group in groups)
+    assert {"classifier.weight", "projection.weight"} < set(matrices)
+    assert {"classifier.bias", "encoder.model.bert.embeddings.LayerNorm.weight"} < set(vectors)
+    assert not any("bias" in name or "norm" in name.lower() for name in matrices)
+    assert all("bias" in name or "norm" in name.lower() for name in vectors)
+    assert temperatures == ["log_temperature.info_nce"]
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0, 0.0]
+    assert [group.get("lr") for group in groups] == [None, None, 0.5]
+    moved = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+    assert sorted(matrices + vectors + temperatures) == sorted(moved)
+    assert len(parameter_groups(Alignment(encoder, recipe()), recipe().train)) == 2  # no temperature is learned
