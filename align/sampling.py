@@ -191,11 +191,12 @@ def draw(
     tables: NDArray[np.int64] | None = None,
     uniform: bool = False,
 ) -> NDArray[np.int64]:
-    """Row numbers in random order, n in all but for rounding.
+    """Row numbers in random order, n in all.
 
     A table gets n_t rows, or n / (number of tables) if ``uniform``; within it, language l is drawn in proportion to
-    n_tl ** temperature. What is drawn more often than it has rows goes through all of them before any comes again, so
-    a small table never ends an epoch.
+    n_tl ** temperature. These numbers are rarely whole: of a language that is to get 0.3 rows an epoch, one comes in
+    three epochs of ten (see :func:`whole_numbers`). What is drawn more often than it has rows goes through all of them
+    before any comes again, so a small table never ends an epoch.
 
     >>> languages = np.array([0] * 90 + [1] * 10)
     >>> np.bincount(languages[draw(languages, np.random.default_rng(0), 0.5)]).tolist()  # 90 ** .5 : 10 ** .5 = 3 : 1
@@ -213,13 +214,28 @@ def draw(
     weights /= np.bincount(owner, weights)[owner]
     sizes = np.bincount(owner, counts)
     shares = np.full(len(sizes), 1 / np.count_nonzero(sizes)) if uniform else sizes / total
-    wanted = np.round(total * weights * shares[owner]).astype(np.int64)
+    wanted = whole_numbers(total * weights * shares[owner], rng)
     parts = []
     for own, wish in zip(np.split(rows, firsts[1:]), wanted.tolist(), strict=True):
         passes = rng.permuted(np.tile(own, (-(-wish // len(own)), 1)), axis=1)  # each row of it: all of own
         parts.append(passes.ravel()[:wish])
     drawn: NDArray[np.int64] = rng.permutation(np.concatenate(parts))
     return drawn
+
+
+def whole_numbers(expected: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Whole numbers, each on average what is expected, next to it, and with the same sum.
+
+    k_i = floor(c_i + u) - floor(c_{i - 1} + u), with c_i = e_1 + ... + e_i and one u, uniform in 0..1 (systematic
+    sampling): any run of them, too, sums to one of the two whole numbers around what it is expected to.
+
+    Args:
+        expected: (n,) numbers of at least 0, n >= 1, whose sum is whole but for rounding.
+        rng: gives u.
+    """
+    bounds = np.cumsum(expected)
+    bounds[-1] = np.rint(bounds[-1])
+    return np.diff(np.floor(bounds + rng.random()), prepend=0).astype(np.int64)
 
 
 class BatchStream:

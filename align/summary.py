@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,15 @@ def summary(
         processes: that share each batch.
 
     Returns:
-        ``tables`` has the rows of each table and ``passes``: how often the run goes through them on average.
+        ``tables`` has the rows of each table and ``passes``: how often the run goes through them on average;
+        ``source_languages`` likewise; ``never_drawn`` the number of pairs that the run does not come to, and the source
+        languages of which it draws none.
     """
     train = recipe.train
     batch = train.batch_size * processes
     if train.batch_tokens:  # batches differ: their mean
         batch = round(int(drawn.sum()) / (train.steps * train.accumulate))
-    sizes, visits = np.bincount(store.tables), np.bincount(store.tables, drawn)
+    languages = _passes(store.languages, store.names, drawn)
     return {
         "pairs": len(store.groups),
         "groups": len(np.unique(store.groups[:, 0])),
@@ -43,10 +45,23 @@ def summary(
         "negatives": negatives(recipe, batch),
         "pairs_per_step": batch * train.accumulate,
         "trainable_parameters": trained,
-        "tables": {
-            name: {"rows": int(size), "passes": round(float(visit / size), 3)}
-            for name, size, visit in zip(store.table_names, sizes, visits, strict=True)
+        "tables": _passes(store.tables, store.table_names, drawn),
+        "source_languages": languages,
+        "never_drawn": {
+            "pairs": int(np.count_nonzero(drawn == 0)),
+            "languages": [name for place, name in enumerate(store.names) if name in languages
+                          and not drawn[store.languages == place].any()],
         },
+    }  # fmt: skip
+
+
+def _passes(of: NDArray[np.int64], names: Sequence[str], drawn: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Rows of each name, and how often a row of it is drawn on average."""
+    sizes, visits = (np.bincount(of, weights, minlength=len(names)) for weights in (None, drawn))
+    return {
+        name: {"rows": int(size), "passes": round(float(visit / size), 3)}
+        for name, size, visit in zip(names, sizes, visits, strict=True)
+        if size
     }
 
 
@@ -64,11 +79,15 @@ def negatives(recipe: Recipe, batch: int) -> int:
 def summary_line(facts: Mapping[str, Any]) -> str:
     """One line for people."""
     tables = ", ".join(f"{name} {table['passes']:.2g}x" for name, table in facts["tables"].items())
+    never = facts["never_drawn"]
+    left_out = f"; never drawn: {never['pairs']:,} pairs" if never["pairs"] else ""
+    if never["languages"]:
+        left_out += f", all of {', '.join(never['languages'])} among them"
     return (
         f"{facts['pairs']:,} pairs in {facts['groups']:,} groups, {facts['languages']} languages, "
         f"{len(facts['scripts'])} scripts ({' '.join(facts['scripts'])}), {facts['negatives']} negatives per anchor, "
         f"{facts['pairs_per_step']} pairs per step, {facts['trainable_parameters']:,} trainable parameters; "
-        f"passes: {tables}"
+        f"passes: {tables}{left_out}"
     )
 
 

@@ -28,6 +28,7 @@ from align.options import (
     TrainOptions,
 )
 from align.store import build_store
+from align.summary import summary, summary_line
 from align.trainer import set_trainable, train
 
 
@@ -234,6 +235,21 @@ def test_uniform_mixing_visits_a_small_table_more_often_and_says_so(bert_folder,
     assert passes["small"] * 24 + passes["large"] * 96 == pytest.approx(240, abs=0.1)
     assert passes["small"] * 24 == pytest.approx(120, abs=16)
     assert f"passes: small {passes['small']:.2g}x, large {passes['large']:.2g}x" in caplog.text
+
+
+def test_the_summary_counts_languages_and_what_is_never_drawn(bert_folder):
+    recipe = Recipe(info_nce=ContrastiveOptions(), train=options(steps=1, batch_size=8))
+    pairs = table(12, source_lang=["ell_Grek"] * 6 + ["grc_Grek"] * 4 + ["gmy_Grek"] * 2)
+    store = build_store({"pairs": pairs}, load_encoder(bert_folder), max_tokens=32)
+    drawn = np.array([2, 1, 1, 1, 1, 0, 1, 1, 0, 0, 0, 0])
+    facts = summary(store, recipe, drawn, trained=1, processes=1)
+    assert facts["source_languages"] == {
+        "ell_Grek": {"rows": 6, "passes": 1.0}, "gmy_Grek": {"rows": 2, "passes": 0.0},
+        "grc_Grek": {"rows": 4, "passes": 0.5},
+    }  # fmt: skip
+    assert facts["never_drawn"] == {"pairs": 5, "languages": ["gmy_Grek"]}
+    assert summary_line(facts).endswith("passes: pairs 0.67x; never drawn: 5 pairs, all of gmy_Grek among them")
+    assert summary_line(summary(store, recipe, drawn + 1, trained=1, processes=1)).endswith("passes: pairs 1.7x")
 
 
 def test_messages_come_before_any_step(bert_folder, tmp_path):
