@@ -75,7 +75,7 @@ class Alignment(nn.Module):
         joint: Mapping[str, Any] | None = None,
         predicted: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Unweighted terms of one batch, by name, and their weighted sum as ``loss``.
+        """Unweighted terms of one batch, by name, and their weighted sum as ``loss``; terms of weight 0 are detached.
 
         Args:
             groups: (B,) meanings, integers from 0.
@@ -112,7 +112,8 @@ class Alignment(nn.Module):
         if self.recipe.tlm and joint is not None:
             terms["tlm"] = (self.recipe.tlm.weight, self._tlm(joint, predicted))
         loss = torch.stack([weight * value for weight, value in terms.values() if weight]).sum()
-        return {name: value for name, (_, value) in terms.items()} | {"loss": loss}
+        # DistributedDataParallel waits for a gradient of whatever an output depends on.
+        return {name: value if weight else value.detach() for name, (weight, value) in terms.items()} | {"loss": loss}
 
     def _contrastive(
         self, vectors: Mapping[str, Tensor], groups: Tensor, start: Tensor | None, bank: Tensor | None,

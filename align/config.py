@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import sys
 import tomllib
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -16,6 +16,7 @@ from typing import Any
 from align.errors import InputError
 from align.files import existing_file
 from align.options import Recipe
+from align.ranges import alternatives, called
 
 
 def recipes() -> list[str]:
@@ -51,7 +52,10 @@ def load_recipe(name: str | Path, *, changes: Sequence[str] = ()) -> Recipe:
         raise InputError(f"{place} is not valid TOML: {error}") from error
     for change in changes:
         _apply(table, change)
-    return typing.cast(Recipe, _build(Recipe, table, place, ""))
+    try:
+        return typing.cast(Recipe, _build(Recipe, table, ""))
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
@@ -73,38 +77,32 @@ def _apply(table: dict[str, Any], change: str) -> None:
     table[last] = value
 
 
-def _build(kind: type, table: Mapping[str, Any], place: str, prefix: str) -> Any:
+def _build(kind: type, table: Mapping[str, Any], prefix: str) -> Any:
     types_of = typing.get_type_hints(kind)
     values = {}
     for key, value in table.items():
         if key not in types_of:
             near = difflib.get_close_matches(key, types_of, n=1, cutoff=0.5)
             hint = f"did you mean {prefix}{near[0]}?" if near else f"known are {', '.join(types_of)}"
-            raise InputError(f"{place}: unknown key {prefix}{key}; {hint}")
-        values[key] = _value(types_of[key], value, place, f"{prefix}{key}")
+            raise InputError(f"unknown key {prefix}{key}; {hint}")
+        values[key] = _value(types_of[key], value, f"{prefix}{key}")
     return kind(**values)
 
 
-def _value(expected: Any, value: Any, place: str, name: str) -> Any:
-    options = typing.get_args(expected) if isinstance(expected, types.UnionType) else (expected,)
+def _value(expected: Any, value: Any, name: str) -> Any:
+    options = alternatives(expected)
     for option in options:
         if typing.get_origin(option) is tuple and isinstance(value, list):
             inner = typing.get_args(option)[0]
-            return tuple(_value(inner, item, place, f"{name}[{i}]") for i, item in enumerate(value))
+            return tuple(_value(inner, item, f"{name}[{i}]") for i, item in enumerate(value))
         if dataclasses.is_dataclass(option) and isinstance(value, dict):
-            return _build(typing.cast(type, option), value, place, f"{name}.")
-        if option is float and type(value) in (int, float):
+            return _build(typing.cast(type, option), value, f"{name}.")
+        if option is float and type(value) is int and abs(value) <= sys.float_info.max:
             return float(value)
         if type(value) is option:  # not isinstance: true is no 1
             return value
-    wanted = " or ".join(_called(option) for option in options if option is not type(None))
-    raise InputError(f"{place}: {name} must be {wanted}, got {value!r}")
-
-
-def _called(kind: Any) -> str:
-    if typing.get_origin(kind) is tuple:
-        return f"a list of {_called(typing.get_args(kind)[0])}"
-    return "table" if dataclasses.is_dataclass(kind) else str(kind.__name__)
+    wanted = " or ".join(called(option) for option in options if option is not type(None))
+    raise InputError(f"{name} must be {wanted}, got {value!r}")
 
 
 def as_table(recipe: Recipe) -> dict[str, Any]:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from align.errors import InputError
+from align.ranges import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    COSINE,
+    COSINE_DIFFERENCE,
+    POSITIVE,
+    SEED,
+    SHARE,
+    SHARE_NOT_0,
+    SHARE_NOT_1,
+    check_options,
+    one_of,
+)
 
 
 @dataclass(frozen=True)
 class EncoderOptions:
     """What makes the vector. Unset values are what the model folder says."""
 
-    layer: int | None = None
+    layer: Annotated[int, AT_LEAST_0] | None = None
     """k of hidden_states[k]; unset: the last layer, or what the model was saved with."""
-    pooling: str | None = None
+    pooling: Annotated[str, one_of("mean", "cls", "weighted")] | None = None
     """mean, cls or weighted (by position)."""
     special_tokens: bool | None = None
     """Whether <s> and </s> count in the mean."""
@@ -26,9 +40,9 @@ class EncoderOptions:
 class ContrastiveOptions:
     """A contrastive objective over the pairs of a batch."""
 
-    weight: float = 1.0
-    """Factor of this objective in the sum."""
-    temperature: float = 0.05
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    temperature: Annotated[float, POSITIVE] = 0.05
     """Divides the similarities."""
     learn_temperature: bool = False
     """Train log(temperature) too."""
@@ -36,7 +50,7 @@ class ContrastiveOptions:
     """Compare directions; false: raw dot products."""
     frozen: bool = False
     """Contrast the target side with the vectors that the starting encoder gives the sources, not with current ones."""
-    bank: int = 0
+    bank: Annotated[int, AT_LEAST_0] = 0
     """With info_nce and frozen: starting vectors of so many other sources as extra negatives, at no cost."""
 
 
@@ -44,9 +58,9 @@ class ContrastiveOptions:
 class MultipleNegativesOptions:
     """Multiple negatives ranking, with the texts of the column ``negative`` as hard negatives."""
 
-    weight: float = 1.0
-    """Factor of this objective in the sum."""
-    temperature: float = 0.05
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    temperature: Annotated[float, POSITIVE] = 0.05
     """Divides the similarities (1 / scale of sentence-transformers)."""
     learn_temperature: bool = False
     """Train log(temperature) too."""
@@ -62,9 +76,9 @@ class MultipleNegativesOptions:
 class LabelledOptions:
     """A contrastive objective over all texts of a batch, in which those of one group are positives."""
 
-    weight: float = 1.0
-    """Factor of this objective in the sum."""
-    temperature: float = 0.07
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    temperature: Annotated[float, POSITIVE] = 0.07
     """Divides the cosines."""
 
 
@@ -72,17 +86,17 @@ class LabelledOptions:
 class MultiSimilarityOptions:
     """Multi-Similarity on the hard pairs of a batch, in which texts of one group are positives."""
 
-    weight: float = 1.0
-    """Factor of this objective in the sum."""
-    alpha: float = 1.0
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    alpha: Annotated[float, POSITIVE] = 1.0
     """Sharpness of the positives."""
-    beta: float = 60.0
+    beta: Annotated[float, POSITIVE] = 60.0
     """Sharpness of the negatives."""
-    base: float = 0.5
+    base: Annotated[float, COSINE] = 0.5
     """The cosine between near and far."""
-    margin: float = 0.2
+    margin: Annotated[float, COSINE_DIFFERENCE] = 0.2
     """Pairs count if a positive is not nearer than a negative by more than this: SapBERT's 0.2; 0.1 in Wang et al."""
-    miner: str = "triplet"
+    miner: Annotated[str, one_of("triplet", "multi_similarity")] = "triplet"
     """Nearer by what: triplet, the distance of unit vectors (SapBERT); multi_similarity, the cosine (Wang et al.)."""
 
 
@@ -90,9 +104,9 @@ class MultiSimilarityOptions:
 class GradedOptions:
     """An objective on the order of scores (STS)."""
 
-    weight: float = 1.0
-    """Factor of this objective in the sum."""
-    temperature: float = 0.05
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    temperature: Annotated[float, POSITIVE] = 0.05
     """Divides the differences of similarities (1 / scale of sentence-transformers)."""
 
 
@@ -100,17 +114,17 @@ class GradedOptions:
 class PlainOptions:
     """An objective without settings of its own."""
 
-    weight: float = 1.0
-    """Factor of this objective in the sum."""
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
 
 
 @dataclass(frozen=True)
 class MatryoshkaOptions:
     """Train every contrastive and graded objective on prefixes of the vectors, too."""
 
-    dimensions: tuple[int, ...] = ()
+    dimensions: tuple[Annotated[int, AT_LEAST_1], ...] = ()
     """Widths, such as [64, 128, 384]; the full one is not implied."""
-    weights: tuple[float, ...] = ()
+    weights: tuple[Annotated[float, AT_LEAST_0], ...] = ()
     """One a width; none: 1 each."""
 
 
@@ -118,9 +132,9 @@ class MatryoshkaOptions:
 class MlmOptions:
     """Masked language modelling on both sides; the contrastive views are then the masked texts."""
 
-    weight: float = 1.0
-    """Factor of each side's mean loss in the sum."""
-    rate: float = 0.15
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of each side's mean loss in the sum; 0: reported, not trained."""
+    rate: Annotated[float, SHARE_NOT_0] = 0.15
     """Share of tokens to predict."""
 
 
@@ -128,9 +142,9 @@ class MlmOptions:
 class TlmOptions:
     """Masked language modelling on both sides of a pair in one sequence, in random order."""
 
-    weight: float = 1.0
-    """Factor of the mean loss in the sum."""
-    rate: float = 0.15
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of the mean loss in the sum; 0: reported, not trained."""
+    rate: Annotated[float, SHARE_NOT_0] = 0.15
     """Share of tokens to predict."""
     restart_positions: bool = False
     """Count positions anew in the second text, and keep its start token."""
@@ -140,15 +154,15 @@ class TlmOptions:
 class AnchorOptions:
     """Stay near the vectors of the starting encoder, so that nothing it knows is forgotten."""
 
-    source: float = 0.0
+    source: Annotated[float, AT_LEAST_0] = 0.0
     """Weight of the distance of each source (native side) to its own starting vector."""
-    target: float = 0.0
+    target: Annotated[float, AT_LEAST_0] = 0.0
     """Weight of the distance of each target to its source's starting vector."""
-    rehearsal: float = 0.0
+    rehearsal: Annotated[float, AT_LEAST_0] = 0.0
     """Weight of the distance of rehearsal texts to their own starting vectors."""
-    rehearsal_size: int = 8
+    rehearsal_size: Annotated[int, AT_LEAST_1] = 8
     """Rehearsal texts per process and step."""
-    distance: str = "cosine"
+    distance: Annotated[str, one_of("cosine", "mse")] = "cosine"
     """cosine or mse."""
 
 
@@ -156,11 +170,11 @@ class AnchorOptions:
 class LoraOptions:
     """Train low-rank adapters only, through peft; they are saved as such and merged into the weights at the end."""
 
-    rank: int = 8
+    rank: Annotated[int, AT_LEAST_1] = 8
     """Rows of A and columns of B in W + (alpha / rank) B A."""
-    alpha: float = 16.0
+    alpha: Annotated[float, POSITIVE] = 16.0
     """Scale of the change."""
-    dropout: float = 0.0
+    dropout: Annotated[float, SHARE_NOT_1] = 0.0
     """On what the adapter reads."""
     targets: tuple[str, ...] = ()
     """Ends of the names of the linear modules to adapt, such as query; none: attention queries and values."""
@@ -170,79 +184,77 @@ class LoraOptions:
     """Divide alpha by the root of the rank."""
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
-        _need(self.rank >= 1, "lora.rank must be at least 1", self.rank)
-        _need(self.alpha > 0, "lora.alpha must be positive", self.alpha)
-        _need(0 <= self.dropout < 1, "lora.dropout must be in 0..1, and not 1", self.dropout)
+        """Refuse values outside their limits."""
+        check_options(self, "lora")
 
 
 @dataclass(frozen=True)
 class TrainOptions:
     """The optimisation."""
 
-    steps: int = 200
+    steps: Annotated[int, AT_LEAST_1] = 200
     """Optimiser steps."""
-    batch_size: int = 64
+    batch_size: Annotated[int, AT_LEAST_1] = 64
     """Pairs per process in one forward pass: its in-batch negatives come from these and from other processes."""
-    batch_tokens: int = 0
+    batch_tokens: Annotated[int, AT_LEAST_0] = 0
     """Fill batches up to so many tokens per process, without padding, instead of batch_size pairs; 0: fixed pairs."""
-    accumulate: int = 1
+    accumulate: Annotated[int, AT_LEAST_1] = 1
     """Forward passes per optimiser step (adds no negatives)."""
-    learning_rate: float = 5e-5
+    learning_rate: Annotated[float, POSITIVE] = 5e-5
     """Peak learning rate of AdamW."""
-    temperature_rate: float = 1e-2
+    temperature_rate: Annotated[float, POSITIVE] = 1e-2
     """The same of learned temperatures: about the most by which a step changes log(temperature)."""
-    warmup: float = 0.1
+    warmup: Annotated[float, SHARE] = 0.1
     """Share of the steps with a rising learning rate."""
-    schedule: str = "linear"
+    schedule: Annotated[str, one_of("linear", "cosine", "constant")] = "linear"
     """linear, cosine or constant, after the warm-up."""
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, AT_LEAST_0] = 0.0
     """AdamW's weight decay, of matrices: norms, biases and temperatures have none."""
-    max_tokens: int = 128
+    max_tokens: Annotated[int, AT_LEAST_1] = 128
     """Longer texts are cut in training."""
-    language_temperature: float = 1.0
+    language_temperature: Annotated[float, SHARE] = 1.0
     """Language l is drawn in proportion to n_l ** this: 1 natural, 0 uniform."""
-    temperature_over: str = "source"
+    temperature_over: Annotated[str, one_of("source", "pair")] = "source"
     """What counts as language here: of the source, or pair, the two of a row in either order."""
     batches_by_language: bool = False
     """Fill a batch from one language (as temperature_over has it) where that is possible: its negatives are harder."""
     repeat_groups: bool = False
     """Several pairs of one group in a batch: never negatives; for label_nt_xent, supcon, multi_similarity positives."""
-    mixing: str = "proportional"
+    mixing: Annotated[str, one_of("proportional", "uniform")] = "proportional"
     """Over the tables of a stage: proportional to their rows, or uniform (equally often)."""
     freeze_embeddings: bool = False
     """Keep the word embeddings as they are (69 % of XLM-R-base's parameters)."""
-    freeze_blocks: int = 0
+    freeze_blocks: Annotated[int, AT_LEAST_0] = 0
     """Keep the lowest so many transformer blocks as they are."""
-    interpolate: float = 1.0
+    interpolate: Annotated[float, SHARE] = 1.0
     """Share a of the trained weights in the result: a * trained + (1 - a) * start."""
     bf16: bool = False
     """bfloat16 autocast with float32 weights."""
-    attention: str = "auto"
+    attention: Annotated[str, one_of("auto", "padded")] = "auto"
     """auto: nothing is computed on padding where the model allows it; padded: texts are filled up to the longest."""
-    attention_dropout: float | None = None
+    attention_dropout: Annotated[float, SHARE_NOT_1] | None = None
     """Dropout of attention probabilities; unset: the model's. A GPU's fastest attention needs 0."""
-    loss: str = "auto"
+    loss: Annotated[str, one_of("auto", "plain")] = "auto"
     """auto: the similarity matrix of a contrastive objective is never held whole; plain: it is, as its formula says."""
-    micro_tokens: int = 0
+    micro_tokens: Annotated[int, AT_LEAST_0] = 0
     """Gradient caching: tokens encoded at once, whatever the batch, at the price of a second forward pass; 0: all."""
     compile: bool = False
     """Compile the transformer blocks (torch.compile): minutes at the start, worth it on a GPU in a long run."""
     sparse_embeddings: bool = False
     """Update only those rows of the word embeddings that a batch reads (lazy Adam): their moments wait meanwhile."""
-    prefetch: int = 2
+    prefetch: Annotated[int, AT_LEAST_0] = 2
     """Batches made ahead in a thread; 0: none."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """Seed of batches, masks, dropout and new weights (classifier, projection, adapter)."""
-    save_every: int = 0
+    save_every: Annotated[int, AT_LEAST_0] = 0
     """Steps between checkpoints from which a run resumes; 0: none."""
-    evaluate_every: int = 0
+    evaluate_every: Annotated[int, AT_LEAST_0] = 0
     """Steps between evaluations by the given callables; 0: none."""
-    patience: int = 0
+    patience: Annotated[int, AT_LEAST_0] = 0
     """Stop after so many evaluations in a row without a better score of the one watched (best); 0: never."""
-    log_every: int = 10
+    log_every: Annotated[int, AT_LEAST_1] = 10
     """Steps between lines of metrics."""
 
 
@@ -277,81 +289,57 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what could only fail, or do nothing, later."""
-        if self.stages:
-            self._check_stages()
-            return
-        if not self.objectives:
-            stage = f"the stage {self.name!r}" if self.name else "the recipe"
-            raise InputError(f"{stage} trains nothing: expected one of {', '.join(OBJECTIVES)}")
-        self._check_training()
-        for name in OBJECTIVES:
-            options = getattr(self, name)
-            temperature = getattr(options, "temperature", 1.0)
-            _need(temperature > 0, f"{name}.temperature must be positive", temperature)
-            rate = getattr(options, "rate", 1.0)
-            _need(0 < rate <= 1, f"{name}.rate must be in 0..1, and not 0", rate)
+        place = f"the stage {self.name!r}" if self.name else "the recipe"
+        if not (self.stages or self.objectives):
+            raise InputError(f"{place} trains nothing: expected one of {', '.join(OBJECTIVES)}")
+        try:
+            check_options(self)
+            if self.stages:
+                self._check_stages()
+            else:
+                self._check_objectives()
+                self._check_training()
+        except InputError as error:
+            raise (InputError(f"{place}: {error}") if self.name else error) from None
+
+    def _check_objectives(self) -> None:
         if self.nt_xent:
             _need(
                 not self.nt_xent.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", self.nt_xent.bank
             )
         if self.info_nce and self.info_nce.bank:
             _need(self.info_nce.frozen, "info_nce.bank needs info_nce.frozen = true", self.info_nce.frozen)
-        if self.multi_similarity:
-            for name in ("alpha", "beta"):
-                value = getattr(self.multi_similarity, name)
-                _need(value > 0, f"multi_similarity.{name} must be positive", value)
-            base, margin, miner = (getattr(self.multi_similarity, name) for name in ("base", "margin", "miner"))
-            _need(-1 <= base <= 1, "multi_similarity.base must be a cosine, in -1..1", base)
-            _need(0 <= margin <= 2, "multi_similarity.margin must be in 0..2", margin)
-            known = ("triplet", "multi_similarity")
-            _need(miner in known, f"multi_similarity.miner must be {' or '.join(known)}", miner)
         if self.anchor:
-            anchor = self.anchor
-            weights = (anchor.source, anchor.target, anchor.rehearsal)
-            _need(
-                min(weights) >= 0 and max(weights) > 0, "anchor needs a positive source, target or rehearsal", weights
-            )
-            _need(anchor.rehearsal_size >= 1, "anchor.rehearsal_size must be at least 1", anchor.rehearsal_size)
-            _need(anchor.distance in ("cosine", "mse"), "anchor.distance must be cosine or mse", anchor.distance)
+            weights = (self.anchor.source, self.anchor.target, self.anchor.rehearsal)
+            _need(max(weights) > 0, "anchor needs a positive source, target or rehearsal", weights)
+        _need(
+            bool(self.trained), "the recipe trains nothing: expected one weight above 0",
+            {f"{name}.weight": 0 for name in self.objectives},
+        )  # fmt: skip
         if self.distil:
             frozen = [name for name in CONTRASTIVE if getattr(self, name) and getattr(self, name).frozen]
             both = frozen + ["anchor"] * bool(self.anchor and (self.anchor.source or self.anchor.target))
             _need(not both, "distil learns a teacher's vectors, and no objective beside it can use the start's", both)
         if self.matryoshka:
             sizes, factors = self.matryoshka.dimensions, self.matryoshka.weights
-            _need(bool(sizes) and min(sizes) >= 1, "matryoshka.dimensions must be widths of at least 1", list(sizes))
+            _need(bool(sizes), "matryoshka.dimensions must be widths of at least 1", list(sizes))
             _need(len(factors) in (0, len(sizes)), "matryoshka.weights must be as many as dimensions", list(factors))
+            _need(max(factors, default=1) > 0, "matryoshka.weights must have one above 0", list(factors))
+            _need(any(getattr(self, name) for name in PREFIXED), (
+                f"matryoshka cuts the vectors of {', '.join(PREFIXED)}: the recipe must have one of these"
+            ), self.objectives)  # fmt: skip
+            odd = [size for size in sizes if size % 2 and self.angle]
+            _need(not odd, "angle takes vectors for complex numbers: matryoshka.dimensions must be even", odd)
 
     def _check_training(self) -> None:
         train = self.train
-        for name in ("steps", "batch_size", "accumulate", "max_tokens", "log_every"):
-            _need(getattr(train, name) >= 1, f"train.{name} must be at least 1", getattr(train, name))
-        _need(
-            train.schedule in ("linear", "cosine", "constant"),
-            "train.schedule must be linear, cosine or constant",
-            train.schedule,
-        )
-        _need(
-            train.temperature_over in ("source", "pair"),
-            "train.temperature_over must be source or pair",
-            train.temperature_over,
-        )
-        _need(train.attention in ("auto", "padded"), "train.attention must be auto or padded", train.attention)
-        _need(train.loss in ("auto", "plain"), "train.loss must be auto or plain", train.loss)
-        for name in ("micro_tokens", "batch_tokens", "prefetch"):
-            _need(getattr(train, name) >= 0, f"train.{name} must be at least 0", getattr(train, name))
-        dropout = train.attention_dropout
-        _need(dropout is None or 0 <= dropout < 1, "train.attention_dropout must be in 0..1, and not 1", dropout)
-        _need(train.mixing in ("proportional", "uniform"), "train.mixing must be proportional or uniform", train.mixing)
-        for name in ("warmup", "interpolate", "language_temperature"):
-            _need(0 <= getattr(train, name) <= 1, f"train.{name} must be in 0..1", getattr(train, name))
-        for name in ("learning_rate", "temperature_rate"):
-            _need(getattr(train, name) > 0, f"train.{name} must be positive", getattr(train, name))
-        _need(train.freeze_blocks >= 0, "train.freeze_blocks must be at least 0", train.freeze_blocks)
-        _need(train.patience >= 0, "train.patience must be at least 0", train.patience)
         _need(
             train.evaluate_every > 0 or not train.patience, "train.patience counts evaluations: train.evaluate_every "
             "must be at least 1", train.evaluate_every,
+        )  # fmt: skip
+        _need(
+            self.tlm is None or train.max_tokens >= 3, "tlm needs room for a piece of each text between three special "
+            "tokens: train.max_tokens must be at least 3", train.max_tokens,
         )  # fmt: skip
         if self.lora and self.lora.dora:
             _need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
@@ -359,8 +347,12 @@ class Recipe:
     def _check_stages(self) -> None:
         names = [stage.name for stage in self.stages]
         _need(all(names) and len(set(names)) == len(names), "every stage needs a name of its own", names)
+        bad = [name for name in names if not re.fullmatch(r"[\w-]+", name) or name in SECTIONS]
+        _need(not bad, "a stage's name must be of letters, digits, _ and -, and not that of a section", bad)
         own = [name for name in (*OBJECTIVES, "matryoshka", "lora") if getattr(self, name)]
         _need(not own, "a recipe with stages has its objectives inside them", own)
+        _need(self.train == TrainOptions(), "a recipe with stages has its [train] inside them", ["train"])
+        _need(not self.pairs, "a recipe with stages has its pairs inside them", list(self.pairs))
         for stage in self.stages:
             _need(not stage.stages, "a stage has no stages of its own", stage.name)
             _need(stage.encoder == EncoderOptions(), "all stages share one [encoder]: set it outside them", stage.name)
@@ -369,6 +361,11 @@ class Recipe:
     def objectives(self) -> list[str]:
         """Names of the objectives in the sum."""
         return [name for name in OBJECTIVES if getattr(self, name)]
+
+    @property
+    def trained(self) -> list[str]:
+        """Names of the objectives whose weight is not 0: the others are reported only."""
+        return [name for name in self.objectives if getattr(getattr(self, name), "weight", 1)]
 
     @property
     def needs_start(self) -> bool:
@@ -401,7 +398,10 @@ class Recipe:
 CONTRASTIVE = ("nt_xent", "info_nce")
 LABELLED = ("label_nt_xent", "supcon", "multi_similarity")
 GRADED = ("cosine_mse", "cosent", "angle")
-OBJECTIVES = (*CONTRASTIVE, "multiple_negatives", *LABELLED, *GRADED, "softmax_nli", "distil", "mlm", "tlm", "anchor")
+PREFIXED = (*CONTRASTIVE, "multiple_negatives", *LABELLED, *GRADED)
+"""Objectives that ``matryoshka`` trains on prefixes of the vectors."""
+OBJECTIVES = (*PREFIXED, "softmax_nli", "distil", "mlm", "tlm", "anchor")
+SECTIONS = ("encoder", *OBJECTIVES, "matryoshka", "lora", "train")
 
 
 def _need(true: bool, sentence: str, value: Any) -> None:

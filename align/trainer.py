@@ -213,12 +213,21 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
     if stage.lora:
         adapted_modules(encoder, stage)  # refuses what has none
     _, processes = world_of_launch()
+    needed = len(encoder.tokenize([""])[0]) + 1
+    if options.max_tokens < needed:
+        raise InputError(
+            f"train.max_tokens is {options.max_tokens}; a piece of text, the prompt and special tokens need {needed}"
+        )
     store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=stage.needs_columns, progress=progress)
     if options.freeze_blocks > encoder.layer:
         raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
     if stage.matryoshka and max(stage.matryoshka.dimensions) > encoder.dimension:
         raise InputError(
             f"matryoshka.dimensions asks for {max(stage.matryoshka.dimensions)}, the vectors have {encoder.dimension}"
+        )
+    if stage.angle and not stage.matryoshka and encoder.dimension % 2:
+        raise InputError(
+            f"angle takes vectors for complex numbers, of even width; the encoder's is {encoder.dimension}"
         )
     with attention_dropout(encoder.model, options.attention_dropout):
         pass  # refuses what has none
@@ -321,7 +330,11 @@ def set_trainable(module: Alignment) -> int:
     encoder, recipe = module.encoder, module.recipe
     for parameter in module.parameters():
         parameter.requires_grad_(True)
-    if module.head is None:
+    learners = {"softmax_nli": module.classifier, "distil": module.projection, **module.log_temperature}
+    for name in learners.keys() - set(recipe.trained):
+        if (learner := learners[name]) is not None:
+            learner.requires_grad_(False)
+    if not {"mlm", "tlm"} & set(recipe.trained):
         for name, parameter in encoder.model.named_parameters():
             if encoder.model is not encoder.body and not name.startswith(f"{encoder.model.base_model_prefix}."):
                 parameter.requires_grad_(False)

@@ -303,7 +303,7 @@ def test_staged_recipes_from_a_file(tmp_path):
         ("[[stages]]\n[stages.cosent]\n", r"every stage needs a name of its own, got \[''\]"),
         ('[mlm]\n[[stages]]\nname = "a"\n[stages.cosent]\n', r"has its objectives inside them, got \['mlm'\]"),
         ('[[stages]]\nname = "a"\n[stages.cosent]\n[stages.encoder]\nlayer = 1\n', r"one \[encoder\].*, got 'a'"),
-        ("[cosent]\n[matryoshka]\ndimensions = [0]\n", r"widths of at least 1, got \[0\]"),
+        ("[cosent]\n[matryoshka]\ndimensions = [0]\n", r"matryoshka.dimensions\[0\] must be at least 1, got 0"),
         ('[cosent]\n[matryoshka]\ndimensions = [4, "x"]\n', r"matryoshka.dimensions\[1\] must be int, got 'x'"),
         ("[cosent]\n[matryoshka]\ndimensions = 4\n", "matryoshka.dimensions must be a list of int, got 4"),
         ("[cosent]\ntemperature = 0\n", "cosent.temperature must be positive, got 0.0"),
