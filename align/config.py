@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import json
+import logging
 import sys
 import tomllib
 import typing
@@ -15,8 +17,10 @@ from typing import Any
 
 from align.errors import InputError
 from align.files import existing_file
-from align.options import Recipe
+from align.options import SECTIONS, Recipe
 from align.ranges import alternatives, called
+
+log = logging.getLogger(__name__)
 
 
 def recipes() -> list[str]:
@@ -34,12 +38,21 @@ def load_recipe(name: str | Path, *, changes: Sequence[str] = ()) -> Recipe:
     Args:
         name: a name of :func:`recipes`, or the path of a TOML file.
         changes: settings such as ``train.steps=100``, values as TOML writes them (bare words are strings). In a
-            recipe with stages the name of the stage comes first: ``nli.train.steps=100``.
+            recipe with stages the name of the stage comes first: ``nli.train.steps=100``; without it, ``train`` is
+            that of all stages. Objectives that a change adds to the recipe are said in the log.
 
     Raises:
         InputError: no such recipe or file, bad TOML, an unknown key (the sentence names the nearest one), or a value
-            of another type.
+            of another type or outside its range.
     """
+    recipe, added = load_changed(name, changes)
+    for section in added:
+        log.info("a change adds %s to the recipe %s, which does not have it", section, name)
+    return recipe
+
+
+def load_changed(name: str | Path, changes: Sequence[str]) -> tuple[Recipe, list[str]]:
+    """What :func:`load_recipe` gives, and the sections that the changes add to it: ``nt_xent``, ``STAGE.nt_xent``."""
     if str(name) in recipes():
         text, place = (files("align") / "recipes" / f"{name}.toml").read_text(encoding="utf-8"), f"recipe {name}"
     elif str(name).endswith(".toml"):
@@ -50,15 +63,18 @@ def load_recipe(name: str | Path, *, changes: Sequence[str] = ()) -> Recipe:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{place} is not valid TOML: {error}") from error
-    for change in changes:
-        _apply(table, change)
     try:
-        return typing.cast(Recipe, _build(Recipe, table, ""))
+        before = _sections(table)
+        for change in changes:
+            _apply(table, change)
+        recipe = typing.cast(Recipe, _build(Recipe, table, ""))
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
+    return recipe, sorted(_sections(table) - before)
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
+    """Set one value in the table of a recipe; ``train`` of a recipe with stages is that of each stage."""
     key, equals, text = change.partition("=")
     if not equals:
         raise InputError(f"expected a change such as train.steps=100, got {change!r}")
@@ -66,15 +82,42 @@ def _apply(table: dict[str, Any], change: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    *parents, last = key.strip().split(".")
-    stages = {stage.get("name"): stage for stage in table.get("stages", []) if isinstance(stage, dict)}
-    if parents and parents[0] in stages:
-        table = stages[parents.pop(0)]
+    first, *rest = key.strip().split(".")
+    stages = _stages(table)
+    if first in stages and rest:
+        _set(stages[first], rest, value, change)
+    elif stages and first == "train":
+        for stage in stages.values():
+            _set(stage, [first, *rest], copy.deepcopy(value), change)
+    elif stages and first != "encoder":
+        example = ".".join([next(iter(stages)), *([first] if first in SECTIONS else ["train"]), *(rest or ["steps"])])
+        raise InputError(
+            f"{change!r} names no stage: expected one of {', '.join(stages)} first ({example}=...), or train (all of "
+            "them) or encoder"
+        )
+    else:
+        _set(table, [first, *rest], value, change)
+
+
+def _set(table: dict[str, Any], path: Sequence[str], value: Any, change: str) -> None:
+    *parents, last = path
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
             raise InputError(f"{change!r} goes through {parent}, which is a value and no table")
     table[last] = value
+
+
+def _stages(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The tables of a recipe's stages by name."""
+    stages = table.get("stages", [])
+    return {str(one.get("name")): one for one in stages if isinstance(one, dict)} if isinstance(stages, list) else {}
+
+
+def _sections(table: Mapping[str, Any]) -> set[str]:
+    """Names of the objectives, ``matryoshka`` and ``lora`` in a recipe: ``nt_xent``, or ``STAGE.nt_xent``."""
+    own = {name for name in SECTIONS if name in table and name not in ("encoder", "train")}
+    return own.union(*({f"{stage}.{name}" for name in _sections(one)} for stage, one in _stages(table).items()))
 
 
 def _build(kind: type, table: Mapping[str, Any], prefix: str) -> Any:

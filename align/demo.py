@@ -36,6 +36,7 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
     from align.trainer import train
 
     began = time.perf_counter()
+    recipe = load_recipe("demo", changes=[f"train.seed={seed}", *([] if steps is None else [f"train.steps={steps}"])])
     verses, roman = read_verses()
     write_texts(out, verses, roman)
     say(f"Building pairs: verses in {len(roman)} languages and scripts with their romanisation by uroman.")
@@ -43,8 +44,6 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
         texts = [path for path in sorted(folder.iterdir()) if not path.name.startswith(PIVOT)]
         about = transliteration_pairs(texts, out / "pairs", groups="line", processes=2, licence="public domain")
         translation_pairs(folder, out / "translations", licence="public domain")
-    changes = [f"train.seed={seed}", *([f"train.steps={steps}"] if steps else [])]
-    recipe = load_recipe("demo", changes=changes)
     encoder = load_encoder("seed", layer=recipe.encoder.layer)
     before = evaluate(encoder, verses, roman)
     translations = read_pairs(out / "translations").shuffle(seed=seed).select(range(TRANSLATIONS))

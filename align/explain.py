@@ -9,13 +9,19 @@ import itertools
 import json
 import textwrap
 import typing
+from collections.abc import Collection
 from typing import Any
 
 from align.options import Recipe
 
 
-def explain(recipe: Recipe) -> str:
-    """Every setting of a recipe with its value and meaning; objectives that it does not use are named at the end."""
+def explain(recipe: Recipe, *, added: Collection[str] = ()) -> str:
+    """Every setting of a recipe with its value and meaning; objectives that it does not use are named at the end.
+
+    Args:
+        recipe: to be explained.
+        added: sections, as ``nt_xent`` or ``STAGE.nt_xent``, to be marked as added by a change.
+    """
     parts = []
     for stage in recipe.stages or (recipe,):
         prefix = ""
@@ -25,7 +31,8 @@ def explain(recipe: Recipe) -> str:
         for section in dataclasses.fields(Recipe):
             options = getattr(recipe if section.name == "encoder" else stage, section.name)
             if dataclasses.is_dataclass(options) and not (prefix and section.name == "encoder"):
-                parts.append(_section(prefix + section.name, options))
+                new = (f"{stage.name}.{section.name}" if prefix else section.name) in added
+                parts.append("# added by --set\n" * new + _section(prefix + section.name, options))
     unused = [name for name, kind in _sections().items() if not _used(recipe, name) and kind is not None]
     if recipe.stages:
         parts.insert(0, _section("encoder", recipe.encoder))

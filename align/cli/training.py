@@ -35,7 +35,13 @@ def train(
     ],
     out: Out,
     model: ModelOption = "seed",
-    change: Annotated[list[str] | None, typer.Option("--set", help="A setting such as train.steps=100.")] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A setting such as train.steps=100, in all stages, or STAGE.train.steps=100; may be repeated.",
+        ),
+    ] = None,
     teacher: Annotated[str | None, typer.Option(help="Encoder whose vectors `distil` learns.")] = None,
     rehearse: Annotated[list[Path] | None, typer.Option(help="Text files whose vectors shall not move.")] = None,
     prompt: Prompt = None,
@@ -151,18 +157,24 @@ def recipe(
     name: Annotated[
         str | None, typer.Argument(help="A recipe in this package or a .toml file; none: list them.")
     ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting such as train.steps=100; may be repeated.")
+    ] = None,
 ) -> None:
     """What a recipe does: every setting with its value and meaning, as TOML to start your own from."""
-    from align.config import load_recipe, recipes
+    from align.config import load_changed, load_recipe, recipes
     from align.explain import explain
 
     if name is None:
+        if change:
+            raise InputError(f"--set {change[0]} changes no recipe: expected the name of one")
         for one in recipes():
             chosen = load_recipe(one)
             stages = [", ".join(stage.objectives) for stage in chosen.stages or (chosen,)]
             print(f"{one:16} {'; then '.join(stages)}")
     else:
-        print(explain(load_recipe(name)), end="")
+        chosen, added = load_changed(name, change or ())
+        print(explain(chosen, added=added), end="")
 
 
 def named_tables(given: list[str]) -> dict[str, Path]:

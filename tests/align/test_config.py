@@ -114,3 +114,53 @@ def test_what_an_explained_recipe_says():
     assert "learning_rate = 2e-05            # Peak learning rate of AdamW." in text
     assert "[nt_xent]" in text
     assert text.rstrip().splitlines()[-1].startswith("# not used here: info_nce, multiple_negatives")
+
+
+def test_a_setting_of_train_goes_to_all_stages():
+    recipe = load_recipe("indicsbert", changes=["train.steps=3", "sts.train.seed=7", "encoder.pooling=cls"])
+    assert [(stage.train.steps, stage.train.seed) for stage in recipe.stages] == [(3, 0), (3, 7)]
+    assert [stage.train.batch_size for stage in recipe.stages] == [64, 32]  # the others are as they were
+    assert recipe.encoder.pooling == "cls"
+    recipe = load_recipe("indicsbert", changes=["sts.train.steps=7", "train.steps=3"])  # the last one holds
+    assert [stage.train.steps for stage in recipe.stages] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("multiple_negatives.weight=2", "expected one of nli, sts first (nli.multiple_negatives.weight=...), or train"),
+        ("matryoshka.dimensions=[8]", "names no stage: expected one of nli, sts first (nli.matryoshka.dimensions=..."),
+        ("trian.steps=3", "'trian.steps=3' names no stage: expected one of nli, sts first (nli.train.steps=...)"),
+        ("pairs=[]", "names no stage"),
+        ("name=x", "names no stage"),
+        ("nli=3", "names no stage"),
+        ("stages=[]", "names no stage"),
+        ("train=3", "must be table, got 3"),
+        ("train.stepz=3", "unknown key stages[0].train.stepz; did you mean stages[0].train.steps?"),
+        ("nli.train.steps.x=3", "goes through steps, which is a value and no table"),
+    ],
+)
+def test_a_setting_that_would_change_no_stage_is_refused(change, sentence):
+    with pytest.raises(InputError) as caught:
+        load_recipe("indicsbert", changes=[change])
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith("recipe indicsbert: ")
+
+
+def test_an_objective_that_a_change_adds_is_said(align, caplog):
+    caplog.set_level("INFO")
+    load_recipe("translation", changes=["info_nce.temperature=0.1", "train.steps=3"])
+    assert caplog.text == ""
+    load_recipe("translation", changes=["nt_xent.temperature=0.1", "lora.rank=2"])
+    assert "a change adds nt_xent to the recipe translation, which does not have it" in caplog.text
+    assert "a change adds lora to the recipe translation" in caplog.text
+    caplog.clear()
+    load_recipe("indicsbert", changes=["sts.cosent.weight=0.5", "sts.cosine_mse.weight=2"])
+    assert [record.getMessage().split()[3] for record in caplog.records] == ["sts.cosent"]
+    shown = align("recipe", "indicsbert", "--set", "sts.cosent.weight=0.5", "--set", "train.steps=3").out
+    assert "# added by --set\n# An objective on the order of scores (STS).\n[stages.cosent]\nweight = 0.5 " in shown
+    assert shown.count("# added by --set") == 1
+    assert shown.count("\nsteps = 3 ") == 2
+    shown = align("recipe", "translation", "--set", "nt_xent.temperature=0.1").out
+    assert "# added by --set\n# A contrastive objective over the pairs of a batch.\n[nt_xent]\n" in shown
+    assert "--set train.steps=3 changes no recipe" in align("recipe", "--set", "train.steps=3", code=2).err
