@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from align.blocks import recompute_activations
 from align.callbacks import Evaluation, Progress, TrainingStopped
 from align.clipping import clip_gradients, gradient_norm, not_finite
 from align.compiling import compile_blocks
-from align.distributed import total, world
 from align.encoder import Encoder
+from align.history import History, LastLine
 from align.optimizer import AdamW, parameter_groups, sparse_embeddings
 from align.options import Recipe
 from align.prefetch import ahead
@@ -58,6 +58,7 @@ class AlignTrainer(Trainer):
         args: transformers' arguments.
         callbacks: transformers' callbacks.
         evaluation: what else a checkpoint keeps.
+        settings: all that decides the run, sealed into every checkpoint.
     """
 
     def __init__(
@@ -69,18 +70,18 @@ class AlignTrainer(Trainer):
         callbacks: Sequence[TrainerCallback] = (),
         *,
         evaluation: Evaluation,
+        settings: Mapping[str, Any],
     ) -> None:
         options = module.recipe.train
-        kind, settings = self.get_optimizer_cls_and_kwargs(args)
+        kind, adam = self.get_optimizer_cls_and_kwargs(args)
         kind = AdamW if options.sparse_embeddings else kind
         super().__init__(
-            model=module, args=args, train_dataset=batches, callbacks=[*callbacks, evaluation],
-            optimizers=(kind(parameter_groups(module, options), **settings), None),
+            model=module, args=args, train_dataset=batches, callbacks=[*callbacks, evaluation, LastLine()],
+            optimizers=(kind(parameter_groups(module, options), **adam), None),
         )  # fmt: skip
-        self.module, self.stream, self.batches, self.evaluation = module, stream, batches, evaluation
+        self.module, self.stream, self.batches = module, stream, batches
+        self.evaluation, self.settings, self.history = evaluation, settings, History()
         self.model_accepts_loss_kwargs = False  # our losses are means: accumulation divides them
-        self.history: list[dict[str, float]] = []
-        self._terms: dict[str, list[Tensor]] = {}
         self._unchecked: list[tuple[Tensor, dict[str, Tensor]]] = []
         self._loader: Iterator[Any] | None = None
         self._ahead: Iterator[Any] | None = None
@@ -126,8 +127,7 @@ class AlignTrainer(Trainer):
         terms: dict[str, Tensor] = model(**inputs)
         kept = {name: value.detach() for name, value in terms.items()}
         self._unchecked.append((rows, kept))
-        for name, value in kept.items():
-            self._terms.setdefault(name, []).append(value)
+        self.history.add(kept)
         return (terms["loss"], terms) if return_outputs else terms["loss"]
 
     def _clip_grad_norm(self, model: nn.Module) -> Tensor:
@@ -160,11 +160,9 @@ class AlignTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the mean of each objective since the last line, over all processes, and the learned temperatures."""
         if "loss" in logs:
-            means = torch.stack([torch.stack(values).mean() for values in self._terms.values()])
-            logs |= zip(self._terms, (total(means) / world()[1]).tolist(), strict=True)
-            self._terms.clear()
+            logs |= self.history.means()
             logs |= {f"temperature/{name}": value for name, value in self.module.temperatures().items()}
-            self.history.append({"step": self.state.global_step, **logs})
+            self.history.lines.append({"step": self.state.global_step, **logs})
         super().log(logs, start_time)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
@@ -179,7 +177,8 @@ class AlignTrainer(Trainer):
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """Write a manifest of hashes last, so that a damaged or half-written checkpoint is known as such."""
         super()._save_checkpoint(*args, **kwargs)
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        self.history.save(folder)
         if self.args.should_save:
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             self.evaluation.save(folder)
-            seal(folder)
+            seal(folder, self.settings)

@@ -56,7 +56,7 @@ def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
     if find_spec("peft") is None:
         raise InputError("lora needs peft: pip install 'align-encoders[lora]'")
     every = blocks(encoder.model)
-    top = len(every) if recipe.mlm or recipe.tlm else encoder.layer
+    top = len(every) if recipe.trains_head else encoder.layer
     chosen = list(every[recipe.train.freeze_blocks : top])
     if not chosen:
         raise InputError(f"lora has no block to adapt: {top} are used, the lowest {recipe.train.freeze_blocks} frozen")

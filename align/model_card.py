@@ -69,8 +69,6 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
 def stage_line(stage: Mapping[str, Any]) -> str:
     """What one stage was trained on."""
     name = f"Stage {stage['name']}: trained" if "name" in stage else "Trained"
-    if stage.get("resumed"):
-        return f"{name} in an earlier run that this one went on from.\n"
     end = ""
     if stopped := stage.get("stopped"):
         end = f" Stopped early at step {stopped['step']}: no better evaluation since step {stopped['best_step']}."

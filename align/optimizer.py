@@ -131,7 +131,7 @@ def check_sparse_embeddings(encoder: Encoder, recipe: Recipe) -> None:
     if not recipe.train.sparse_embeddings:
         return
     table, head = encoder.body.get_input_embeddings(), encoder.model.get_output_embeddings()
-    names = [name for name in ("mlm", "tlm") if getattr(recipe, name)]
+    names = [name for name in ("mlm", "tlm") if name in recipe.trained]
     tied = head is not None and head.weight is table.weight
     if names and tied:
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 from align.errors import InputError
 from align.ranges import (
@@ -18,6 +18,7 @@ from align.ranges import (
     SHARE_NOT_0,
     SHARE_NOT_1,
     check_options,
+    need,
     one_of,
 )
 
@@ -304,58 +305,56 @@ class Recipe:
 
     def _check_objectives(self) -> None:
         if self.nt_xent:
-            _need(
-                not self.nt_xent.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", self.nt_xent.bank
-            )
+            need(not self.nt_xent.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", self.nt_xent.bank)
         if self.info_nce and self.info_nce.bank:
-            _need(self.info_nce.frozen, "info_nce.bank needs info_nce.frozen = true", self.info_nce.frozen)
+            need(self.info_nce.frozen, "info_nce.bank needs info_nce.frozen = true", self.info_nce.frozen)
         if self.anchor:
             weights = (self.anchor.source, self.anchor.target, self.anchor.rehearsal)
-            _need(max(weights) > 0, "anchor needs a positive source, target or rehearsal", weights)
-        _need(
+            need(max(weights) > 0, "anchor needs a positive source, target or rehearsal", weights)
+        need(
             bool(self.trained), "the recipe trains nothing: expected one weight above 0",
             {f"{name}.weight": 0 for name in self.objectives},
         )  # fmt: skip
         if self.distil:
             frozen = [name for name in CONTRASTIVE if getattr(self, name) and getattr(self, name).frozen]
             both = frozen + ["anchor"] * bool(self.anchor and (self.anchor.source or self.anchor.target))
-            _need(not both, "distil learns a teacher's vectors, and no objective beside it can use the start's", both)
+            need(not both, "distil learns a teacher's vectors, and no objective beside it can use the start's", both)
         if self.matryoshka:
             sizes, factors = self.matryoshka.dimensions, self.matryoshka.weights
-            _need(bool(sizes), "matryoshka.dimensions must be widths of at least 1", list(sizes))
-            _need(len(factors) in (0, len(sizes)), "matryoshka.weights must be as many as dimensions", list(factors))
-            _need(max(factors, default=1) > 0, "matryoshka.weights must have one above 0", list(factors))
-            _need(any(getattr(self, name) for name in PREFIXED), (
+            need(bool(sizes), "matryoshka.dimensions must be widths of at least 1", list(sizes))
+            need(len(factors) in (0, len(sizes)), "matryoshka.weights must be as many as dimensions", list(factors))
+            need(max(factors, default=1) > 0, "matryoshka.weights must have one above 0", list(factors))
+            need(any(getattr(self, name) for name in PREFIXED), (
                 f"matryoshka cuts the vectors of {', '.join(PREFIXED)}: the recipe must have one of these"
             ), self.objectives)  # fmt: skip
             odd = [size for size in sizes if size % 2 and self.angle]
-            _need(not odd, "angle takes vectors for complex numbers: matryoshka.dimensions must be even", odd)
+            need(not odd, "angle takes vectors for complex numbers: matryoshka.dimensions must be even", odd)
 
     def _check_training(self) -> None:
         train = self.train
-        _need(
+        need(
             train.evaluate_every > 0 or not train.patience, "train.patience counts evaluations: train.evaluate_every "
             "must be at least 1", train.evaluate_every,
         )  # fmt: skip
-        _need(
+        need(
             self.tlm is None or train.max_tokens >= 3, "tlm needs room for a piece of each text between three special "
             "tokens: train.max_tokens must be at least 3", train.max_tokens,
         )  # fmt: skip
         if self.lora and self.lora.dora:
-            _need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
+            need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
 
     def _check_stages(self) -> None:
         names = [stage.name for stage in self.stages]
-        _need(all(names) and len(set(names)) == len(names), "every stage needs a name of its own", names)
+        need(all(names) and len(set(names)) == len(names), "every stage needs a name of its own", names)
         bad = [name for name in names if not re.fullmatch(r"[\w-]+", name) or name in SECTIONS]
-        _need(not bad, "a stage's name must be of letters, digits, _ and -, and not that of a section", bad)
+        need(not bad, "a stage's name must be of letters, digits, _ and -, and not that of a section", bad)
         own = [name for name in (*OBJECTIVES, "matryoshka", "lora") if getattr(self, name)]
-        _need(not own, "a recipe with stages has its objectives inside them", own)
-        _need(self.train == TrainOptions(), "a recipe with stages has its [train] inside them", ["train"])
-        _need(not self.pairs, "a recipe with stages has its pairs inside them", list(self.pairs))
+        need(not own, "a recipe with stages has its objectives inside them", own)
+        need(self.train == TrainOptions(), "a recipe with stages has its [train] inside them", ["train"])
+        need(not self.pairs, "a recipe with stages has its pairs inside them", list(self.pairs))
         for stage in self.stages:
-            _need(not stage.stages, "a stage has no stages of its own", stage.name)
-            _need(stage.encoder == EncoderOptions(), "all stages share one [encoder]: set it outside them", stage.name)
+            need(not stage.stages, "a stage has no stages of its own", stage.name)
+            need(stage.encoder == EncoderOptions(), "all stages share one [encoder]: set it outside them", stage.name)
 
     @property
     def objectives(self) -> list[str]:
@@ -366,6 +365,11 @@ class Recipe:
     def trained(self) -> list[str]:
         """Names of the objectives whose weight is not 0: the others are reported only."""
         return [name for name in self.objectives if getattr(getattr(self, name), "weight", 1)]
+
+    @property
+    def trains_head(self) -> bool:
+        """Whether the masked-LM head, and so every block below it, gets a gradient."""
+        return bool({"mlm", "tlm"} & set(self.trained))
 
     @property
     def needs_start(self) -> bool:
@@ -402,8 +406,3 @@ PREFIXED = (*CONTRASTIVE, "multiple_negatives", *LABELLED, *GRADED)
 """Objectives that ``matryoshka`` trains on prefixes of the vectors."""
 OBJECTIVES = (*PREFIXED, "softmax_nli", "distil", "mlm", "tlm", "anchor")
 SECTIONS = ("encoder", *OBJECTIVES, "matryoshka", "lora", "train")
-
-
-def _need(true: bool, sentence: str, value: Any) -> None:
-    if not true:
-        raise InputError(f"{sentence}, got {value!r}")

@@ -57,15 +57,15 @@ def _check(value: Any, hint: Any, name: str) -> None:
     if typing.get_origin(kind) is Annotated:
         kind, limit = typing.get_args(kind)
     if typing.get_origin(kind) is tuple:
-        _need(isinstance(value, Sequence) and not isinstance(value, str), f"{name} must be a list", value)
+        need(isinstance(value, Sequence) and not isinstance(value, str), f"{name} must be a list", value)
         for i, item in enumerate(value):
             _check(item, typing.get_args(kind)[0], f"{name}[{i}]")
         return
     accepted = (float, int) if kind is float else kind  # 1 is a number; true and 2.0 are no integers
     right = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
-    _need(right, f"{name} must be {called(kind)}", value)
-    _need(limit is None or limit.holds(value), f"{name} must be {limit.words if limit else ''}", value)
-    _need(kind is not float or abs(value) <= sys.float_info.max, f"{name} must be finite", value)
+    need(right, f"{name} must be {called(kind)}", value)
+    need(limit is None or limit.holds(value), f"{name} must be {limit.words if limit else ''}", value)
+    need(kind is not float or abs(value) <= sys.float_info.max, f"{name} must be finite", value)
     if dataclasses.is_dataclass(kind) and name.partition("[")[0] != "stages":  # each stage has checked itself
         check_options(value, name)
 
@@ -82,6 +82,7 @@ def called(kind: Any) -> str:
     return "table" if dataclasses.is_dataclass(kind) else str(kind.__name__)
 
 
-def _need(true: bool, sentence: str, value: Any) -> None:
+def need(true: bool, sentence: str, value: Any) -> None:
+    """Raise an InputError of this sentence and the value that was given, unless it is true."""
     if not true:
         raise InputError(f"{sentence}, got {value!r}")

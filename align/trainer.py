@@ -22,18 +22,23 @@ from align.blocks import attention_dropout, blocks, recompute_activations
 from align.callbacks import Evaluation, Evaluator
 from align.checkpoint import ENCODER, save_encoder
 from align.compiling import ROUND_TO, check_compile
-from align.config import as_table
 from align.distributed import first_of_launch, world
 from align.encoder import Encoder
 from align.errors import InputError
-from align.files import write_json
 from align.folders import check_replaceable, writing
 from align.loop import AlignTrainer, arguments
 from align.lora import Adapter, adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.model_card import model_card, provenance
 from align.optimizer import check_sparse_embeddings
 from align.options import Recipe
-from align.resume import finish_stage, load_finished, newest_checkpoint
+from align.resume import (
+    finish_stage,
+    load_finished,
+    newest_checkpoint,
+    refuse_kept,
+    remove_kept,
+    run_settings,
+)
 from align.sampling import BatchStream
 from align.store import PairStore, build_store, tokenize
 from align.summary import engine, summary, summary_line
@@ -56,6 +61,7 @@ def train(
     evaluators: Mapping[str, Evaluator] | None = None,
     best: str | None = None,
     resume: bool = False,
+    fresh: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
     report_to: str = "none",
     about: Mapping[str, Any] | None = None,
@@ -83,7 +89,9 @@ def train(
         evaluators: name -> function of the encoder that returns scores by name.
         best: "name/score" of an evaluator, higher is better: each stage ends with the weights of its best evaluation,
             the first of equal ones, and stops after ``train.patience`` evaluations in a row without a better one.
-        resume: go on from the newest undamaged checkpoint of the same recipe and data.
+        resume: go on from the newest undamaged checkpoint of an equal run: recipe, encoder, data, teacher, rehearsal,
+            names of evaluators, best, number of processes and versions are compared.
+        fresh: remove the checkpoints of an earlier run first; without it and ``resume`` they are an error.
         callbacks: transformers callbacks.
         report_to: trackers as transformers names them ("tensorboard", "wandb", ...).
         about: JSON values for the model card (the pairs' manifest).
@@ -99,6 +107,10 @@ def train(
         TrainingStopped: NaN or infinity in a loss or gradient.
     """
     check_replaceable(out, ENCODER)
+    if resume and fresh:
+        raise InputError("resume goes on with the checkpoints of an earlier run, fresh removes them: expected one")
+    if not (resume or fresh):
+        refuse_kept(Path(f"{out}.checkpoints"))
     if next(encoder.parameters()).dtype in (torch.bfloat16, torch.float16):
         raise InputError("training keeps float32 weights: load the encoder without bf16, and set train.bf16 = true")
     if recipe.encoder.layer is not None and recipe.encoder.layer != encoder.layer:
@@ -123,7 +135,7 @@ def train(
     with writing(out, kind=ENCODER) if first_of_launch() else nullcontext():
         facts = _train(
             encoder, tables, recipe, out, teacher=teacher, rehearsal=rehearsal, evaluators=evaluators or {}, best=best,
-            resume=resume, callbacks=callbacks, report_to=report_to, about=about or {}, progress=progress,
+            resume=resume, fresh=fresh, callbacks=callbacks, report_to=report_to, about=about or {}, progress=progress,
         )  # fmt: skip
     encoder.name = str(out)  # no longer what was loaded
     return facts
@@ -140,6 +152,7 @@ def _train(
     evaluators: Mapping[str, Evaluator],
     best: str | None,
     resume: bool,
+    fresh: bool,
     callbacks: Sequence[TrainerCallback],
     report_to: str,
     about: Mapping[str, Any],
@@ -148,13 +161,18 @@ def _train(
     stages = recipe.stages or (recipe,)
     plans = [plan(stage, chosen_tables(stage, tables), encoder, progress) for stage in stages]
     work = Path(f"{out}.checkpoints")
-    settings = {
-        "recipe": as_table(recipe), "pairs": " ".join(p.store.digest for p in plans), "processes": world()[1],
-    }  # fmt: skip
+    settings = {}
+    if resume or any(stage.train.save_every for stage in stages):  # hashing all weights takes a moment
+        settings = run_settings(
+            recipe, encoder, pairs=[p.store.digest for p in plans], teacher=teacher, rehearsal=rehearsal,
+            evaluators=evaluators, best=best,
+        )  # fmt: skip
     run = Run(encoder, teacher, rehearsal, evaluators, best, callbacks, report_to, progress, settings)
     folders = [work / f"{i}-{stage.name}" if recipe.stages else work for i, stage in enumerate(stages, 1)]
     if resume and recipe.stages and not any(folder.exists() for folder in folders):
         raise InputError(f"nothing to resume from: no stage in {work}")
+    if fresh and world()[0] == 0:
+        remove_kept(work)
     results = [run_stage(run, p, folder, resume=resume) for p, folder in zip(plans, folders, strict=True)]
     facts = {"stages": results} if recipe.stages else results[0]
     encoder.eval()
@@ -247,17 +265,18 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
 def run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, Any]:
     """Train one stage from where the encoder is, and say what was done."""
     recipe, encoder = plan.recipe, run.encoder
-    if resume and load_finished(encoder, work, run.settings):
+    finished = load_finished(encoder, work, run.settings) if resume else None
+    if finished:
         log.info("stage %s is finished", recipe.name)
         if recipe.lora:
             run.adapters[recipe.name] = Adapter.load(work / "finished")
-        return {"name": recipe.name, "resumed": True}
+        return finished
     with adapter(encoder, recipe, run.adapters):
         facts = _run_stage(run, plan, work, resume=resume)
     if recipe.train.save_every and recipe.name and world()[0] == 0:
         if recipe.lora:
             run.adapters[recipe.name].save(work / "finished")
-        finish_stage(encoder, work)
+        finish_stage(encoder, work, facts, run.settings)
     return facts
 
 
@@ -286,13 +305,14 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
     batches = Batches(store, encoder, recipe, rank=rank, world=processes, start=vectors, rehearsal=kept)
     told = arguments(recipe, work, encoder, run.report_to, run.progress)
     evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best, options.patience)
-    trainer = AlignTrainer(module, batches, plan.stream, told, run.callbacks, evaluation=evaluation)
+    trainer = AlignTrainer(
+        module, batches, plan.stream, told, run.callbacks, evaluation=evaluation, settings=run.settings
+    )
     again = resume and (not recipe.name or any(work.glob("checkpoint-*")))  # a later stage may not have begun
     checkpoint = newest_checkpoint(work, run.settings) if again else None
     if checkpoint:
         evaluation.load(checkpoint)
-    if options.save_every and rank == 0:
-        write_json(work / "run.json", run.settings)
+        trainer.history.load(checkpoint)
     encoder.attention, encoder.round_to = options.attention, ROUND_TO if options.compile else 1
     try:
         if not evaluation.exhausted:  # else the run had stopped at this checkpoint
@@ -315,7 +335,7 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
         log.info("stopped early: %s", ", ".join(f"{name} {value:.4g}" for name, value in stopped["stopped"].items()))
     if learned := module.temperatures():
         facts["temperatures"] = learned
-    return facts | stopped | {"losses": trainer.history, "evaluations": evaluation.results}
+    return facts | stopped | {"losses": trainer.history.lines, "evaluations": evaluation.results}
 
 
 def world_of_launch() -> tuple[int, int]:
@@ -334,7 +354,7 @@ def set_trainable(module: Alignment) -> int:
     for name in learners.keys() - set(recipe.trained):
         if (learner := learners[name]) is not None:
             learner.requires_grad_(False)
-    if not {"mlm", "tlm"} & set(recipe.trained):
+    if not recipe.trains_head:
         for name, parameter in encoder.model.named_parameters():
             if encoder.model is not encoder.body and not name.startswith(f"{encoder.model.base_model_prefix}."):
                 parameter.requires_grad_(False)

@@ -64,6 +64,9 @@ def train(
     attention: Annotated[str | None, typer.Option(help="auto or padded: train.attention, in all stages.")] = None,
     loss: Annotated[str | None, typer.Option(help="auto or plain: train.loss, in all stages.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint of OUT.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Remove the checkpoints that an earlier run to OUT left, and start anew.")
+    ] = False,
     report_to: Annotated[str, typer.Option(help="Tracker as transformers names it: tensorboard, wandb, ...")] = "none",
 ) -> None:
     """Align an encoder on pairs by a recipe."""
@@ -108,6 +111,7 @@ def train(
             evaluators=scored,
             best=best,
             resume=resume,
+            fresh=fresh,
             report_to=report_to,
             about=about,
             progress=context.obj,

@@ -47,8 +47,6 @@ def curves(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> Section:
 
 
 def _stage(name: str, facts: Mapping[str, Any]) -> Html:
-    if facts.get("resumed"):
-        return element("p", "Trained in an earlier run that this one went on from; it kept no curves.", class_="absent")
     losses, evaluations = facts.get("losses") or [], facts.get("evaluations") or []
     drawn = [chart(series(losses, ""), x="step", y="loss", label=f"{name}: losses by step")]
     if any(key.startswith("temperature/") for row in losses for key in row):
@@ -58,7 +56,7 @@ def _stage(name: str, facts: Mapping[str, Any]) -> Html:
         label = f"{name}: {evaluator} by step"
         drawn.append(chart(series(evaluations, evaluator), x="step", y=evaluator, label=label))
     if not any(drawn):
-        return element("p", "Nothing was logged: fewer steps than train.log_every.", class_="absent")
+        return element("p", "Nothing was logged.", class_="absent")
     if not evaluations:
         drawn.append(element("p", "No evaluation ran during training.", class_="absent"))
     return element("div", *drawn, class_="panels")

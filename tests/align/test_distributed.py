@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from align.alignment import Alignment
 from align.batches import Batches
 from align.checkpoint import load_encoder
 from align.distributed import gather, total, world
+from align.history import History
 from align.options import (
     AnchorOptions,
     ContrastiveOptions,
@@ -114,7 +116,10 @@ def run(folder, out, processes, **options):
     encoder = load_encoder(folder, device="cpu")
     quiet(encoder)
     chosen = TrainOptions(steps=3, batch_size=8 // processes, learning_rate=1e-2, warmup=0.0, log_every=1, **options)
-    recipe = Recipe(train=chosen, nt_xent=ContrastiveOptions(learn_temperature=True))
+    recipe = Recipe(
+        train=chosen, nt_xent=ContrastiveOptions(learn_temperature=True),
+        info_nce=ContrastiveOptions(weight=0.0, learn_temperature=True), tlm=TlmOptions(weight=0.0),
+    )  # fmt: skip
     facts = train(encoder, pairs(), recipe, out, progress=False)
     logged = [[row["loss"], row["grad_norm"]] for row in facts["losses"]]
     return {"logged": torch.tensor(logged), "vectors": torch.from_numpy(encoder.encode(pairs()["source"]))}
@@ -171,6 +176,24 @@ def gather_by_hand(rank, processes):
     assert world() == (rank, processes)
 
 
+def history_by_hand(rank, processes, out):
+    """Each process keeps its own terms; the mean over all of them is as if nothing had been in between."""
+    kept, whole, again = History(), History(), History()
+    for value in (1.0 + rank, 3.0 - rank / 7):
+        for history in (kept, whole):
+            history.add({"loss": torch.tensor(value)})
+    kept.lines.append({"step": 1, "loss": 2.0})
+    folder = Path(out) / f"history-{processes}"
+    folder.mkdir(exist_ok=True)
+    kept.save(folder)
+    dist.barrier()
+    again.load(folder)
+    assert again.lines == kept.lines
+    for history in (again, whole):
+        history.add({"loss": torch.tensor(0.1 * rank)})
+    assert again.means() == whole.means()
+
+
 def worker(rank, processes, port, folder, out):
     os.environ |= {
         "WORLD_SIZE": str(processes), "RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1",
@@ -180,6 +203,7 @@ def worker(rank, processes, port, folder, out):
     dist.init_process_group("gloo", timeout=timedelta(seconds=60))
     try:
         gather_by_hand(rank, processes)
+        history_by_hand(rank, processes, out)
         found = {(name, micro): step(folder, name, rank, processes, micro) for name in RECIPES for micro in (0, MICRO)}
         if processes == 2:
             found |= {name: run(folder, f"{out}/{name}", processes, **options) for name, options in RUNS.items()}

@@ -287,11 +287,11 @@ def test_who_is_who(made):
 
 
 def test_training_of_stages(made, tmp_path):
-    stages = [{"name": "one", **SUMMARY}, {"name": "two", "resumed": True}, {"name": "three", "losses": []}]
+    stages = [{"name": "one", **SUMMARY}, {"name": "two", **SUMMARY}, {"name": "three", "losses": []}]
     page, _ = made(result(), training=[trained(tmp_path / "deep/run", {"stages": stages})])
     for text in ("one", "two", "three"):
         assert any(found.endswith(f"deep/run, stage {text}") for found in page.texts)
-    assert "it kept no curves" in page.text and "Nothing was logged" in page.text
+    assert page.text.count("Nothing was logged") == 1
 
 
 def test_lines_of_training():

@@ -60,7 +60,7 @@ def test_training_aligns_and_saves(bert_folder, tmp_path):
     card = (tmp_path / "out" / "README.md").read_text()
     assert "uroman 1" in card
     assert "CC0" in card
-    assert not (tmp_path / "out.checkpoints" / "run.json").exists()
+    assert not (tmp_path / "out.checkpoints").exists()
 
 
 def test_a_run_is_a_function_of_its_seed(bert_folder, tmp_path):
@@ -91,7 +91,7 @@ def test_a_damaged_checkpoint_is_passed_over(bert_folder, tmp_path):
     chosen = recipe(steps=4, train={"save_every": 2})
     run(load_encoder(bert_folder), tmp_path / "out", chosen)
     work = tmp_path / "out.checkpoints"
-    settings = json.loads((work / "run.json").read_text())
+    settings = json.loads((work / "checkpoint-4" / "run.json").read_text())
     assert newest_checkpoint(work, settings).name == "checkpoint-4"
     with open(work / "checkpoint-4" / "optimizer.pt", "r+b") as file:
         file.seek(100)
