@@ -346,8 +346,8 @@ class Recipe:
     def _check_stages(self) -> None:
         names = [stage.name for stage in self.stages]
         need(all(names) and len(set(names)) == len(names), "every stage needs a name of its own", names)
-        bad = [name for name in names if not re.fullmatch(r"[\w-]+", name) or name in SECTIONS]
-        need(not bad, "a stage's name must be of letters, digits, _ and -, and not that of a section", bad)
+        bad = [name for name in names if not re.fullmatch(r"[\w-]+", name) or name in ("encoder", "train")]
+        need(not bad, "a stage's name must be of letters, digits, _ and -, and neither encoder nor train", bad)
         own = [name for name in (*OBJECTIVES, "matryoshka", "lora") if getattr(self, name)]
         need(not own, "a recipe with stages has its objectives inside them", own)
         need(self.train == TrainOptions(), "a recipe with stages has its [train] inside them", ["train"])

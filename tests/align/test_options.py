@@ -108,7 +108,7 @@ def test_a_setting_is_refused_by_name(change, sentence):
         ({"nt_xent": GradedOptions()}, "nt_xent must be table, got Graded"),
         ({"cosent": GradedOptions(), "pairs": "nli"}, "pairs must be a list, got 'nli'"),
         ({"name": "../a", "cosent": GradedOptions()}, "must be of letters"),
-        ({"name": "train", "cosent": GradedOptions()}, "not that of a section"),
+        ({"name": "train", "cosent": GradedOptions()}, "neither encoder nor train"),
         ({"name": "a", "cosent": GradedOptions(), "train": TrainOptions(seed=-1)}, "the stage 'a': train.seed must be"),
     ],
 )
