@@ -110,7 +110,7 @@ def train(
     if resume and fresh:
         raise InputError("resume goes on with the checkpoints of an earlier run, fresh removes them: expected one")
     if not (resume or fresh):
-        refuse_kept(Path(f"{out}.checkpoints"))
+        refuse_kept(Path(f"{Path(out)}.checkpoints"))
     if next(encoder.parameters()).dtype in (torch.bfloat16, torch.float16):
         raise InputError("training keeps float32 weights: load the encoder without bf16, and set train.bf16 = true")
     if recipe.encoder.layer is not None and recipe.encoder.layer != encoder.layer:
@@ -160,7 +160,7 @@ def _train(
 ) -> dict[str, Any]:
     stages = recipe.stages or (recipe,)
     plans = [plan(stage, chosen_tables(stage, tables), encoder, progress) for stage in stages]
-    work = Path(f"{out}.checkpoints")
+    work = Path(f"{Path(out)}.checkpoints")
     settings = {}
     if resume or any(stage.train.save_every for stage in stages):  # hashing all weights takes a moment
         settings = run_settings(
