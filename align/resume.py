@@ -122,7 +122,7 @@ def newest_checkpoint(work: Path, settings: Mapping[str, Any]) -> Path:
 def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Refuse to go on with what a run of other settings began."""
     before, now = flat(read_json(folder / SETTINGS)), flat(dict(settings))
-    for name in sorted(before.keys() | now.keys()):
+    for name in now | before:  # the recipe first
         if before.get(name) != now.get(name):
             raise InputError(
                 f"{folder} cannot be resumed: {name} was {before.get(name)!r}, now it is {now.get(name)!r}"
