@@ -71,16 +71,37 @@ def nearest(units: NDArray[np.float32], blocks: Iterable[Block], k: int) -> Foun
         blocks: of the rows, in rising order; each is read once and then let go.
         k: at least 1.
     """
-    best = np.full((len(units), k), _NO_KEY)
+    best = Nearest(units, k)
     for rows, part in blocks:
-        for here in _slices(len(units), BLOCK_QUERIES):
-            scores = units[here] @ part.T  # (queries, rows)
-            owners, places = promising(scores, _least(best[here]), k)
-            keep(best[here], owners, _keys(scores[owners, places], rows[places]), nothing=_NO_KEY)
-    best = np.sort(best, axis=1)[:, ::-1]  # not by its negative, which the least integer has none of
-    there = best != _NO_KEY
-    scores = np.where(there, (best >> 32) * TIE_TOLERANCE, -np.inf).astype(np.float32)
-    return scores, np.where(there, _LOW - (best & _LOW), -1)
+        best.add(rows, part)
+    return best.found()
+
+
+class Nearest:
+    """The ``k`` rows nearest to each query so far: what :func:`nearest` keeps while it reads.
+
+    Args:
+        units: (n, d) unit vectors.
+        k: at least 1.
+    """
+
+    def __init__(self, units: NDArray[np.float32], k: int) -> None:
+        self._units, self._k = units, k
+        self._best = np.full((len(units), k), _NO_KEY)
+
+    def add(self, rows: NDArray[np.int64], part: NDArray[np.float32]) -> None:
+        """Look at more rows: their numbers, higher than those before, and their unit vectors."""
+        for here in _slices(len(self._units), BLOCK_QUERIES):
+            best, scores = self._best[here], self._units[here] @ part.T  # (queries, rows)
+            owners, places = promising(scores, _least(best), self._k)
+            keep(best, owners, _keys(scores[owners, places], rows[places]), nothing=_NO_KEY)
+
+    def found(self) -> Found:
+        """Scores and rows, best first."""
+        best = np.sort(self._best, axis=1)[:, ::-1]  # not by its negative, which the least integer has none of
+        there = best != _NO_KEY
+        scores = np.where(there, (best >> 32) * TIE_TOLERANCE, -np.inf).astype(np.float32)
+        return scores, np.where(there, _LOW - (best & _LOW), -1)
 
 
 def numbered(tables: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:

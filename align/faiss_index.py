@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.exact_index import Found
+from align.faiss_filter import few, search_all
+from align.faiss_module import import_faiss
 from align.similarity import TIE_TOLERANCE
 
 REFINED = 4
 """Candidates for each hit that a factory ending in ``RFlat`` or ``Refine(...)`` compares again."""
 TRAINING_ROWS, TRAINING_ROWS_A_LIST = 50_000, 64
 WIDER = 4
-"""How much further a filtered search looks each time that it found too few."""
+"""How much further a search looks each time that it found too few."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class FaissIndex:
     ) -> Found:
         """The ``k`` nearest of the chosen rows, as far as the index finds them.
 
-        A query for which fewer were found than there are is searched again, further, until the whole index was
-        searched; not so if ``nprobe`` or ``ef_search`` is given.
+        Where few rows are chosen (:func:`align.faiss_filter.few`), all of them are compared; of more, the effort is
+        divided by their share, so that as many of them are looked at as of all rows without a filter. A query for which
+        fewer were found than there are is searched again, further, until the whole index was searched; not so if
+        ``nprobe`` or ``ef_search`` is given.
 
         Raises:
             InputError: an effort that this index does not have or below 1, or a filter that it cannot apply.
@@ -54,8 +59,14 @@ class FaissIndex:
         check_effort(given, self.effort, self.factory)
         effort = {**self.effort, **given}
         available = min(k, self.index.ntotal if chosen is None else int(chosen.sum()))
-        scores, rows = self._search(units, k, chosen, effort)
         whole = effort_of_all(self.index)
+        if chosen is not None:
+            if few(effort, whole, int(chosen.sum()), self.index.ntotal):
+                found = search_all(self.index, units, k, chosen)
+                if found is not None:
+                    return in_order(*found)
+            effort = {name: min(whole[name], math.ceil(value / chosen.mean())) for name, value in effort.items()}
+        scores, rows = self._search(units, k, chosen, effort)
         while not given and any(value < whole[name] for name, value in effort.items()):
             short = np.flatnonzero((rows >= 0).sum(axis=1) < available)
             if not len(short):
@@ -91,12 +102,31 @@ def new_index(factory: str, dimension: int) -> Any:
         raise InputError(f"FAISS makes no index of {factory!r} for {dimension} dimensions: {_reason(error)}") from error
     if isinstance(index, faiss.IndexIDMap):
         raise InputError(f"factory {factory!r} has IDMap: expected none, the ids of an index are row numbers")
+    check_metric(index, factory)
     if isinstance(index, faiss.IndexRefine):
         index.k_factor = REFINED
     inner = _inner(index)
     if hasattr(inner, "do_polysemous_training"):
         inner.do_polysemous_training = False  # a second and more for each byte of a code, for a search not done here
     return index
+
+
+def check_metric(index: Any, factory: str) -> None:
+    """Refuse an index some part of which compares by the distance: what FAISS calls scores then grows with it.
+
+    Raises:
+        InputError: it does, whatever metric it was made for (HNSW or NSG over PQ).
+    """
+    faiss = import_faiss()
+    parts = [faiss.downcast_index(index)]
+    for part in parts:
+        inner = [getattr(part, name, None) for name in ("index", "base_index", "refine_index", "storage")]
+        parts += [faiss.downcast_index(one) for one in inner if isinstance(one, faiss.Index)]
+    if any(part.metric_type != faiss.METRIC_INNER_PRODUCT for part in parts):
+        raise InputError(
+            f"FAISS compares by distance in {factory!r}, not by inner product: its hits would come worst first; give "
+            "IVF with PQ, or HNSW without"
+        )
 
 
 def training_rows(index: Any, rows: int, given: int | None) -> int:
@@ -121,6 +151,18 @@ def train(index: Any, sample: NDArray[np.float32], factory: str) -> None:
             few, clusters = numbers.groups()
             raise InputError(f"{factory!r} needs at least {clusters} rows to train on, got {few}") from error
         raise InputError(f"FAISS cannot train {factory!r} on {len(sample)} rows: {_reason(error)}") from error
+
+
+def add(index: Any, units: NDArray[np.float32], factory: str) -> None:
+    """Add rows.
+
+    Raises:
+        InputError: FAISS refuses them, as NSG does of fewer than a hundred.
+    """
+    try:
+        index.add(units)
+    except RuntimeError as error:
+        raise InputError(f"FAISS cannot add {len(units)} rows to {factory!r}: {_reason(error)}") from error
 
 
 def effort_of_all(index: Any) -> dict[str, int]:
@@ -157,13 +199,15 @@ def read_index(path: Path, *, mmap: bool) -> Any:
     """A FAISS index of a file, memory-mapped by choice.
 
     Raises:
-        InputError: FAISS is missing, or cannot read the file.
+        InputError: FAISS is missing, cannot read the file, or compares by distance in it.
     """
     faiss = import_faiss()
     try:
-        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mmap else 0)
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mmap else 0)
     except RuntimeError as error:
         raise InputError(f"{path} is damaged, or of another FAISS: {_reason(error)}") from error
+    check_metric(index, str(path))
+    return index
 
 
 def write_index(index: Any, path: Path) -> None:
@@ -176,19 +220,6 @@ def write_index(index: Any, path: Path) -> None:
         import_faiss().write_index(index, str(path))
     except RuntimeError as error:
         raise InputError(f"{path.name} was not written: {_reason(error)}") from error
-
-
-def import_faiss() -> Any:
-    """The module.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import faiss
-    except ImportError as error:
-        raise InputError("an index other than Flat needs faiss: pip install 'align-encoders[faiss]'") from error
-    return faiss
 
 
 def in_order(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> Found:

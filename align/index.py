@@ -15,21 +15,26 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from align import index_check
 from align.descriptions import plain
 from align.errors import InputError
-from align.exact_index import Block, nearest, numbered, write_npy
+from align.exact_index import Block, numbered, write_npy
 from align.faiss_index import (
     FaissIndex,
+    add,
     check_effort,
     default_effort,
-    import_faiss,
     new_index,
     train,
     training_rows,
     write_index,
 )
+from align.faiss_module import import_faiss
+from align.faiss_probe import check_survives
+from align.index_check import check_scores
 from align.index_folder import EXACT, FAISS, ROWS, VECTORS, Index, load_index, writing_index
-from align.index_rows import LABELS, writing_rows
+from align.index_recall import measured, questions
+from align.index_rows import LABELS, rows_of_vectors, writing_rows
 from align.similarity import normalize
 from align.surrogates import well_formed
 from align.vectors import Vectors, open_vectors, vector_table, vectors_of
@@ -37,11 +42,6 @@ from align.vectors import Vectors, open_vectors, vector_table, vectors_of
 __all__ = ["Index", "index", "load_index", "save_index"]
 
 log = logging.getLogger(__name__)
-
-RECALL = (
-    "share of the k rows that exact search finds; a query is the normalised mean of two random rows, "
-    "which themselves do not count"
-)
 
 Labels = dict[str, set[str]]
 Units = NDArray[np.float32]
@@ -63,10 +63,13 @@ def index(
 ) -> Index:
     """Build an index from a folder of vectors; they are made unit ones, so that the inner product is the cosine.
 
-    The folder is read twice, part by part; in memory are the training sample and the FAISS index (``Flat``: neither).
-    Of an approximate index the recall@k is measured against exact search, logged, and kept in the manifest. A recall
-    query is the normalised mean of two random rows, which themselves do not count as hits; of equal rows any one may
-    be found, so that copies in the corpus make the recall look lower than it is.
+    The folder is read twice, part by part, and a third time for FAISS; in memory are the training sample and the FAISS
+    index (``Flat``: neither). Of an approximate index the recall@k is measured against exact search, logged, and kept
+    in the manifest, and so is that of searches for one of the rarest languages alone. Some rows are looked up: their
+    scores must be cosines, and they must find themselves (:mod:`align.index_check`).
+
+    A recall query is the normalised mean of two random rows, which themselves do not count as hits; of equal rows any
+    one may be found, so that copies in the corpus make the recall look lower than it is.
 
     Args:
         vectors: what ``align encode`` wrote.
@@ -84,8 +87,9 @@ def index(
         progress: show a bar.
 
     Raises:
-        InputError: no folder of vectors, or a damaged one; FAISS is missing or does not know the factory; too few rows
-            to train it; an option of another kind of index; ``out`` holds something else, or the disk is full.
+        InputError: no folder of vectors, or a damaged one; FAISS is missing, does not know the factory or crashes
+            with it; its scores are no cosines, or rows do not find themselves; too few rows to train it; an option of
+            another kind of index; ``out`` holds something else, or the disk is full.
     """
     vectors = vectors if isinstance(vectors, Vectors) else open_vectors(vectors)
     for what, value, least in (("k", k, 1), ("train_rows", train_rows, 1), ("recall_queries", recall_queries, 0)):
@@ -166,6 +170,9 @@ def summary(manifest: Mapping[str, Any]) -> str:
     if built["recall"] is not None:
         recall, effort = built["recall"], "".join(f"{name} {value}, " for name, value in manifest["search"].items())
         line += f", recall@{recall['k']} {recall['recall']:.3f} ({effort}{recall['queries']:,} queries)"
+    if built.get("filtered"):
+        worst = min(built["filtered"], key=lambda one: one["recall"])
+        line += f", {worst['recall']:.3f} in {worst['language']} alone ({worst['rows']:,} rows)"
     return line
 
 
@@ -192,6 +199,8 @@ def _build_faiss(
     seed: int,
     progress: bool,
 ) -> dict[str, Any]:
+    import_faiss()
+    check_survives(factory, vectors.dimension, min(vectors.rows, train_rows or vectors.rows))
     made = new_index(factory, vectors.dimension)
     effort = default_effort(made)
     check_effort(given, effort, factory)
@@ -201,40 +210,48 @@ def _build_faiss(
     trained_on = np.sort(rng.choice(rows, training_rows(made, rows, train_rows), replace=False, shuffle=False))
     first = rng.integers(rows, size=count) if count else np.empty(0, dtype=np.int64)
     second = (first + rng.integers(1, rows, size=count)) % rows if count else first
-    wanted = np.unique(np.concatenate([trained_on, first, second]))
+    checked = np.sort(rng.choice(rows, min(rows, index_check.ROWS), replace=False))
+    wanted = np.unique(np.concatenate([trained_on, first, second, checked]))
     sample, labels = _survey(vectors, wanted)
     queries = normalize(sample[np.searchsorted(wanted, first)] + sample[np.searchsorted(wanted, second)])
+    looked_up = sample[np.searchsorted(wanted, checked)]
     seconds = [-time.perf_counter()]  # begins, less; ends, more: their sum leaves out the exact search
     if not made.is_trained:
         train(made, sample[np.searchsorted(wanted, trained_on)], factory)
     seconds.append(time.perf_counter())
     del sample
-
-    def added() -> Iterator[Block]:
-        for numbers, units in _blocks(vectors, folder / ROWS, labels, progress=progress):
-            seconds.append(-time.perf_counter())
-            made.add(units)
-            seconds.append(time.perf_counter())
-            yield numbers, units
-
-    _, right = nearest(queries, added(), k + 2)
+    asked = questions(queries, rows_of_vectors(vectors), k)
+    for numbers, units in _blocks(vectors, folder / ROWS, labels, progress=progress):
+        seconds.append(-time.perf_counter())
+        add(made, units, factory)
+        seconds.append(time.perf_counter())
+        for question in asked:
+            question.add(numbers, units)
     write_index(made, folder / FAISS)
-    recall = None
-    if count:
-        _, found = FaissIndex(made, factory, effort).search(
-            queries, k + 2, nprobe=given.get("nprobe"), ef_search=given.get("ef_search")
-        )
-        value = _recall(found, right, np.stack([first, second], axis=1), k)
-        recall = {"recall": round(value, 4), "k": k, "queries": count, "seed": seed, "how": RECALL}
-    built = {"seconds": round(sum(seconds), 3), "train_rows": len(trained_on), "recall": recall}
+    engine = FaissIndex(made, factory, effort)
+    built: dict[str, Any] = {"seconds": round(sum(seconds), 3), "train_rows": len(trained_on)}
+    built["checked"] = _checked(vectors, engine, looked_up[looked_up.any(axis=1)])
+    built |= measured(engine, asked, queries, np.stack([first, second], axis=1), k, given)
+    if built["recall"] is not None:
+        built["recall"]["seed"] = seed
     return {"dtype": None, "search": effort, "faiss": import_faiss().__version__, "built": built}
 
 
-def _survey(vectors: Vectors, wanted: NDArray[np.int64]) -> tuple[Units, Labels]:
+def _checked(vectors: Vectors, engine: FaissIndex, queries: Units) -> dict[str, Any]:
+    """Whether the scores of an index are cosines of the rows that it finds; the folder is read for those once more."""
+    scores, found = engine.search(queries, min(index_check.K, max(1, vectors.rows)))
+    wanted = np.unique(found[found >= 0])
+    units, _ = _survey(vectors, wanted, verify=False)
+    hits = np.zeros((*found.shape, vectors.dimension), dtype=np.float32)
+    hits[found >= 0] = units[np.searchsorted(wanted, found[found >= 0])]
+    return check_scores(engine.factory, queries, scores, hits)
+
+
+def _survey(vectors: Vectors, wanted: NDArray[np.int64], *, verify: bool = True) -> tuple[Units, Labels]:
     """(rows, dimensions) unit vectors of the wanted rows (rising), and all languages and scripts there are."""
     units = np.empty((len(wanted), vectors.dimension), dtype=np.float32)
     labels: Labels = {label: set() for label in LABELS}
-    for start, table in numbered(vectors.tables([*LABELS, *(["vector"] if len(wanted) else [])])):
+    for start, table in numbered(vectors.tables([*LABELS, *(["vector"] if len(wanted) else [])], verify=verify)):
         for label in LABELS:
             labels[label].update(pc.unique(table.column(label)).to_pylist())
         here = slice(*np.searchsorted(wanted, [start, start + table.num_rows]))
@@ -253,13 +270,3 @@ def _blocks(vectors: Vectors, rows_file: Path, labels: Labels, *, progress: bool
             write(table)
             yield np.arange(start, start + len(table)), normalize(vectors_of(table), first_row=start)
             bar.update(len(table))
-
-
-def _recall(found: NDArray[np.int64], right: NDArray[np.int64], pairs: NDArray[np.int64], k: int) -> float:
-    """Share of the ``k`` right rows of each query, without the two it was made of, among the ``k`` found."""
-    hits = total = 0
-    for mine, theirs, pair in zip(found.tolist(), right.tolist(), pairs.tolist(), strict=True):
-        expected = [row for row in theirs if row not in pair and row >= 0][:k]
-        hits += len({*expected} & {*[row for row in mine if row not in pair][:k]})
-        total += len(expected)
-    return hits / total

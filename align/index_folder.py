@@ -93,7 +93,8 @@ class Index:
             languages: only rows of these; ``None``: of any.
             scripts: only rows of these; ``None``: of any.
             encoder: what made the queries; ``None``: not compared.
-            nprobe: lists of an IVF index to search; ``None``: as recorded when it was built.
+            nprobe: lists of an IVF index to search; ``None``: as recorded when it was built. Of a filtered search this
+                and ``ef_search`` are divided by the share of rows that are left; where few are, all are compared.
             ef_search: candidates to keep on the way through an HNSW graph; ``None``: as recorded.
 
         Returns:

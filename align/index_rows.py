@@ -73,6 +73,12 @@ class Rows:
                 chosen = same if chosen is None else chosen & same
         return chosen
 
+    def languages(self) -> dict[str, int]:
+        """How many rows each language has, the rarest first; "": not known."""
+        codes, names = self._labels["language"]
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        return dict(sorted(zip(names, counts, strict=True), key=lambda pair: (pair[1], pair[0])))
+
     @cached_property
     def _labels(self) -> dict[str, tuple[NDArray[np.int32], dict[str, int]]]:
         """For language and script: the code of each row, and the code of each name."""

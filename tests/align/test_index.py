@@ -13,7 +13,8 @@ from align import exact_index, index_rows
 from align.errors import InputError
 from align.exact_index import nearest
 from align.files import sha256
-from align.index import _recall, index, load_index, save_index, summary
+from align.index import index, load_index, save_index, summary
+from align.index_recall import recall as recall_of
 from align.similarity import normalize
 from align.vector_parts import save_vectors
 from align.vectors import Vectors
@@ -172,7 +173,8 @@ def test_a_filter_finds_what_there_is_however_far_it_lies(tmp_path, factory) -> 
     found = made.search(given[[0]], 100, languages=["hin_Deva"])[1]
     assert sorted(found[0].tolist()) == list(range(2, 400, 4))
     effort = {"nprobe": 1} if "IVF" in factory else {"ef_search": 1}
-    found = made.search(given[[0]], 100, languages=["hin_Deva"], **effort)[1]
+    assert sorted(made.search(given[[0]], 100, languages=["hin_Deva"], **effort)[1][0]) == list(range(2, 400, 4))
+    found = made.search(given[[0]], 400, **effort)[1]
     assert (found < 0).any()  # asked for no more than that, it looked no further
 
 
@@ -180,7 +182,7 @@ def test_the_recall_by_hand() -> None:
     found = np.array([[8, 1, 2, 3, -1], [0, 1, -1, -1, -1]])
     right = np.array([[9, 8, 4, 1, 5], [7, 1, 0, -1, -1]])
     # of rows 4 and 1, row 1 is among the first two found, 1 and 2; of row 0 alone (7 and 1 do not count), row 0
-    assert _recall(found, right, np.array([[9, 8], [7, 1]]), 2) == pytest.approx(2 / 3)
+    assert recall_of(found, right, np.array([[9, 8], [7, 1]]), 2) == pytest.approx(2 / 3)
 
 
 def test_the_recall_is_measured_at_the_recorded_effort(tmp_path, caplog) -> None:
