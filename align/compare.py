@@ -23,6 +23,7 @@ from align.compared import (
 from align.errors import InputError
 from align.result_names import baseline_first, result_names
 from align.results import check_result, read_result, result_files
+from align.tasks.protocols import in_headline
 from align.tasks.statistics import as_good_as_best, samples_interval
 
 
@@ -39,7 +40,8 @@ def compare(
 ) -> Comparison:
     """Compare models on every benchmark that they share.
 
-    On each benchmark: the mean over the scores that all models have, its interval, its difference to the baseline
+    On each benchmark: the mean over the scores that all models have (of retrieval, over those with the pivot; two
+    scripts of a language with each other are a direction of their own), its interval, its difference to the baseline
     with a paired bootstrap interval and the p of a paired permutation test, the same for each score (language pair),
     and which models are not distinguishable from the best (``as_good_as_best``). What is drawn and swapped is a line,
     with its items in all scores. p-values are corrected by Holm's method: those of the models together, and, for each
@@ -122,19 +124,21 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
     if not common:
         raise InputError(f"{first['benchmark']}: {' and '.join(names)} share no score, there is nothing to compare")
     held = hold(results, [score["id"] for score in common], rules)
-    means = {name: float(np.mean(values)) for name, values in held.values.items()}
-    ahead = corrected([difference(name, names[0], range(len(common)), held, rules) for name in names], rules)
+    counted = in_headline([score["direction"] for score in common])
+    means = {name: float(np.mean([values[i] for i in counted])) for name, values in held.values.items()}
+    samples = {name: [drawn[i] for i in counted] for name, drawn in held.samples.items()}
+    ahead = corrected([difference(name, names[0], counted, held, rules) for name in names], rules)
     as_good: dict[str, bool] = {}
-    if max(names, key=lambda name: means[name]) in held.samples:  # else the best cannot be tested
+    if max(names, key=lambda name: means[name]) in samples:  # else the best cannot be tested
         kept = as_good_as_best(
-            list(held.samples.values()), permutations=rules.permutations, seed=rules.seed, level=rules.level
+            list(samples.values()), permutations=rules.permutations, seed=rules.seed, level=rules.level
         )
-        as_good = dict(zip(held.samples, kept, strict=True))
+        as_good = dict(zip(samples, kept, strict=True))
     models = []
     for name, ours in zip(names, ahead, strict=True):
         interval = _ends(results[name]["headline"]) if len(results[name]["scores"]) == len(common) else None
         if name in held.samples:
-            interval = samples_interval(held.samples[name], level=rules.level)
+            interval = samples_interval(samples[name], level=rules.level)
         models.append(ModelScore(name, means[name], interval, ours, as_good.get(name)))
     return BenchmarkComparison(
         benchmark=first["benchmark"],
@@ -143,9 +147,9 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
         protocol=first["protocol"],
         level=rules.level,
         baseline=names[0],
-        scores=len(common),
+        scores=len(counted),
         models=tuple(models),
-        slices={by: slices(by, common, held, rules) for by in rules.by},
+        slices={by: slices(by, common, counted, held, rules) for by in rules.by},
         groups=_groups(results),
         left_out=tuple(left_out),
         without_items=tuple(name for name in names if name not in held.samples),

@@ -78,7 +78,7 @@ class BenchmarkComparison:
     """Of the intervals; differences are told apart at 1 - level."""
     baseline: str
     scores: int
-    """How many all models have, and are compared on."""
+    """How many the mean is over: those that all models have, of retrieval with the pivot."""
     models: tuple[ModelScore, ...]
     slices: Mapping[str, tuple[Slice, ...]]
     """By ``pair`` (every score), language, script, family, direction."""

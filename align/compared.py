@@ -125,11 +125,14 @@ def corrected(tests: Sequence[Tested | None], rules: Rules) -> list[Tested | Non
     return done
 
 
-def slices(by: str, common: Sequence[Score], held: Held, rules: Rules) -> tuple[Slice, ...]:
-    """Means over the scores that share a name, each model against the first, corrected over the names."""
+def slices(by: str, common: Sequence[Score], counted: Sequence[int], held: Held, rules: Rules) -> tuple[Slice, ...]:
+    """Means over the scores that share a name, each model against the first, corrected over the names.
+
+    Scores that are not counted in the headline (see ``in_headline``) are in no mean by language, script or family.
+    """
     places: dict[str, list[int]] = {}
-    for place, score in enumerate(common):
-        places.setdefault(SLICES[by](score) or "none", []).append(place)
+    for place in range(len(common)) if by in ("pair", "direction") else counted:
+        places.setdefault(SLICES[by](common[place]) or "none", []).append(place)
     names = list(held.values)
     columns = [
         corrected([difference(name, names[0], inside, held, rules) for inside in places.values()], rules)

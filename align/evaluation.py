@@ -23,7 +23,9 @@ from align.benchmarks import Benchmark, find_benchmark, local_folder
 from align.errors import InputError
 from align.files import read_json, user_cache, write_json
 from align.groups import groups, trained_languages
-from align.rows import METRIC, Row, score_unit
+from align.rows import Row, metric_of, score_unit
+from align.tasks.bli_protocols import BliProtocol, find_bli_protocol
+from align.tasks.protocols import Protocol, find_protocol
 from align.units import PIVOT, content_hash, unit_key, units
 
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNIT_FORMAT = 3
+Rules = Protocol | BliProtocol
+
+UNIT_FORMAT = 4
 """Raised when a unit comes to be scored in another way, so that nothing older is read from the cache."""
 
 
@@ -41,7 +45,7 @@ def evaluate(
     *,
     data: Path | str | None = None,
     languages: Sequence[str] | None = None,
-    protocol: str | None = None,
+    protocol: str | Rules | None = None,
     candidates: int | None = None,
     name: str | None = None,
     items: bool = True,
@@ -59,7 +63,7 @@ def evaluate(
         benchmark: a name in ``align.benchmarks.BENCHMARKS``.
         data: folder that holds the benchmark's, or is it; ``None``: the environment's ``ALIGN_DATA``, else the Hub.
         languages: codes, or names of sets; ``None``: all.
-        protocol: another than the benchmark's own (retrieval, bli).
+        protocol: another than the benchmark's own (retrieval, bli): its name, or one of one's own.
         candidates: of bli, the first so many words of each vocabulary; ``None``: what the protocol says.
         name: of the model in the result; ``None``: what was loaded.
         items: keep the outcome of every item, which comparisons need.
@@ -76,7 +80,8 @@ def evaluate(
         its reason; the others are scored.
 
     Raises:
-        InputError: unknown benchmark or protocol, no data, or no unit could be scored.
+        InputError: unknown benchmark or protocol, a protocol of another layer or pooling than the encoder's, no data,
+            or no unit could be scored.
     """
     from align.model_card import versions
     from align.results import FORMAT, VERSION
@@ -85,10 +90,12 @@ def evaluate(
     chosen = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
     root = data or os.environ.get("ALIGN_DATA")
     folder = local_folder(chosen, Path(root) if root else None)
-    rules = _protocol(chosen, protocol, candidates)
+    rules = rules_of(chosen, protocol, candidates)
     log.info("%s: %s; licence %s; %s", chosen.name, chosen.about, chosen.licence, folder or f"Hub, {chosen.hub}")
     encode = keeping_lists(sentence_or_word_encoder(encoder, chosen.task, bf16))
     identity = encoder.identity()  # hashes all weights
+    if isinstance(rules, Protocol):
+        rules.check_pooling(identity["pooling"])
     made_by = identity | {"tokenizer": tokenizer_hash(encoder), "bf16": bf16}
     kept = Kept(Path(cache) if cache else None) if use_cache else None
     found: list[Row] = []
@@ -121,9 +128,10 @@ def evaluate(
     return {
         "format": FORMAT, "version": VERSION, "benchmark": chosen.name, "task": chosen.task,
         "model": name or encoder.name or "encoder", "encoder": identity, "bf16": bf16,
-        "protocol": _plain(rules), "metric": METRIC[chosen.task], "statistic": spread.statistic,
+        "languages": None if languages is None else sorted(set(languages)),
+        "protocol": _plain(rules), "metric": metric_of(rules), "statistic": spread.statistic,
         "data": {
-            "source": str(folder) if folder else f"{chosen.hub}@{chosen.revision}", "licence": chosen.licence,
+            "source": str(folder.resolve()) if folder else f"{chosen.hub}@{chosen.revision}", "licence": chosen.licence,
             "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
         },
         "headline": spread.headline, "scores": scores, "missing": missing, "groups": spread.groups,
@@ -220,18 +228,27 @@ class Kept:
             log.warning("%s: a unit's scores were not kept: %s", path, error)
 
 
-def _protocol(benchmark: Benchmark, name: str | None, candidates: int | None) -> Any:
-    from align.tasks import find_bli_protocol
-    from align.tasks.protocols import find_protocol
+def rules_of(benchmark: Benchmark, protocol: str | Rules | None, candidates: int | None = None) -> Rules | None:
+    """The protocol that a benchmark is scored by; ``None``: sts and wordsim, which are scored in one way.
 
+    Args:
+        benchmark: what is scored.
+        protocol: as for :func:`evaluate`.
+        candidates: likewise.
+
+    Raises:
+        InputError: an unknown protocol, or one of another task.
+    """
     if candidates is not None and benchmark.task != "bli":
         raise InputError(f"{benchmark.name} has no vocabulary: candidates are of bli")
-    finders: dict[str, Callable[[str], Any]] = {"retrieval": find_protocol, "bli": find_bli_protocol}
-    if benchmark.task not in finders:
-        if name is not None:
+    if benchmark.task not in ("retrieval", "bli"):
+        if protocol is not None:
             raise InputError(f"{benchmark.name} has no protocols: {benchmark.task} is scored in one way")
         return None
-    chosen = finders[benchmark.task](name or benchmark.protocol)
+    given: Any = protocol or benchmark.protocol
+    if benchmark.task == "retrieval":
+        return find_protocol(given)
+    chosen = find_bli_protocol(given)
     if candidates is None or candidates == chosen.candidates:
         return chosen
     return replace(chosen, name=f"{chosen.name} (changed)", candidates=candidates)

@@ -32,6 +32,7 @@ from align.tasks import (
     wordsim,
     xsim,
 )  # fmt: skip
+from align.tasks.protocols import in_headline
 
 if TYPE_CHECKING:
     from align.callbacks import Evaluator
@@ -48,7 +49,8 @@ def evaluators(specs: Sequence[str], *, lines: int = 200, seed: int = 0) -> dict
     data is read now, and cut to a slice that is the same at every evaluation and, where languages are line-aligned, in
     every language. No slice is the test set: its scores say whether training goes well, not how good the encoder is.
 
-    - ``retrieval``: what ``read_sets`` reads; P@1, P@10 and MRR, the mean over all searches of ``lines`` lines.
+    - ``retrieval``: what ``read_sets`` reads; P@1, P@10 and MRR, the mean over the searches with English (over all
+      where none has it) of ``lines`` lines; script_P@1 and so on, over two scripts of a language with each other.
     - ``xsim``: likewise; right, the share of lines that mining by ratio margin aligns with their own (1 - xsim).
     - ``mexa``: likewise; mean and max over layers, the mean over languages.
     - ``bli``: what ``find_dictionaries`` finds; P@1, P@10 and MRR by nearest neighbour for ``lines`` lines of each
@@ -87,7 +89,10 @@ def _retrieval(path: str, lines: int, seed: int) -> Evaluator:
         result = combine(
             [retrieval(lambda lines, _: encoder.encode(lines), texts, check_alignment=False) for texts in sets]
         )
-        return _means(score.metrics for score in result.scores)
+        with_pivot = in_headline([result.direction(score) for score in result.scores])
+        apart = [score.metrics for i, score in enumerate(result.scores) if i not in with_pivot]
+        scripts = {f"script_{name}": value for name, value in _means(apart).items()} if apart else {}
+        return {**_means(result.scores[i].metrics for i in with_pivot), **scripts}
 
     return evaluate
 

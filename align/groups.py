@@ -13,7 +13,7 @@ import numpy as np
 from align.errors import InputError
 from align.families import family
 from align.files import read_json
-from align.rows import METRIC, Row
+from align.rows import Row
 
 if TYPE_CHECKING:
     from align.encoder import Encoder
@@ -28,7 +28,7 @@ class Spread:
     statistic: str
     """How items make a value: mean or spearman."""
     headline: dict[str, Any]
-    """The unweighted mean over rows, with its interval."""
+    """value, interval, scores: the unweighted mean over the rows with the pivot (see ``in_headline``), how many."""
     groups: list[dict[str, Any]]
     """Means over groups of rows: by, group, scores, value, interval."""
     script_gaps: list[dict[str, Any]]
@@ -42,7 +42,8 @@ def groups(
     An average is of rows, each of which weighs the same; its interval comes from resampling lines, with their items in
     all rows, so it speaks of these languages, not of others. Groups are by direction, script, family, by
     training (where it is known which languages the encoder was trained on), and the worst tenth of the languages beside
-    all others (where there are ten).
+    all others (where there are ten). Two scripts of a language with each other are a group of the directions, and in no
+    other mean.
 
     Args:
         rows: see ``align.rows``.
@@ -51,9 +52,11 @@ def groups(
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
+    from align.tasks.protocols import in_headline
     from align.tasks.statistics import Sample, joint_samples, macro_interval, samples_interval
 
-    statistic = "spearman" if METRIC[task] == "spearman" else "mean"
+    statistic = "spearman" if task in ("sts", "wordsim") else "mean"
+    counted = in_headline([row["direction"] for row in rows])
     samples: list[Sample] = []
     if statistic == "spearman":
         golds, lines = ([row[key] for row in rows] for key in ("gold", "lines"))
@@ -75,19 +78,18 @@ def groups(
 
     spread = [row | {"interval": interval([place])} for place, row in enumerate(rows)]
     found = []
-    for by, name_of in _kinds(rows, trained).items():
+    for by, name_of in _kinds([rows[i] for i in counted], trained).items():
         names: dict[str, list[int]] = {}
-        for place, row in enumerate(rows):
-            if name := name_of(row):
+        for place in range(len(rows)) if by == "direction" else counted:
+            if name := name_of(rows[place]):
                 names.setdefault(name, []).append(place)
         if len(names) > 1 or by in ("seen", "tail"):
             found += [
                 {"by": by, "group": name, "scores": len(places), **average(places)}
                 for name, places in sorted(names.items())
             ]
-    return Spread(
-        spread, statistic, average(range(len(rows))), found, _script_gaps(rows) if task == "retrieval" else []
-    )
+    headline = average(counted) | {"scores": len(counted)}
+    return Spread(spread, statistic, headline, found, _script_gaps(rows) if task == "retrieval" else [])
 
 
 def trained_languages(encoder: Encoder) -> set[str] | None:

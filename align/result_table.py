@@ -26,14 +26,14 @@ def result_table(result: Mapping[str, Any], *, scores: bool = False) -> str:
             [row["id"], row["n"], row["left_out"], row["value"], *row["interval"]] for row in result["scores"]
         ]
         parts.append(markdown(["score", "n", "left out", metric, "low", "high"], rows))
-    every = {"by": "all", "group": "mean", "scores": len(result["scores"]), **result["headline"]}
+    every = {"by": "headline", "group": "mean", **result["headline"]}
     means: list[list[Cell]] = [
         [one["by"], one["group"], one["scores"], one["value"], *one["interval"]] for one in (*result["groups"], every)
     ]
     parts.append(markdown(["mean by", "group", "scores", metric, "low", "high"], means))
     if result["script_gaps"]:
         gap = sum(abs(one["gap"]) for one in result["script_gaps"]) / len(result["script_gaps"])
-        parts.append(f"Script gap, mean of {len(result['script_gaps'])}: {gap:.3f}")
+        parts.append(f"Script gap in P@1, mean of {len(result['script_gaps'])}: {gap:.3f}")
     if result["geometry"]:
         parts.append(_geometry(result["geometry"]))
     if result["missing"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -46,6 +47,31 @@ def write_result(path: Path | str, result: Mapping[str, Any]) -> None:
     plain = check_result(_plain(result), path)
     with whole_file(Path(path)) as temporary:
         temporary.write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def result_name(result: Mapping[str, Any]) -> str:
+    """``MODEL.BENCHMARK.HASH``, a name for the file of a result; the hash is of what was scored, on what, and how.
+
+    Model and benchmark are the last parts of what they are called, to be read by people. Two results have the same name
+    only if all this is equal: model and its name, encoder, bfloat16, benchmark, protocol, languages asked for, place
+    and hash of the data. So the same again replaces itself, and nothing else.
+    """
+    keys = ("encoder", "bf16", "benchmark", "task", "protocol", "languages")
+    told: dict[str, Any] = {key: result.get(key) for key in keys}
+    told["model"] = str(Path(result["model"]))  # model/ is model
+    told["data"] = {key: result["data"].get(key) for key in ("source", "sha256")}
+    digest = hashlib.sha256(json.dumps(_plain(told), sort_keys=True).encode()).hexdigest()
+    return ".".join([*(file_part(result[key]) for key in ("model", "benchmark")), digest[:12]])
+
+
+def file_part(name: str) -> str:
+    """The last part of a path or Hub name, of what file names may hold, and not too long: different names may share it.
+
+    >>> file_part("runs/my model/"), file_part("..")
+    ('my-model', 'model')
+    """
+    last = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).name)
+    return last.strip(".")[:40] or "model"
 
 
 def result_files(paths: Sequence[Path | str]) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,10 @@ Row = dict[str, Any]
 """id, language, other, script, direction, n, left_out, value, metrics, items and the line of each (a number, or a name;
 the same in all rows that share it), and gold where the metric is rho."""
 
-METRIC = {"retrieval": "P@1", "bli": "P@1", "wordsim": "spearman", "sts": "spearman"}
+
+def metric_of(protocol: Any) -> str:
+    """The metric that is a row's value: the protocol's headline, such as ``P@1`` or ``NN MRR``; without one, rho."""
+    return "spearman" if protocol is None else str(protocol.headline)
 
 
 def score_unit(
@@ -60,12 +64,11 @@ def _retrieval(_: str, texts: dict[str, list[str]], encode: Encode, protocol: An
         other, language = (
             (score.queries, score.candidates) if direction == "from_pivot" else (score.candidates, score.queries)
         )
-        kept = [(int(rank == 1), name) for rank, name in zip(score.ranks or (), names, strict=True) if rank]
-        hits, asked = [hit for hit, _ in kept], [name for _, name in kept]
-        rows.append(
-            _row(f"{score.queries}>{score.candidates}", language, other, direction, hits, asked)
-            | {"left_out": score.left_out, "metrics": dict(score.metrics)}
-        )
+        kept = [(rank, name) for rank, name in zip(score.ranks or (), names, strict=True) if rank]
+        items, asked = outcomes([rank for rank, _ in kept], protocol.headline), [name for _, name in kept]
+        row = _row(f"{score.queries}>{score.candidates}", language, other, direction, items, asked)
+        facts = {"value": score.metrics[protocol.headline], "left_out": score.left_out, "metrics": dict(score.metrics)}
+        rows.append(row | facts)
         if language == score.candidates and score.hubness is not None:  # of one line there is none
             rows[-1]["geometry"] = {"hubness": score.hubness, "anisotropy": score.anisotropy}
     return rows
@@ -79,9 +82,9 @@ def _bli(_: str, content: Any, encode: Encode, protocol: Any, lines: Lines) -> l
         encode, [dictionary], vocabularies, protocol=protocol, per_word=True, resamples=0, translations=1
     )
     (score,) = result.scores
-    method = protocol.headline.partition(" ")[0]
+    method, _, metric = protocol.headline.partition(" ")
     counted = [word for word in score.words or () if word.ranks or protocol.denominator == "all"]
-    hits = [int(word.ranks.get(method, 0) == 1) for word in counted]
+    items = outcomes([word.ranks.get(method, math.inf) for word in counted], metric)
     metrics = {f"{name} {k}": v for name, found in score.methods.items() for k, v in found.metrics.items()}
     without = {f"{name} P@1 without copies": found.without_identical for name, found in score.methods.items()}
     shown = [t for t in score.translations if t.method == method]
@@ -90,7 +93,7 @@ def _bli(_: str, content: Any, encode: Encode, protocol: Any, lines: Lines) -> l
         golds.setdefault(word.source, {}).update(dict.fromkeys(word.golds))
     places = _first_lines(dictionary, lower=protocol.case == "lower both")
     names = [places[w.source] if lines == "number" else f"{score.source} {w.source}" for w in counted]
-    row = _row(f"{score.source}>{score.target}", score.source, score.target, "direct", hits, names)
+    row = _row(f"{score.source}>{score.target}", score.source, score.target, "direct", items, names)
     facts = {
         "coverage": score.coverage, "candidates": score.candidates, "golds": score.golds_per_source,
         "identical": score.identical, "outside_script": score.outside_script,
@@ -102,8 +105,16 @@ def _bli(_: str, content: Any, encode: Encode, protocol: Any, lines: Lines) -> l
         }
         for t in shown[:: max(1, len(shown) // 20)][:20]
     ]  # fmt: skip
-    every: dict[str, float | None] = {"P@1": row["value"], **metrics, **without}
-    return [row | {"left_out": score.units - score.n, "metrics": every, "facts": facts, "examples": examples}]
+    told = {"value": metrics[protocol.headline], "left_out": score.units - score.n, "metrics": metrics | without}
+    return [row | told | {"facts": facts, "examples": examples}]
+
+
+def outcomes(ranks: Sequence[float], metric: str) -> list[float]:
+    """What each item adds to a metric: of P@k whether its rank is k or less, of MRR one over it; of no rank 0."""
+    if metric == "MRR":
+        return [round(1 / rank, 6) for rank in ranks]
+    k = int(metric.removeprefix("P@"))
+    return [int(rank <= k) for rank in ranks]
 
 
 def _sts(name: str, one: Any, encode: Encode, _: Any, lines: Lines) -> list[Row]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.csls import neighbourhood_means
 from align.errors import InputError
-from align.tasks.bli_protocols import BliProtocol, find_bli_protocol
+from align.tasks.bli_protocols import BliProtocol, find_bli_protocol, without_csls
 from align.tasks.bli_result import BliResult, BliScore
 from align.tasks.bli_score import score_direction
 from align.tasks.bli_units import questions
@@ -103,7 +102,7 @@ def bli_pairs(
         vocabularies: words by language, the frequent ones first.
         protocol: a name in ``BLI_PROTOCOLS`` or a protocol of one's own.
         both: score each dictionary in the other direction, too, unless that has a dictionary of its own.
-        csls: score with CSLS, too; without, a protocol whose headline is CSLS quotes NN.
+        csls: score with CSLS, too, if the protocol does; without, one whose headline is CSLS quotes NN.
         per_word: keep the outcome for each unit.
         translations: candidates to keep for each covered source word and method.
         resamples: 0: no interval; else Wilson's 95 % interval of P@1, units of one source word counted together.
@@ -118,8 +117,7 @@ def bli_pairs(
             number, of different dimension, or with NaN or infinity.
     """
     chosen = find_bli_protocol(protocol)
-    if not csls:
-        chosen = replace(chosen, headline=chosen.headline.replace("CSLS", "NN"))
+    chosen = chosen if csls else without_csls(chosen)
     if resamples < 0 or translations < 0:
         raise InputError(f"resamples and translations must be 0 or more, got {resamples} and {translations}")
     directions = _directions(dictionaries, both)
@@ -137,7 +135,7 @@ def bli_pairs(
             if code not in sides:
                 sides[code] = encode_side(encode, known[code], sources[code])
         _check_widths(sides, ways[0])
-        means = _means(sides, ways[0], chosen) if csls else {}
+        means = _means(sides, ways[0], chosen) if "CSLS" in chosen.methods else {}
         for s, t in ways:
             scores[s, t] = score_direction(
                 asked[s, t], sides[s], sides[t], known[t], means.get(t), chosen,

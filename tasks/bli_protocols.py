@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from align.errors import InputError
 
@@ -39,6 +39,8 @@ class BliProtocol:
     """Words of each vocabulary that count, from the top, after the case rule; ``None``: all."""
     csls_k: int = 10
     """Neighbours of CSLS, of the whole vocabularies."""
+    methods: tuple[str, ...] = METHODS
+    """By what candidates are ranked: ``NN``, nearest neighbours by cosine, and ``CSLS`` or not."""
     ties: str = "against"
     """A candidate that scores as much as the best right answer (to 1e-06) is ``against`` the model, ``for`` it (behind
     the answer), or takes half a rank (``mean``)."""
@@ -65,6 +67,11 @@ class BliProtocol:
         method, _, metric = self.headline.partition(" ")
         if method not in METHODS or metric not in METRICS:
             raise InputError(f"protocol {self.name}: headline is {self.headline!r}; expected such as 'CSLS P@1'")
+        if self.methods not in (METHODS, ("NN",)) or method not in self.methods:
+            raise InputError(
+                f"protocol {self.name}: methods are {self.methods}, headline {self.headline!r}; expected "
+                "('NN', 'CSLS'), or ('NN',) with a headline of NN"
+            )
 
     @property
     def lowercase(self) -> bool:
@@ -83,11 +90,12 @@ class BliProtocol:
         first = "all" if self.candidates is None else f"first {self.candidates:,}"
         script = ", other scripts filtered out" if self.script_filter else ""
         ties = {"against": "against the model", "mean": "half a rank", "for": "for the model"}
+        by = f"NN and CSLS (k {self.csls_k}, means over whole vocabularies)" if "CSLS" in self.methods else "NN"
         return (
             f"protocol {self.name}: units: {unit[self.unit]}; denominator: {self.denominator}{outside}; "
-            f"case: {case[self.case]}; candidates: {first}{script}; cosine, NN and CSLS (k {self.csls_k}, means over "
-            f"whole vocabularies); ties: {ties[self.ties]} (tolerance 1e-06); identical pairs: {self.identical}; "
-            f"headline {self.headline}"
+            f"case: {case[self.case]}; candidates: {first}{script}; cosine, {by}; "
+            f"ties: {ties[self.ties]} (tolerance 1e-06); identical pairs: {self.identical}; "
+            f"headline {self.headline}: mean over directions"
         )
 
 
@@ -125,6 +133,14 @@ BLI_PROTOCOLS: dict[str, BliProtocol] = {
         reference="Green et al. 2023, Massively Multilingual Lexical Specialization (evaluate.py, without CSLS)",
     ),
 }
+
+
+def without_csls(protocol: BliProtocol) -> BliProtocol:
+    """The protocol by nearest neighbours alone; one that quotes CSLS quotes them instead, and its name says so."""
+    other = replace(protocol, methods=("NN",), headline=protocol.headline.replace("CSLS", "NN"))
+    if other.headline == protocol.headline or protocol.name.endswith("(changed)"):
+        return other
+    return replace(other, name=f"{protocol.name} (changed)")
 
 
 def find_bli_protocol(protocol: str | BliProtocol) -> BliProtocol:

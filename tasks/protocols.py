@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from align.errors import InputError
 from align.margin import check_score
 
 Pair = tuple[str, str]
+METRICS = ("P@1", "P@5", "P@10", "MRR")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Protocol:
     directions: tuple[str, ...] = ("to_pivot", "from_pivot")
     """``to_pivot``: the other language queries the pivot; ``from_pivot``: the pivot queries the other language."""
     headline: str = "P@1"
-    """The number to quote."""
+    """The number to quote: the mean of this metric over the searches of ``in_headline``."""
     pivot: str = "eng_Latn"
     """The language on one side of every pair."""
     layer: int | None = None
@@ -45,12 +47,41 @@ class Protocol:
     """Where the protocol comes from."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown direction, similarity or rule of duplicates."""
+        """Refuse what nothing scores by: a protocol says what is done, and no more."""
         if not self.directions or not set(self.directions) <= {"to_pivot", "from_pivot"}:
             raise InputError(f"protocol {self.name}: directions are to_pivot and from_pivot, got {self.directions}")
         if self.duplicates not in ("right", "wrong"):
             raise InputError(f"protocol {self.name}: duplicates are right or wrong, got {self.duplicates!r}")
+        if self.headline not in METRICS:
+            raise InputError(
+                f"protocol {self.name}: headline is {self.headline!r}; expected one of {', '.join(METRICS)}"
+            )
+        for field in ("candidates", "ties"):
+            if getattr(self, field) != getattr(Protocol, field):
+                rule, got = getattr(Protocol, field), getattr(self, field)
+                raise InputError(f"protocol {self.name}: {field}: {rule!r} is the only rule there is, got {got!r}")
+        given = [value is not None for value in (self.layer, self.pooling, self.special_tokens)]
+        if any(given) and not all(given):
+            raise InputError(f"protocol {self.name}: expected layer, pooling and special_tokens together, or none")
         check_score(self.similarity, self.margin_k)
+
+    def check_pooling(self, made: Mapping[str, Any]) -> None:
+        """Refuse vectors that are made otherwise than the protocol says.
+
+        Args:
+            made: layer, kind, special_tokens (and average_layers) of the pooling: ``Encoder.identity()["pooling"]``.
+
+        Raises:
+            InputError: the protocol names a layer, and the encoder pools another or in another way.
+        """
+        if self.layer is None:
+            return
+        wanted = {"layer": self.layer, "kind": self.pooling, "special_tokens": self.special_tokens}
+        wanted["average_layers"] = False
+        differ = [name for name in wanted if made.get(name, False) != wanted[name]]
+        if differ:
+            told = ", ".join(f"{name} {made.get(name)!r} where it says {wanted[name]!r}" for name in differ)
+            raise InputError(f"protocol {self.name} scores other vectors than the encoder makes: {told}")
 
     def searches(self, pair: Pair) -> list[Pair]:
         """(queries, candidates) for each direction in which ``pair`` is scored.
@@ -68,17 +99,19 @@ class Protocol:
 
     def describe(self) -> str:
         """One line for the head of a table."""
-        ways = {"to_pivot": f"others query {self.pivot}", "from_pivot": f"{self.pivot} queries others"}
+        names = {"to_pivot": f"others query {self.pivot}", "from_pivot": f"{self.pivot} queries others"}
+        ways = [names[direction] for direction in self.directions]
         embeddings = "the model's own pooling"
         if self.layer is not None:
             inside = "with" if self.special_tokens else "without"
             embeddings = f"hidden_states[{self.layer}], {self.pooling} pooling {inside} special tokens"
+        apart = "; two scripts of a language with each other are a group of their own" if len(ways) == 2 else ""
         by = {"cosine": "cosine", "csls": f"CSLS, k = {self.margin_k}"}
         return (
-            f"protocol {self.name}: {' and '.join(ways[d] for d in self.directions)}; "
+            f"protocol {self.name}: {' and '.join(ways)}; "
             f"{by.get(self.similarity, f'{self.similarity} margin, k = {self.margin_k}')}; {embeddings}; "
             f"candidates: {self.candidates}; equal texts: all {self.duplicates}; ties: {self.ties}; "
-            f"headline {self.headline}"
+            f"headline {self.headline}: mean of the searches with {self.pivot}, of all where none has it{apart}"
         )
 
 
@@ -125,6 +158,16 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
     if protocol not in PROTOCOLS:
         raise InputError(f"unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[protocol]
+
+
+def in_headline(directions: Sequence[str]) -> list[int]:
+    """Places of the scores that a headline averages: the searches with the pivot, or all where none has it.
+
+    >>> in_headline(["to_pivot", "direct", "from_pivot"]), in_headline(["direct", ""])
+    ([0, 2], [0, 1])
+    """
+    with_pivot = [i for i, direction in enumerate(directions) if direction in ("to_pivot", "from_pivot")]
+    return with_pivot or list(range(len(directions)))
 
 
 def changed(protocol: Protocol, **fields: Any) -> Protocol:

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from align.errors import InputError
-from align.tasks.protocols import Protocol
+from align.tasks.protocols import METRICS, Protocol, in_headline
 from align.tasks.table import Cell, markdown
-
-METRICS = ("P@1", "P@5", "P@10", "MRR")
 
 
 @dataclass(frozen=True)
@@ -98,8 +96,12 @@ class RetrievalResult:
 
     def headline(self) -> float:
         """Mean of the protocol's headline metric over all searches with the pivot (over all if none has it)."""
-        with_pivot = [score for score in self.scores if self.direction(score) != "direct"]
-        return _mean(with_pivot or self.scores)[self.protocol.headline]
+        return self.means()[self.protocol.headline]
+
+    def means(self) -> dict[str, float]:
+        """Mean of every metric over the searches that the headline is of."""
+        counted = in_headline([self.direction(score) for score in self.scores])
+        return _mean([self.scores[i] for i in counted])
 
     def mean_script_gap(self) -> float | None:
         """Mean of the absolute script gaps; ``None`` when no language came in two scripts."""

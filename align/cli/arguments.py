@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from align.errors import InputError
 
+if TYPE_CHECKING:
+    from align.tasks import Protocol
+
+Vector = tuple[int | None, str | None, bool | None, bool | None]
+"""layer, pooling, special_tokens, average_layers."""
 Model = Annotated[str, typer.Argument(help="seed, a folder, or a name on the Hugging Face Hub.")]
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="seed, a folder, or a name on the Hugging Face Hub.")]
 Layer = Annotated[int | None, typer.Option(help="k of hidden_states[k]; by default what the model was saved with.")]
@@ -60,6 +65,30 @@ def load(
     from align.checkpoint import load_encoder
 
     return load_encoder(model, **vector)
+
+
+def followed(
+    protocol: Protocol,
+    layer: int | None,
+    pooling: str | None,
+    special_tokens: bool | None,
+    average_layers: bool | None,
+) -> tuple[Protocol, Vector]:
+    """The protocol that is scored by, and the vector to load: of a protocol that names a layer, that one.
+
+    What the arguments say is put into such a protocol, which is then a changed one by its name.
+
+    Raises:
+        InputError: layers are to be averaged, and the protocol names one.
+    """
+    from align.tasks.protocols import changed
+
+    if protocol.layer is None:
+        return protocol, (layer, pooling, special_tokens, average_layers)
+    if average_layers:
+        raise InputError(f"protocol {protocol.name} pools layer {protocol.layer} alone, --average-layers several")
+    chosen = changed(protocol, layer=layer, pooling=pooling, special_tokens=special_tokens)
+    return chosen, (chosen.layer, chosen.pooling, chosen.special_tokens, False)
 
 
 def one_of(choices: Sequence[str], given: str, option: str) -> str:

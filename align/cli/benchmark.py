@@ -10,7 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, Runtime, Special, listed, load
+from align.cli.arguments import (
+    AverageLayers,
+    Layer,
+    Model,
+    PoolingKind,
+    Prompt,
+    Runtime,
+    Special,
+    Vector,
+    followed,
+    listed,
+    load,
+)
 
 
 def run(
@@ -29,7 +41,9 @@ def run(
         int | None,
         typer.Option(min=1, help="Of bli: words of each vocabulary; by default the protocol's."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write MODEL.BENCHMARK.json to.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write MODEL.BENCHMARK.HASH.json to.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Of the model in results; by default as it was given.")] = None,
     no_items: Annotated[bool, typer.Option("--no-items", help="Smaller files, without tests in comparisons.")] = False,
     scores: Annotated[bool, typer.Option("--scores", help="Print every score, not the groups alone.")] = False,
@@ -57,18 +71,24 @@ def run(
     What was scored is kept: the same again costs nothing, and an interrupted run goes on where it stopped.
     """
     from align.benchmarks import find_benchmark
-    from align.evaluation import evaluate
+    from align.evaluation import evaluate, rules_of
     from align.result_table import result_table
-    from align.results import write_result
+    from align.results import result_name, write_result
+    from align.tasks import Protocol
 
     chosen = [find_benchmark(one) for one in dict.fromkeys(benchmark)]
+    rules = [rules_of(one, protocol, candidates) for one in chosen]
+    vector: Vector = (layer, pooling, special_tokens, average_layers)
+    for place, rule in enumerate(rules):
+        if isinstance(rule, Protocol):  # all are of one layer, or none is: they have one name
+            rules[place], vector = followed(rule, layer, pooling, special_tokens, average_layers)
     encoder = load(
-        model, layer, pooling, special_tokens, prompt, average_layers, bf16=bf16 and backend != "torch", backend=backend
+        model, *vector[:3], prompt, vector[3], bf16=bf16 and backend != "torch", backend=backend
     )  # by torch in bf16: autocast, below
     codes = listed(languages)
-    for one in chosen:
+    for one, rule in zip(chosen, rules, strict=True):
         result = evaluate(
-            encoder, one, data=data, languages=codes, protocol=protocol, candidates=candidates, name=name or model,
+            encoder, one, data=data, languages=codes, protocol=rule, name=name or model,
             items=not no_items, cache=cache, use_cache=not no_cache, bf16=bf16, resamples=resamples, seed=seed,
             progress=context.obj,
         )  # fmt: skip
@@ -77,7 +97,7 @@ def run(
         if layers:
             result |= _layers(layers, result)
         if out:
-            write_result(out / f"{_file_name(result['model'])}.{one.name}.json", result)
+            write_result(out / f"{result_name(result)}.json", result)
         if mteb:
             _write_mteb(mteb, result)
         print(result_table(result, scores=scores))
@@ -137,10 +157,6 @@ def _without_log() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _file_name(model: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(model).name) or "model"
-
-
 def _map(encoder: Any, benchmark: Any, data: Path | None, languages: list[str] | None) -> dict[str, Any]:
     """A map of some lines of every language of a line-aligned benchmark."""
     from align.benchmarks import local_folder
@@ -177,6 +193,8 @@ def _layers(path: Path, result: dict[str, Any]) -> dict[str, Any]:
 def _write_mteb(folder: Path, result: dict[str, Any]) -> None:
     from align.files import write_json
     from align.mteb_shape import mteb_result
+    from align.results import file_part, result_name
 
     shaped = mteb_result(result)
-    write_json(folder / _file_name(result["model"]) / f"{shaped['task_name']}.json", shaped)
+    revision = result_name(result).rpartition(".")[2]  # as MTEB: model, revision, task; nothing else has this one
+    write_json(folder / file_part(result["model"]) / revision / f"{file_part(shaped['task_name'])}.json", shaped)

@@ -18,6 +18,7 @@ from align.cli.arguments import (
     ResultFile,
     Runtime,
     Special,
+    followed,
     listed,
     load,
 )
@@ -74,11 +75,9 @@ def retrieval(
     from align.tasks.protocols import changed, find_protocol
 
     chosen = changed(find_protocol(protocol), similarity=similarity, margin_k=k)
+    chosen, vector = followed(chosen, layer, pooling, special_tokens, average_layers)
     sets = list(read_sets(data, languages=listed(languages)))
-    if chosen.layer is not None and layer is None:
-        layer, pooling, special_tokens = chosen.layer, chosen.pooling, chosen.special_tokens
-        average_layers = bool(average_layers)
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
+    encoder = load(model, *vector[:3], prompt, vector[3], backend=backend)
     encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), chosen.pivot)
     result = combine([run(encode, texts, protocol=chosen, per_item=per_item, block=block) for texts in sets])
     if out:

@@ -16,7 +16,7 @@ def gaps(collection: Collection) -> Section:
     """Bars for each benchmark with languages in two scripts."""
     parts = [_benchmark(benchmark, collection.labels) for benchmark in collection.having("script_gaps")]
     lead = (
-        "The score in the first script minus the score in the second, everything else equal: "
+        "P@1 in the first script minus P@1 in the second, everything else equal: "
         "a bar to the right says that the first script does better. Short bars are the aim."
     )
     body = join(model_legend(collection.labels), *parts) if parts else Html("")
@@ -62,4 +62,4 @@ def _benchmark(benchmark: Benchmark, models: Sequence[str]) -> Html:
         if sizes:
             means.append(f"{models[model]} {sum(sizes) / len(sizes):.3f}")
     note = element("p", f"Mean size of the gap: {', '.join(means)}.", class_="note") if means else None
-    return block(benchmark.heading, table(head, rows, label=benchmark.title), note)
+    return block(benchmark.title, table(head, rows, label=benchmark.title), note)

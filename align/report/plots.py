@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,17 @@ def plots(results: Sequence[Path], folder: Path, *, baseline: str | None = None)
     except ImportError as error:
         raise InputError("plots need matplotlib: pip install 'align-encoders[plots]'") from error
     collection = collect(results, baseline=baseline)
-    written = []
+    written: list[Path] = []
     for name, benchmark, draw in _wanted(collection):
         figure = Figure(layout="constrained", dpi=150)
         FigureCanvasAgg(figure)
         if not draw(figure, benchmark, [plain(model) for model in collection.labels]):
             continue
+        base = f"{name}-{file_name(benchmark.title)}"
+        stems = chain([base], (f"{base}-{number}" for number in count(2)))  # names may differ in a sign only
+        stem = next(stem for stem in stems if Path(folder) / f"{stem}.png" not in written)
         for form in ("png", "svg"):
-            path = Path(folder) / f"{name}-{file_name(benchmark.title)}.{form}"
+            path = Path(folder) / f"{stem}.{form}"
             salt: Any = {"svg.hashsalt": "align", "svg.fonttype": "path"}
             with matplotlib.rc_context(salt), whole_file(path) as temporary:
                 figure.savefig(temporary, format=form, metadata={"Date": None} if form == "svg" else None)
@@ -148,7 +152,7 @@ def gap_bars(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bool:
     axis.set_yticks(range(len(found)), [plain(name) for name in names], fontsize=6)
     axis.axvline(0, color="#888", linewidth=0.8)
     axis.invert_yaxis()
-    axis.set(xlabel=plain(f"gap in {benchmark.first['metric']}"), title=plain(benchmark.title))
+    axis.set(xlabel="gap in P@1", title=plain(benchmark.title))
     return _framed(axis)
 
 

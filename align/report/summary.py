@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from align.report.collection import Benchmark, Collection
+from align.report.collection import Benchmark, Collection, Result
 from align.report.difference import RULE, interval_ends, unclustered
 from align.report.markup import Html, element, join, number
 from align.report.table import (
@@ -18,6 +18,7 @@ from align.report.table import (
     model_name,
     numbers_of,
 )  # fmt: skip
+from align.tasks.protocols import in_headline
 
 
 def summary(collection: Collection) -> Section:
@@ -43,7 +44,7 @@ def summary(collection: Collection) -> Section:
 
 def _benchmark(benchmark: Benchmark, models: Sequence[str], low: float) -> Html:
     first = benchmark.first
-    scores = len(first["scores"])
+    scores = _averaged(first)
     about = f"{first['metric']}, {scores:,} score{'' if scores == 1 else 's'}"
     width = 5 if len(models) > 1 else 4
     heading = element("th", benchmark.title, element("small", about), colspan=width, scope="rowgroup")
@@ -62,6 +63,11 @@ def _benchmark(benchmark: Benchmark, models: Sequence[str], low: float) -> Html:
     return element("tbody", *rows)
 
 
+def _averaged(result: Result) -> int:
+    """How many scores the headline is the mean of."""
+    return len(in_headline([score["direction"] for score in result["scores"]]))
+
+
 def notices(collection: Collection) -> list[str]:
     """What keeps numbers from being compared, and what is missing; a sentence each."""
     found = []
@@ -76,9 +82,9 @@ def notices(collection: Collection) -> list[str]:
         differ = [key for key in keys if len({str(result["protocol"].get(key)) for result in results}) > 1]
         if differ:
             found.append(f"{benchmark.title}: the protocols differ in {', '.join(differ)}; do not compare the models.")
-        rows = {len(result["scores"]) for result in results}
+        rows = {_averaged(result) for result in results}
         if len(rows) > 1:
-            counts = ", ".join(str(len(result["scores"])) for result in results)
+            counts = ", ".join(str(_averaged(result)) for result in results)
             found.append(f"{benchmark.title}: the averages are over different numbers of scores ({counts}).")
         missing = {entry["name"] for result in results for entry in result["missing"]}
         if missing:
