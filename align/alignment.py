@@ -53,7 +53,7 @@ class Alignment(nn.Module):
                 self.log_temperature[name] = nn.Parameter(torch.tensor(options.temperature).log())
         width = encoder.dimension
         needs_projection = recipe.distil and teacher_dimension not in (None, width)
-        with drawn_from(recipe.train.seed):
+        with drawn_from(recipe.train.seed, "heads"):
             self.classifier = nn.Linear(3 * width, classes) if recipe.softmax_nli else None
             self.projection = nn.Linear(width, teacher_dimension or width, bias=False) if needs_projection else None
         self.to(encoder.device)

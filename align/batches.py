@@ -19,6 +19,7 @@ from align.objectives import join_pairs, mask_tokens, padded_joints
 from align.objectives.mlm import IGNORED
 from align.options import Recipe
 from align.store import PairStore, Tokens
+from align.streams import stream
 
 Taken = tuple[NDArray[np.int32], NDArray[np.int64]]
 """Ids of some texts, one after the other, and the tokens of each."""
@@ -28,7 +29,7 @@ NOTHING: Taken = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 class Batches(Dataset[dict[str, Any]]):
     """Maps (number, rows), a key of :class:`align.sampling.BatchStream`, to the tensors of this process's share.
 
-    What is drawn here (masks, bank, rehearsal) comes from a generator of (seed, number, rank), so the batch is the
+    What is drawn here (masks, bank, rehearsal) comes from a stream of (seed, number, rank), so the batch is the
     same whenever and wherever it is made.
 
     Args:
@@ -68,7 +69,7 @@ class Batches(Dataset[dict[str, Any]]):
         """The arguments of :meth:`align.alignment.Alignment.forward`, and ``rows``."""
         number, every = key
         rows = every[self.rank :: self.world]
-        rng = np.random.default_rng([self.recipe.train.seed, number, self.rank])
+        rng = stream(self.recipe.train.seed, "batch", number, self.rank)
         store, recipe = self.store, self.recipe
         keys = store.groups[every]
         meanings = linked(keys)

@@ -19,10 +19,10 @@ from torch.nn.functional import normalize
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.blocks import blocks, first_blocks, first_position, longest_input, norms_last_layer
-from align.encoding import Input, encode_batches
+from align.encoding import Input, encode_batches, evaluating
 from align.errors import InputError
 from align.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
-from align.pooling import Pooling
+from align.pooling import Pooling, through
 from align.surrogates import well_formed
 
 log = logging.getLogger(__name__)
@@ -176,11 +176,7 @@ class Encoder(nn.Module):
             vectors = self.pooling(hidden, attention, special)
         else:
             vectors = replace(self.pooling, special_tokens=False)(hidden, attention, ~counted)
-        with torch.autocast(vectors.device.type, enabled=False):  # which would round what was pooled in float32
-            for module in self.tail:
-                given = vectors.to(next((p.dtype for p in module.parameters()), vectors.dtype))
-                vectors = module({"sentence_embedding": given})["sentence_embedding"]
-        return vectors
+        return through(self.tail, vectors)
 
     def forward(
         self,
@@ -273,18 +269,17 @@ class Encoder(nn.Module):
 
         Either all of a part have types, or none has; the same holds for counted tokens.
         """
-        was_training, round_to = self.training, self.round_to
-        self.eval()
+        round_to = self.round_to
         budget = batch_tokens or (1024 if self.device.type == "cpu" else 16_384)
         if deterministic:
             self.round_to = budget
         try:
-            return encode_batches(
-                texts, tokens, lambda rows: self._vectors(rows, raw=raw), dimension=self.dimension, out=out,
-                batch_tokens=budget, fixed=deterministic and not self.packs, finite=finite, progress=progress,
-            )  # fmt: skip
+            with evaluating(self):
+                return encode_batches(
+                    texts, tokens, lambda rows: self._vectors(rows, raw=raw), dimension=self.dimension, out=out,
+                    batch_tokens=budget, fixed=deterministic and not self.packs, finite=finite, progress=progress,
+                )  # fmt: skip
         finally:
-            self.train(was_training)
             self.round_to = round_to
 
     def _vectors(self, rows: Sequence[Input], *, raw: bool) -> Tensor:

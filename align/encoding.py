@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from align.errors import InputError
@@ -27,6 +28,17 @@ class Input(NamedTuple):
     """Of two texts in one sequence: 0 at the first, 1 at the second."""
     counted: Sequence[bool] | None = None
     """The tokens that the vector is pooled from; None: those that the pooling says."""
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Without dropout while the context lasts; then, also after an error, in the mode it was in."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
 
 
 @torch.inference_mode()

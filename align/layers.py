@@ -16,7 +16,9 @@ from tqdm import tqdm
 from align.blocks import blocks, first_blocks, norms_last_layer
 from align.decoder import Decoder
 from align.encoder import Encoder
+from align.encoding import evaluating
 from align.errors import InputError
+from align.pooling import through
 from align.sampling import budget_batches
 
 LAYER_KINDS = ("mean", "weighted", "last", "cls")
@@ -113,7 +115,8 @@ def layer_numbers(encoder: Layered, layers: Sequence[int] | None = None) -> tupl
 def last_token(hidden: Tensor, attention: Tensor, special: Tensor) -> Tensor:
     """(B, D) states of the last token that is no padding, on whichever side the padding is."""
     last = attention.cumsum(1).argmax(1)  # (B,): the first place where all tokens are behind it
-    return hidden[torch.arange(len(hidden), device=hidden.device), last]
+    exact = torch.promote_types(hidden.dtype, torch.float32)  # as Pooling gives
+    return hidden[torch.arange(len(hidden), device=hidden.device), last].to(exact)
 
 
 def poolings(encoder: Layered, kinds: Sequence[str] | None) -> dict[str, Pool]:
@@ -151,9 +154,7 @@ def encode_into(
     if empty:
         raise InputError(f"text {empty[0]} has no token: {texts[empty[0]][:60]!r}")
     added = torch.tensor(encoder.added_ids, device=encoder.device)
-    was_training = encoder.training
-    encoder.eval()
-    with tqdm(total=len(texts), unit="text", disable=not progress) as bar:
+    with evaluating(encoder), tqdm(total=len(texts), unit="text", disable=not progress) as bar:
         for batch in budget_batches(np.array([len(row) for row in rows], dtype=np.int64), batch_tokens):
             ids, attention = encoder.pad([rows[i] for i in batch])
             pooled = _pooled_layers(encoder, ids, attention, torch.isin(ids, added), layers, pools)
@@ -166,7 +167,6 @@ def encode_into(
                         raise InputError(f"the encoder gives NaN or infinity {where}")
                     vectors[kind][place, batch] = found
             bar.update(len(batch))
-    encoder.train(was_training)
 
 
 def _pooled_layers(
@@ -203,6 +203,5 @@ def _states(encoder: Layered, ids: Tensor, attention: Tensor, top: int) -> tuple
 
 
 def _finished(encoder: Layered, vectors: Tensor) -> Tensor:
-    for module in encoder.tail:
-        vectors = module({"sentence_embedding": vectors})["sentence_embedding"]
+    vectors = through(encoder.tail, vectors)
     return normalize(vectors, dim=-1) if encoder.unit else vectors

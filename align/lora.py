@@ -98,7 +98,7 @@ def adapter(encoder: Encoder, recipe: Recipe, kept: MutableMapping[str, Adapter]
         r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, use_dora=options.dora,
         use_rslora=options.rslora, target_modules=adapted_modules(encoder, recipe), task_type="FEATURE_EXTRACTION",
     )  # fmt: skip
-    with drawn_from(recipe.train.seed):  # peft draws A on the CPU
+    with drawn_from(recipe.train.seed, "lora"):  # peft draws A on the CPU
         tuned = LoraModel(encoder.body, config, "default")  # changes the body in place
     try:
         yield

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from align.errors import InputError
 
@@ -60,3 +61,15 @@ class Pooling:
         total = weights.sum(1, keepdim=True).clamp(min=1e-9)  # (B, 1)
         with torch.autocast(hidden.device.type, enabled=False):  # which would round the sum
             return torch.einsum("bt,btd->bd", weights, hidden.to(exact)) / total
+
+
+def through(tail: Iterable[nn.Module], vectors: Tensor) -> Tensor:
+    """(B, D') what the modules after a pooling (Dense, ...) make of (B, D) vectors.
+
+    Pooled vectors are float32 whatever the encoder is: each module gets them in the number format of its own weights.
+    """
+    with torch.autocast(vectors.device.type, enabled=False):  # which would round what was pooled in float32
+        for module in tail:
+            given = vectors.to(next((p.dtype for p in module.parameters()), vectors.dtype))
+            vectors = module({"sentence_embedding": given})["sentence_embedding"]
+    return vectors

@@ -9,16 +9,18 @@ import torch
 from transformers import set_seed
 
 from align.distributed import world
+from align.streams import stream
 
 
 @contextmanager
-def drawn_from(seed: int) -> Iterator[None]:
-    """While the context lasts, torch draws on the CPU from this seed; then it goes on where it was before.
+def drawn_from(seed: int, *names: str | int) -> Iterator[None]:
+    """While the context lasts, torch draws on the CPU from one stream of this seed; then it goes on where it was.
 
-    New weights are drawn so: they depend on the seed alone, and are the same in every process.
+    New weights are drawn so: they depend on the seed and their names alone, and are the same in every process. See
+    :func:`align.streams.stream`.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would set that of GPUs, too
+        torch.default_generator.manual_seed(int(stream(seed, *names).integers(2**63)))  # torch.manual_seed would set that of GPUs, too
         yield
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.streams import stream
 from align.tasks.correlation import centred_ranks
 from align.tasks.lines import Lines, line_sums, numbered_lines
 
@@ -63,7 +64,7 @@ def sign_flip_p(
     reach = abs(each.sum()) - SLACK * (sizes @ times)
     sums, chances = _all_sums(sizes, times)
     if not len(sums):
-        sums = _random_sums(sizes, times, permutations, np.random.default_rng([seed, 1]))
+        sums = _random_sums(sizes, times, permutations, stream(seed, "permutation"))
         return float((np.count_nonzero(np.abs(sums) >= reach) + 1) / (permutations + 1))
     return float(np.clip(chances[np.abs(sums) >= reach].sum(), np.finfo(np.float64).tiny, 1))
 
@@ -104,7 +105,7 @@ def swap_p(
         return sum(terms, np.zeros(len(signs)))
 
     exact = len(every) <= _EXACT_RANKS
-    generator = np.random.default_rng([seed, 1])
+    generator = stream(seed, "permutation")
     blocks = _all_signs(len(every)) if exact else random_signs(permutations, len(every), generator)
     totals = np.concatenate([total(signs) for signs in blocks])
     observed = float(total(np.ones((1, len(every))))[0])

@@ -73,6 +73,18 @@ def test_a_tail_is_put_on_every_layer():
         assert np.abs(found[k] - at_layer(one, k).encode(TEXTS)).max() < 1e-6
 
 
+@pytest.mark.parametrize("kinds", [None, ["mean", "last", "cls"]])
+def test_a_tail_in_bfloat16(kinds):
+    one, half = encoder(tail=[Dense()]), encoder(tail=[Dense()]).in_bfloat16()
+    found = encode_layers(half, TEXTS, kinds=kinds)
+    for kind, vectors in (found if kinds else {None: found}).items():
+        expected = encode_layers(one, TEXTS, kinds=None if kind is None else [kind])
+        assert np.einsum("lnd,lnd->ln", vectors, expected if kind is None else expected[kind]).min() > 0.99
+    for k in range(0 if kinds else 4):
+        alone = at_layer(half, k).encode(TEXTS)
+        assert np.abs(found[k] - alone).max() < 0.02
+
+
 @pytest.mark.parametrize("special_tokens", [True, False])
 def test_several_poolings_at_once(special_tokens):
     one = encoder(Pooling(special_tokens=special_tokens), unit=False)
@@ -112,6 +124,16 @@ def test_states_are_pooled_batch_by_batch_and_each_text_runs_once():
     encode_layers(one, TEXTS, batch_tokens=16)
     assert sum(shape[0] for shape in shapes) == len(TEXTS) and len(shapes) > 1
     assert all(b * t <= 16 or b == 1 for b, t, _ in shapes)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_comes_back_after_an_error_too(training):
+    one = encoder().train(training)
+    with torch.no_grad():
+        one.model.bert.encoder.layer[1].output.dense.bias[0] = torch.nan
+    with pytest.raises(InputError, match="NaN or infinity at layer 2"), LayerVectors(one) as vectors:
+        vectors(TEXTS)
+    assert one.training is one.model.training is training
 
 
 def test_training_mode_comes_back_and_dropout_is_off():
