@@ -39,6 +39,7 @@ from align.files import read_json, write_json
 from align.folders import whole_folder
 from align.lora import Adapter
 from align.pooling import Pooling
+from align.weights import load_weights, quiet
 
 ENCODER = "encoder"  # kind of folder
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
@@ -75,7 +76,8 @@ def load_encoder(
         bf16: round the weights to bfloat16, to encode faster where the hardware has it; not to train.
 
     Raises:
-        InputError: no such folder or name, a folder without weights or tokenizer, a pooling that does not exist.
+        InputError: no such folder or name, a folder without weights or tokenizer, weights that are not all there or
+            not of the encoder's size, a tokenizer with more ids than embeddings, a pooling that does not exist.
     """
     place = _place(name)
     asked: dict[str, Any] = {
@@ -94,22 +96,6 @@ def load_encoder(
     return encoder.in_bfloat16() if bf16 else encoder
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No bars and no notes about BERT's pooler from transformers while the context lasts."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-
-
 def _place(name: str | Path) -> str:
     """A local folder or a Hub name."""
     if str(name) == "seed":
@@ -126,6 +112,17 @@ def _place(name: str | Path) -> str:
     return name
 
 
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """While the context lasts, what a damaged folder or a name that is not there raises becomes an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise _unreachable(place, error) from error
+
+
 def _unreachable(name: str, error: Exception) -> InputError:
     first = str(error).strip().split("\n")[0]
     if Path(name).is_dir():
@@ -137,31 +134,30 @@ def _unreachable(name: str, error: Exception) -> InputError:
 
 
 def _is_sentence_transformer(place: str, revision: str | None) -> bool:
+    return _modules_file(place, revision) is not None
+
+
+def _modules_file(place: str, revision: str | None) -> Path | None:
+    """``modules.json`` of a sentence-transformers model."""
     if Path(place).is_dir():
-        return (Path(place) / "modules.json").is_file()
+        file = Path(place) / "modules.json"
+        return file if file.is_file() else None
     from transformers.utils import cached_file
 
-    try:
-        return (
-            cached_file(place, "modules.json", revision=revision, _raise_exceptions_for_missing_entries=False)
-            is not None
-        )
-    except OSError as error:
-        raise _unreachable(place, error) from error
+    with readable(place):
+        cached = cached_file(place, "modules.json", revision=revision, _raise_exceptions_for_missing_entries=False)
+    return Path(cached) if cached is not None else None
 
 
 def _from_transformers(place: str, revision: str | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
         raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
-    try:
+    with readable(place):
         config = AutoConfig.from_pretrained(place, revision=revision)
         headed = any("ForMaskedLM" in name for name in config.architectures or [])
         auto = AutoModelForMaskedLM if headed else AutoModel
-        with quiet():
-            model = auto.from_pretrained(place, revision=revision, dtype=torch.float32)
+        model = load_weights(auto, place, revision=revision, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _unreachable(place, error) from error
     model.config.output_hidden_states = False  # true in a folder that averages layers: the encoder asks where it needs
     return _without_pooler(model), tokenizer
 
@@ -180,22 +176,26 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
     pooling = Pooling(**config["pooling"] | dict(given))
     tail: list[nn.Module] = []
     if (folder / "modules.json").is_file() and config["tail"]:
-        tail = list(SentenceTransformer(str(folder), device="cpu"))[-config["tail"] - config["unit"] :][
-            : config["tail"]
-        ]
+        modules = list(_from_folder(str(folder)))
+        tail = modules[-config["tail"] - config["unit"] :][: config["tail"]]
     return Encoder(
         model, tokenizer, pooling, tail=tail, unit=config["unit"],
         prompt=config["prompt"] if prompt is None else prompt, max_tokens=max_tokens or config["max_tokens"],
     )  # fmt: skip
 
 
+def _from_folder(place: str, revision: str | None = None) -> SentenceTransformer:
+    with readable(place), quiet():
+        return SentenceTransformer(
+            place, device="cpu", revision=revision,
+            model_kwargs={"dtype": torch.float32, "ignore_mismatched_sizes": True},  # _read_again looks at sizes
+        )  # fmt: skip
+
+
 def _from_sentence_transformers(
     place: str, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None, revision: str | None
 ) -> Encoder:
-    try:
-        plain = SentenceTransformer(place, device="cpu", revision=revision, model_kwargs={"dtype": torch.float32})
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _unreachable(place, error) from error
+    plain = _from_folder(place, revision)
     modules = list(plain)
     if len(modules) < 2 or not isinstance(modules[0], Transformer) or not isinstance(modules[1], PlainPooling):
         names = ", ".join(type(module).__name__ for module in modules)
@@ -205,12 +205,23 @@ def _from_sentence_transformers(
         raise InputError(f"{place} pools by {modules[1].pooling_mode!r}; supported are {', '.join(kinds)}")
     default = plain.prompts.get(plain.default_prompt_name or "", "") or ""
     unit = isinstance(modules[-1], Normalize)
+    model = _read_again(modules[0].model, place, revision)
     return Encoder(
-        _without_pooler(modules[0].model), modules[0].tokenizer,
+        _without_pooler(model), modules[0].tokenizer,
         Pooling(**{"kind": kinds.get(modules[1].pooling_mode, "mean")} | dict(given)),
         tail=modules[2:-1] if unit else modules[2:], unit=unit, prompt=default if prompt is None else prompt,
         max_tokens=max_tokens or plain.max_seq_length,
     )  # fmt: skip
+
+
+def _read_again(model: PreTrainedModel, place: str, revision: str | None) -> PreTrainedModel:
+    """The transformer of a sentence-transformers model, whose own reading leaves weights random where it finds none."""
+    file = _modules_file(place, revision)
+    subfolder = read_json(file)[0]["path"] if file else ""
+    with readable(place):
+        return load_weights(
+            type(model), place, subfolder=subfolder, revision=revision, config=model.config, dtype=torch.float32
+        )  # fmt: skip
 
 
 def save_encoder(

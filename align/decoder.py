@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import (
@@ -18,11 +17,12 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from align.blocks import longest_input
-from align.checkpoint import TOKENIZER_FILES, _is_sentence_transformer, _place, _unreachable, quiet
+from align.checkpoint import TOKENIZER_FILES, _is_sentence_transformer, _place, readable
 from align.encoder import padded
 from align.errors import InputError
 from align.pooling import Pooling
 from align.surrogates import well_formed
+from align.weights import check_tokenizer, load_weights
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -38,6 +38,9 @@ class Decoder(nn.Module):
         tokenizer: its tokenizer; it needs no padding token.
         prompt: text put before every input.
         max_tokens: longer texts are cut; None means what the model can take, at most 512.
+
+    Raises:
+        InputError: the tokenizer has more ids than the model has embeddings.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Decoder(nn.Module):
         max_tokens: int | None = None,
     ) -> None:
         super().__init__()
+        check_tokenizer(model, tokenizer)
         self.name: str | None = None  # what load_decoder was given
         self.model, self.tokenizer, self.prompt = model, tokenizer, prompt
         self.pooling = Pooling(kind="weighted")
@@ -125,10 +129,8 @@ def is_decoder(name: str | Path) -> bool:
     place = _place(name)
     if (Path(place) / "align.json").is_file() or _is_sentence_transformer(place, None):
         return False
-    try:
+    with readable(place):
         config = AutoConfig.from_pretrained(place)
-    except (OSError, ValueError, KeyError) as error:
-        raise _unreachable(place, error) from error
     causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     return causal and config.model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.is_encoder_decoder
 
@@ -155,19 +157,17 @@ def load_decoder(
         revision: commit or branch of a Hub name.
 
     Raises:
-        InputError: no such folder or name, one without safetensors or tokenizer, an unknown ``dtype``.
+        InputError: no such folder or name, one without safetensors or tokenizer, weights that are not all there or not
+            of the model's size, a tokenizer with more ids than embeddings, an unknown ``dtype``.
     """
     if dtype not in DTYPES:
         raise InputError(f"unknown dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
     place = _place(name)
     if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
         raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
-    try:
-        with quiet():
-            model = AutoModel.from_pretrained(place, revision=revision, dtype=DTYPES[dtype], use_safetensors=True)
+    with readable(place):
+        model = load_weights(AutoModel, place, revision=revision, dtype=DTYPES[dtype], use_safetensors=True)
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _unreachable(place, error) from error
     model.config.use_cache = False  # keys and values of earlier tokens: nothing is generated here
     decoder = Decoder(model, tokenizer, prompt=prompt, max_tokens=max_tokens)
     decoder.name = str(name)

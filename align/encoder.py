@@ -24,6 +24,7 @@ from align.errors import InputError
 from align.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.pooling import Pooling, through
 from align.surrogates import well_formed
+from align.weights import check_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Encoder(nn.Module):
         max_tokens: longer texts are cut; None means what the model can take, at most 512.
 
     Raises:
-        InputError: the pooling layer does not exist.
+        InputError: the pooling layer does not exist, or the tokenizer has more ids than the model has embeddings.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Encoder(nn.Module):
         max_tokens: int | None = None,
     ) -> None:
         super().__init__()
+        check_tokenizer(model, tokenizer)
         self.name: str | None = None  # what load_encoder was given, or where train saved it
         self.model, self.tokenizer, self.pooling = model, tokenizer, pooling
         self.tail = nn.ModuleList(tail)

@@ -20,7 +20,8 @@ def drawn_from(seed: int, *names: str | int) -> Iterator[None]:
     :func:`align.streams.stream`.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(int(stream(seed, *names).integers(2**63)))  # torch.manual_seed would set that of GPUs, too
+        drawn = int(stream(seed, *names).integers(2**63))
+        torch.default_generator.manual_seed(drawn)  # torch.manual_seed would set that of GPUs, too
         yield
 
 

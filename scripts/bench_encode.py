@@ -44,8 +44,9 @@ from provenance import ran
 from timed_training import model_folder, processor_seconds
 
 from align.backends import NEEDED, load_backend
-from align.checkpoint import load_encoder, quiet
+from align.checkpoint import load_encoder
 from align.files import write_json
+from align.weights import quiet
 
 Row = dict[str, Any]
 Encode = Callable[[list[str]], np.ndarray]

@@ -30,10 +30,11 @@ from bench_bli import reset_peak, resident
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import TranslationEvaluator
 
-from align.checkpoint import load_encoder, quiet
+from align.checkpoint import load_encoder
 from align.margin import both_ranks
 from align.tasks import read_sets, retrieval
 from align.tasks.embedding import remembered
+from align.weights import quiet
 
 OURS, PEER = "align: retrieval, ratio margin", "sentence-transformers: TranslationEvaluator"
 ENGLISH = "eng_Latn"
