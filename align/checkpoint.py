@@ -43,6 +43,7 @@ from align.weights import load_weights, quiet
 
 ENCODER = "encoder"  # kind of folder
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
+DOCUMENT = ("document", "passage", "corpus")  # names of prompts that encode_document looks for, in this order
 PLAIN_MODES = {"mean": "mean", "cls": "cls", "weighted": "weightedmean"}
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
 
@@ -180,7 +181,8 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
         tail = modules[-config["tail"] - config["unit"] :][: config["tail"]]
     return Encoder(
         model, tokenizer, pooling, tail=tail, unit=config["unit"],
-        prompt=config["prompt"] if prompt is None else prompt, max_tokens=max_tokens or config["max_tokens"],
+        prompt=config["prompt"] if prompt is None else prompt, prompts=config.get("prompts"),
+        max_tokens=max_tokens or config["max_tokens"],
     )  # fmt: skip
 
 
@@ -204,12 +206,16 @@ def _from_sentence_transformers(
     if "kind" not in given and modules[1].pooling_mode not in kinds:
         raise InputError(f"{place} pools by {modules[1].pooling_mode!r}; supported are {', '.join(kinds)}")
     default = plain.prompts.get(plain.default_prompt_name or "", "") or ""
+    own: dict[str, Any] = {
+        "kind": kinds.get(modules[1].pooling_mode, "mean"), "include_prompt": modules[1].include_prompt,
+    }  # fmt: skip
     unit = isinstance(modules[-1], Normalize)
     model = _read_again(modules[0].model, place, revision)
     return Encoder(
         _without_pooler(model), modules[0].tokenizer,
-        Pooling(**{"kind": kinds.get(modules[1].pooling_mode, "mean")} | dict(given)),
+        Pooling(**own | dict(given)),
         tail=modules[2:-1] if unit else modules[2:], unit=unit, prompt=default if prompt is None else prompt,
+        prompts={name: text or "" for name, text in plain.prompts.items()},
         max_tokens=max_tokens or plain.max_seq_length,
     )  # fmt: skip
 
@@ -256,7 +262,8 @@ def save_encoder(
                 encoder.tokenizer.save_pretrained(temporary / MASKED_LM)
         settings = {
             "align": __version__, "pooling": asdict(encoder.pooling), "unit": encoder.unit, "prompt": encoder.prompt,
-            "max_tokens": encoder.max_tokens, "tail": len(encoder.tail), "identity": encoder.identity(),
+            "prompts": encoder.prompts, "max_tokens": encoder.max_tokens, "tail": len(encoder.tail),
+            "identity": encoder.identity(),
         }  # fmt: skip
         for name, adapter in (adapters or {}).items():
             adapter.save(temporary / "adapter" / name)
@@ -268,15 +275,18 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     """The encoder as a plain sentence-transformers model (a copy), cut after the pooling layer.
 
     Tokens that must not count get weight 0 from sentence-transformers' own ``WordWeights`` module; the mean of layers
-    is its ``WeightedLayerPooling`` with equal weights.
+    is its ``WeightedLayerPooling`` with equal weights. Its prompts are :func:`saved_prompts`.
 
     Raises:
-        InputError: position-weighted pooling without special tokens of vectors that are not unit ones.
+        InputError: a pooling whose vectors sentence-transformers makes in another length, where the length matters.
     """
     pooling = encoder.pooling
-    if pooling.kind == "weighted" and not pooling.special_tokens and not encoder.unit:
+    # WordWeights tells Pooling the sum of its weights, which knows of no positions and of no prompt left out
+    scaled = "by position" * (pooling.kind == "weighted") or "without the prompt" * (not pooling.include_prompt)
+    if scaled and not pooling.special_tokens and (not encoder.unit or len(encoder.tail)):
         raise InputError(
-            "sentence-transformers cannot pool by position without special tokens unless vectors are unit ones"
+            f"sentence-transformers cannot pool {scaled} without special tokens unless vectors are unit ones, and "
+            "nothing (Dense, ...) comes after the pooling"
         )
     scratch = Path(tempfile.mkdtemp(prefix="align-"))
     try:
@@ -293,15 +303,35 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
         modules.append(WeightedLayerPooling(encoder.body.config.hidden_size, encoder.layer, layer_start=0))
     if not pooling.special_tokens:
         modules.append(_without_added_tokens(encoder))
-    modules.append(PlainPooling(encoder.model.config.hidden_size, pooling_mode=PLAIN_MODES[pooling.kind]))
+    modules.append(
+        PlainPooling(
+            encoder.model.config.hidden_size, pooling_mode=PLAIN_MODES[pooling.kind],
+            include_prompt=pooling.include_prompt,
+        )
+    )  # fmt: skip
     modules += list(encoder.tail)
     if encoder.unit:
         modules.append(Normalize())
-    prompts = {"default": encoder.prompt} if encoder.prompt else {}
+    prompts, default = saved_prompts(encoder)
     return SentenceTransformer(
-        modules=modules, device=str(encoder.device), prompts=prompts,
-        default_prompt_name="default" if prompts else None, similarity_fn_name="cosine",
+        modules=modules, device=str(encoder.device), prompts=prompts, default_prompt_name=default,
+        similarity_fn_name="cosine",
     )  # fmt: skip
+
+
+def saved_prompts(encoder: Encoder) -> tuple[dict[str, str], str | None]:
+    """Prompts by name as sentence-transformers saves them, and the name of the one that ``encode`` uses.
+
+    Those that the model came with stay. ``encode_query`` and ``encode_document`` never use that of ``encode``: where
+    the model has no prompt of its own for either, both names get the encoder's, so that all three agree.
+    """
+    prompts = dict(encoder.prompts)
+    if not any(prompts.get(name) for name in ("query", *DOCUMENT)):
+        prompts |= {"query": encoder.prompt, "document": encoder.prompt}
+    if not encoder.prompt:
+        return prompts, None
+    default = next((name for name, text in encoder.prompts.items() if text == encoder.prompt), "default")
+    return prompts | {default: encoder.prompt}, default
 
 
 def _save_cut(encoder: Encoder, folder: Path) -> None:

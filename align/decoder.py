@@ -56,6 +56,7 @@ class Decoder(nn.Module):
         self.name: str | None = None  # what load_decoder was given
         self.model, self.tokenizer, self.prompt = model, tokenizer, prompt
         self.pooling = Pooling(kind="weighted")
+        self.prompt_tokens = 0  # that are not pooled
         self.tail = nn.ModuleList()
         self.unit = True
         self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))

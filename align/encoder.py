@@ -22,7 +22,7 @@ from align.blocks import blocks, first_blocks, first_position, longest_input, no
 from align.encoding import Input, encode_batches, evaluating
 from align.errors import InputError
 from align.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
-from align.pooling import Pooling, through
+from align.pooling import Pooling, after_prompt, through
 from align.surrogates import well_formed
 from align.weights import check_tokenizer
 
@@ -48,6 +48,8 @@ class Encoder(nn.Module):
         tail: modules of a sentence-transformers model after its pooling (Dense, ...), each mapping (B, D) to (B, D').
         unit: whether vectors are made unit ones.
         prompt: text put before every input, such as the "query: " of E5.
+        prompts: further ones by name, that the model came with ("query", "document", ...): they are kept for
+            sentence-transformers, whose ``encode_query`` and ``encode_document`` put them before their texts.
         max_tokens: longer texts are cut; None means what the model can take, at most 512.
 
     Raises:
@@ -63,6 +65,7 @@ class Encoder(nn.Module):
         tail: Sequence[nn.Module] = (),
         unit: bool = True,
         prompt: str = "",
+        prompts: Mapping[str, str] | None = None,
         max_tokens: int | None = None,
     ) -> None:
         super().__init__()
@@ -70,7 +73,7 @@ class Encoder(nn.Module):
         self.name: str | None = None  # what load_encoder was given, or where train saved it
         self.model, self.tokenizer, self.pooling = model, tokenizer, pooling
         self.tail = nn.ModuleList(tail)
-        self.unit, self.prompt = unit, prompt
+        self.unit, self.prompt, self.prompts = unit, prompt, dict(prompts or {})
         self.attention = "auto"  # or padded
         self.round_to = 1  # tokens of a packed batch are filled up to a multiple of this
         self._can_pack: bool | None = None  # not asked yet
@@ -175,7 +178,7 @@ class Encoder(nn.Module):
         """
         if counted is None:
             special = torch.isin(ids, torch.tensor(self.added_ids, device=ids.device))
-            vectors = self.pooling(hidden, attention, special)
+            vectors = self.pooling(hidden, after_prompt(attention, self.prompt_tokens), special)
         else:
             vectors = replace(self.pooling, special_tokens=False)(hidden, attention, ~counted)
         return through(self.tail, vectors)
@@ -194,6 +197,17 @@ class Encoder(nn.Module):
         states = self.hidden(ids, attention, types=types, lengths=lengths).layer
         vectors = self.pool(states, ids, attention, counted=counted)
         return normalize(vectors, dim=-1) if self.unit and not raw else vectors
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens at the start of each text that the pooling leaves out as the prompt's: 0 where it includes them.
+
+        They are counted as sentence-transformers does: those of the prompt alone, without the special one at its end.
+        """
+        if self.pooling.include_prompt or not self.prompt:
+            return 0
+        (ids,) = self.tokenize([""])
+        return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
 
     def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
         """Ids of each text with its prompt and special tokens, at most ``max_tokens`` (None: the encoder's) of them."""
@@ -337,8 +351,9 @@ class Encoder(nn.Module):
         Two encoders of equal identity give equal vectors; an index refuses queries from any other.
         """
         pooling = asdict(self.pooling) | {"layer": self.layer}
-        if not self.pooling.average_layers:  # so that the identities kept before there was a choice stay equal
-            del pooling["average_layers"]
+        for name, usual in (("average_layers", False), ("include_prompt", True)):
+            if pooling[name] == usual:  # so that the identities kept before there was a choice stay equal
+                del pooling[name]
         return {
             "fingerprint": self.fingerprint(), "pooling": pooling, "unit": self.unit, "prompt": self.prompt,
             "max_tokens": self.max_tokens, "dimension": self.dimension,

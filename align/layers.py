@@ -18,7 +18,7 @@ from align.decoder import Decoder
 from align.encoder import Encoder
 from align.encoding import evaluating
 from align.errors import InputError
-from align.pooling import through
+from align.pooling import after_prompt, through
 from align.sampling import budget_batches
 
 LAYER_KINDS = ("mean", "weighted", "last", "cls")
@@ -179,6 +179,7 @@ def _pooled_layers(
 ) -> dict[str, list[Tensor]]:
     """(B, D) vectors by kind, for each of the layers in their order."""
     states = _states(encoder, ids, attention, max(layers))
+    pooled = after_prompt(attention, encoder.prompt_tokens)
     average = encoder.pooling.average_layers
     read: dict[int, Tensor] = {}
     total = states[0]
@@ -186,9 +187,7 @@ def _pooled_layers(
         total = total + state if average and k else state
         if k in layers:
             read[k] = total / (k + 1) if average and k else state
-    return {
-        kind: [_finished(encoder, pool(read[k], attention, special)) for k in layers] for kind, pool in pools.items()
-    }
+    return {kind: [_finished(encoder, pool(read[k], pooled, special)) for k in layers] for kind, pool in pools.items()}
 
 
 def _states(encoder: Layered, ids: Tensor, attention: Tensor, top: int) -> tuple[Tensor, ...]:

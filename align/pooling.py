@@ -18,8 +18,8 @@ class Pooling:
     """How an encoder turns its token states into a vector. Padding never counts.
 
     The vector is sum_t w_t h_t / sum_t w_t over ``hidden_states[layer]``, or over the mean of the states up to it,
-    where w_t is 1 (``mean``), t = 1, 2, ... (``weighted``: position-weighted, as in MEXA), or 1 at the first token only
-    (``cls``).
+    where w_t is 1 (``mean``), t = 1, 2, ... (``weighted``: position-weighted, as in MEXA), or 1 at the first token that
+    counts only (``cls``).
     """
 
     layer: int | None = None
@@ -30,6 +30,8 @@ class Pooling:
     """Whether the tokens that the tokenizer adds (<s>, </s>) count: TransliCo trains without, Glot500 tests with."""
     average_layers: bool = False
     """Pool the mean of hidden_states[0..layer] (embeddings included) instead of hidden_states[layer]."""
+    include_prompt: bool = True
+    """Whether the tokens of the prompt count, and what the tokenizer puts before them (INSTRUCTOR: they do not)."""
 
     def __post_init__(self) -> None:
         """Check the kind and its fit with special tokens."""
@@ -45,7 +47,8 @@ class Pooling:
 
         Args:
             hidden: (B, T, D) states of the layer, or their mean over layers.
-            attention: (B, T), 1 at tokens and 0 at padding.
+            attention: (B, T), 1 at tokens and 0 at padding, and at a prompt that does not count; see
+                :func:`after_prompt`.
             special: (B, T) bool, True at tokens that the tokenizer added.
 
         Returns:
@@ -53,7 +56,8 @@ class Pooling:
         """
         exact = torch.promote_types(hidden.dtype, torch.float32)
         if self.kind == "cls":
-            return hidden[:, 0].to(exact)
+            first = attention.int().argmax(1)  # (B,)
+            return hidden[torch.arange(len(hidden), device=hidden.device), first].to(exact)
         counts = attention.bool() if self.special_tokens else attention.bool() & ~special
         weights = counts.to(exact)  # (B, T)
         if self.kind == "weighted":
@@ -61,6 +65,13 @@ class Pooling:
         total = weights.sum(1, keepdim=True).clamp(min=1e-9)  # (B, 1)
         with torch.autocast(hidden.device.type, enabled=False):  # which would round the sum
             return torch.einsum("bt,btd->bd", weights, hidden.to(exact)) / total
+
+
+def after_prompt(attention: Tensor, tokens: int) -> Tensor:
+    """The (B, T) attention mask of texts padded on the right, 0 also at the first ``tokens`` of each."""
+    if not tokens:
+        return attention
+    return attention.masked_fill(torch.arange(attention.shape[1], device=attention.device) < tokens, 0)
 
 
 def through(tail: Iterable[nn.Module], vectors: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.streams import stream
 from align.tasks.correlation import centred_ranks
 from align.tasks.lines import line_sums
 from align.tasks.permutation import SLACK, random_signs, sign_flip_p, swap_p
@@ -92,8 +93,7 @@ def _pairs(differences: Array, permutations: int, seed: int) -> tuple[Array, Arr
     """(P,) t of each pair and (permutations, P) its size in each flip of the lines; 0 where no line differs."""
     scale = np.sqrt((differences**2).sum(axis=1))
     scaled = np.divide(differences, scale[:, None], out=np.zeros_like(differences), where=scale[:, None] > 0)
-    generator = np.random.default_rng([seed, 2])
-    flips = random_signs(permutations, differences.shape[1], generator)
+    flips = random_signs(permutations, differences.shape[1], stream(seed, "best"))
     return scaled.sum(axis=1), np.concatenate([np.abs(signs @ scaled.T) for signs in flips])
 
 

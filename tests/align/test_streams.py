@@ -16,11 +16,11 @@ from align.randomness import drawn_from
 from align.sampling import epoch_batches
 from align.store import build_store
 from align.streams import stream
+from align.tasks.permutation import sign_flip_p
 from align.tasks.resampling import resampled_rows
-from align.tasks.statistics import sign_flip_p
 
 ROOT = Path(__file__).parents[2]
-LISTS = {  # the first parts of these have their numbers in the documentation; each is the only list of its length there
+LISTS = {  # these were here first, and documented numbers come from them; every other stream of their seeds has names
     "align/sampling.py", "align/pairs/sampling.py", "align/query_sources.py", "tasks/hard_negatives.py",
     "tasks/resampling.py",
 }  # fmt: skip
