@@ -63,6 +63,7 @@ TASKS_MAY_IMPORT = (
     "align.languages",
     "align.logistic",
     "align.margin",
+    "align.streams",
 )
 
 
