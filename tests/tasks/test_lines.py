@@ -97,7 +97,7 @@ def test_wilson_by_line_by_hand() -> None:
 
 
 def test_p_is_the_share_of_flips_of_lines() -> None:
-    """Every sign of each line, for items of unequal weight, and as many swaps of ranks."""
+    """Every sign of each line, for items of unequal weight."""
     rng = np.random.default_rng(3)
     names = [["a", "b", "c", "d"], ["b", "d", "e"]]
     lines = numbered_lines(names, [4, 3])
@@ -109,6 +109,11 @@ def test_p_is_the_share_of_flips_of_lines() -> None:
     assert sign_flip_p(differences, lines=lines) == pytest.approx(expected)
     assert sign_flip_p(differences) != pytest.approx(expected)
 
+
+@pytest.mark.parametrize("seed", range(6))
+def test_p_of_rhos_is_the_share_of_swaps_of_lines(seed) -> None:
+    rng = np.random.default_rng(seed)
+    lines = numbered_lines([["a", "b", "c", "d"], ["b", "d", "e"]], [4, 3])
     scores = [tuple(rng.permutation(n).astype(float) for _ in range(3)) for n in (4, 3)]
     found = []
     for swapped in itertools.product([False, True], repeat=5):
