@@ -118,6 +118,12 @@ def reason(result: dict[str, Any]) -> str:
         found.append(f"{result['wrong_queries']} of {result['queries']} queries were answered otherwise")
     if not result["exact"] and result["recall"] < result["least_recall"]:
         found.append(f"recall@{result['k']} is {result['recall']:.4f}, expected {result['least_recall']} or more")
+    for one in result["filtered"]:
+        if one["wrong_queries"] if result["exact"] else one["recall"] < result["least_recall"]:
+            found.append(
+                f"of the rows of {one['language']} alone ({one['rows']}) it found {one['recall']:.4f}, "
+                f"{one['wrong_queries']} of {one['queries']} queries were answered otherwise"
+            )
     if result["unknown_ids"]:
         found.append(f"{result['unknown_ids']} answers are rows that are not in the vectors")
     if result["wrong_payloads"]:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.export.address import shown
+from align.export.asked import Ask, compared, true_scores
 from align.export.engines import opened
 from align.export.retry import again
 from align.export.send import RETRIES, schema_of, unit_tables
 from align.export.target import Schema
-from align.similarity import TIE_TOLERANCE, normalize, top_k
+from align.index_rows import rows_of_vectors
+from align.similarity import TIE_TOLERANCE, normalize
 from align.vectors import Vectors, open_vectors, vectors_of
 
 TOLERANCE = {"float32": TIE_TOLERANCE, "float16": 2.0**-11}
@@ -29,6 +29,10 @@ by up to 2^-11, which an engine that takes the inner product for the cosine does
 SAMPLE = 100
 """Rows whose payloads are compared."""
 QUERIES_A_CALL = 100
+RAREST = 3
+"""Languages, the rarest, for whose rows alone the engine is asked too."""
+FILTERED_QUERIES = 100
+"""Queries to each of them, at the most."""
 
 Floats = NDArray[np.float32]
 
@@ -50,7 +54,8 @@ def verify_export(
 
     An answer at place i is right if its true cosine is the i-th highest, within :data:`TOLERANCE`: near-ties may swap.
     An engine whose search is exact must be right everywhere; of others recall@k counts, the share of answers (each id
-    once) whose true cosine is among the k highest, within the same tolerance.
+    once) whose true cosine is among the k highest, within the same tolerance. Some of the queries are asked again for
+    rows of one language alone, of each of the rarest, and judged in the same way.
 
     Args:
         vectors: what was exported.
@@ -68,8 +73,9 @@ def verify_export(
     Returns:
         ``passed``, and what decided: ``exact`` (the engine's word), ``queries``, ``k``, ``recall``, ``least_recall``,
         ``wrong_queries`` (with an answer that is not right), ``tolerance``, ``rows``, ``count`` (of the engine, which
-        must have at least ``rows``), ``unknown_ids`` (answers that are not in ``vectors``), ``payloads`` compared, and
-        ``wrong_payloads`` (ids).
+        must have at least ``rows``), ``unknown_ids`` (answers that are not in ``vectors``), ``payloads`` compared,
+        ``wrong_payloads`` (ids), and ``filtered``: ``language``, its ``rows``, ``queries``, ``recall`` and
+        ``wrong_queries`` of each language asked for; empty where all rows are of one.
 
     Raises:
         InputError: as :func:`align.export.send.export`; the collection is not there; or queries of another width.
@@ -81,27 +87,42 @@ def verify_export(
         raise InputError(f"{source.folder} has no rows: there is nothing to verify")
     schema = schema_of(source, name)
     asked, sample = _drawn(source, schema, queries, np.random.default_rng(seed))
-    call = partial(again, retries=retries, where=f"{engine} at {shown(to)}")
+    call: Any = partial(again, retries=retries, where=f"{engine} at {shown(to)}")
     with opened(engine, to, name, options) as target:
         call(target.prepare, schema, make=False)
         exact, count = target.exact, call(target.count)
-        answers: list[list[str]] = []
-        for start in range(0, len(asked), QUERIES_A_CALL):
-            answers += call(target.search, asked[start : start + QUERIES_A_CALL], k)
+        asks = [Ask(None, source.rows, asked)]
+        asks += [Ask(name, rows, asked[:FILTERED_QUERIES]) for name, rows in _rare(source).items()]
+        for ask in asks:
+            languages = None if ask.language is None else [ask.language]
+            for start in range(0, len(ask.queries), QUERIES_A_CALL):
+                ask.answers += call(target.search, ask.queries[start : start + QUERIES_A_CALL], k, languages=languages)
         found = call(target.payloads, list(sample))
-    best, true = _scores(source, schema, asked, answers, k)
     tolerance = TOLERANCE[schema.dtype]
-    wrong, measured = _compared(best, true, tolerance)
+    scores = true_scores(source, schema, asks, k)
+    judged = [compared(best, true, tolerance) for best, true in scores]
+    right = all(wrong == 0 if exact else measured >= recall for wrong, measured in judged)
+    (wrong, measured), *of_languages = judged
+    filtered = [
+        {"language": ask.language, "rows": ask.rows, "queries": len(ask.queries), "recall": round(share, 6),
+         "wrong_queries": count} for ask, (count, share) in zip(asks[1:], of_languages, strict=True)
+    ]  # fmt: skip
     unlike = [key for key, payload in sample.items() if found.get(key) != payload]
-    unknown = int(sum(len(set(row[:k])) for row in answers) - np.isfinite(true).sum())
-    right = wrong == 0 if exact else measured >= recall
+    unknown = int(sum(len(set(row[:k])) for row in asks[0].answers) - np.isfinite(scores[0][1]).sum())
     return {
         "engine": engine, "to": shown(to), "name": name, "exact": exact, "queries": len(asked), "k": k,
         "recall": round(measured, 6), "least_recall": None if exact else recall, "wrong_queries": wrong,
         "tolerance": tolerance, "rows": source.rows, "count": count, "unknown_ids": unknown,
-        "payloads": len(sample), "wrong_payloads": unlike,
+        "payloads": len(sample), "wrong_payloads": unlike, "filtered": filtered,
         "passed": bool(right and count >= source.rows and not unlike),
     }  # fmt: skip
+
+
+def _rare(source: Vectors) -> dict[str, int]:
+    """The rarest languages and how many rows each has; none, if all rows are of one."""
+    languages = rows_of_vectors(source).languages()
+    named = [name for name in languages if name] if len(languages) > 1 else []
+    return {name: languages[name] for name in named[:RAREST]}
 
 
 def _drawn(
@@ -132,40 +153,3 @@ def _drawn(
             raise InputError(f"expected queries of shape (n, {source.dimension}), got {asked.shape}")
     unit = normalize(asked).astype(schema.dtype).astype(np.float32)
     return unit[unit.any(axis=1)], sample  # a query of zeros has no nearest row
-
-
-def _scores(
-    source: Vectors, schema: Schema, queries: Floats, answers: list[list[str]], k: int
-) -> tuple[Floats, Floats]:
-    """The highest cosines of each query, and the true cosines of the answers; both (n, min(k, rows)), to six decimals.
-
-    An answer that is not in the folder, one that was given before, and one that is missing count as minus infinity.
-    """
-    width = min(k, source.rows)
-    best = np.full((len(queries), 0), -np.inf, dtype=np.float32)
-    true = np.full((len(queries), width), -np.inf, dtype=np.float32)
-    places: dict[str, list[tuple[int, int]]] = {}
-    for query, ids in enumerate(answers):
-        for place, key in enumerate(ids[:width]):
-            if key not in ids[:place]:
-                places.setdefault(key, []).append((query, place))
-    given = pa.array(list(places), pa.string())
-    for table in unit_tables(source, schema, rows=16_384, columns=("id", "vector"), verify=False):
-        candidates = vectors_of(table)
-        here, _ = top_k(queries, candidates, width)
-        best = -np.sort(-np.concatenate([best, here], axis=1), axis=1)[:, :width]
-        rows = np.flatnonzero(pc.is_in(table["id"], given).to_numpy())
-        if len(rows):
-            unit = normalize(candidates[rows])
-            for key, vector in zip(table["id"].take(rows).to_pylist(), unit, strict=True):
-                at = np.array(places[key])
-                true[at[:, 0], at[:, 1]] = queries[at[:, 0]] @ vector
-    return best, (np.rint(true / TIE_TOLERANCE) * TIE_TOLERANCE).astype(np.float32)
-
-
-def _compared(best: Floats, true: Floats, tolerance: float) -> tuple[int, float]:
-    """Queries with an answer that is not right, and recall@k."""
-    slack = tolerance + TIE_TOLERANCE / 2  # both are rounded to steps of TIE_TOLERANCE
-    wrong = np.abs(true - best) > slack
-    among = true >= best[:, -1:] - slack
-    return int(wrong.any(axis=1).sum()), float(among.mean()) if among.size else 1.0

@@ -215,3 +215,15 @@ def test_a_filter_that_does_not_work_and_one_language_are_not_measured(tmp_path)
     assert index(alone, tmp_path / "j", factory="HNSW8").manifest["built"]["filtered"] == []
     unmeasured = index(alone, tmp_path / "j", factory="HNSW8", recall_queries=0).manifest["built"]
     assert (unmeasured["recall"], unmeasured["filtered"]) == (None, None)
+
+
+def test_how_many_rows_are_few_by_hand() -> None:
+    million, lists, rows = 10**6, {"nprobe": 1024}, {"ef_search": 10**6}
+    for effort, whole, most in (
+        ({"nprobe": 32}, lists, million // 32),  # of a 32nd of the rows, 32 times as many lists are all of them
+        ({"nprobe": 1}, lists, 10_000),  # so many are few whatever it takes to find them
+        ({"ef_search": 64}, rows, 64_000),  # 64 links x 64 candidates / 0.064 = 64,000
+        ({}, {}, million),
+    ):
+        assert faiss_filter.few(effort, whole, most, million)
+        assert not effort or not faiss_filter.few(effort, whole, most + 1, million)

@@ -9,14 +9,15 @@ import types
 import numpy as np
 import pytest
 
+from align.cli.export import reason
 from align.errors import InputError
 from align.export import ENGINES, export, verify_export
 from align.export.address import hidden, secrets, shown
+from align.export.asked import compared
 from align.export.engines import Engine
 from align.export.exact import exact_search
 from align.export.retry import again, await_index, check_seconds
 from align.export.target import Schema, Unreachable, absent, agree
-from align.export.verify import _compared
 from align.vector_parts import save_vectors
 from align.vectors import vectors_of
 
@@ -55,7 +56,9 @@ class Memory:
         return len(self.rows) - self.world.get("lost", 0)
 
     def search(self, queries, k, *, languages=None):
-        ids, vectors = list(self.rows), np.stack([vector for _, vector in self.rows.values()]).astype(np.float64)
+        known = languages if languages is None or self.world.get("filters", True) else None
+        kept = {key: row for key, row in self.rows.items() if known is None or row[0]["language"] in known}
+        ids, vectors = list(kept), np.stack([vector for _, vector in kept.values()]).astype(np.float64)
         found = [[ids[row] for row in np.argsort(-(vectors @ query), kind="stable")[:k]] for query in queries]
         return self.world.get("answer", lambda rows: rows)(found)
 
@@ -259,6 +262,23 @@ def test_secret_options():
         raise KeyError("other")
 
 
+def test_filtered_queries_are_asked_too(world, tmp_path):
+    vectors = folder(tmp_path / "v", 70)
+    export(vectors, "memory", "x")
+    told = verify_export(vectors, "memory", "x", queries=150, k=50)
+    assert told["passed"] and told["filtered"] == [
+        {"language": "deu", "rows": 35, "queries": 100, "recall": 1.0, "wrong_queries": 0}
+    ]
+    world["filters"] = False  # as if the engine filtered its own hits of all rows, or not at all
+    told = verify_export(vectors, "memory", "x", queries=150, k=50)
+    assert (told["passed"], told["wrong_queries"], told["filtered"][0]["wrong_queries"]) == (False, 0, 100)
+    assert 0.2 < told["filtered"][0]["recall"] < 0.8
+    assert "of the rows of deu alone (35) it found 0." in reason(told)
+    alone = save_vectors(tmp_path / "w", ["a", "b"], np.eye(2, 6), texts=["a", "b"], encoder=ENCODER)
+    export(alone, "memory", "x", name="alone")
+    assert verify_export(alone, "memory", "x", name="alone", queries=3)["filtered"] == []
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_an_exact_engine_passes(world, tmp_path, dtype):
     vectors = folder(tmp_path / "v", 70, dtype=dtype)
@@ -325,7 +345,7 @@ def test_an_approximate_engine_needs_its_recall(world, tmp_path, monkeypatch, le
     assert (result["passed"], result["recall"], result["least_recall"]) == (passed, 0.8, least)
 
 
-def test_payloads_and_counts_are_compared(world, tmp_path):
+def test_payloads_and_counts_arecompared(world, tmp_path):
     vectors = folder(tmp_path / "v", 50)
     export(vectors, "memory", "x")
     world["payload"] = lambda rows: rows | {"r3": rows["r3"] | {"language": "xxx"}}
@@ -350,7 +370,7 @@ def test_the_seed_decides_the_queries(world, tmp_path):
     world["answer"] = lambda found: asked.append(found) or found
     for seed in (0, 0, 1):
         verify_export(vectors, "memory", "x", queries=5, seed=seed)
-    assert asked[0] == asked[1] != asked[2]
+    assert asked[0] == asked[2] != asked[4]  # each is asked of all rows, then of one language
 
 
 def test_verification_makes_nothing(world, tmp_path):
@@ -369,9 +389,9 @@ def test_verification_makes_nothing(world, tmp_path):
 
 def test_near_ties_may_swap_by_hand():
     best = np.array([[0.9, 0.5], [0.9, 0.5]], dtype=np.float32)
-    assert _compared(best, np.array([[0.9, 0.499999], [0.5, 0.9]], dtype=np.float32), 1e-6) == (1, 1.0)
-    assert _compared(best, np.array([[0.9, 0.499], [0.9, -np.inf]], dtype=np.float32), 1e-6) == (2, 0.5)
-    assert _compared(best[:1], np.array([[0.9, 0.4997]], dtype=np.float32), 2**-11) == (0, 1.0)
+    assert compared(best, np.array([[0.9, 0.499999], [0.5, 0.9]], dtype=np.float32), 1e-6) == (1, 1.0)
+    assert compared(best, np.array([[0.9, 0.499], [0.9, -np.inf]], dtype=np.float32), 1e-6) == (2, 0.5)
+    assert compared(best[:1], np.array([[0.9, 0.4997]], dtype=np.float32), 2**-11) == (0, 1.0)
 
 
 def test_exact_search_is_that_of_the_definition(tmp_path):
