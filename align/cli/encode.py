@@ -35,7 +35,7 @@ def encode(
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     ids: Annotated[
         str | None,
-        typer.Option("--id", help="A column; content: made of the text; line. By default column id, else content."),
+        typer.Option("--id", help="Column; content: of language and text; line. By default column id, else content."),
     ] = None,
     language: Annotated[str | None, typer.Option(help="Code of all texts, such as hin_Deva.")] = None,
     language_column: Annotated[

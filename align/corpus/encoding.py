@@ -57,7 +57,8 @@ def encode(
 
     A part is what stands in ``part_rows`` lines of the input. Parts that are there whole are not encoded again, so the
     same call goes on after a crash, and every row is there exactly once. Lines that cannot be encoded are in
-    ``out/rejects`` with the reason; with ids made from content, so are those whose text stood before.
+    ``out/rejects`` with the reason; with ids made from content, so are those whose text stood before in the
+    same language.
 
     Args:
         model: what :func:`align.load_encoder` takes; with one worker, an encoder too.

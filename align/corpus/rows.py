@@ -106,16 +106,14 @@ class Corpus:
         try:
             fields = source.fields(record)
             text = _text(fields, "text" if source.kind == "text" else self.text)
-            name = self._id(fields, f"{before}{line}", text)
+            name = None if self.id == CONTENT else self._id(fields, f"{before}{line}")
             code = code or _language(fields.get(column) if column else None, column)
         except BadLine as error:
             shown = record.decode("utf-8", "backslashreplace").rstrip() if isinstance(record, bytes) else None
             return Reject(file, line, str(error), name, text or shown)
-        return Row(name, text, code, code.partition("_")[2], line, file)
+        return Row(name or content_id(text, code), text, code, code.partition("_")[2], line, file)
 
-    def _id(self, fields: dict[str, Any], place: str, text: str) -> str:
-        if self.id == CONTENT:
-            return content_id(text)
+    def _id(self, fields: dict[str, Any], place: str) -> str:
         if self.id == LINE:
             return place
         value = fields.get(self.id)
@@ -130,9 +128,14 @@ class Corpus:
         return value
 
 
-def content_id(text: str) -> str:
-    """The first 32 hex digits of the SHA-256 of a text's UTF-8 bytes."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def content_id(text: str, language: str = "") -> str:
+    r"""32 hex digits, the beginning of the SHA-256 of ``language``, ``\0`` and ``text`` as UTF-8.
+
+    Of a text whose language is not known they are those of the text alone. No text holds ``\0``, so that no two rows
+    of different languages or texts have the same bytes: a word that two languages share is a row in each.
+    """
+    content = f"{language}\0{text}" if language else text
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def open_corpus(
@@ -148,8 +151,8 @@ def open_corpus(
     Args:
         paths: plain text (a text a line), .tsv with a header, .jsonl, each also .gz or .zst; .parquet.
         text: column of the text; of plain text it is the line.
-        id: column; ``content``: 32 hex digits of the SHA-256 of the text; ``line``: the line's number, after the file's
-            name when there are several. ``None``: column ``id`` where there is one, else ``content``.
+        id: column; ``content``: 32 hex digits of the SHA-256 of the language and the text; ``line``: the line's number,
+            after the file's name when there are several. ``None``: column ``id`` where there is one, else ``content``.
         language: code of all texts.
         language_column: column of codes; ``None``: ``language`` or ``lang`` where there is one, else the code that a
             file's name begins with, as ``hin_Deva.txt``; "": none.

@@ -35,7 +35,7 @@ class Survey:
     rejected_first: str
     """The first of them, in words; "" if there is none."""
     copies: int
-    """Rows whose text stood before, where ids are made of it."""
+    """Rows whose text stood before in the same language, where ids are made of the two."""
 
     @property
     def rows(self) -> int:

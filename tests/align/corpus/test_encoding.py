@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -332,3 +333,24 @@ def test_chunks_know_the_copies_behind_finished_ones(tmp_path):
         seen = {c.number: ([row.line for row in c.rows], [reject.line for reject in c.rejects]) for c in chunks}
         whole = {0: ([1], [2]), 1: ([3], [4]), 2: ([], [5])}
         assert seen == {number: lines for number, lines in whole.items() if number not in finished}
+
+
+def test_the_same_text_in_two_languages_is_a_row_in_each(tmp_path, encoder):
+    (tmp_path / "eng_Latn.txt").write_text("Hotel\nhouse\nHotel\n")
+    (tmp_path / "deu_Latn.txt").write_text("Hotel\nHaus\n")
+    (tmp_path / "c.tsv").write_text("language\ttext\n\tHotel\neng_Latn\tTaxi\n")
+    files = [tmp_path / name for name in ("eng_Latn.txt", "deu_Latn.txt", "c.tsv")]
+    made = encode(encoder, files, tmp_path / "o")
+    found = list(zip(contents(made, "language"), contents(made, "text"), strict=True))
+    assert found == [
+        ("eng_Latn", "Hotel"), ("eng_Latn", "house"), ("deu_Latn", "Hotel"), ("deu_Latn", "Haus"),
+        ("", "Hotel"), ("eng_Latn", "Taxi"),
+    ]  # fmt: skip
+    assert len(set(contents(made))) == made.rows == 6
+    assert made.manifest["rejected"] == 1  # the second English Hotel
+    assert contents(encode(encoder, files[1:2], tmp_path / "again")) == contents(made)[2:4]
+
+
+def test_a_content_id_tells_language_and_text_apart():
+    ids = [content_id(*row) for row in (("b", "a"), ("b",), ("a", "b"), ("ab",), ("ab", ""), ("a\tb",), ("b", "aa"))]
+    assert len(set(ids)) == 6 and ids[3] == ids[4] == hashlib.sha256(b"ab").hexdigest()[:32]
