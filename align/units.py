@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +32,16 @@ def units(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | 
 
 
 def content_hash(content: Any) -> str:
-    """SHA-256 of what a unit loaded: every text, in order, with its language."""
-    digest = hashlib.sha256()
+    """SHA-256 of what a unit loaded, as JSON: every text, in order, with its language.
 
-    def feed(value: Any) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                digest.update(b"\x00" + str(key).encode())
-                feed(inner)
-        elif isinstance(value, list | tuple):
-            for inner in value:
-                feed(inner)
-            digest.update(b"\x02")
-        elif hasattr(value, "__dataclass_fields__"):
-            feed({name: getattr(value, name) for name in value.__dataclass_fields__ if name not in ("path", "label")})
-        else:
-            digest.update(b"\x01" + str(value).encode("utf-8", "surrogatepass"))
+    Where it was read from does not count: of a dataclass, the fields that decide whether two are equal are hashed.
+    """
+    text = json.dumps(content, ensure_ascii=False, default=_compared)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-    feed(content)
-    return digest.hexdigest()
+
+def _compared(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.compare}
 
 
 def unit_key(parts: Any) -> str:

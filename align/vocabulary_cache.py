@@ -76,10 +76,7 @@ def cached(encode: Encode, *, encoder: Mapping[str, Any], folder: Path | None = 
 
 
 def _key(words: Sequence[str], made_by: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode())
-    for word in words:
-        digest.update(b"\n" + word.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:32]
+    return hashlib.sha256(json.dumps([made_by, list(words)], sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _check_writable(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from align.errors import InputError
@@ -26,8 +26,8 @@ class Dictionary:
     """Codes of the source and the target words."""
     pairs: tuple[Pair, ...]
     """(n,) source word and translation of each line, in the order of the file."""
-    name: str = ""
-    """Where it comes from, for messages."""
+    name: str = field(default="", compare=False)
+    """Where it comes from, for messages; no part of what it is."""
 
     def __post_init__(self) -> None:
         """Refuse an empty dictionary and one within a language."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from align.files import sha256
 from align.normal_forms import normalised, text_hash
+from align.pairs.row_sources import AnyRows, RowFile
 
 
 def text_group(*texts: str) -> str:
     """16 hex digits, the hash of one text or several: those that ``normalised`` makes equal share it, in any table."""
     key = "\t".join(map(normalised, texts))
     return f"{text_hash(key):016x}"
+
+
+def missing_group(source: AnyRows, number: int) -> str:
+    """The group of a row that has no text: of the content of its file, wherever that lies, and the row's number."""
+    return text_group(f"\0 {sha256(source.path) if isinstance(source, RowFile) else source.name} {number}")

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from align.errors import InputError
 from align.pairs.directions import ENGLISH
 from align.pairs.filters import SURROGATE
-from align.pairs.groups import text_group
+from align.pairs.groups import missing_group, text_group
 from align.pairs.nli_rows import NliRow
 from align.pairs.row_sources import AnyRows
 from align.pairs.rows import place_of
@@ -48,7 +48,7 @@ class Parallel:
         if self._first is None:
             self._first = (source, [(row.number, row.label) for row in rows])
             # a premise that is missing in the first source is still one premise in the others
-            self._groups = [_group(row) or text_group(f"\0 {source.name} {row.number}") for row in rows]
+            self._groups = [_group(row) or missing_group(source, row.number) for row in rows]
         before, expected = self._first
         for one, row in zip_longest(expected, rows):
             if one is None or row is None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from align.errors import InputError
-from align.pairs.groups import text_group
+from align.pairs.groups import missing_group, text_group
 from align.pairs.row_sources import AnyRows, GivenRows, described, find_rows
 from align.pairs.sts_rows import StsRow, check_parallel, read_sts
 from align.pairs.table import PairWriter, pair_writer
@@ -119,8 +119,7 @@ class _Build:
             raise InputError(f"cross needs sources of two languages or more, got {sources[0].name} only")
         for number, rows in enumerate(zip(*tables, strict=True), 1):
             # a row without a text in the first source is still one row in the others
-            missing = f"\0 {sources[0].name} {number}"
-            group = text_group(missing) if rows[0].problem else _group(rows[0])
+            group = missing_group(sources[0], number) if rows[0].problem else _group(rows[0])
             together = list(zip(sources, rows, strict=True))
             for one in together:
                 self.add(one, one, group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -97,5 +98,5 @@ def described_lexicon(lexicon: Mapping[str, str] | None) -> dict[str, Any] | Non
     """Number of words and a hash, for manifests; None for no lexicon."""
     if lexicon is None:
         return None
-    rows = "\n".join(f"{word}\t{translation}" for word, translation in sorted(lexicon_keys(lexicon).items()))
+    rows = json.dumps(sorted(lexicon_keys(lexicon).items()))
     return {"words": len(lexicon), "hash": f"{text_hash(rows):016x}"}

@@ -305,6 +305,31 @@ def test_content_hash_tells_texts_languages_and_order_apart() -> None:
     assert len({content_hash(way) for way in ways}) == len(ways)
 
 
+def test_content_hash_tells_every_shape_and_every_character_apart() -> None:
+    ways = [
+        ["a", "b"], ["a\x01b"], ["a\x02"], ["a"], [["a"]], [["a"], []], [["a", []]], ["a", ""], ["1"], [1], {"a": "b"},
+        [{"a": {}, "b": []}], [{"a": {"b": []}}], ['a", "b'],
+    ]  # fmt: skip
+    assert len({content_hash(way) for way in ways}) == len(ways)
+    assert content_hash(("a", "b")) == content_hash(["a", "b"])
+    assert content_hash(["\ud800"]) != content_hash(["\ud801"])
+
+
+def test_equal_dictionaries_have_equal_hashes_wherever_they_lie(tmp_path: Path) -> None:
+    hashes = []
+    for machine in ("home", "server/data"):
+        home = tmp_path / machine
+        for folder in ("test", "vocab"):
+            (home / folder).mkdir(parents=True)
+        write(home / "test" / "eng_Latn-deu_Latn.tsv", ["dog\tHund", "cat\tKatze"])
+        write(home / "vocab" / "eng_Latn.txt", ["dog", "cat", "house"])
+        write(home / "vocab" / "deu_Latn.txt", ["Hund", "Katze", "Haus"])
+        hashes.append([content_hash(unit.load()) for unit in units(BENCHMARKS["xling"], home)])
+    assert hashes[0] == hashes[1] and len(hashes[0]) == 1
+    write(home / "test" / "eng_Latn-deu_Latn.tsv", ["dog\tHund", "cat\tKater"])
+    assert [content_hash(unit.load()) for unit in units(BENCHMARKS["xling"], home)] != hashes[0]
+
+
 def test_bible_files_by_three_letters(tmp_path: Path) -> None:
     for name, lines in (
         ("eng", ["a b", "c", ""]),

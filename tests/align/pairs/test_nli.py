@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from align.errors import InputError
-from align.pairs import HubRows, nli_pairs, read_pairs
+from align.pairs import HubRows, nli_pairs, read_pairs, sts_pairs
 
 TSV = "label\tpremise\thypothesis"
 XNLI = "language\tgold_label\tsentence1_parse\tsentence1\tsentence2\tpromptID\tpairID"
@@ -414,3 +414,22 @@ def test_real_nli(tmp_path):
     manifest = build({"kor_Hang": path}, tmp_path / "out", licence="CC BY-SA 4.0")
     assert manifest["labels"] == {"contradiction": 1000, "entailment": 1000, "neutral": 1000}
     assert manifest["rows"] == 1000 and manifest["negatives"] == 1000
+
+
+@pytest.mark.parametrize("kind", ["nli", "sts"])
+def test_groups_do_not_depend_on_the_folder(tmp_path, kind):
+    head, value = {"nli": (TSV, "e"), "sts": ("score\tsentence1\tsentence2", "5")}[kind]
+    tables = []
+    for place in ("home", "server"):
+        folder = tmp_path / place
+        folder.mkdir()
+        files = {
+            "eng_Latn": write(folder / "eng_Latn.tsv", head, f"{value}\t\tit sleeps", f"{value}\ta dog\tan animal"),
+            "deu_Latn": write(folder / "deu_Latn.tsv", head, f"{value}\tein Hund\tes", f"{value}\tein Hund\tein Tier"),
+        }
+        if kind == "nli":
+            nli_pairs(files, folder / "out", form="labels", parallel=True)
+        else:
+            sts_pairs(files, folder / "out", parallel=True)
+        tables.append([row["group_id"] for row in rows(folder / "out")])
+    assert tables[0] == tables[1] and len(set(tables[0])) == 2
