@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files import existing_file
+from align.files import read_lines
 from align.options import SECTIONS, Recipe
 from align.ranges import alternatives, called
 
@@ -56,7 +56,7 @@ def load_changed(name: str | Path, changes: Sequence[str]) -> tuple[Recipe, list
     if str(name) in recipes():
         text, place = (files("align") / "recipes" / f"{name}.toml").read_text(encoding="utf-8"), f"recipe {name}"
     elif str(name).endswith(".toml"):
-        text, place = existing_file(name).read_text(encoding="utf-8"), str(name)
+        text, place = "".join(f"{line}\n" for line in read_lines(name)), str(name)
     else:
         raise InputError(f"no recipe {str(name)!r}: expected a .toml file or one of {', '.join(recipes())}")
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.not_text import NUL_BYTE, refuse_format
 
 # not any tag: <unk> is a word of some vocabularies
 MARKUP = re.compile(r"<(\?xml\b|!doctype\b|!--|html\b|error\b)", re.IGNORECASE)
@@ -116,13 +117,18 @@ def read_lines(path: Path | str) -> Iterator[str]:
     A byte-order mark at the start is dropped.
 
     Raises:
-        InputError: no such file, damaged gzip, or invalid UTF-8 (with its line number).
+        InputError: no such file, damaged gzip, invalid UTF-8 or a NUL byte (with its line number), UTF-16 or UTF-32, or
+            a file of another format, which is named.
     """
     path = existing_file(path)
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
             for number, raw in enumerate(file, 1):
+                if number == 1:
+                    refuse_format(raw, path)
+                if b"\0" in raw:
+                    raise InputError(f"{path}, line {number}: {NUL_BYTE}")
                 line = raw.decode("utf-8")
                 if number == 1:
                     line = line.removeprefix("\ufeff")

@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 
 from align.errors import InputError
 from align.files import existing_file, refuse_markup
+from align.not_text import NUL_BYTE, refuse_format
 
 KINDS = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 REFUSED = (
@@ -59,7 +60,7 @@ class Source:
         """The columns of a line; of plain text, ``text`` alone.
 
         Raises:
-            BadLine: invalid UTF-8, invalid JSON, or another number of columns than the header has.
+            BadLine: invalid UTF-8, a NUL byte, invalid JSON, or another number of columns than the header has.
         """
         if self.kind == "parquet":
             if isinstance(record, BadLine):
@@ -80,7 +81,8 @@ def open_source(path: Path | str) -> Source:
     """Look at the beginning of a file.
 
     Raises:
-        InputError: no such file, a pipe, a format that is not read, a page instead of a file, or no header.
+        InputError: no such file, a pipe, a format that is not read, binary data or UTF-16, a page instead of a file, or
+            no header.
     """
     path = existing_file(path)
     if not path.is_file():
@@ -95,6 +97,7 @@ def open_source(path: Path | str) -> Source:
         return Source(path, kind, _parquet_columns(path))
     head = list(islice(_lines(path), PEEKED_LINES))
     _refuse_page(head[0] if head else b"", path)
+    _refuse_binary(head, path)
     columns: tuple[str, ...] = ()
     if kind == "tsv":
         columns = _header(path, head)
@@ -147,7 +150,16 @@ def _refuse_page(head: bytes, path: Path) -> None:
     refuse_markup(line, path, 1, expected=EXPECTED)
 
 
+def _refuse_binary(head: Sequence[bytes], path: Path) -> None:
+    refuse_format(head[0] if head else b"", path)
+    line = next((number for number, record in enumerate(head, 1) if b"\0" in record), None)
+    if line:
+        raise InputError(f"{path}, line {line}: {NUL_BYTE}")
+
+
 def _decoded(record: bytes) -> str:
+    if b"\0" in record:
+        raise BadLine(NUL_BYTE)
     try:
         return record.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:

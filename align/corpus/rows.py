@@ -123,7 +123,7 @@ class Corpus:
             return str(value)
         if not isinstance(value, str):
             raise BadLine(f"the id is {type(value).__name__}, expected a string")
-        if not value.strip() or SURROGATES.search(value):
+        if not value.strip() or "\0" in value or SURROGATES.search(value):
             raise BadLine("the id is no Unicode text" if value.strip() else "the id is empty")
         return value
 
@@ -215,6 +215,8 @@ def _text(fields: dict[str, Any], column: str) -> str:
         raise BadLine(f"the text is {type(text).__name__}, expected a string")
     if not text.strip():
         raise BadLine("the text is blank")
+    if "\0" in text:
+        raise BadLine("the text holds the character NUL")
     return text
 
 

@@ -11,6 +11,7 @@ from typing import IO, NamedTuple, cast
 
 from align.errors import InputError
 from align.files import existing_file, read_lines
+from align.not_text import NUL_BYTE
 
 DIGITS = {digit: value for value, digit in enumerate(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -94,6 +95,8 @@ def _cut(file: IO[bytes], row: _Row, index: Path, text: Path) -> str:
     if len(raw) < row.length:
         end = row.offset + row.length
         raise InputError(f"{index}, line {row.number}: the entry ends at byte {end}, {text} before that")
+    if b"\0" in raw:
+        raise InputError(f"{index}, line {row.number}: its entry in {text} holds {NUL_BYTE}")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -154,6 +154,8 @@ def _check_values(table: pa.Table | pa.RecordBatch, place: Place) -> None:
         elif name == "label":
             known = pc.is_in(column, value_set=pa.array([*LABELS, None], pa.string()))
             bad, what = pc.invert(known), f"is none of {', '.join(LABELS)}"
+        elif name in COLUMNS and pc.any(pc.match_substring(column, "\0")).as_py():
+            bad, what = pc.fill_null(pc.match_substring(column, "\0"), False), "holds the character NUL, expected text"
         elif name in COLUMNS:
             bad, what = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), True), "is empty"
         else:

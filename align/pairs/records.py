@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 
 from align.errors import InputError
 from align.files import existing_file, read_lines
+from align.not_text import refuse_nul
 
 
 def json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Objects of a JSON Lines file, plain or gzip, with their line numbers; blank lines are passed over.
 
     Raises:
-        InputError: a line is not a JSON object.
+        InputError: a line is not a JSON object, or a string in it holds NUL.
     """
     for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
@@ -30,6 +31,8 @@ def json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             raise InputError(f"{path}, line {number}: not valid JSON ({error.msg})") from error
         if not isinstance(record, dict):
             raise InputError(f"{path}, line {number}: expected a JSON object, got {type(record).__name__}")
+        if r"\u0000" in line:
+            refuse_nul(record, f"{path}, line {number}")
         yield number, record
 
 
@@ -47,13 +50,14 @@ def parquet_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows of a Parquet file with their numbers, from 1, read in blocks.
 
     Raises:
-        InputError: no such file, or not Parquet.
+        InputError: no such file, not Parquet, or a string in it holds NUL.
     """
     number = 0
     with parquet_file(path) as file:
         for batch in file.iter_batches():
             for record in batch.to_pylist():
                 number += 1
+                refuse_nul(record, f"{path}, row {number}")
                 yield number, record
 
 
@@ -63,13 +67,17 @@ def hub_records(
     """Rows of a dataset on the Hugging Face Hub, streamed, with their numbers, from 1.
 
     Raises:
-        InputError: no network, no such dataset, configuration or split, or the stream broke off.
+        InputError: no network, no such dataset, configuration or split, the stream broke off, or a string holds NUL.
     """
     import datasets  # about a second to import
 
     try:
         rows = datasets.load_dataset(name, config, split=split, revision=revision, streaming=True)
-        yield from enumerate(rows, 1)
+        for number, record in enumerate(rows, 1):
+            refuse_nul(record, f"the dataset {name!r}, row {number}")
+            yield number, record
+    except InputError:
+        raise
     except Exception as error:  # the Hub client raises a dozen unrelated types, some of them its transport's
         full = f"{name!r} (configuration {config or 'default'}, split {split})"
         raise InputError(

@@ -1,0 +1,62 @@
+"""Bytes that are no UTF-8 text: named, so that no file is read as garbage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from align.errors import InputError
+
+NUL_BYTE = "a NUL byte, as in binary data or in UTF-16; expected text in UTF-8"
+_FORMATS = {
+    rb"\xff\xfe\0\0|\0\0\xfe\xff": "UTF-32 text",
+    rb"\xff\xfe|\xfe\xff": "UTF-16 text",
+    rb"%PDF-": "a PDF document",
+    rb"PK\x03\x04": "a ZIP archive or an office document",
+    rb"\xd0\xcf\x11\xe0": "an office document",
+    rb"\{\\rtf": "a rich-text document",
+    rb"\x1f\x8b": "a gzip file",
+    rb"\xfd7zXZ\0": "an xz file",
+    rb"BZh[1-9]1AY&SY": "a bzip2 file",
+    rb"\x28\xb5\x2f\xfd": "a zstd file",
+    rb"7z\xbc\xaf": "a 7z archive",
+    rb"PAR1[^\t\n\r -~]": "a Parquet file",
+    rb"ARROW1\0": "an Arrow file",
+    rb"\x93NUMPY": "a NumPy array",
+    rb"SQLite format 3\0": "an SQLite database",
+}
+"""What a file is, by how it begins; the first that fits."""
+
+
+def refuse_format(head: bytes, path: Path | str) -> None:
+    """Refuse what begins as text in another encoding, or as no text at all.
+
+    Raises:
+        InputError: ``head``, the first bytes of the (unpacked) file, is the mark of such a format, which is named.
+    """
+    found = next((name for mark, name in _FORMATS.items() if re.match(mark, head)), None)
+    if found:
+        encoding = found.partition(" ")[0]
+        how = f" (iconv -f {encoding} -t UTF-8)" if encoding.startswith("UTF") else ""
+        raise InputError(f"{path} is {found}; expected text in UTF-8: convert it first{how}")
+
+
+def refuse_nul(record: Mapping[str, Any], where: str) -> None:
+    r"""Refuse a row with the character NUL (``\0``, in JSON ``\u0000``) in a string, at any depth.
+
+    Raises:
+        InputError: there is one; ``where`` names the file and the line.
+    """
+    name = next((name for name, value in record.items() if _holds_nul(value)), None)
+    if name is not None:
+        raise InputError(f"{where}: {name!r} holds the character NUL, as binary data does; expected text")
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, Mapping):
+        return any(map(_holds_nul, (*value, *value.values())))
+    return isinstance(value, list | tuple) and any(map(_holds_nul, value))
