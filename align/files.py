@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,53 @@ def refuse_markup(line: str, path: Path | str, number: int, *, expected: str) ->
             f"{path}, line {number}: expected {expected}, got an XML or HTML page, perhaps the error page of a "
             f"download: {line.strip()[:40]!r}"
         )
+
+
+SIDES = (
+    ("source", "target"), ("src", "tgt"), ("src", "trg"), ("english", "nonenglish"), ("native", "roman"),
+    ("sourcetext", "targettext"), ("sourceword", "targetword"), ("word", "translation"),
+)  # fmt: skip
+"""What the two sides of translations are called in headers, as :func:`column_names` gives them."""
+
+
+SPLITS = {
+    "train": "train", "training": "train", "test": "test", "testing": "test",
+    **dict.fromkeys(("dev", "development", "valid", "validation", "val"), "dev"),
+}  # fmt: skip
+"""The split that a name stands for, in a column ``split`` and at the end of the name of a file."""
+
+
+def column_names(cells: Sequence[str]) -> list[str]:
+    """The names in a header, each as its letters and digits in lower case.
+
+    >>> column_names(["Word 1", "Human (mean)", "# POS"])
+    ['word1', 'humanmean', 'pos']
+    """
+    return ["".join(filter(str.isalnum, cell)).casefold() for cell in cells]
+
+
+def row_split(value: object, where: str) -> str:
+    """Split of a row by its column ``split``: train, dev or test.
+
+    Raises:
+        InputError: it is none of the names in ``SPLITS``.
+    """
+    name = str(value).strip().casefold()
+    if name not in SPLITS:
+        raise InputError(
+            f"{where}: the split is {value!r}, expected one of {', '.join(dict.fromkeys(SPLITS.values()))}"
+        )
+    return SPLITS[name]
+
+
+def two_sides(cells: Sequence[str], known: Sequence[tuple[str, str]] = SIDES) -> tuple[int, int] | None:
+    """Places of the columns that are the first of the ``known`` pairs; ``None``: ``cells`` are no such header.
+
+    >>> two_sides(["id", "Target", "Source"])
+    (2, 1)
+    """
+    names = column_names(cells)
+    return next(((names.index(a), names.index(b)) for a, b in known if a in names and b in names), None)
 
 
 def sha256(path: Path) -> str:

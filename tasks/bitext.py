@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import read_lines, two_sides
 from align.languages import check_language, code_by_script
 from align.tasks.alignment import check_aligned
 
@@ -82,28 +82,33 @@ def read_files(files: Mapping[str, Path]) -> Texts:
 def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
     r"""Columns of a tab-separated file, one sentence a cell, no quoting.
 
-    A first line of language codes names the columns. Otherwise there are two columns, ``languages`` names them in
-    order, and a first line ``native\troman`` (as in Dakshina) is a header too.
+    A first line with two language codes or more names the columns; those with other names are passed over. Otherwise
+    ``languages`` says of what the two columns are, in order: those of the names ``align.files.SIDES`` in line 1, such
+    as ``source`` and ``target`` or Dakshina's ``native`` and ``roman``; without such a header there are just two.
 
     Raises:
         InputError: no codes, an unknown code, or a line with another number of columns (with its number).
     """
     lines = list(read_lines(path))
     head = lines[0].split("\t") if lines else []
-    named = bool(head) and all(re.fullmatch(_CODE, cell) for cell in head)
+    places = [place for place, cell in enumerate(head) if re.fullmatch(_CODE, cell)]
+    named = len(places) > 1 or 0 < len(places) == len(head)
     if not named and (languages is None or len(languages) != 2):
-        raise InputError(f"{path} has no header of language codes: expected the codes of its two columns")
-    codes = head if named else list(languages or [])
+        raise InputError(f"{path} has no header of language codes: expected the codes of its two columns, got {head}")
+    codes = [head[place] for place in places] if named else list(languages or [])
     if len(set(codes)) != len(codes):
         raise InputError(f"{path}: a language code stands twice in {', '.join(codes)}")
-    first = 1 if named or head == ["native", "roman"] else 0
+    sides = None if named else two_sides(head)
+    first = 1 if named or sides else 0
+    places = places if named else list(sides or (0, 1))
+    expected = len(head) if first else len(codes)
     columns: Texts = {check_language(code): [] for code in codes}
     for number, line in enumerate(lines[first:], first + 1):
         cells = line.split("\t")
-        if len(cells) != len(codes):
-            raise InputError(f"{path}, line {number}: {len(cells)} columns, expected {len(codes)} ({', '.join(codes)})")
-        for code, cell in zip(codes, cells, strict=True):
-            columns[code].append(cell)
+        if len(cells) != expected:
+            raise InputError(f"{path}, line {number}: {len(cells)} columns, expected {expected} ({', '.join(codes)})")
+        for code, place in zip(codes, places, strict=True):
+            columns[code].append(cells[place])
     return _aligned(wanted(columns, languages), str(path))
 
 

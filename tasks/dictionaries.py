@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from align.errors import InputError
-from align.files import read_lines, refuse_markup
-from align.tasks.named_files import Pair, language_code, pair_of_name
+from align.files import read_lines, refuse_markup, two_sides
+from align.tasks.named_files import USUAL_CODES, Pair, language_code, pair_of_name
 
 logger = logging.getLogger(__name__)
 
@@ -65,20 +65,27 @@ def read_dictionary(path: Path | str, languages: Pair) -> Dictionary:
     """Read a dictionary, plain or ``.gz``: two columns, parted by a TAB if line 1 holds one and by spaces otherwise.
 
     Entries of several words need the TAB. Blank lines are passed over; they and repeated lines are counted and logged.
+    A first line that names the two columns (their languages, or ``align.files.SIDES`` in any case) is a header: it says
+    where they are, whatever else stands beside them.
 
     Raises:
         InputError: no such file, an empty one, a web page or XML, a wrong number of columns (with path and line).
     """
     pairs: list[Pair] = []
-    blank, tab = 0, False
+    blank, tab, started = 0, False, False
+    places, columns = (0, 1), 2
     for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             blank += 1
             continue
-        if not pairs:
-            tab = "\t" in line
+        if not started:
+            started, tab = True, "\t" in line
             refuse_markup(line, path, number, expected="a dictionary")
-        pairs.append(_columns(line, tab, f"{path}, line {number}"))
+            cells = _cells(line, tab)
+            if header := two_sides(cells) or _codes(cells, languages):
+                places, columns = header, len(cells)
+                continue
+        pairs.append(_columns(line, tab, places, columns, f"{path}, line {number}"))
     found = Dictionary(languages, tuple(pairs), str(path))
     for count, what in ((blank, "are blank and were passed over"), (found.duplicates, "repeat an earlier one")):
         if count:
@@ -86,17 +93,28 @@ def read_dictionary(path: Path | str, languages: Pair) -> Dictionary:
     return found
 
 
-def _columns(line: str, tab: bool, where: str) -> Pair:
+def _cells(line: str, tab: bool) -> list[str]:
     # str.split() would also part words at U+00A0 and the like
-    cells = [cell.strip() for cell in line.split("\t")] if tab else [cell for cell in line.strip().split(" ") if cell]
-    if len(cells) == 2 and all(cells) and not (not tab and "\t" in line):
-        return cells[0], cells[1]
-    if len(cells) == 2:
+    return [cell.strip() for cell in line.split("\t")] if tab else [cell for cell in line.strip().split(" ") if cell]
+
+
+def _codes(cells: Sequence[str], languages: Pair) -> tuple[int, int] | None:
+    """Places of the columns named by the languages, as ``de`` or ``deu_Latn``; ``None``: not each of them is there."""
+    codes = [USUAL_CODES.get(cell, cell) for cell in cells]
+    return (codes.index(languages[0]), codes.index(languages[1])) if set(languages) <= set(codes) else None
+
+
+def _columns(line: str, tab: bool, places: tuple[int, int], columns: int, where: str) -> Pair:
+    cells = _cells(line, tab)
+    if len(cells) == columns:
+        source, target = (cells[place] for place in places)
+        if source and target and (tab or "\t" not in line):
+            return source, target
         expected = "no word is empty" if tab else "line 1 has no TAB, so that no line has one"
         raise InputError(f"{where}: expected a source word and its translation, {expected}, got {line[:60]!r}")
     hint = "" if tab or len(cells) < 2 else "; entries of several words need a TAB between source and translation"
     between = "a TAB" if tab else "a space"
-    raise InputError(f"{where}: {len(cells)} columns, expected 2 parted by {between}{hint}, got {line[:60]!r}")
+    raise InputError(f"{where}: {len(cells)} columns, expected {columns} parted by {between}{hint}, got {line[:60]!r}")
 
 
 def find_dictionaries(given: Sequence[Path | str]) -> dict[Pair, Path]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import SPLITS as SPLIT_NAMES
+from align.files import read_lines, row_split
 from align.languages import check_language
 from align.tasks.bitext import wanted
 
@@ -23,7 +25,10 @@ logger = logging.getLogger(__name__)
 SPLITS = ("train", "dev", "test")
 _LABEL = "[a-z]{2,3}(?:_[A-Z][a-z]{3})?"
 _SCORES = ("score", "similarity_score")
-_LAYOUTS = "<name>.tsv, <name>.test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, plain or .gz"
+_SPLIT = "|".join(SPLIT_NAMES)
+_LAYOUTS = (
+    "<name>.tsv, <name>.test.tsv, test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, plain or .gz"
+)
 
 Row = tuple[float, str, str]
 
@@ -58,40 +63,42 @@ def read_sts(
 
     ``source`` is one of
 
-    - a tab-separated file whose header names ``score`` (or ``similarity_score``), ``sentence1`` and ``sentence2``;
-      other columns are passed over, quotes are text;
+    - a tab-separated file whose header names ``score`` (or ``similarity_score``), ``sentence1`` and ``sentence2``; of
+      one with a column ``split`` the rows of ``split`` alone are read; other columns are passed over, quotes are text;
     - ``sts-test.csv`` (``sts-dev``, ``sts-train``) of the STS benchmark: no header, columns 5 to 7 of at least 7; its
       name is ``en``;
-    - ``STS.input.<name>.txt`` of SemEval-2017, with ``STS.gs.<name>.txt`` beside it;
-    - a folder of such files: those of ``split`` (``de.test.tsv``) and those whose name has no split (``de.tsv``);
+    - ``STS.input.<name>.txt`` of SemEval, with ``STS.gs.<name>.txt`` beside it: columns after the second are passed
+      over, pairs that nobody scored (a blank line) are left out, counted and logged;
+    - a folder of such files: those of ``split`` (``de.test.tsv``, ``sts-test.tsv``, ``test.tsv``) and those whose name
+      has no split (``de.tsv``);
     - the name of a data set on the Hub (``mteb/sts17-crosslingual-sts``, ``mteb/stsb_multi_mt``): its configurations
       are the names, ``default`` beside others is passed over.
 
-    A set's name is that of its file without ending and split. The last of its parts between dots labels the language:
-    ``de``, ``deu_Latn``, or two of them, as in ``track4a.es-en``, for sentence 1 and 2. ``lang_Script`` is checked, any
-    other label is taken as it is.
+    A set's name is that of its file without ending and split, ``sts`` if nothing is left. The last of its parts between
+    dots labels the language: ``de``, ``deu_Latn``, or two of them, as in ``track4a.es-en``, for sentence 1 and 2.
+    ``lang_Script`` is checked, any other label is taken as it is.
 
     Args:
         source: see above.
         languages: names to read, in this order; ``None``: all.
-        split: ``train``, ``dev`` or ``test``; a single file is read whatever its split.
+        split: ``train``, ``dev`` or ``test``; a single file is read whatever split its name has.
         revision: of a data set on the Hub, its commit; ``None``: the newest.
 
     Raises:
         InputError: no such layout or name, a row with the wrong number of columns or a score that is no number (with
-            path and line), or a data set that cannot be loaded.
+            path and line), no row of the split, or a data set that cannot be loaded.
     """
     if split not in SPLITS:
         raise InputError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
     path = Path(source)
     if path.is_dir():
         files = wanted(_files(path, split), languages)
-        return {name: _read_file(file, name) for name, file in files.items()}
+        return {name: _read_file(file, name, split) for name, file in files.items()}
     if path.exists():
         named = _name(path)
         if named is None:
             raise InputError(f"{path} is no STS file: expected {_LAYOUTS}")
-        return {name: _read_file(path, name) for name in wanted({named[0]: path}, languages)}
+        return {name: _read_file(path, name, split) for name in wanted({named[0]: path}, languages)}
     if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not re.search(r"\.(tsv|csv|txt)(\.gz)?$", str(source)):
         return _read_hub(str(source), languages, split, revision)
     raise InputError(f"{source} is no folder, STS file or data set on the Hub (owner/name)")
@@ -133,12 +140,14 @@ def _name(path: Path) -> tuple[str, str | None] | None:
         return match[1], None
     if match := re.fullmatch(rf"sts-({'|'.join(SPLITS)})\.csv(?:\.gz)?", path.name):
         return "en", match[1]
-    if match := re.fullmatch(rf"(.+?)(?:\.({'|'.join(SPLITS)}))?\.tsv(?:\.gz)?", path.name):
-        return match[1], match[2]
+    if match := re.fullmatch(rf"(?:(.+?)[._-])?({_SPLIT})\.tsv(?:\.gz)?", path.name):
+        return match[1] or "sts", SPLIT_NAMES[match[2]]
+    if match := re.fullmatch(r"(.+?)\.tsv(?:\.gz)?", path.name):
+        return match[1], None
     return None
 
 
-def _read_file(path: Path, name: str) -> StsSet:
+def _read_file(path: Path, name: str, split: str) -> StsSet:
     if path.name.startswith("STS.input."):
         return _as_set(name, _semeval(path))
     lines = enumerate(read_lines(path), 1)
@@ -149,15 +158,25 @@ def _read_file(path: Path, name: str) -> StsSet:
     if score is None or "sentence1" not in head or "sentence2" not in head:
         raise InputError(f"{path}, line 1: expected a header with score, sentence1, sentence2 between tabs, got {head}")
     places = [head.index(column) for column in (score, "sentence1", "sentence2")]
+    marked = head.index("split") if "split" in head else None
+    others: Counter[str] = Counter()
 
     def rows() -> Iterator[Row]:
         for number, line in lines:
-            cells = line.split("\t")
+            where, cells = f"{path}, line {number}", line.split("\t")
             if len(cells) != len(head):
-                raise InputError(f"{path}, line {number}: {len(cells)} columns, expected {len(head)} as in the header")
-            yield _row(*(cells[place] for place in places), where=f"{path}, line {number}")
+                raise InputError(f"{where}: {len(cells)} columns, expected {len(head)} as in the header")
+            if marked is not None and (other := row_split(cells[marked], where)) != split:
+                others[other] += 1
+            else:
+                yield _row(*(cells[place] for place in places), where=where)
 
-    return _as_set(name, rows())
+    found = _as_set(name, rows())
+    if others and not found.scores:
+        raise InputError(f"{path} has no row of the split {split}: its column split has {', '.join(others)}")
+    if others:
+        logger.info("%s: rows of other splits are not read: %s", path, dict(others))
+    return found
 
 
 def _benchmark(path: Path) -> Iterator[Row]:
@@ -175,11 +194,17 @@ def _semeval(path: Path) -> Iterator[Row]:
     pairs, scores = list(read_lines(path)), list(read_lines(gold))
     if len(pairs) != len(scores):
         raise InputError(f"{path} has {len(pairs)} lines, {gold.name} has {len(scores)}: expected a score for each")
+    unscored = sum(not score.strip() for score in scores)
+    if unscored == len(scores):
+        raise InputError(f"{gold} holds no score")
+    if unscored:
+        logger.warning("%s: %d of %d pairs have no score and are left out", gold, unscored, len(scores))
     for number, (pair, score) in enumerate(zip(pairs, scores, strict=True), 1):
         cells = pair.split("\t")
-        if len(cells) != 2:
+        if len(cells) < 2:
             raise InputError(f"{path}, line {number}: {len(cells)} columns, expected 2 sentences")
-        yield _row(score, *cells, where=f"{gold}, line {number}")
+        if score.strip():
+            yield _row(score, *cells[:2], where=f"{gold}, line {number}")
 
 
 def _row(score: str, first: str, second: str, *, where: str) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,21 +16,30 @@ from align.languages import script_share
 
 logger = logging.getLogger(__name__)
 
+COUNTED = re.compile(r"(\S.*)[ \t]+\d+(\.\d+)?")
+"""A line of a list of frequencies: a word and its count."""
+
 
 def read_vocabulary(path: Path | str) -> tuple[str, ...]:
     """Distinct words of a file, one a line, plain or ``.gz``, in their order.
 
+    If line 1 is a word and its count, after a TAB or a space, every line is (a list of frequencies): words are read.
     Blank lines and lines that repeat a word are passed over, counted and logged.
 
     Raises:
-        InputError: no such file, no word in it, a web page or XML, or a line with a TAB (with path and line).
+        InputError: no such file, no word in it, a web page or XML, a line with a TAB, or one without a count below
+            lines with one (with path and line).
     """
     words: dict[str, None] = {}
+    counts = False
     blank = number = 0
     for number, line in enumerate(read_lines(path), 1):
         word = line.strip(" \t")
         if not words:
             refuse_markup(word, path, number, expected="a vocabulary, one word a line")
+            counts = bool(COUNTED.fullmatch(word))
+        if counts and word:
+            word = _counted(word, f"{path}, line {number}")
         if "\t" in word:
             raise InputError(f"{path}, line {number}: {word.count(chr(9)) + 1} columns, expected one word a line")
         if word:
@@ -42,6 +52,13 @@ def read_vocabulary(path: Path | str) -> tuple[str, ...]:
     if blank or repeated:
         logger.info("%s: %d words; %d lines are blank, %d repeat a word", path, len(words), blank, repeated)
     return tuple(words)
+
+
+def _counted(line: str, where: str) -> str:
+    found = COUNTED.fullmatch(line)
+    if not found:
+        raise InputError(f"{where}: expected a word and its count, as in the lines before, got {line[:60]!r}")
+    return found[1].strip()
 
 
 def candidate_words(words: Iterable[str], *, lowercase: bool = False, limit: int | None = None) -> tuple[str, ...]:

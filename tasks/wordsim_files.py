@@ -9,16 +9,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from align.errors import InputError
-from align.files import existing_file, read_lines, refuse_markup
+from align.files import SIDES, column_names, existing_file, read_lines, refuse_markup, two_sides
 
 Pair = tuple[str, str, float]
 Row = Mapping[str, str]
 
-_SCORES = ("score", "simlex999", "human (mean)")
+_WORDS = (
+    ("word1", "word2"), ("w1", "w2"), ("wordone", "wordtwo"), ("worda", "wordb"), ("term1", "term2"),
+    ("phrase1", "phrase2"), ("sentence1", "sentence2"), ("first", "second"), *SIDES,
+)  # fmt: skip
+_SCORES = (
+    "score", "simlex999", "humanmean", "similarity", "simscore", "similarityscore", "relatedness", "goldscore", "gold",
+    "average", "averagescore", "meanscore", "mean", "rating", "averagerating", "meanrating",
+)  # fmt: skip
+_OTHERS = ("", "id", "index", "no", "nr", "pairid", "type", "pos", "relation", "split", "language", "lang")
+"""Columns of neither words nor scores."""
 
 
 def read_pairs(path: Path) -> list[Pair]:
     """Pairs of one file; a name ending in ``.csv`` or ``.data.txt`` says its format, any other is a table.
+
+    Where there is a header, the columns are found by their names, wherever they stand.
 
     Raises:
         InputError: a row that is no pair with a score, or another header (with path and line).
@@ -50,33 +61,66 @@ def read_translations(path: Path) -> dict[str, list[Pair]]:
 
 
 def _table(path: Path) -> list[Pair]:
-    """``word TAB word TAB score``, spaces where no word holds one, or a table whose header names the score."""
+    """``word TAB word TAB score``, spaces where no word holds one, or the columns that a header names."""
     lines = list(_lines(path))
-    head = [cell.strip().lower() for cell in lines[0].split("\t")]
-    place = next((place for place, name in enumerate(head) if name in _SCORES), None)
-    columns, score = (3, 2) if place is None else (len(head), place)
+    head = lines[0].split("\t") if "\t" in lines[0] else lines[0].split()
+    places = _places(head, f"{path}, line 1", "word1,word2,score") if _is_header(head) else None
+    columns = len(head) if places else 3
     pairs = []
     for number, line in enumerate(lines, 1):
-        if number == 1 and place is not None:
+        if number == 1 and places:
             continue
-        cells = line.strip().split("\t")
-        if len(cells) != columns == 3:
+        cells = line.strip("\r\n ").split("\t")
+        if len(cells) != columns:
             cells = line.split()
         if len(cells) != columns:
-            form = "word TAB word TAB score" if columns == 3 else f"{columns} columns as in the header"
+            form = "word TAB word TAB score" if places is None else f"{columns} columns as in the header"
             raise InputError(f"{path}, line {number}: {line[:60]!r} is no pair; expected {form}")
-        pairs.append(_pair(cells[0], cells[1], cells[score], f"{path}, line {number}"))
+        first, second, score = (cells[place] for place in places or (0, 1, 2))
+        pairs.append(_pair(first, second, score, f"{path}, line {number}"))
     return pairs
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    named = two_sides(cells, _WORDS) or not set(_SCORES).isdisjoint(column_names(cells))
+    return bool(named) and not any(map(_is_number, cells))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _places(head: Sequence[str], where: str, form: str) -> tuple[int, int, int]:
+    """Places of word 1, word 2 and the score: by their names, or the words are the only columns that may be.
+
+    Raises:
+        InputError: the columns cannot be told; with the names that are there.
+    """
+    names = column_names(head)
+    scores = [place for place, name in enumerate(names) if name in _SCORES]
+    words = two_sides(head, _WORDS)
+    if words is None:
+        left = [place for place, name in enumerate(names) if place not in scores and name not in _OTHERS]
+        words = (left[0], left[1]) if len(left) == 2 else None
+    if words is None or len(scores) != 1 or any(names.count(names[place]) > 1 for place in (*words, scores[0])):
+        raise InputError(
+            f"{where}: expected a header such as {form}, got {','.join(head)[:100]}: it cannot be told which hold "
+            "the two words and one score"
+        )
+    return (*words, scores[0])
 
 
 def _crosslingual(path: Path) -> list[Pair]:
     rows = _csv(path)
     names = list(rows[0])
-    if len(names) != 5 or names[0] != "ID" or names[4] != "score":
-        raise InputError(f"{path}, line 1: expected a header such as ID,CMN,ENG,PoS,score, got {','.join(names)[:60]}")
-    return [
-        _pair(row[names[1]], row[names[2]], row["score"], f"{path}, line {line}") for line, row in enumerate(rows, 2)
-    ]
+    first, second, score = (names[at] for at in _places(names, f"{path}, line 1", "ID,CMN,ENG,PoS,score"))
+    if f"{second}-{first}".casefold() in path.name.casefold():  # the name of the file says which language comes first
+        first, second = second, first
+    return [_pair(row[first], row[second], row[score], f"{path}, line {line}") for line, row in enumerate(rows, 2)]
 
 
 def _two_files(path: Path) -> list[Pair]:

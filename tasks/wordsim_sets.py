@@ -35,8 +35,8 @@ def read_wordsim(sources: str | Path | Sequence[str | Path]) -> dict[str, StsSet
     - Multi-SimLex across languages: CSV with the header ``ID,CMN,ENG,PoS,score``;
     - Multi-SimLex within languages: ``translation.csv`` (columns ``ENG 1``, ``ENG 2``, ...) with ``scores.csv``
       (``ENG``, ...) beside it: a set for each language, by its code;
-    - ``word TAB word TAB score``, with a header (``word 1``, ``word 2``, ``score``, maybe others) or without:
-      SimLex-999, WordSim-353, SimVerb, SemEval-2017 with its phrases;
+    - ``word TAB word TAB score``, or a header that names them (``word 1``, ``word 2``, ``score``; maybe others, in any
+      order): SimLex-999, WordSim-353, SimVerb, SemEval-2017 with its phrases;
     - ``word word score`` between spaces, as MUSE has them;
     - ``<name>.data.txt`` of SemEval-2017, with ``<name>.gold.txt`` beside it or in ``../keys``.
 
@@ -46,7 +46,7 @@ def read_wordsim(sources: str | Path | Sequence[str | Path]) -> dict[str, StsSet
 
     Raises:
         InputError: no such file or layout, an unknown language, two sets of one name, a web page, a row with the wrong
-            number of columns or a score that is no number (with path and line).
+            number of columns or a score that is no number (with path and line), a header whose columns cannot be told.
     """
     sets: dict[str, StsSet] = {}
     for source in [sources] if isinstance(sources, str | Path) else sources:

@@ -71,7 +71,7 @@ def translation(
         list[str] | None,
         typer.Option(help="Instead of the pivot: languages to pair, hin_Deva-tam_Taml; again for more."),
     ] = None,
-    columns: Annotated[str | None, typer.Option(help="Names of the two columns of records, with a comma.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Names of the two columns, or in .tsv numbers: 2,4.")] = None,
     exclude: Annotated[
         list[Path] | None, typer.Option(help="Test set, file or folder, whose texts no pair may hold; again for more.")
     ] = None,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.files import refuse_markup
-from align.pairs.dictionary import DICTIONARY, two_columns
+from align.pairs.dictionary import DICTIONARY, dictionary_header, two_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +70,18 @@ def pairs_of(
     source, target = _first_rows(source_words), _first_rows(target_words)
     seen: dict[tuple[str, str], tuple[int, int] | None] = {}
     lines = lowered = 0
+    started, header = False, None
     for number, line in enumerate(dictionary_lines, 1):
         if not line.strip():
             continue
-        lines += 1
-        if lines == 1:
+        if not started:
+            started = True
             refuse_markup(line, name, number, expected=DICTIONARY)
-        pair = two_columns(line, name, number)
+            header = dictionary_header(line)
+            if header:
+                continue
+        lines += 1
+        pair = two_columns(line, name, number, header)
         if pair in seen:
             continue
         left, right = _row(pair[0], source), _row(pair[1], target)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError
-from align.files import read_lines, refuse_markup
+from align.files import SIDES, read_lines, refuse_markup, two_sides
 from align.normal_forms import normalised, text_hash
 from align.pairs.dictionary import DICTIONARY
 from align.pairs.filters import SURROGATE
@@ -18,6 +18,8 @@ from align.pairs.held_out import GivenTests
 
 Level = Literal["word", "pair"]
 NUMBER = re.compile(r"-?\d+([.,]\d+)?")
+HEADERS = (*SIDES, ("word1", "word2"))
+"""Names of the two columns of a test set that has a header."""
 
 
 @dataclass
@@ -38,9 +40,10 @@ class EvaluationWords:
     ``normalised`` makes them so. The paper (Green, Ponzetto and Glavaš, ACL 2023) removed at word level, but the words
     of its validation dictionaries only: pairs of the test dictionaries could stay in.
 
-    A file is a dictionary (``.tsv``, ``.txt``, ``.trans``, ``.gz`` of these: the first two columns, at tabs or else at
-    spaces; a score may follow; one column is a word) or a ``.csv`` with a header, of which the first two columns after
-    ``ID`` count (Multi-SimLex). A folder counts with all visible files below it. Memory: some 70 bytes a word.
+    A file is a dictionary (``.tsv``, ``.txt``, ``.trans``, ``.gz`` of these: the two columns that a header names, else
+    the first two, at tabs or else at spaces; a score may follow; one column is a word) or a ``.csv`` with a header, of
+    which those or the first two columns after ``ID`` count (Multi-SimLex). A folder counts with all visible files below
+    it. Memory: some 70 bytes a word.
 
     Raises:
         InputError: no such file, a set without a word, a page of markup, an unknown level, or a line of more columns.
@@ -111,15 +114,20 @@ def _lines(file: Path) -> Iterator[Sequence[str]]:
     if name.endswith((".csv", ".csv.gz")):
         yield from _csv_lines(rows)
         return
-    started = False
+    started, sides = False, None
     for number, line in enumerate(rows, 1):
         if not line.strip():
             continue
+        cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split(" "))]
         if not started:
-            started = True
+            started, sides = True, two_sides(cells, HEADERS)
             refuse_markup(line, name, number, expected=DICTIONARY)
-        cells = line.split("\t") if "\t" in line else line.split(" ")
-        cells = [cell.strip() for cell in cells if cell.strip()]
+            if sides:
+                continue
+        if sides and len(cells) > max(sides):
+            yield [cells[place] for place in sides]
+            continue
+        cells = [cell for cell in cells if cell]
         if "\t" not in line and len(cells) > 2 and not NUMBER.fullmatch(cells[2]):
             raise InputError(f"{name}, line {number}: expected two words, with a tab between them, got {len(cells)}")
         yield cells[:2]
@@ -129,5 +137,6 @@ def _csv_lines(lines: Iterator[str]) -> Iterator[Sequence[str]]:
     reader = csv.reader(lines)
     header = next(reader, [])
     first = 1 if header and header[0].strip().casefold() == "id" else 0
+    sides = two_sides(header, HEADERS) or (first, first + 1)
     for row in reader:
-        yield [cell.strip() for cell in row[first : first + 2]]
+        yield [row[place].strip() for place in sides if place < len(row)]

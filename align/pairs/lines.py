@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import read_lines, two_sides
 from align.languages import check_language
 from align.pairs.records import hub_records, json_records, parquet_records
 from align.pairs.sources import AnySource, HubText, Source, language_of_name
@@ -50,17 +50,18 @@ def _from_lines(source: AnySource) -> Iterator[Line]:
 
 
 def _from_human(path: Path, language: str) -> Iterator[Line]:
-    name, two_columns, number = str(path), False, 0
+    name, two_columns, number, first, second = str(path), False, 0, 0, 1
     for number, text in enumerate(read_lines(path), 1):
-        native, tab, rest = text.partition("\t")
-        roman = rest.partition("\t")[0]
-        if number == 1 and (native.casefold(), roman.casefold()) == ("native", "roman"):
-            two_columns = True
-        elif tab:
-            two_columns = True
-            yield Line(name, number, language, native.strip(), roman.strip(), "" if roman.strip() else "empty")
+        cells = [cell.strip() for cell in text.split("\t")]
+        two_columns = two_columns or len(cells) > 1
+        header = two_sides(cells, [("native", "roman")]) if number == 1 else None
+        if header:
+            first, second = header
+        elif len(cells) > max(first, second):
+            yield Line(name, number, language, cells[first], cells[second], "" if cells[second] else "empty")
         else:
-            yield Line(name, number, language, text.strip(), problem="one column" if text.strip() else "empty")
+            only = cells[first] if first < len(cells) else text.strip()
+            yield Line(name, number, language, only, problem="one column" if text.strip() else "empty")
     if number and not two_columns:
         raise InputError(f"{path}: expected native TAB roman; line 1 has 1 column, and so has every other")
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from align.errors import InputError
 from align.languages import check_language
 from align.pairs.row_sources import AnyRows
-from align.pairs.rows import column, place_of, read_rows, two_texts
+from align.pairs.rows import column, other_split, place_of, read_rows, two_texts
 from align.pairs.table import LABELS
 from align.pairs.tmx import is_tagged
 
@@ -45,7 +45,8 @@ def read_nli(source: AnyRows, numbers: Sequence[str] = LABELS) -> Iterator[NliRo
 
     The columns are ``label`` or ``gold_label``, ``premise`` or ``sentence1``, ``hypothesis`` or ``sentence2``; a column
     ``language``, if the source has no code of its own, names the language of a row, as XNLI does. Labels are words,
-    their first letters, or 0, 1, 2, which stand for ``numbers`` in this order.
+    their first letters, or 0, 1, 2, which stand for ``numbers`` in this order. A row whose column ``split`` is not
+    train has that as its problem, and no label.
 
     Raises:
         InputError: the source is empty or damaged, lacks a column, or has an unknown label or language.
@@ -58,7 +59,8 @@ def read_nli(source: AnyRows, numbers: Sequence[str] = LABELS) -> Iterator[NliRo
         place = place_of(source, number)
         premise_lang, hypothesis_lang = _languages(record.get("language"), source, place)
         premise, hypothesis, problem = two_texts(record, names[1:])
-        label = _label(record.get(names[0]), spelled, place)
+        aside = other_split(record, source, number)
+        label, problem = ("", aside) if aside else (_label(record.get(names[0]), spelled, place), problem)
         pair = str(record.get("pairID") or "")
         yield NliRow(source.name, number, premise_lang, hypothesis_lang, premise, hypothesis, label, pair, problem)
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import read_lines, two_sides
 from align.pairs.bitexts import AnyBitext, LineFiles
 from align.pairs.row_sources import AnyRows, RowFile
-from align.pairs.rows import column, read_rows, text_of
-from align.pairs.tmx import is_tagged, read_tmx
+from align.pairs.rows import column, other_split, read_rows, text_of
+from align.pairs.tmx import is_tagged, read_tmx, tagged_sides
 
 COLUMNS = (("source", "target"), ("english", "non_english"), ("src", "tgt"))
 """Names that columns of translations go by."""
+NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?(e-?\d+)?", re.IGNORECASE)
 
 
 class Translation(NamedTuple):
@@ -33,8 +35,9 @@ class Translation(NamedTuple):
 def read_bitext(bitext: AnyBitext, columns: tuple[str, str] | None = None) -> Iterator[Translation]:
     """Translations of one bitext, in order; numbers count from 1 (in TMX: the line in which the unit begins).
 
-    ``columns`` names the two columns of JSON Lines, Parquet and Hub datasets; by default one of ``COLUMNS``. TSV has no
-    header, or one of two codes or the words source and target; columns after the second are passed over.
+    ``columns`` names the two columns; by default those of JSON Lines, Parquet and Hub datasets are one of ``COLUMNS``.
+    TSV may have a header, of the languages (codes or tags) or of ``align.files.SIDES`` in any case, which says where
+    they are; without one they are the first two, or of the numbers in ``columns``, from 1.
 
     Raises:
         InputError: it is empty or damaged, lacks a column or a language, or its two files differ in length.
@@ -52,7 +55,7 @@ def _translations(bitext: AnyBitext, columns: tuple[str, str] | None) -> Iterato
     if isinstance(bitext, RowFile) and bitext.name.endswith((".tmx", ".tmx.gz")):
         return _from_tmx(bitext)
     if isinstance(bitext, RowFile) and bitext.name.endswith((".tsv", ".tsv.gz")):
-        return _from_tsv(bitext)
+        return _from_tsv(bitext, columns)
     return _from_records(bitext, columns)
 
 
@@ -76,20 +79,47 @@ def _unequal(files: LineFiles, shorter: int, more: int, target_ends: bool) -> st
     )
 
 
-def _from_tsv(source: RowFile) -> Iterator[Translation]:
+def _from_tsv(source: RowFile, columns: tuple[str, str] | None) -> Iterator[Translation]:
     (one, two), both, number = source.languages, False, 0
+    first, second = 0, 1
     for number, line in enumerate(read_lines(source.path), 1):
         cells = [cell.strip() for cell in line.split("\t")]
         both = both or len(cells) > 1
-        if number == 1 and tuple(cells[:2]) in (("source", "target"), source.languages):
-            continue
-        if len(cells) < 2:
-            cells, problem = [*cells, ""], "one column" if cells[0] else "empty"
+        if number == 1:
+            (first, second), header = _places(cells, source, columns)
+            if header:
+                continue
+        if len(cells) <= max(first, second):
+            only = cells[first] if first < len(cells) else line.strip()
+            yield Translation(source.name, number, one, two, only, "", "", "one column" if line.strip() else "empty")
         else:
-            problem = ""
-        yield Translation(source.name, number, one, two, cells[0], cells[1], "", problem)
+            yield Translation(source.name, number, one, two, cells[first], cells[second])
     if number and not both:
         raise InputError(f"{source.name}: expected source TAB target; line 1 has 1 column, and so has every other")
+
+
+def _places(cells: Sequence[str], source: RowFile, columns: tuple[str, str] | None) -> tuple[tuple[int, int], bool]:
+    """Places of the two columns, and whether ``cells``, those of line 1, are a header.
+
+    Raises:
+        InputError: line 1 lacks a column that is asked for, or its first two cells cannot be two texts.
+    """
+    named = two_sides(cells) or tagged_sides(cells, *source.languages)
+    if columns and all(name.isdecimal() for name in columns):
+        places = (int(columns[0]) - 1, int(columns[1]) - 1)
+        if not all(0 <= place < len(cells) for place in places):
+            raise InputError(f"{source.name}: columns {' and '.join(columns)} are asked for, line 1 has {len(cells)}")
+        return places, named is not None
+    if columns:
+        first, second = (column([name], cells, f"{source.name}, line 1") for name in columns)
+        return (cells.index(first), cells.index(second)), True
+    numbers = [bool(NUMBER.fullmatch(cell)) for cell in cells[:2]]
+    if named is None and len(cells) > 2 and any(numbers) and not all(numbers):
+        raise InputError(
+            f"{source.name}, line 1: a number stands where a text is expected, so that the two columns cannot be told: "
+            f"{', '.join(map(repr, cells))[:80]}; write a header (source, target) or give their numbers (--columns 2,3)"
+        )
+    return named or (0, 1), named is not None
 
 
 def _from_tmx(source: RowFile) -> Iterator[Translation]:
@@ -118,7 +148,8 @@ def _from_records(source: AnyRows, columns: tuple[str, str] | None) -> Iterator[
         if names is None:
             names = _columns(record, columns, source.name)
         (first, first_problem), (second, second_problem) = (text_of(record.get(name)) for name in names)
-        yield Translation(source.name, number, one, two, first, second, "", first_problem or second_problem)
+        problem = other_split(record, source, number) or first_problem or second_problem
+        yield Translation(source.name, number, one, two, first, second, "", problem)
 
 
 def _columns(record: dict[str, Any], columns: tuple[str, str] | None, place: str) -> tuple[str, str]:

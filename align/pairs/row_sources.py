@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files import existing_file, sha256
+from align.files import SPLITS, existing_file, sha256
 from align.languages import check_language
 from align.pairs.sources import HubText
 
@@ -83,11 +83,14 @@ def find_rows(
 ) -> list[AnyRows]:
     """The files and datasets that ``given`` names, in that order; those of a folder by name.
 
+    Of a folder, files whose names end in dev or test (``eng_Latn.snli.test.tsv``) are passed over and logged.
+
     A file without codes has them at the start of its name: ``eng_Latn.snli.tsv``, ``eng_Latn-hin_Deva.tsv``. With
     ``unnamed`` it may also do without, for its rows name the language.
 
     Raises:
-        InputError: nothing is given, no such file, a folder without rows, or an unknown code.
+        InputError: nothing is given, no such file, a folder without rows or with none for training, or
+            an unknown code.
     """
     if isinstance(given, Mapping):
         pairs = [(Path(path), label) for label, paths in given.items() for path in listed(paths)]
@@ -116,6 +119,13 @@ def _files(path: Path, suffixes: Sequence[str]) -> list[Path]:
     visible = sorted(file for file in path.iterdir() if not file.name.startswith("."))
     files = [file for file in visible if NAMED.match(file.name) and file.name.endswith(tuple(suffixes))]
     others = [file.name for file in visible if file not in files]
+    held_out = [file for file in files if _split(file) in ("dev", "test")]
+    if held_out and len(held_out) == len(files):
+        names = ", ".join(file.name for file in files[:3])
+        raise InputError(f"{path} holds files of the splits dev and test alone: {names}; name those to train on")
+    if held_out:
+        logger.warning("%s: not read, their names say dev or test: %s", path, ", ".join(file.name for file in held_out))
+        files = [file for file in files if file not in held_out]
     if not files:
         found = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         expected = f"expected files named <lang_Script>, with the ending {', '.join(suffixes)}"
@@ -123,6 +133,12 @@ def _files(path: Path, suffixes: Sequence[str]) -> list[Path]:
     if others:
         logger.warning("%s: not read: %s", path, ", ".join(others))
     return files
+
+
+def _split(path: Path) -> str:
+    """The split that a file is named by, as ``eng_Latn.snli.test.tsv`` or ``eng_Latn-test.tsv.gz``; "": by none."""
+    name = re.sub(r"\.(tsv|jsonl|parquet|txt|tmx|gz)\b", "", path.name)
+    return SPLITS.get(re.split(r"[._-]", name)[-1].casefold(), "")
 
 
 def _checked(source: AnyRows, unnamed: bool) -> AnyRows:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import read_lines, row_split
 from align.pairs.filters import SURROGATE
 from align.pairs.records import hub_records, json_records, parquet_records
 from align.pairs.row_sources import ROW_SUFFIXES, AnyRows, HubRows, RowFile
@@ -82,6 +82,20 @@ def two_texts(record: Mapping[str, Any], names: tuple[str, str]) -> tuple[str, s
     (first, one), (second, two) = text_of(record.get(names[0])), text_of(record.get(names[1]))
     problem = one or two or ("" if first and second else "empty")
     return first, second, problem or ("lone surrogate" if SURROGATE.search(first + second) else "")
+
+
+def other_split(record: Mapping[str, Any], source: AnyRows, number: int) -> str:
+    """``dev split`` or ``test split``: why a row of a file is no training text, by its column ``split``; else ``""``.
+
+    Of a dataset on the Hub the rows are those of the split that was asked for.
+
+    Raises:
+        InputError: the column names no split.
+    """
+    if isinstance(source, HubRows) or "split" not in record:
+        return ""
+    split = row_split(record["split"], place_of(source, number))
+    return "" if split == "train" else f"{split} split"
 
 
 def place_of(source: AnyRows, number: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from align.errors import InputError
 from align.pairs.row_sources import AnyRows
-from align.pairs.rows import column, place_of, read_rows, two_texts
+from align.pairs.rows import column, other_split, place_of, read_rows, two_texts
 
 TOLERANCE = 1e-3
 """Share of the scale by which the scores of a row and of its translation may differ: they are rounded in other ways."""
@@ -28,6 +28,8 @@ class StsRow(NamedTuple):
 def read_sts(source: AnyRows, scale: tuple[float, float]) -> Iterator[StsRow]:
     """Rows of one file or dataset, in order: ``score`` (or ``similarity_score``), ``sentence1``, ``sentence2``.
 
+    A row whose column ``split`` is not train has that as its problem, and no score.
+
     Raises:
         InputError: the source is empty or damaged, lacks a column, or has a score that is no number or outside of the
             scale.
@@ -39,6 +41,9 @@ def read_sts(source: AnyRows, scale: tuple[float, float]) -> Iterator[StsRow]:
             score = column(("score", "similarity_score"), record, source.name)
             names = column(["sentence1"], record, source.name), column(["sentence2"], record, source.name)
         first, second, problem = two_texts(record, names)
+        if aside := other_split(record, source, number):
+            yield StsRow(number, first, second, math.nan, math.nan, aside)
+            continue
         gold = _checked(record.get(score), scale, place_of(source, number))
         yield StsRow(number, first, second, gold, (gold - scale[0]) / (scale[1] - scale[0]), problem)
 

@@ -6,7 +6,7 @@ import functools
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -127,3 +127,13 @@ def is_tagged(tag: str, code: str) -> bool:
     if script not in (scripts or [script]):
         return False
     return first == language or three_letters(first) in (language, macrolanguage(language))
+
+
+def tagged_sides(cells: Sequence[str], source_lang: str, target_lang: str) -> tuple[int, int] | None:
+    """Places of the two language tags in a header; ``None``: ``cells`` do not hold one of each language.
+
+    >>> tagged_sides(["id", "de", "eng_Latn"], "eng_Latn", "deu_Latn")
+    (2, 1)
+    """
+    one, two = ([i for i, cell in enumerate(cells) if is_tagged(cell, code)] for code in (source_lang, target_lang))
+    return (one[0], two[0]) if len(one) == len(two) == 1 and one != two else None

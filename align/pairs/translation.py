@@ -55,8 +55,9 @@ def translation_pairs(
         pivot: of line-aligned text, the language in every pair; None: eng_Latn if it is there, else the first of two.
         pivot_side: side of the pivot in line-aligned text.
         pairs: of line-aligned text, the (source, target) languages to pair, instead of each language with the pivot.
-        columns: names of the two columns in records; None: ``source, target``, ``english, non_english`` (the parallel
-            sentences of sentence-transformers) or ``src, tgt``.
+        columns: names of the two columns, of TSV also their numbers (from 1); None: ``source, target``, ``english,
+            non_english`` (the parallel sentences of sentence-transformers), ``src, tgt``; the first two of TSV without
+            a header.
         filters: lengths, length ratio, script, copies, duplicates.
         exclude: test sets, files or folders: a pair with one of their texts on either side is rejected.
         identify: a language identifier, such as ``language_identifier()``; a side that it finds to be in another

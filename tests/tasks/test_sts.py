@@ -333,8 +333,8 @@ def test_semeval(tmp_path: Path) -> None:
     write(tmp_path, {"STS.gs.track4a.es-en.txt": "4.5\n"})
     with pytest.raises(InputError, match="has 2 lines, STS.gs.track4a.es-en.txt has 1: expected a score for each"):
         read_sts(tmp_path)
-    write(tmp_path, {"STS.gs.track4a.es-en.txt": "4.5\n\n"})
-    with pytest.raises(InputError, match="STS.gs.track4a.es-en.txt, line 2: the score is '', expected a number"):
+    write(tmp_path, {"STS.gs.track4a.es-en.txt": "4.5\nx\n"})
+    with pytest.raises(InputError, match="STS.gs.track4a.es-en.txt, line 2: the score is 'x', expected a number"):
         read_sts(tmp_path)
     write(tmp_path, {"STS.gs.track4a.es-en.txt": "4\n1\n", "STS.input.track4a.es-en.txt": "sí\tyes\nno\n"})
     with pytest.raises(InputError, match="STS.input.track4a.es-en.txt, line 2: 1 columns, expected 2 sentences"):
