@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from align.errors import InputError
-from align.files import read_lines, two_sides
+from align.files import read_lines, row_split, two_sides
 from align.languages import check_language
 from align.pairs.records import hub_records, json_records, parquet_records
 from align.pairs.sources import AnySource, HubText, Source, language_of_name
@@ -75,7 +75,11 @@ def _from_records(source: AnySource) -> Iterator[Line]:
                 raise InputError(f"{source.name}: expected a column {column!r}; found {', '.join(record) or 'none'}")
             default = default or ("" if _language_column(record) else _language_of_source(source))
         language = default or str(record.get(_language_column(record)))
-        yield _line(source.name, number, language, record.get(column))
+        line = _line(source.name, number, language, record.get(column))
+        if isinstance(source, Source) and "split" in record:  # of a dataset the split was asked for
+            split = row_split(record["split"], f"{source.name}, line {number}")
+            line = line if split == "train" else line._replace(problem=f"{split} split")
+        yield line
 
 
 def _records(source: AnySource) -> Iterator[tuple[int, dict[str, Any]]]:

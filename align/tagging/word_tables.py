@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files import read_lines
+from align.files import read_lines, two_sides
 from align.normal_forms import normalised, text_hash
 
 
@@ -32,12 +32,23 @@ def read_labelled(path: Path | str) -> list[list[tuple[str, str]]]:
 def read_lexicon(path: Path | str) -> dict[str, str]:
     """Translation of each word out of lines ``word TAB translation``; the first of several, more columns unread.
 
+    A first line that names the two (one of ``align.files.SIDES``) is a header, which says where they are.
+
     Raises:
         InputError: no such file, no word in it, or a line with one column or an empty one (file, line).
     """
     lexicon: dict[str, str] = {}
-    for word, translation in _rows(path, "word TAB translation"):
-        lexicon.setdefault(word, translation)
+    sides: tuple[int, int] | None = None
+    for number, line in enumerate(read_lines(path), 1):
+        if not line.strip(" "):
+            continue
+        cells = line.split("\t")
+        if number == 1:
+            sides = two_sides(cells)
+        elif sides and len(cells) > max(sides):
+            line = "\t".join(cells[place] for place in sides)
+        if number > 1 or not sides:
+            lexicon.setdefault(*_cells(path, number, line, "word TAB translation"))
     if not lexicon:
         raise InputError(f"{path} is empty: expected lines of word TAB translation")
     return lexicon

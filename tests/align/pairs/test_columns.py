@@ -13,6 +13,7 @@ from align.errors import InputError
 from align.pairs import nli_pairs, sts_pairs, translation_pairs, transliteration_pairs
 from align.pairs.decontaminate import EvaluationWords
 from align.pairs.dictionary import dictionary_pairs
+from align.tagging.word_tables import read_lexicon
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -108,6 +109,18 @@ def test_rows_of_train_alone(tmp_path: Path, kind: str) -> None:
     expected = {"nli": [("a", "b")], "sts": [("a", "b"), ("a", "g")], "translation": [("one train", "eins train")]}
     assert pairs(out) == expected[kind]
     assert manifest["rejects"] == {"test split": 1, "dev split": 1}
+
+
+def test_texts_of_train_alone(tmp_path: Path) -> None:
+    rows = [{"split": "train", "text": "один корабль"}, {"split": "test", "text": "старый дом"}]
+    manifest = transliteration_pairs(write(tmp_path / "rus_Cyrl.jsonl", *map(json.dumps, rows)), tmp_path / "out")
+    assert [source for source, _ in pairs(tmp_path / "out")] == ["один корабль"]
+    assert manifest["rejects"] == {"test split": 1}
+
+
+def test_a_lexicon_by_names(tmp_path: Path) -> None:
+    for lines in (["Word\tTranslation", "dog\tHund"], ["id\ttarget\tsource", "1\tHund\tdog"], ["dog\tHund\tnoun"]):
+        assert read_lexicon(write(tmp_path / "a.tsv", *lines)) == {"dog": "Hund"}
 
 
 def test_a_split_that_is_none(tmp_path: Path) -> None:
