@@ -33,6 +33,7 @@ from transformers import (
 
 from align import __version__
 from align.blocks import blocks, first_blocks
+from align.distributed import own_device
 from align.encoder import Encoder
 from align.errors import InputError
 from align.files import read_json, write_json
@@ -72,7 +73,7 @@ def load_encoder(
         average_layers: pool the mean of hidden_states[0..layer]; None means what the folder says, or no.
         prompt: text put before every input; None means what the folder says.
         max_tokens: longer texts are cut; None means what the folder says, at most 512.
-        device: None means a GPU if there is one.
+        device: None means a GPU if there is one; under torchrun, that of the process's number.
         revision: commit or branch of a Hub name.
         bf16: round the weights to bfloat16, to encode faster where the hardware has it; not to train.
 
@@ -93,7 +94,7 @@ def load_encoder(
         model, tokenizer = _from_transformers(place, revision)
         encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
     encoder.name = str(name)
-    encoder.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    encoder.to(device or own_device()).eval()
     return encoder.in_bfloat16() if bf16 else encoder
 
 

@@ -1,14 +1,18 @@
-"""What several processes of one run share: embeddings with their gradients, and sums."""
+"""What several processes of one run share: embeddings with their gradients, sums, and the work of encoding."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+ROWS = 2**16  # vectors of each process that are gathered at once
 
 
 def world() -> tuple[int, int]:
@@ -21,6 +25,29 @@ def world() -> tuple[int, int]:
 def first_of_launch() -> bool:
     """Whether this is the first of the processes that torchrun launched, before they have met; or the only one."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def launch(device: torch.device) -> tuple[int, int]:
+    """(rank, number of processes), starting the process group if torchrun launched us: NCCL for a GPU, else gloo."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return world()
+
+
+def own_device() -> torch.device:
+    """Where this process computes: on the GPU of its number under torchrun, on the current GPU alone, or on the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    rank = os.environ.get("LOCAL_RANK")
+    return torch.device("cuda", torch.cuda.current_device() if rank is None else int(rank) % torch.cuda.device_count())
+
+
+def backend(device: torch.device) -> str:
+    """What moves tensors of such a device between the processes: ``nccl``, ``gloo``, ...; empty: nothing does."""
+    parts = (part.partition(":") for part in dist.get_backend_config().split(","))  # cpu:gloo,cuda:nccl
+    return {kind: name for kind, _, name in parts}.get(device.type, "")
 
 
 class _Gather(torch.autograd.Function):
@@ -68,6 +95,33 @@ def total(value: Tensor) -> Tensor:
     if world()[1] > 1:
         dist.all_reduce(value)
     return value
+
+
+def in_shares(
+    encode: Callable[[Sequence[str]], NDArray[np.float32]], texts: Sequence[str], *, dimension: int,
+    device: torch.device,
+) -> NDArray[np.float32]:  # fmt: skip
+    """(n, D) vectors of n texts, of which process r of W encodes those of number r, W + r, 2 W + r, ...; all get all.
+
+    Args:
+        encode: gives (m, D) vectors of m texts.
+        texts: the same in every process.
+        dimension: D.
+        device: on which vectors can be gathered.
+    """
+    rank, processes = world()
+    if processes == 1:
+        return encode(texts)
+    own = np.zeros((-(-len(texts) // processes), dimension), dtype=np.float32)  # as many rows as any other's
+    share = texts[rank::processes]
+    if share:
+        own[: len(share)] = encode(share)
+    vectors = np.empty((processes * len(own), dimension), dtype=np.float32)
+    for start in range(0, len(own), ROWS):
+        block = gather(torch.from_numpy(own[start : start + ROWS]).to(device)).cpu().numpy()  # (W * b, D), by process
+        by_text = block.reshape(processes, -1, dimension).swapaxes(0, 1).reshape(len(block), dimension)
+        vectors[start * processes :][: len(block)] = by_text
+    return vectors[: len(texts)]
 
 
 def share(module: nn.Module) -> None:

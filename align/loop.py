@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from align.blocks import recompute_activations
 from align.callbacks import Evaluation, Progress, TrainingStopped
 from align.clipping import clip_gradients, gradient_norm, not_finite
 from align.compiling import compile_blocks
+from align.distributed import world
 from align.encoder import Encoder
 from align.history import History, LastLine
 from align.optimizer import AdamW, parameter_groups, sparse_embeddings
@@ -28,12 +30,35 @@ from align.resume import seal
 from align.sampling import BatchStream
 
 
-def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, progress: bool) -> TrainingArguments:
+@dataclass
+class Arguments(TrainingArguments):
+    """transformers' arguments, for one device a process.
+
+    In a run of one process transformers would take the first GPU, whichever the encoder is on, and share each batch out
+    among all that it sees (``DataParallel``), which cannot be done with ours.
+    """
+
+    place: str = "cpu"
+    """Device of the encoder."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the encoder is; of several processes each has its own."""
+        found: torch.device = super().device
+        return torch.device(self.place) if world()[1] == 1 else found
+
+    @property
+    def n_gpu(self) -> int:
+        """Devices of this process."""
+        return min(int(super().n_gpu), 1)
+
+
+def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, progress: bool) -> Arguments:
     """The recipe in the words of transformers."""
     options = recipe.train
     if options.gradient_checkpointing:
         recompute_activations(encoder.model, True)
-    return TrainingArguments(
+    told = Arguments(
         output_dir=str(work), max_steps=options.steps, per_device_train_batch_size=options.batch_size,
         gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate, max_grad_norm=1.0,
         warmup_steps=math.ceil(options.warmup * options.steps), lr_scheduler_type=SCHEDULES[options.schedule],
@@ -41,8 +66,11 @@ def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, prog
         save_strategy="steps" if options.save_every else "no", save_steps=options.save_every or 500, save_total_limit=2,
         logging_steps=options.log_every, logging_nan_inf_filter=False, disable_tqdm=not progress, report_to=report_to,
         remove_unused_columns=False, dataloader_pin_memory=encoder.device.type == "cuda",
-        accelerator_config={"split_batches": False, "dispatch_batches": False},
+        accelerator_config={"split_batches": False, "dispatch_batches": False}, place=str(encoder.device),
     )  # fmt: skip
+    if told.device.type == "cuda":
+        torch.cuda.set_device(told.device)  # where accelerate puts the model
+    return told
 
 
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from align.distributed import world
+from align.distributed import backend, world
 from align.encoder import Encoder
 from align.errors import InputError
 from align.options import Recipe, TrainOptions
@@ -141,7 +140,7 @@ def check_sparse_embeddings(encoder: Encoder, recipe: Recipe) -> None:
     frozen = "train.freeze_embeddings" if recipe.train.freeze_embeddings else "lora" if recipe.lora else ""
     if frozen:
         raise InputError(f"train.sparse_embeddings has nothing to update: {frozen} keeps the word embeddings fixed")
-    if world()[1] > 1 and dist.get_backend() == "nccl":
+    if world()[1] > 1 and backend(encoder.device) == "nccl":
         raise InputError("train.sparse_embeddings needs one process a run on GPUs: NCCL adds up no sparse gradients")
 
 

@@ -22,7 +22,7 @@ from align.blocks import attention_dropout, blocks, recompute_activations
 from align.callbacks import Evaluation, Evaluator
 from align.checkpoint import ENCODER, save_encoder
 from align.compiling import ROUND_TO, check_compile
-from align.distributed import first_of_launch, world
+from align.distributed import backend, first_of_launch, in_shares, launch, own_device, world
 from align.encoder import Encoder
 from align.errors import InputError
 from align.folders import check_replaceable, writing
@@ -131,6 +131,8 @@ def train(
             raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
         if stage.distil and teacher is None:
             raise InputError("the recipe distils, but no teacher was given")
+    join_processes(encoder, teacher)
+    progress = progress and world()[0] == 0
     tables = pairs if isinstance(pairs, Mapping) else {"pairs": pairs}
     with writing(out, kind=ENCODER) if first_of_launch() else nullcontext():
         facts = _train(
@@ -215,6 +217,23 @@ class Run:
     """Of the stages that trained one."""
 
 
+def join_processes(*encoders: Encoder | None) -> None:
+    """Start the process group if torchrun launched us, each process on a device of its own.
+
+    Raises:
+        InputError: the process group is there already, and has no backend for the encoders' device.
+    """
+    for encoder in encoders:
+        if isinstance(encoder, Encoder):
+            if encoder.device.type == "cuda" and "LOCAL_RANK" in os.environ:
+                encoder.to(own_device())
+            if launch(encoder.device)[1] > 1 and not backend(encoder.device):
+                raise InputError(
+                    f"the encoder is on {encoder.device}, and the process group has no backend for that; "
+                    f"expected one of its own: nccl for GPUs, gloo for CPUs"
+                )
+
+
 def chosen_tables(stage: Recipe, tables: Tables) -> Tables:
     """The tables that a stage draws from."""
     missing = [name for name in stage.pairs if name not in tables]
@@ -230,7 +249,7 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
     options = stage.train
     if stage.lora:
         adapted_modules(encoder, stage)  # refuses what has none
-    _, processes = world_of_launch()
+    processes = world()[1]
     needed = len(encoder.tokenize([""])[0]) + 1
     if options.max_tokens < needed:
         raise InputError(
@@ -294,14 +313,12 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
     start = start_weights(module) if options.interpolate < 1 and not recipe.lora else None
     before = run.teacher if recipe.distil and run.teacher else encoder
     vectors = (
-        starting_vectors(before, plan, max_tokens=options.max_tokens, progress=run.progress)
-        if recipe.needs_start
-        else None
+        starting_vectors(before, plan, device=encoder.device, progress=run.progress) if recipe.needs_start else None
     )
     kept = None
     if recipe.anchor and recipe.anchor.rehearsal:
         tokens = tokenize(run.rehearsal, encoder, max_tokens=options.max_tokens, progress=run.progress)
-        kept = (tokens, encoder.encode(run.rehearsal, max_tokens=options.max_tokens, raw=True, progress=run.progress))
+        kept = (tokens, raw_vectors(encoder, run.rehearsal, plan, device=encoder.device, progress=run.progress))
     batches = Batches(store, encoder, recipe, rank=rank, world=processes, start=vectors, rehearsal=kept)
     told = arguments(recipe, work, encoder, run.report_to, run.progress)
     evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best, options.patience)
@@ -338,13 +355,6 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
     return facts | stopped | {"losses": trainer.history.lines, "evaluations": evaluation.results}
 
 
-def world_of_launch() -> tuple[int, int]:
-    """(rank, processes), starting the process group if torchrun launched us."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group()
-    return world()
-
-
 def set_trainable(module: Alignment) -> int:
     """Freeze what gets no gradient (blocks above the pooled layer, an unused head) or must not move; count the rest."""
     encoder, recipe = module.encoder, module.recipe
@@ -369,13 +379,24 @@ def set_trainable(module: Alignment) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
-def starting_vectors(encoder: Encoder, plan: Plan, *, max_tokens: int, progress: bool) -> NDArray[np.float32]:
+def starting_vectors(encoder: Encoder, plan: Plan, *, device: torch.device, progress: bool) -> NDArray[np.float32]:
     """(n, D) raw vectors of the sources by the encoder as it is now; NaN for rows that are never drawn."""
     rows = np.flatnonzero(plan.drawn)
     texts = [text for table in plan.tables.values() for text in table["source"]]
     vectors = np.full((len(texts), encoder.dimension), np.nan, dtype=np.float32)
-    vectors[rows] = encoder.encode([texts[row] for row in rows], max_tokens=max_tokens, raw=True, progress=progress)
+    vectors[rows] = raw_vectors(encoder, [texts[row] for row in rows], plan, device=device, progress=progress)
     return vectors
+
+
+def raw_vectors(
+    encoder: Encoder, texts: Sequence[str], plan: Plan, *, device: torch.device, progress: bool
+) -> NDArray[np.float32]:
+    """(n, D) vectors of texts as pooled, cut as in training; each process encodes its share of them."""
+
+    def encode(share: Sequence[str]) -> NDArray[np.float32]:
+        return encoder.encode(share, max_tokens=plan.recipe.train.max_tokens, raw=True, progress=progress)
+
+    return in_shares(encode, texts, dimension=encoder.dimension, device=device)
 
 
 def start_weights(module: Alignment) -> dict[str, Tensor]:

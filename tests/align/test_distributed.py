@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,12 +14,15 @@ import torch
 import torch.distributed as dist
 from steps import Passes, masked_losses
 from toy import quiet
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 
+from align import distributed, trainer
 from align.alignment import Alignment
 from align.batches import Batches
 from align.checkpoint import load_encoder
-from align.distributed import gather, total, world
+from align.distributed import backend, gather, in_shares, launch, own_device, total, world
+from align.encoder import Encoder
+from align.errors import InputError
 from align.history import History
 from align.options import (
     AnchorOptions,
@@ -194,20 +197,57 @@ def history_by_hand(rank, processes, out):
     assert again.means() == whole.means()
 
 
+def shares_by_hand(rank, processes):
+    told = []
+
+    def encode(share):
+        told.append(list(share))
+        return np.array([[int(text), rank] for text in share], dtype=np.float32)
+
+    for number in (0, 1, 3, 4, 9):
+        texts = [str(i) for i in range(number)]
+        with mock.patch.object(distributed, "ROWS", 2):
+            vectors = in_shares(encode, texts, dimension=2, device=torch.device("cpu"))
+        assert vectors.dtype == np.float32
+        assert vectors.tolist() == [[i, i % processes] for i in range(number)]
+    mine = ([str(i) for i in range(rank, number, processes)] for number in (0, 1, 3, 4, 9))
+    assert told == [share for share in mine if share]
+
+
+def encoded_texts(folder, out):
+    """(W,) how many texts each process encodes before the first step, and the anchors' starting losses."""
+    encoder, encoded = load_encoder(folder, device="cpu"), []
+    encode = encoder.encode
+
+    def counted(texts, **options):
+        encoded.append(len(texts))
+        return encode(texts, **options)
+
+    encoder.encode = counted
+    anchor = AnchorOptions(source=1.0, rehearsal=1.0, rehearsal_size=2)
+    chosen = Recipe(anchor=anchor, train=TrainOptions(steps=1, batch_size=6 // world()[1], log_every=1))
+    facts = train(quiet(encoder), pairs(), chosen, out, rehearsal=["ab", "cde", "f"], progress=False)
+    row = facts["losses"][0]
+    return gather(torch.tensor([sum(encoded)])), [row["anchor_source"], row["anchor_rehearsal"]]
+
+
 def worker(rank, processes, port, folder, out):
     os.environ |= {
         "WORLD_SIZE": str(processes), "RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }  # fmt: skip
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", timeout=timedelta(seconds=60))
+    assert launch(torch.device("cpu")) == (rank, processes)
+    assert dist.get_backend() == backend(torch.device("cpu")) == "gloo"
     try:
         gather_by_hand(rank, processes)
         history_by_hand(rank, processes, out)
+        shares_by_hand(rank, processes)
         found = {(name, micro): step(folder, name, rank, processes, micro) for name in RECIPES for micro in (0, MICRO)}
         if processes == 2:
             found |= {name: run(folder, f"{out}/{name}", processes, **options) for name, options in RUNS.items()}
             found["masked"] = masked_steps(folder, f"{out}/masked")
+            found["shares"] = encoded_texts(folder, f"{out}/shares")
             found["streams"] = [dropout_streams(folder, f"{out}/streams", seed) for seed in (0, 0, 1)]
         if rank == 0:
             torch.save(found, f"{out}/{processes}.pt")
@@ -270,6 +310,56 @@ def test_masked_losses_are_means_over_the_masked_tokens_of_all_processes(found, 
         values, expected = masked_losses(encoder, first + second, MASKED)
         assert (gradient - expected).norm() < 1e-4 * expected.norm()
         assert {name: logged[name] for name in values} == pytest.approx(values, rel=1e-4)
+
+
+def test_each_process_encodes_its_share_of_the_starting_vectors(found, folder, tmp_path):
+    texts, losses = found[2]["shares"]
+    alone, expected = encoded_texts(folder, tmp_path / "out")
+    assert np.abs([losses, expected]).max() < 1e-6  # each text is where it was: the vector is its own
+    assert alone.item() == 6 + 3  # pairs that are drawn, and rehearsal texts
+    assert texts.tolist() == [3 + 2, 3 + 1]
+
+
+def test_a_process_group_that_cannot_serve_the_encoder_is_refused(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "launch", lambda device: (0, 2))
+    monkeypatch.setattr(dist, "get_backend_config", lambda: "cuda:nccl")
+    assert backend(torch.device("cuda", 1)) == "nccl"
+    with pytest.raises(InputError, match="the encoder is on cpu, and the process group has no backend for that"):
+        train(load_encoder(folder, device="cpu"), pairs(), RECIPES["nli"], tmp_path / "out", progress=False)
+
+
+def test_each_process_takes_the_gpu_of_its_number(folder, monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert own_device() == torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    placed = []
+    monkeypatch.setattr(Encoder, "to", lambda self, device: placed.append(device) or self)
+    for rank in (None, "0", "1", "3"):
+        if rank is not None:
+            monkeypatch.setenv("LOCAL_RANK", rank)
+        load_encoder(folder)
+    assert [torch.device(place).index for place in placed] == [1, 0, 1, 1]
+    load_encoder(folder, device="cpu")
+    assert str(placed[-1]) == "cpu"
+
+
+def test_one_process_uses_one_device(folder, tmp_path, monkeypatch):
+    class Shared(torch.nn.DataParallel):
+        def __init__(self, *_, **__):
+            raise AssertionError("the batch was shared out among devices")
+
+    known = TrainingArguments.device  # which sets up transformers' state
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 2))
+    monkeypatch.setattr(TrainingArguments, "device", property(lambda self: (known.fget(self), torch.device("meta"))[1]))
+    monkeypatch.setattr(torch.nn, "DataParallel", Shared)
+    encoder = load_encoder(folder, device="cpu")
+    before = encoder.encode(pairs()["source"])
+    chosen = Recipe(nt_xent=ContrastiveOptions(), train=TrainOptions(steps=1, batch_size=4, warmup=0.0))
+    train(encoder, pairs(), chosen, tmp_path / "out", progress=False)
+    assert encoder.device == torch.device("cpu")  # where it was, not where transformers would put it
+    assert np.abs(encoder.encode(pairs()["source"]) - before).max() > 0
 
 
 def test_processes_have_one_start_and_dropout_streams_of_their_own(found):
