@@ -23,8 +23,9 @@ from align.augmentation import augment, best_alpha, check_weight
 from align.errors import InputError
 from align.files import read_lines, sha256, whole_file
 from align.index import load_index
+from align.locks import locked
 from align.search_text import query_encoder
-from align.vector_parts import begin, finish, finished_parts, write_part
+from align.vector_parts import begin, check_vectors, finish, finished_parts, write_part
 from align.vectors import MANIFEST, Vectors, open_vectors, vector_column, vectors_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def augment_vectors(
     folder, queries, out = Path(folder), Path(queries), Path(out)
     dev = None if dev is None else Path(dev)
     vectors = open_vectors(folder)
+    check_vectors(out)
     check_weight(0.01 if alpha is None else alpha, reduce)
     if alpha is not None and dev is not None:
         raise InputError("give alpha, or dev queries to choose it on, not both")
@@ -105,7 +107,11 @@ def augment_vectors(
         bar.update(len(texts))
         return found
 
-    with tempfile.TemporaryDirectory() as scratch, tqdm(unit="query", disable=not progress) as bar:
+    with (
+        locked(out / MANIFEST, of=out),
+        tempfile.TemporaryDirectory() as scratch,
+        tqdm(unit="query", disable=not progress) as bar,
+    ):
         if dev is not None:
             wanted = _read(dev, ids, folder)
             if not len(wanted.owners):
@@ -120,7 +126,7 @@ def augment_vectors(
         else:
             weight = 0.01 if alpha is None else alpha
             _write(vectors, out, asked, lambda here: encode(asked, here), about | {"alpha": weight})
-    return finish(out, len(vectors.manifest["parts"]))
+        return finish(out, len(vectors.manifest["parts"]))
 
 
 def _write(

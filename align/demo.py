@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from align.encoder import Encoder
 from align.files import read_lines, whole_file, write_json
+from align.folders import whole_folder
+from align.options import Recipe
 
 PIVOT = "eng_Latn"  # no script to cross: it is evaluated against, and never trained on
 QUERY_LANGUAGE = "rus_Cyrl"
+PICTURE = "demo.png"
 TRANSLATIONS = 1000  # beside ten times as many transliterations: more of them would cost the script barrier steps
 
 Vectors = dict[str, NDArray[np.float32]]
@@ -25,19 +28,43 @@ Scores = dict[str, dict[str, float]]
 def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = True) -> dict[str, Any]:
     """Romanise, build pairs, train, evaluate before and after, save, encode and search; everything goes to ``out``.
 
+    ``out`` is there whole at the end; an older demo in its place is replaced.
+
     Returns:
         ``before`` and ``after``: language -> native_to_roman, roman_to_native, translation (P@1 on verses that neither
         the seed encoder nor this training has seen; translation is the mean over both directions with every other
         language), and ``mean`` over languages; ``seconds``.
+
+    Raises:
+        InputError: as :func:`align.folders.whole_folder`.
     """
-    from align.checkpoint import load_encoder
     from align.config import load_recipe
+
+    recipe = load_recipe("demo", changes=[f"train.seed={seed}", *([] if steps is None else [f"train.steps={steps}"])])
+    with whole_folder(out, kind="demo") as folder:
+        verses, roman = read_verses()
+        result = _run(folder, recipe, verses, roman, seed=seed, progress=progress)
+        drawn = draw(result["before"], result["after"], folder / PICTURE)
+    picture = f"picture: {out / PICTURE}" if drawn else "(no picture: pip install 'align-encoders[plots]')"
+    say(f"\nModel: {out / 'model'}  scores: {out / 'result.json'}  {picture}  ({result['seconds']} s)")
+    say(f'Now try: align search {out / "model"} {out / "index"} "{roman[QUERY_LANGUAGE][-1]}"')
+    return result
+
+
+def _run(
+    out: Path,
+    recipe: Recipe,
+    verses: dict[str, list[str]],
+    roman: dict[str, list[str]],
+    *,
+    seed: int,
+    progress: bool,
+) -> dict[str, Any]:
+    from align.checkpoint import load_encoder
     from align.pairs import read_pairs, translation_pairs, transliteration_pairs
     from align.trainer import train
 
     began = time.perf_counter()
-    recipe = load_recipe("demo", changes=[f"train.seed={seed}", *([] if steps is None else [f"train.steps={steps}"])])
-    verses, roman = read_verses()
     write_texts(out, verses, roman)
     say(f"Building pairs: verses in {len(roman)} languages and scripts with their romanisation by uroman.")
     with as_file(files("align") / "data" / "demo" / "train") as folder:
@@ -57,9 +84,6 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
     write_json(out / "result.json", result)
     say("\n" + table(before, after))
     say("\n" + "\n".join(search_by_romanisation(encoder, verses, roman, out / "index")))
-    picture = draw(before, after, out / "demo.png")
-    say(f"\nModel: {out / 'model'}  scores: {out / 'result.json'}  {picture}  ({result['seconds']} s)")
-    say(f'Now try: align search {out / "model"} {out / "index"} "{roman[QUERY_LANGUAGE][-1]}"')
     return result
 
 
@@ -155,13 +179,13 @@ def search_by_romanisation(
     return [*lines, *(f"  {hit.score:.3f}  {hit.id:14} {hit.text}" for hit in found[shown])]
 
 
-def draw(before: Scores, after: Scores, path: Path) -> str:
-    """A bar chart of both scores before and after; needs the extra ``plots``."""
+def draw(before: Scores, after: Scores, path: Path) -> bool:
+    """A bar chart of both scores before and after; False where the extra ``plots`` is missing."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        return "(no picture: pip install 'align-encoders[plots]')"
+        return False
     figure = Figure(figsize=(10, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     codes = [code for code in before if code != "mean"] + ["mean"]
@@ -180,4 +204,4 @@ def draw(before: Scores, after: Scores, path: Path) -> str:
     figure.suptitle("Before and after contrastive alignment, held-out verses")
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=130, format="png")
-    return f"picture: {path}"
+    return True

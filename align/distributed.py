@@ -23,8 +23,9 @@ def world() -> tuple[int, int]:
 
 
 def first_of_launch() -> bool:
-    """Whether this is the first of the processes that torchrun launched, before they have met; or the only one."""
-    return os.environ.get("RANK", "0") == "0"
+    """Whether this is the first process of a distributed run, also before they have met; or the only one."""
+    rank, processes = world()
+    return rank == 0 if processes > 1 else os.environ.get("RANK", "0") == "0"
 
 
 def launch(device: torch.device) -> tuple[int, int]:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _UNKNOWN = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of file systems without locks
 _held: dict[Path, int] = {}
+_warned: set[str] = set()
 
 
 @contextmanager
@@ -97,7 +98,9 @@ def _lock(handle: int, name: str, wait: bool) -> None:
     except OSError as error:
         if error.errno not in _UNKNOWN:
             raise
-        log.warning("%s cannot be locked on this file system: do not write to it from two processes", name)
+        if name not in _warned:
+            log.warning("%s cannot be locked on this file system: do not write to it from two processes", name)
+        _warned.add(name)
 
 
 def _is_still(file: Path, handle: int) -> bool:

@@ -72,8 +72,9 @@ def run(
     """
     from align.benchmarks import find_benchmark
     from align.evaluation import evaluate, rules_of
+    from align.locks import locked
     from align.result_table import result_table
-    from align.results import result_name, write_result
+    from align.results import file_part, result_name, write_result
     from align.tasks import Protocol
 
     chosen = [find_benchmark(one) for one in dict.fromkeys(benchmark)]
@@ -82,6 +83,10 @@ def run(
     for place, rule in enumerate(rules):
         if isinstance(rule, Protocol):  # all are of one layer, or none is: they have one name
             rules[place], vector = followed(rule, layer, pooling, special_tokens, average_layers)
+    if out:  # other models and benchmarks may be scored into the same folder meanwhile
+        short = file_part("-".join(Path(name or model).parts[-2:]))
+        for one in chosen:
+            context.with_resource(locked(out / f"{short}.{one.name}"))
     encoder = load(
         model, *vector[:3], prompt, vector[3], bf16=bf16 and backend != "torch", backend=backend
     )  # by torch in bf16: autocast, below

@@ -22,7 +22,9 @@ from align.descriptions import plain
 from align.encoder import Encoder
 from align.errors import InputError
 from align.files import read_json, sha256
-from align.vector_parts import PART_ROWS, begin, finish, finished_parts
+from align.folders import named
+from align.locks import locked
+from align.vector_parts import PART_ROWS, begin, check_vectors, finish, finished_parts
 from align.vectors import DTYPES, MANIFEST, Vectors, open_vectors
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,9 @@ def encode(
     """Encode the rows of files into a folder of vectors, part by part.
 
     A part is what stands in ``part_rows`` lines of the input. Parts that are there whole are not encoded again, so the
-    same call goes on after a crash, and every row is there exactly once. Lines that cannot be encoded are in
-    ``out/rejects`` with the reason; with ids made from content, so are those whose text stood before in the
-    same language.
+    same call goes on after a crash, repairs a folder of which a part was damaged, and every row is there exactly once.
+    Lines that cannot be encoded are in ``out/rejects`` with the reason; with ids made from content, so are those whose
+    text stood before in the same language.
 
     Args:
         model: what :func:`align.load_encoder` takes; with one worker, an encoder too.
@@ -84,47 +86,49 @@ def encode(
 
     Raises:
         InputError: a file that is missing, damaged or without such a column; no row; an id twice; ``out`` is something
-            else or was begun with other settings, which are named; a full disk.
+            else, is written by another process or was begun with other settings, which are named; a full disk.
     """
     _check(
         model, workers=workers, engine=engine, load=load, dtype=dtype, attention=attention, part_rows=part_rows,
         backend=backend,
     )  # fmt: skip
-    out = Path(out)
-    corpus = open_corpus(inputs, text=text, id=id, language=language, language_column=language_column)
-    stamps = _stamps(corpus)
-    job = Job(out.absolute(), _name(model), load, backend, attention, deterministic, romanize, dtype, store_texts)
-    here = workers == 1 and engine == "local"
-    encoder = model if isinstance(model, Encoder) else load_model(job if here else _on_cpu(job))
-    of = _described(corpus, progress=progress)
-    compute = {"backend": backend, "bf16": bool(load.get("bf16")), "deterministic": deterministic}
-    settings = {
-        "encoder": encoder_identity(encoder, romanize=romanize), "dimension": encoder.dimension, "dtype": dtype,
-        "part_rows": part_rows, "store_texts": store_texts, "compute": compute, **of,
-    }  # fmt: skip
-    _begin(out, settings)
-    if read_json(out / MANIFEST)["complete"]:
-        log.info("%s is complete: nothing is left to encode", out)
-        return open_vectors(out)
-    found = _survey(corpus, out, of, progress=progress)
-    done = finished_parts(out)
-    _warn_of_space(out, found.rows - sum(about["rows"] for about in done.values()), encoder.dimension, dtype)
-    chunks = read_chunks(corpus, found, copies_of(out / SURVEY), part_rows=part_rows, finished=done)
-    if here:
-        log.info("attention %s", encoder.attention_in_use(bf16=bool(load.get("bf16"))))
-    before = sum(about["rows"] + about["rejected"] for about in done.values())
-    with _bar(before, found.lines, progress=progress) as bar:
+    out = named(out)
+    check_vectors(out)
+    with locked(out / MANIFEST, of=out):
+        corpus = open_corpus(inputs, text=text, id=id, language=language, language_column=language_column)
+        stamps = _stamps(corpus)
+        job = Job(out.absolute(), _name(model), load, backend, attention, deterministic, romanize, dtype, store_texts)
+        here = workers == 1 and engine == "local"
+        encoder = model if isinstance(model, Encoder) else load_model(job if here else _on_cpu(job))
+        of = _described(corpus, progress=progress)
+        compute = {"backend": backend, "bf16": bool(load.get("bf16")), "deterministic": deterministic}
+        settings = {
+            "encoder": encoder_identity(encoder, romanize=romanize), "dimension": encoder.dimension, "dtype": dtype,
+            "part_rows": part_rows, "store_texts": store_texts, "compute": compute, **of,
+        }  # fmt: skip
+        _begin(out, settings)
+        if read_json(out / MANIFEST)["complete"]:
+            log.info("%s is complete: nothing is left to encode", out)
+            return open_vectors(out)
+        found = _survey(corpus, out, of, progress=progress)
+        done = finished_parts(out)
+        _warn_of_space(out, found.rows - sum(about["rows"] for about in done.values()), encoder.dimension, dtype)
+        chunks = read_chunks(corpus, found, copies_of(out / SURVEY), part_rows=part_rows, finished=done)
         if here:
-            run_here(encoder, job, chunks, bar.update)
-        else:
-            del encoder
-            with closing(_engine(job, chunks, workers=workers, engine=engine, address=address)) as parts:
-                for part in parts:
-                    bar.update(part.lines)
-    for source, stamp, now in zip(corpus.sources, stamps, _stamps(corpus), strict=True):
-        if stamp != now:
-            raise InputError(f"{source.path} was changed while it was encoded: remove {out} and encode it again")
-    return _finish(out, part_count(found, part_rows))
+            log.info("attention %s", encoder.attention_in_use(bf16=bool(load.get("bf16"))))
+        before = sum(about["rows"] + about["rejected"] for about in done.values())
+        with _bar(before, found.lines, progress=progress) as bar:
+            if here:
+                run_here(encoder, job, chunks, bar.update)
+            else:
+                del encoder
+                with closing(_engine(job, chunks, workers=workers, engine=engine, address=address)) as parts:
+                    for part in parts:
+                        bar.update(part.lines)
+        for source, stamp, now in zip(corpus.sources, stamps, _stamps(corpus), strict=True):
+            if stamp != now:
+                raise InputError(f"{source.path} was changed while it was encoded: remove {out} and encode it again")
+        return _finish(out, part_count(found, part_rows))
 
 
 def run_here(encoder: Encoder, job: Job, chunks: Iterable[Chunk], progress: Callable[[int], object]) -> None:
@@ -193,7 +197,7 @@ def _begin(out: Path, settings: Mapping[str, Any]) -> None:
     except InputError:
         if not _holds_nothing(out):
             raise
-        shutil.rmtree(out)
+        _clear(out)
         begin(out, settings)
 
 
@@ -202,7 +206,7 @@ def _survey(corpus: Corpus, out: Path, of: Mapping[str, Any], *, progress: bool)
         found = survey(corpus, out / SURVEY, of=plain(of), progress=progress)
     except InputError:
         if _holds_nothing(out):
-            shutil.rmtree(out)
+            _clear(out)
         raise
     log.info("%d rows to encode, %d copies, %d other rejects", found.rows, found.copies, found.rejected)
     if found.rejected:
@@ -211,15 +215,21 @@ def _survey(corpus: Corpus, out: Path, of: Mapping[str, Any], *, progress: bool)
 
 
 def _holds_nothing(out: Path) -> bool:
-    """Whether a folder was begun, and has nothing of any part."""
-    ours = (MANIFEST, SURVEY, "rejects")
+    """Whether a folder was begun, and has nothing of any part, and nothing of anybody else."""
     try:
-        begun = read_json(out / MANIFEST)["complete"] is False
+        check_vectors(out)
+        return read_json(out / MANIFEST)["complete"] is False and not any(out.glob("part-*"))
     except (InputError, KeyError, TypeError, NotADirectoryError):
         return False
-    return begun and all(
-        path.name in ours or path.name.startswith((f".{SURVEY}.", f".{MANIFEST}.", ".part-")) for path in out.iterdir()
-    )
+
+
+def _clear(out: Path) -> None:
+    """Remove what was begun, the manifest last, and keep the lock."""
+    for path in sorted(out.iterdir(), key=lambda path: path.name == MANIFEST):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix != ".lock":
+            path.unlink()
 
 
 def _warn_of_space(out: Path, rows: int, dimension: int, dtype: str) -> None:

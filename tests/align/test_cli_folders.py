@@ -27,6 +27,7 @@ COMMANDS = {
     "pairs translation": "pairs translation text --out OUT",
     "index": "index vectors --out OUT",
     "export": "export vectors npy OUT",
+    "demo": "demo --out OUT --steps 1",
     "map": "map a.vec a.vec --method identical --out OUT",
 }
 
@@ -55,9 +56,23 @@ def test_the_second_writer_is_refused(align, inputs, tmp_path, name):
 
 
 def test_only_its_own_kind_is_replaced(align, inputs, tmp_path):
-    align("index", "vectors", "--out", "out")
-    align("index", "vectors", "--out", "out")
+    for _ in range(2):
+        align("index", "vectors", "--out", "out")
     before = sorted(tmp_path.rglob("*"))
     printed = align("export", "vectors", "npy", "out", code=2)
     assert "align: out holds manifest.json of an index, not of an export that Align wrote" in printed.err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_result_has_one_writer(align, tmp_path):
+    words = ["eval", "run", "seed", "--benchmark", str(tmp_path / "text"), "--out", "results"]
+    (tmp_path / "text").mkdir()
+    for code in ("eng_Latn", "deu_Latn"):
+        (tmp_path / "text" / f"{code}.txt").write_text("one\ntwo\n")
+    with another_process(tmp_path / "results" / "seed.text") as process:
+        printed = align(*words, code=2)
+        assert f"seed.text is being written by process {process.pid} (align train)" in printed.err
+        align(*words, "--name", "other")  # several models may be scored at the same time
+    align(*words)
+    names = sorted(path.name for path in (tmp_path / "results").iterdir())
+    assert [name.partition(".")[0] for name in names] == ["other", "seed"]

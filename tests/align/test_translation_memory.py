@@ -305,5 +305,5 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
         tm(MEMORY, ["x"], encoder=Letters("xyz"), vectors=tmp_path / "v")
     with pytest.raises(InputError, match="v lacks 2 of 5 sources of the memory, the first is 'new': remove it"):
         tm([*MEMORY, ("new", "neu"), ("newer", "n")], ["x"], encoder=Letters(), vectors=tmp_path / "v")
-    with pytest.raises(InputError, match="exists and holds no vectors"):
+    with pytest.raises(InputError, match="which is not of vectors that Align wrote"):
         tm(MEMORY, ["x"], encoder=Letters(), vectors=tmp_path)

@@ -16,7 +16,7 @@ from align.descriptions import differences
 from align.errors import InputError
 from align.files import sha256
 from align.vector_parts import begin, finish, finished_parts, part_name, save_vectors, write_part
-from align.vectors import Vectors, open_vectors, vector_table, vectors_of
+from align.vectors import Vectors, open_vectors, vector_column, vector_table, vectors_of
 
 ENCODER = {"fingerprint": "abc", "pooling": {"layer": 8}, "romanizer": None}
 SETTINGS = {"encoder": ENCODER, "dimension": 4, "dtype": "float32", "part_rows": 3}
@@ -53,9 +53,42 @@ def test_a_part_written_again_has_its_own_rejects(tmp_path: Path) -> None:
     begin(out, SETTINGS)
     table = vector_table(["a"], rows(1), texts=["x"])
     write_part(out, 0, table, [{"reason": "blank"}])
+    (out / "part-00000.parquet").write_bytes(b"damaged")
     write_part(out, 0, table)
     assert finish(out, 1).manifest["rejected"] == 0
     assert not list((out / "rejects").iterdir())
+
+
+def test_a_part_that_is_there_whole_stays(tmp_path: Path) -> None:
+    """A worker that was thought lost writes its part after another has, and after the folder is complete."""
+    out = tmp_path / "v"
+    begin(out, SETTINGS)
+    table = vector_table(["a"], rows(1), texts=["x"])
+    late = table.set_column(table.column_names.index("vector"), "vector", vector_column(rows(2)[1:]))
+    write_part(out, 0, table)
+    before = (out / "part-00000.parquet").read_bytes()
+    write_part(out, 0, late)
+    with pytest.raises(InputError, match=r"part-00000.parquet is there with .* \(1, 0\), now they are \(0, 0\)"):
+        write_part(out, 0, table.slice(0, 0))
+    found = finish(out, 1)
+    write_part(out, 0, late)
+    assert (out / "part-00000.parquet").read_bytes() == before
+    found.check()
+    (out / "part-00000.parquet").unlink()
+    with pytest.raises(InputError, match="v is complete, but part-00000.parquet is damaged: run the same command"):
+        write_part(out, 0, late)
+
+
+def test_vectors_in_memory_replace_no_others(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert saved(tmp_path / "v", 3).rows == 3
+    (tmp_path / "v/part-00000.parquet").write_bytes(b"damaged")
+    saved(tmp_path / "v", 3).check()
+    for change in ({"texts": ["a", "b", "other"]}, {"languages": ["hin_Deva"] * 3}):
+        with pytest.raises(InputError, match="v was begun with other settings: content"):
+            save_vectors(
+                tmp_path / "v", names(3), rows(3), encoder=ENCODER, part_rows=3, **{"texts": names(3)} | change
+            )
 
 
 def test_a_row_by_hand(tmp_path: Path) -> None:
@@ -155,9 +188,20 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
         begin(tmp_path / "v", other)
     (tmp_path / "other").mkdir()
     (tmp_path / "other/file").touch()
-    for path in (tmp_path / "other", tmp_path / "other/file"):
-        with pytest.raises(InputError, match="exists and holds no vectors: give another --out, or remove it"):
-            begin(path, SETTINGS)
+    (tmp_path / "link").symlink_to("v")
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported/part-00000.parquet").touch()
+    (tmp_path / "v/rejects").mkdir()
+    (tmp_path / "v/rejects/file").touch()
+    for place, message in {
+        "other": "other holds file, which is not of vectors that Align wrote: give another --out, or remove it",
+        "exported": "exported holds part-00000.parquet, which is not of vectors",
+        "v": "v holds rejects/file, which is not of vectors",
+        "other/file": "is a file; expected a folder",
+        "link": "is a symlink; expected a folder",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            begin(tmp_path / place, SETTINGS)
 
 
 def test_a_part_of_another_width_or_type_is_refused(tmp_path: Path) -> None:
@@ -174,6 +218,7 @@ def test_a_full_disk_leaves_nothing_that_counts(tmp_path: Path, monkeypatch: pyt
     out, table = tmp_path / "v", vector_table(["a"], rows(1), texts=["x"])
     begin(out, SETTINGS)
     write_part(out, 0, table)
+    (out / "part-00000.parquet").write_bytes(b"damaged")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

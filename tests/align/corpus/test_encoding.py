@@ -13,13 +13,14 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from held import another_process
 
 from align import files
 from align.checkpoint import load_encoder
 from align.corpus.encoding import encode
 from align.corpus.rows import content_id
 from align.errors import InputError
-from align.vector_parts import finished_parts
+from align.vector_parts import finished_parts, save_vectors
 from align.vectors import open_vectors, vectors_of
 
 
@@ -184,9 +185,62 @@ def test_what_is_refused_leaves_nothing(tmp_path, encoder, corpus):
     assert encode(encoder, [twice], tmp_path / "o", id="line").rows == 2
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("kept")
-    with pytest.raises(InputError, match="exists and holds no vectors"):
+    with pytest.raises(InputError, match="mine holds file, which is not of vectors that Align wrote"):
         encode(encoder, [corpus], tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("damage", ["changed", "removed", "its note", "rejects", "survey too"])
+def test_the_same_command_repairs_a_folder(tmp_path, encoder, corpus, damage, caplog):
+    made = encode(encoder, [corpus], tmp_path / "o", part_rows=10, deterministic=True)
+    vectors = np.concatenate([vectors_of(table) for table in made.tables()])
+    manifest = (tmp_path / "o/manifest.json").read_bytes()
+    part, others = tmp_path / "o/part-00000.parquet", [tmp_path / f"o/part-0000{i}.parquet" for i in range(1, 5)]
+    stamps = [other.stat().st_mtime_ns for other in others]
+    if damage == "removed":
+        part.unlink()
+    elif damage == "its note":
+        part.with_suffix(".json").write_text("{")
+    elif damage == "rejects":
+        (tmp_path / "o/rejects/part-00000.jsonl").write_text("")
+    else:
+        part.write_bytes(part.read_bytes()[:-1] + b"x")
+    if damage == "survey too":
+        (tmp_path / "o/survey/survey.json").write_text("{")
+    again = encode(encoder, [corpus], tmp_path / "o", part_rows=10, deterministic=True)
+    assert "o was complete, and is damaged: what is missing is made again" in caplog.text
+    again.check()
+    assert np.array_equal(np.concatenate([vectors_of(table) for table in again.tables()]), vectors)
+    assert [other.stat().st_mtime_ns for other in others] == stamps
+    assert (tmp_path / "o/manifest.json").read_bytes() == manifest
+    assert len((tmp_path / "o/rejects/part-00000.jsonl").read_text().splitlines()) == 2
+    caplog.clear()
+    encode(encoder, [corpus], tmp_path / "o", part_rows=10, deterministic=True)
+    assert "damaged" not in caplog.text
+
+
+def test_a_folder_that_another_process_writes(tmp_path, encoder, corpus):
+    for begun in (False, True):
+        with another_process(tmp_path / "o" / "manifest.json") as process:
+            with pytest.raises(InputError, match=rf"o is being written by process {process.pid} \(align train\)"):
+                encode(encoder, [corpus], tmp_path / "o")
+            with pytest.raises(InputError, match="o is being written by process"):
+                save_vectors(tmp_path / "o", ["a"], [[1.0]], texts=["a"], encoder={})
+        assert encode(encoder, [corpus], tmp_path / "o").rows == 40 or not begun
+    assert not [path.name for path in (tmp_path / "o").iterdir() if path.name.startswith(".")]
+
+
+def test_nothing_of_anybody_else_goes_with_a_run_that_came_to_nothing(tmp_path, encoder, corpus):
+    encode(encoder, [corpus], tmp_path / "o")
+    for path in (tmp_path / "o").glob("part-*"):
+        path.unlink()
+    manifest = json.loads((tmp_path / "o/manifest.json").read_text()) | {"complete": False}
+    (tmp_path / "o/manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "o/rejects/thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="o holds rejects/thesis.tex, which is not of vectors"):
+        encode(encoder, [corpus], tmp_path / "o", dtype="float16")
+    (tmp_path / "o/rejects/thesis.tex").rename(tmp_path / "thesis.tex")
+    assert encode(encoder, [corpus], tmp_path / "o", dtype="float16").manifest["dtype"] == "float16"
 
 
 def test_options_are_checked(tmp_path, encoder, corpus):

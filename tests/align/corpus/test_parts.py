@@ -84,13 +84,13 @@ def test_a_vector_that_is_not_finite_is_a_reject(tmp_path, encoder):
     with pytest.raises(InputError, match="NaN or infinity for text 1: 'az'"):
         encoder.encode([row.text for row in rows])
     assert encode_chunk(encoder, job, Chunk(0, rows)) == Done(0, 2, 2)
+    assert encode_chunk(encoder, job, Chunk(1, rows[3:])) == Done(1, 0, 1)  # a part without a row
     (table,) = finish(tmp_path / "o", 1).tables()
     assert table["id"].to_pylist() == ["0", "2"]
     assert np.array_equal(vectors_of(table), encoder.encode(["ab", "cd"]))
     lines = [json.loads(line) for line in (tmp_path / "o" / "rejects" / "part-00000.jsonl").read_text().splitlines()]
     assert lines[0] == {"file": "f", "line": 1, "id": "1", "text": "az", "reason": "the encoder gives NaN or infinity"}
     assert [line["id"] for line in lines] == ["1", "3"]
-    assert encode_chunk(encoder, job, Chunk(0, rows[3:])) == Done(0, 0, 1)  # a part without a row
 
 
 def test_a_vector_that_half_precision_cannot_hold_is_a_reject(tmp_path, encoder):
