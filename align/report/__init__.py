@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from align.errors import InputError
 from align.files import whole_file
 from align.report.collection import collect
 from align.report.gaps import gaps
 from align.report.groups import groups
 from align.report.layers import layers
-from align.report.page import page
+from align.report.page import GENERATOR, page
 from align.report.plots import plots
 from align.report.points import points
 from align.report.provenance import provenance
@@ -36,15 +37,17 @@ def report(
 
     Args:
         results: result files, and folders of them, of one or several models on one or several benchmarks.
-        out: the HTML file, written whole or not at all.
+        out: the HTML file, written whole or not at all; an older report is replaced.
         baseline: name of the model that is "before": differences are to it. ``None``: the first that is met.
         training: folders that ``align train`` wrote, for the training curves.
         title: heading of the page.
 
     Raises:
         InputError: no result, a file that is no result or no training folder, two results of one model on one
-            benchmark, a baseline that is none of the models, or a place that cannot be written to.
+            benchmark, a baseline that is none of the models, or a place that cannot be written to or
+            holds anything but a report.
     """
+    _check_place(Path(out))
     collection = collect(results, baseline=baseline)
     runs = [run for folder in training for run in read_training(Path(folder))]
     make = (summary, scores, layers, gaps, points, words)
@@ -52,3 +55,14 @@ def report(
     text = page(collection, sections, title=title)
     with whole_file(Path(out)) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _check_place(out: Path) -> None:
+    if out.is_symlink():
+        raise InputError(f"{out} is a symlink; expected an HTML file to write")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; expected an HTML file to write")
+    if out.exists():
+        with open(out, "rb") as file:
+            if GENERATOR.encode() not in file.read(1000):
+                raise InputError(f"{out} is no report that Align wrote: give another file, or move it away")

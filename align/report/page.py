@@ -11,6 +11,8 @@ from align.report.palette import css
 from align.report.table import Section, model_legend
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+GENERATOR = "Align report"
+"""Stands near the beginning of every page, and says whose it is."""
 
 
 def page(collection: Collection, sections: Sequence[Section], *, title: str) -> str:
@@ -25,6 +27,7 @@ def page(collection: Collection, sections: Sequence[Section], *, title: str) -> 
     head = element(
         "head",
         element("meta", charset="utf-8"),
+        element("meta", name_="generator", content=GENERATOR),
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),

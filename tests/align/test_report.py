@@ -410,3 +410,22 @@ def test_languages_of_the_web():
 
 def test_only_one_place_decides_differences():
     assert collection.differences is difference.differences
+
+
+def test_only_a_report_is_replaced(tmp_path):
+    found, out = save(tmp_path, result()), tmp_path / "report.html"
+    for _ in range(2):
+        report(found, out)
+    for name, message in {
+        "thesis.html": "is no report that Align wrote",
+        "link": "is a symlink",
+        "": "is a folder",
+    }.items():
+        place = tmp_path / name
+        if name == "link":
+            place.symlink_to(out)
+        elif name:
+            place.write_text("<!doctype html><title>Years of work</title>")
+        with pytest.raises(InputError, match=message):
+            report([tmp_path / "missing.json"], place)  # before anything is read
+    assert "Years of work" in (tmp_path / "thesis.html").read_text() and (tmp_path / "link").is_symlink()
