@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.encoder import Encoder
-from align.files import read_lines, whole_file, write_json
-from align.folders import whole_folder
-from align.options import Recipe
+from align.encoders.encoder import Encoder
+from align.files.folders import whole_folder
+from align.files.whole import read_lines, whole_file, write_json
+from align.training.recipe import Recipe
 
 PIVOT = "eng_Latn"  # no script to cross: it is evaluated against, and never trained on
 QUERY_LANGUAGE = "rus_Cyrl"
@@ -36,9 +36,9 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
         language), and ``mean`` over languages; ``seconds``.
 
     Raises:
-        InputError: as :func:`align.folders.whole_folder`.
+        InputError: as :func:`align.files.folders.whole_folder`.
     """
-    from align.config import load_recipe
+    from align.training.config import load_recipe
 
     recipe = load_recipe("demo", changes=[f"train.seed={seed}", *([] if steps is None else [f"train.steps={steps}"])])
     with whole_folder(out, kind="demo") as folder:
@@ -60,9 +60,9 @@ def _run(
     seed: int,
     progress: bool,
 ) -> dict[str, Any]:
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
     from align.pairs import read_pairs, translation_pairs, transliteration_pairs
-    from align.trainer import train
+    from align.training.train import train
 
     began = time.perf_counter()
     write_texts(out, verses, roman)
@@ -94,8 +94,8 @@ def say(text: str) -> None:
 
 def read_verses() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The held-out verses by language, and the romanised ones of every language but the pivot."""
-    from align.romanize import romanize
     from align.tasks import read_aligned
+    from align.text.romanize.romanizer import romanize
 
     with as_file(files("align") / "data" / "demo" / "test") as folder:
         verses = read_aligned(folder)
@@ -137,7 +137,7 @@ def evaluate(encoder: Encoder, verses: dict[str, list[str]], roman: dict[str, li
 
 def first_is_right(queries: NDArray[np.float32], candidates: NDArray[np.float32]) -> float:
     """P@1: share of rows whose nearest candidate is their own; ties count against."""
-    from align.similarity import gold_ranks
+    from align.similarity.cosine import gold_ranks
     from align.tasks import precision_at
 
     return precision_at(gold_ranks(queries, candidates), 1)
@@ -157,8 +157,8 @@ def search_by_romanisation(
     encoder: Encoder, verses: dict[str, list[str]], roman: dict[str, list[str]], index: Path
 ) -> list[str]:
     """Store the vectors of all native verses; look for those of one language by their romanisation."""
-    from align.index import save_index
-    from align.search_text import search
+    from align.indexes.build import save_index
+    from align.indexes.search import search
 
     rows = [(f"{code}:{i}", line) for code, lines in verses.items() for i, line in enumerate(lines)]
     ids, texts = zip(*rows, strict=True)

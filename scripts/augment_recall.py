@@ -23,11 +23,11 @@ from romanised_search import K, corpus, ranks, scores
 from script_barrier import SCRIPTS, TICO, lines, romanised
 
 import align
-from align.augment_vectors import augment_vectors
-from align.encoder import Encoder
-from align.files import write_json
-from align.query_sources import make_queries, romanized
-from align.vector_parts import save_vectors
+from align.encoders.encoder import Encoder
+from align.files.whole import write_json
+from align.indexes.augment import augment_vectors
+from align.indexes.query_sources import make_queries, romanized
+from align.vectors.writing import save_vectors
 
 
 def passages(data: Path, sentences: int | None, distractors: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Seconds and memory of ``align.csls`` and of its peers on the same unit vectors, their outputs checked equal.
+"""Seconds and memory of ``align.similarity.csls`` and of its peers on the same unit vectors, their outputs checked equal.
 
     python scripts/bench_bli.py                                             # the sizes of docs/bli.md
     python scripts/bench_bli.py --queries 500 --source 4000 --candidates 10000 --threads 1
@@ -23,8 +23,8 @@ import numpy as np
 import threadpoolctl
 import torch
 
-from align.csls import best_gold_ranks, csls_top_k, neighbourhood_means
-from align.similarity import TIE_TOLERANCE, normalize
+from align.similarity.cosine import TIE_TOLERANCE, normalize
+from align.similarity.csls import best_gold_ranks, csls_top_k, neighbourhood_means
 
 K = 10
 BLOCK = 2048

@@ -43,10 +43,10 @@ from benchmark_text import udhr
 from provenance import ran
 from timed_training import model_folder, processor_seconds
 
-from align.backends import NEEDED, load_backend
-from align.checkpoint import load_encoder
-from align.files import write_json
-from align.weights import quiet
+from align.encoders.backends import NEEDED, load_backend
+from align.encoders.checkpoint import load_encoder
+from align.encoders.weights import quiet
+from align.files.whole import write_json
 
 Row = dict[str, Any]
 Encode = Callable[[list[str]], np.ndarray]

@@ -28,10 +28,10 @@ import numpy as np
 import torch
 from provenance import ran
 
-from align.export import export, verify_export
-from align.files import write_json
-from align.vector_parts import save_vectors
-from align.vectors import Vectors
+from align.engines import export, verify_export
+from align.files.whole import write_json
+from align.vectors.folder import Vectors
+from align.vectors.writing import save_vectors
 
 Row = dict[str, Any]
 

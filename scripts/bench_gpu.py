@@ -92,7 +92,7 @@ class Bench:
         """Every rung at one mean length, and the peer."""
         from timed_training import train_ours, train_peer
 
-        from align.sampling import POOL
+        from align.training.sampling import POOL
 
         batch = 4 if self.toy else TOKENS // texts.mean
         pool = 1 if self.toy else POOL
@@ -204,7 +204,7 @@ class Bench:
             cells.append(row.get("engine", ""))
         print("  ".join(cells).rstrip(), flush=True)
         if self.options.out:
-            from align.files import write_json
+            from align.files.whole import write_json
 
             write_json(self.options.out, self.result)
 
@@ -327,7 +327,7 @@ def matrix_peak(device: str, size: int) -> float:
 def hardware(device: str) -> Row:
     import torch
 
-    from align.model_card import versions
+    from align.training.model_card import versions
 
     if device == "cpu":
         return {"device": "CPU", "versions": versions()}

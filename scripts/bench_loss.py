@@ -30,7 +30,7 @@ import torch
 from provenance import ran
 from torch import Tensor
 
-from align.files import write_json
+from align.files.whole import write_json
 
 TEMPERATURE = 0.05
 BOTH = {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}

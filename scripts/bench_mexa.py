@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cosine
 
-from align.tasks.mexa import ROUNDING, cosines, mexa_hits
+from align.tasks.mexa.task import ROUNDING, cosines, mexa_hits
 
 Vectors = NDArray[np.float32]
 

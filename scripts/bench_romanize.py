@@ -1,4 +1,4 @@
-"""Lines per second of plain uroman and of ``align.romanize`` on one mixed-script text, and the share of equal lines.
+"""Lines per second of plain uroman and of ``align.text.romanize.romanizer`` on one mixed-script text, and the share of equal lines.
 
     ALIGN_DATA=data python scripts/bench_romanize.py --lines 10000
 
@@ -85,7 +85,7 @@ def plain(lines: list[str], cache_size: int) -> Iterator[str]:
 
 
 def ours(lines: list[str], backend: str, processes: int) -> Iterator[str]:
-    from align import romanize
+    from align.text.romanize import romanizer as romanize
 
     romanize.BLOCK_LINES = max(1, len(lines) // 10)  # so that the first tenth ends where a block does
     romanize.POOL_FROM = 1  # processes from the start, whatever the size of the text

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from provenance import ran
 
-from align.sampling import epoch_batches
+from align.training.sampling import epoch_batches
 
 PARTS = ("speed", "padding", "growth")
 
@@ -160,7 +160,7 @@ def padding(batches: Iterable[NDArray[np.int64]], lengths: NDArray[np.int64]) ->
 
 def udhr(path: Path) -> NDArray[np.int64]:
     """Tokens of every line of the declaration in every language, at most 128."""
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
 
     with path.open(encoding="utf-8") as lines:
         texts = [text for line in lines for key, text in json.loads(line).items() if key != "id" and text]

@@ -10,7 +10,7 @@ a model the rows are means of the same kind of 2,000 random vectors. With --word
 bli/vocab, and the queries other words: nothing is mixed. Else queries are made in the same way from sentences
 that are among the rows; of none of them is the nearest row known beforehand.
 
-Each row of the result is an index built with ``align.index``: seconds to train and to add (without the exact search
+Each row of the result is an index built with ``align.indexes.build``: seconds to train and to add (without the exact search
 that measures the recall), bytes of a vector on disk, memory added at the peak of the build (what it holds, and the
 exact search's tiles), and at each search effort recall@10 against exact search and queries a second, all of them in one
 call and one by one. ``loaded`` is the memory that opening the index and searching it once adds beside mapped files.
@@ -36,14 +36,14 @@ from bench_bli import reset_peak, resident
 from benchmark_text import udhr
 from provenance import ran
 
-from align.exact_index import ExactIndex
-from align.faiss_index import effort_of_all
-from align.files import read_lines, write_json
-from align.index import Index, index, load_index
-from align.index_folder import EXACT
-from align.similarity import normalize
-from align.vector_parts import begin, finish, write_part
-from align.vectors import Vectors, vector_table
+from align.files.whole import read_lines, write_json
+from align.indexes.approximate import effort_of_all
+from align.indexes.build import Index, index, load_index
+from align.indexes.exact import ExactIndex
+from align.indexes.index import EXACT
+from align.similarity.cosine import normalize
+from align.vectors.folder import Vectors, vector_table
+from align.vectors.writing import begin, finish, write_part
 
 Row = dict[str, Any]
 K = 10
@@ -104,7 +104,7 @@ def sentences(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     if not options.model:
         seeds = np.random.default_rng(2).standard_normal((2_000, options.dimension), dtype=np.float32)
         return normalize(seeds), "means of two of 2,000 random vectors"
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
 
     lines = list(dict.fromkeys(paragraph for _, (paragraph, _) in udhr(options.data)))
     chosen = np.random.default_rng(2).permutation(len(lines))[: options.sentences]
@@ -115,7 +115,7 @@ def sentences(options: argparse.Namespace) -> tuple[np.ndarray, str]:
 
 def words(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     """Unit vectors of as many distinct words as rows and queries together, the last ones for the queries."""
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
 
     files = sorted((options.data / "bli" / "vocab").glob("*_vocab.txt.gz"))
     known = list(dict.fromkeys(word for file in files for word in read_lines(file)))

@@ -93,8 +93,8 @@ def measure(table: Path, cache: Path) -> dict[str, Any]:
     """One call of build_store in this process."""
     from datasets import Dataset
 
-    from align.checkpoint import load_encoder
-    from align.store import build_store
+    from align.encoders.checkpoint import load_encoder
+    from align.training.store import build_store
 
     pairs = Dataset.from_file(str(table))
     encoder = load_encoder("seed", device="cpu")

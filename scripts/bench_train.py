@@ -76,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         result = bench(options, Path(folder))
     if options.out:
-        from align.files import write_json
+        from align.files.whole import write_json
 
         write_json(options.out, result)
 
@@ -156,7 +156,7 @@ def with_head(model: str, place: str, folder: Path) -> str:
         return place
     import parallel_text
 
-    from align.checkpoint import quiet
+    from align.encoders.checkpoint import quiet
 
     with quiet():
         return str(parallel_text.with_head(place, folder))
@@ -168,7 +168,7 @@ def prepared(options: argparse.Namespace, run: Run, folder: Path) -> Run:
 
     pairs, scripts = read_pairs(options.data, run["text"], run["batch"] * run["steps"])
     if options.what == "translico":
-        from align.romanize import romanize
+        from align.text.romanize.romanizer import romanize
 
         native = [source for source, _ in pairs]
         pairs = list(zip(native, romanize(native), strict=True))

@@ -35,4 +35,4 @@ print("the installed wheel encodes:", vectors.shape)
 PY
 cp -r "$root/tests" tests
 PYTHONPATH=$PWD/tests "$work/venv/bin/python" -m pytest -q -c /dev/null --rootdir=. --import-mode=importlib \
-    tests/objectives tests/align/test_config.py
+    tests/objectives tests/training/test_config.py

@@ -18,7 +18,7 @@ import torch
 
 import align
 from align import demo
-from align.files import read_json, write_json
+from align.files.whole import read_json, write_json
 from align.pairs import read_pairs, transliteration_pairs
 
 STEPS, PAIRS = 200, 64

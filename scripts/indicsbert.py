@@ -23,10 +23,10 @@ import torch
 from numpy.typing import NDArray
 
 import align
-from align.config import load_recipe
-from align.files import write_json
+from align.files.whole import write_json
 from align.pairs import nli_pairs, read_pairs, sts_pairs
 from align.tasks import StsResult, read_sts, sts
+from align.training.config import load_recipe
 
 CODES = {
     "en": "eng_Latn", "fa": "pes_Arab", "id": "ind_Latn", "ja": "jpn_Jpan", "ko": "kor_Hang", "zh": "cmn_Hans",

@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from align.compare import compare
-from align.files import read_json, write_json
-from align.results import read_result, result_files
+from align.evaluation.compare import compare
+from align.evaluation.results import read_result, result_files
+from align.files.whole import read_json, write_json
 
 KEPT = Path(__file__).parent.parent / "docs" / "results" / "evaluation.json"
 

@@ -29,8 +29,8 @@ import torch
 from numpy.typing import NDArray
 
 import align
-from align.encoder import Encoder
-from align.files import read_json, write_json
+from align.encoders.encoder import Encoder
+from align.files.whole import read_json, write_json
 from align.mapping import fit_procrustes
 from align.pairs import Lexicon, WordFilters, read_pairs, synonym_pairs
 from align.tasks import (

@@ -30,11 +30,11 @@ import numpy as np
 from bench_bli import reset_peak, resident
 from provenance import ran
 
-from align.files import write_json
-from align.margin import SCORES
+from align.files.whole import write_json
 from align.mining.mining import candidates, mine
 from align.mining.neighbours import Neighbours, exact_neighbours
 from align.mining.pairs import Quality, best_threshold, quality
+from align.similarity.margin import SCORES
 
 LANGUAGES = {
     "ara": "ar", "ben": "bn", "cmn": "zh", "ell": "", "hin": "hi", "ind": "id", "jpn": "", "kat": "", "khm": "km",

@@ -23,8 +23,8 @@ from script_barrier import SIB, TICO, TICO_TRAIN, lines, p1
 from transformers import AutoTokenizer, BertForMaskedLM
 
 import align
-from align.encoder import Encoder
-from align.files import write_json
+from align.encoders.encoder import Encoder
+from align.files.whole import write_json
 from align.pairs import read_pairs, translation_pairs
 
 BIBLE = {

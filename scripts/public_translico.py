@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from align.encoder import Encoder, padded
+from align.encoders.encoder import Encoder, padded
 from align.objectives import mask_tokens
 from align.objectives.mlm import IGNORED
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from results_sentences import markdown
 
-from align.files import read_json
+from align.files.whole import read_json
 
 SHOWN = 12  # scripts that are not told apart
 COMMANDS = r"""```bash

@@ -9,7 +9,7 @@ from typing import Any
 
 from results_sentences import markdown
 
-from align.files import read_json
+from align.files.whole import read_json
 
 Row = dict[str, Any]
 

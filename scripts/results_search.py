@@ -9,7 +9,7 @@ from typing import Any
 
 from results_sentences import markdown
 
-from align.files import read_json
+from align.files.whole import read_json
 
 MODELS = {"e5": "multilingual-e5-small"}
 EFFORTS = {"nprobe": "nprobe", "ef_search": "ef"}

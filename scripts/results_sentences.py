@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from align.files import read_json
+from align.files.whole import read_json
 
 Table = list[list[str]]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from results_sentences import markdown
 
-from align.files import read_json
+from align.files.whole import read_json
 
 COMMANDS = r"""```bash
 apt-get install 'dict-freedict-*'

@@ -23,11 +23,11 @@ from provenance import ran
 from script_barrier import SCRIPTS, romanised
 
 import align
-from align.encoder import Encoder
-from align.files import write_json
-from align.index import index, load_index
-from align.tasks.intervals import bootstrap_mean, macro_interval
-from align.vector_parts import save_vectors
+from align.encoders.encoder import Encoder
+from align.files.whole import write_json
+from align.indexes.build import index, load_index
+from align.tasks.statistics.intervals import bootstrap_mean, macro_interval
+from align.vectors.writing import save_vectors
 
 K = 10
 

@@ -24,9 +24,9 @@ import torch
 from datasets import Dataset
 
 import align
-from align.encoder import Encoder
-from align.files import write_json
-from align.similarity import gold_ranks
+from align.encoders.encoder import Encoder
+from align.files.whole import write_json
+from align.similarity.cosine import gold_ranks
 from align.tasks import precision_at
 
 SCRIPTS = {
@@ -112,7 +112,7 @@ def training_pairs(
 
 def by_uroman(pairs: Sequence[tuple[str, str]], language: str) -> list[tuple[str, str]]:
     """The native sides with uroman's romanisation in the place of people's."""
-    from align.romanize import romanize
+    from align.text.romanize.romanizer import romanize
 
     native = [source for source, _ in pairs]
     return list(zip(native, romanize(native, lang=language), strict=True))

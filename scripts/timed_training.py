@@ -100,7 +100,7 @@ def processor_seconds() -> float:
 
 def count_tokens(place: str, pairs: Pairs) -> int:
     """Tokens of both sides, padding not counted."""
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
 
     encoder = load_encoder(place, device="cpu")
     return sum(len(row) for side in zip(*pairs, strict=True) for row in encoder.tokenize(side, max_tokens=MAX_TOKENS))
@@ -157,7 +157,7 @@ class Columns:
 
 def recipe(settings: dict[str, Any]) -> Any:
     """Multiple negatives ranking as sentence-transformers defines it, with settings of [train]."""
-    from align.options import MultipleNegativesOptions, Recipe, TrainOptions
+    from align.training.recipe import MultipleNegativesOptions, Recipe, TrainOptions
 
     objective = MultipleNegativesOptions(temperature=1 / SCALE, hard_negatives=False)
     return Recipe(multiple_negatives=objective, train=TrainOptions(**settings))
@@ -177,9 +177,9 @@ def train_ours(
     **settings: Any,
 ) -> dict[str, Any]:
     """``align.train``; ``random``: batches are not sorted by length; ``halves``: a forward pass for each side."""
-    from align.checkpoint import load_encoder
-    from align.summary import engine
-    from align.trainer import train
+    from align.encoders.checkpoint import load_encoder
+    from align.training.summary import engine
+    from align.training.train import train
 
     encoder = load_encoder(place, device=device, max_tokens=max_tokens)
     options = {"steps": steps, "batch_size": batch, "learning_rate": RATE, "max_tokens": max_tokens, "log_every": 1}
@@ -273,7 +273,7 @@ def load_peer(place: str, device: str, max_tokens: int) -> Any:
     """The model as sentence-transformers loads it, in float32 with torch's own attention (SDPA)."""
     from sentence_transformers import SentenceTransformer
 
-    from align.checkpoint import quiet
+    from align.encoders.checkpoint import quiet
 
     with quiet():
         model = SentenceTransformer(
@@ -295,7 +295,7 @@ def peer_loss(model: Any, cached: dict[str, int] | None) -> Any:
 @contextmanager
 def random_batches() -> Iterator[None]:
     """Our sampler sees equal lengths, so that its batches are as random as sentence-transformers'."""
-    from align import trainer
+    from align.training import train as trainer
 
     real = trainer.BatchStream
     trainer.BatchStream = lambda lengths, *rest, **more: real(np.ones_like(lengths), *rest, **more)
@@ -333,10 +333,10 @@ def gradients(model: PreTrainedModel) -> dict[str, Tensor]:
 
 def ours_once(place: str, pairs: Pairs, *, device: str = "cpu", **settings: Any) -> tuple[float, dict[str, Tensor]]:
     """Loss and gradients of one batch, without dropout."""
-    from align.alignment import Alignment
-    from align.batches import Batches
-    from align.checkpoint import load_encoder
-    from align.store import build_store
+    from align.encoders.checkpoint import load_encoder
+    from align.training.batches import Batches
+    from align.training.step import Alignment
+    from align.training.store import build_store
 
     encoder = load_encoder(place, device=device, max_tokens=MAX_TOKENS)
     told = recipe({"batch_size": len(pairs), "max_tokens": MAX_TOKENS} | settings)

@@ -15,22 +15,22 @@ import torch
 from benchmark_text import Pairs
 from timed_training import MAX_TOKENS, RATE, Clock, gradients, table
 
-from align.alignment import Alignment
-from align.batches import Batches
-from align.checkpoint import load_encoder
-from align.config import load_recipe
-from align.encoder import Encoder
-from align.options import Recipe
-from align.store import build_store
-from align.summary import engine
-from align.trainer import train
+from align.encoders.checkpoint import load_encoder
+from align.encoders.encoder import Encoder
+from align.training.batches import Batches
+from align.training.config import load_recipe
+from align.training.recipe import Recipe
+from align.training.step import Alignment
+from align.training.store import build_store
+from align.training.summary import engine
+from align.training.train import train
 
 MASKED = 0.15
 
 
 def load(place: str) -> Encoder:
     """The encoder with the pooling of TransliCo, at two thirds of its layers, as 8 of 12."""
-    from align.blocks import blocks
+    from align.encoders.blocks import blocks
 
     depth = len(blocks(load_encoder(place, device="cpu").model))
     return load_encoder(

@@ -19,7 +19,7 @@ from results_sentences import markdown, nli_sts_section, parallel_section
 from results_words import words_section
 
 from align import demo
-from align.files import read_json
+from align.files.whole import read_json
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "docs" / "results"

@@ -3,34 +3,34 @@
 from collections.abc import Callable
 from typing import Any
 
-from align.tasks.bitext import read_aligned, read_columns, read_files, read_hub, read_sets
-from align.tasks.bli import bli, bli_pairs
-from align.tasks.bli_protocols import BLI_PROTOCOLS, BliProtocol, find_bli_protocol
-from align.tasks.bli_result import BliResult, BliScore
-from align.tasks.classification import classification
-from align.tasks.classification_result import ClassificationResult
-from align.tasks.correlation import bootstrap_interval, pearson, spearman
-from align.tasks.dictionaries import Dictionary, find_dictionaries, read_dictionary
-from align.tasks.geometry import anisotropy, hubness, k_occurrence
-from align.tasks.hard_negatives import HardNegative, HardNegatives, hard_negatives
-from align.tasks.labelled import LabelledTexts, read_classification
+from align.tasks.bli.protocols import BLI_PROTOCOLS, BliProtocol, find_bli_protocol
+from align.tasks.bli.result import BliResult, BliScore
+from align.tasks.bli.task import bli, bli_pairs
+from align.tasks.bli.word_vectors import mixed
+from align.tasks.classification.result import ClassificationResult
+from align.tasks.classification.task import classification
 from align.tasks.layers import LayerResult, best_layer, layer_sweep, split_lines
-from align.tasks.metrics import mean_reciprocal_rank, precision_at
-from align.tasks.mexa import mexa, mexa_score
-from align.tasks.mexa_result import MexaResult, combine_mexa
-from align.tasks.protocols import PROTOCOLS, Protocol
-from align.tasks.retrieval import retrieval
-from align.tasks.retrieval_result import RetrievalResult, combine
-from align.tasks.sts import sts
-from align.tasks.sts_result import StsResult
-from align.tasks.sts_sets import StsSet, read_sts
-from align.tasks.vocabulary import read_vocabulary
-from align.tasks.word_vectors import mixed
-from align.tasks.wordsim import wordsim
-from align.tasks.wordsim_result import WordsimResult
-from align.tasks.wordsim_sets import read_wordsim
-from align.tasks.xsim import xsim, xsim_plus
-from align.tasks.xsim_result import XsimResult, XsimScore, combine_xsim
+from align.tasks.measures.geometry import anisotropy, hubness, k_occurrence
+from align.tasks.measures.ranks import mean_reciprocal_rank, precision_at
+from align.tasks.mexa.result import MexaResult, combine_mexa
+from align.tasks.mexa.task import mexa, mexa_score
+from align.tasks.retrieval.protocols import PROTOCOLS, Protocol
+from align.tasks.retrieval.result import RetrievalResult, combine
+from align.tasks.retrieval.task import retrieval
+from align.tasks.statistics.correlation import bootstrap_interval, pearson, spearman
+from align.tasks.sts.result import StsResult
+from align.tasks.sts.task import sts
+from align.tasks.texts.bitext import read_aligned, read_columns, read_files, read_hub, read_sets
+from align.tasks.texts.dictionaries import Dictionary, find_dictionaries, read_dictionary
+from align.tasks.texts.hard_negatives import HardNegative, HardNegatives, hard_negatives
+from align.tasks.texts.labelled import LabelledTexts, read_classification
+from align.tasks.texts.sts_sets import StsSet, read_sts
+from align.tasks.texts.vocabulary import read_vocabulary
+from align.tasks.texts.wordsim_sets import read_wordsim
+from align.tasks.wordsim.result import WordsimResult
+from align.tasks.wordsim.task import wordsim
+from align.tasks.xsim.result import XsimResult, XsimScore, combine_xsim
+from align.tasks.xsim.task import xsim, xsim_plus
 
 TASKS: dict[str, Callable[..., Any]] = {
     "bli": bli_pairs,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.similarity import matrix
+from align.similarity.cosine import matrix
 
 Encode = Callable[[Sequence[str], str], ArrayLike]
 """(texts, language) -> (n, d) finite embeddings; never called with a blank text."""

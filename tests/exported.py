@@ -1,4 +1,4 @@
-"""What every engine of align.export has to do, written once: each test file of an engine calls it."""
+"""What every engine of align.engines has to do, written once: each test file of an engine calls it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from align.engines import export, verify_export
+from align.engines.target import Schema
 from align.errors import InputError
-from align.export import export, verify_export
-from align.export.target import Schema
-from align.vector_parts import save_vectors
-from align.vectors import vector_table, vectors_of
+from align.vectors.folder import vector_table, vectors_of
+from align.vectors.writing import save_vectors
 
 DIMENSION = 8
 ENCODER = {"model": "toy", "pooling": "mean", "dimension": DIMENSION, "romanizer": None}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 HOLD = """
 import sys
 sys.argv = ["/usr/bin/align", "-q", "train", "--secret"]
-from align.locks import locked
+from align.files.locks import locked
 with locked(OUT):
     print("ready", flush=True)
     sys.stdin.read()

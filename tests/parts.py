@@ -9,11 +9,11 @@ from operator import itemgetter
 import numpy as np
 from toy import words
 
-from align.checkpoint import load_encoder
-from align.corpus.parts import Chunk, Job, encode_chunk, encoder_identity
-from align.corpus.rows import Reject, Row
-from align.vector_parts import begin, finish
-from align.vectors import vectors_of
+from align.encoders.checkpoint import load_encoder
+from align.vectors.corpus.parts import Chunk, Job, encode_chunk, encoder_identity
+from align.vectors.corpus.rows import Reject, Row
+from align.vectors.folder import vectors_of
+from align.vectors.writing import begin, finish
 
 ROWS = 8
 

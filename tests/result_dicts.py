@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from align.tasks.correlation import spearman
+from align.tasks.statistics.correlation import spearman
 
 
 def score(language: str, items: list[float], *, other: str = "eng_Latn", **keys: Any) -> dict[str, Any]:

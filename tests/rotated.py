@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from align.csls import csls_top_k, neighbourhood_means
+from align.similarity.csls import csls_top_k, neighbourhood_means
 
 
 def rotated(n=2000, d=50, *, noise=0.01, seed=0):

@@ -64,7 +64,7 @@ def test_nt_xent_by_hand():
 def test_two_forwards_give_the_states_of_one():
     import timed_training as timed
 
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
 
     encoder = load_encoder("seed", device="cpu")
     ids, attention = encoder.pad(encoder.tokenize([text for side in zip(*PAIRS, strict=True) for text in side]))
@@ -82,7 +82,7 @@ def test_two_forwards_give_the_states_of_one():
 def test_random_batches_know_no_lengths():
     import timed_training as timed
 
-    from align import trainer
+    from align.training import train as trainer
 
     lengths, real = np.arange(1, 65), trainer.BatchStream
     options = {"batch_size": 8, "total": 8, "seed": 0}

@@ -88,8 +88,8 @@ def test_the_demo_crosses_the_script_barrier():
 
 
 def test_the_tables_name_every_objective_and_recipe():
-    from align.config import recipes
     from align.objectives import OBJECTIVES
+    from align.training.config import recipes
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in [*OBJECTIVES, *recipes()]:

@@ -59,10 +59,10 @@ def load(
         "prompt": prompt, "bf16": bf16,
     }  # fmt: skip
     if backend != "torch":
-        from align.backends import load_backend
+        from align.encoders.backends import load_backend
 
         return load_backend(model, backend, **vector)
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
 
     return load_encoder(model, **vector)
 
@@ -81,7 +81,7 @@ def followed(
     Raises:
         InputError: layers are to be averaged, and the protocol names one.
     """
-    from align.tasks.protocols import changed
+    from align.tasks.retrieval.protocols import changed
 
     if protocol.layer is None:
         return protocol, (layer, pooling, special_tokens, average_layers)

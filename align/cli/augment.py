@@ -52,7 +52,7 @@ def augment(
     backend: Runtime = "torch",
 ) -> None:
     """Move the vectors of passages towards queries supplied for them: an index of equal size that finds more."""
-    from align.augment_vectors import augment_vectors
+    from align.indexes.augment import augment_vectors
 
     encoder = load(model, layer, pooling, special_tokens, None, average_layers, backend=backend)
     made = augment_vectors(
@@ -77,8 +77,8 @@ def augment_queries(
     language: Annotated[str | None, typer.Option(help="Only passages in this language, such as hin_Deva.")] = None,
 ) -> None:
     """Make queries for passages offline: romanised, first sentences, words by a dictionary; or a column of a corpus."""
-    from align import query_sources
-    from align.vectors import open_vectors
+    from align.indexes import query_sources
+    from align.vectors.folder import open_vectors
 
     one_of(SOURCES, source, "--source")
     if (source == "lexicon") != (lexicon is not None):

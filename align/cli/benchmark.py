@@ -70,11 +70,11 @@ def run(
 
     What was scored is kept: the same again costs nothing, and an interrupted run goes on where it stopped.
     """
-    from align.benchmarks import find_benchmark
-    from align.evaluation import evaluate, rules_of
-    from align.locks import locked
-    from align.result_table import result_table
-    from align.results import file_part, result_name, write_result
+    from align.evaluation.benchmarks import find_benchmark
+    from align.evaluation.evaluate import evaluate, rules_of
+    from align.evaluation.result_table import result_table
+    from align.evaluation.results import file_part, result_name, write_result
+    from align.files.locks import locked
     from align.tasks import Protocol
 
     chosen = [find_benchmark(one) for one in dict.fromkeys(benchmark)]
@@ -115,9 +115,9 @@ def list_benchmarks(
     ] = None,
 ) -> None:
     """Tasks, benchmarks, languages, scripts and licences that `align eval` knows."""
-    from align.benchmarks import find_benchmark, local_folder
     from align.errors import InputError
-    from align.units import languages_of
+    from align.evaluation.benchmarks import find_benchmark, local_folder
+    from align.evaluation.units import languages_of
 
     if name is None:
         with _without_log():
@@ -132,10 +132,10 @@ def list_benchmarks(
 
 
 def _benchmark_table(data: Path | None) -> str:
-    from align.benchmarks import BENCHMARKS, local_folder
     from align.errors import InputError
+    from align.evaluation.benchmarks import BENCHMARKS, local_folder
+    from align.evaluation.units import languages_of
     from align.tasks.table import markdown
-    from align.units import languages_of
 
     rows: list[list[Any]] = []
     for one in BENCHMARKS.values():
@@ -164,10 +164,10 @@ def _without_log() -> Iterator[None]:
 
 def _map(encoder: Any, benchmark: Any, data: Path | None, languages: list[str] | None) -> dict[str, Any]:
     """A map of some lines of every language of a line-aligned benchmark."""
-    from align.benchmarks import local_folder
     from align.errors import InputError
-    from align.projection import sentence_map
-    from align.units import PIVOT, units
+    from align.evaluation.benchmarks import local_folder
+    from align.evaluation.projection import sentence_map
+    from align.evaluation.units import PIVOT, units
 
     if benchmark.task != "retrieval":
         return {}
@@ -185,7 +185,7 @@ def _map(encoder: Any, benchmark: Any, data: Path | None, languages: list[str] |
 
 def _layers(path: Path, result: dict[str, Any]) -> dict[str, Any]:
     from align.errors import InputError
-    from align.files import read_json
+    from align.files.whole import read_json
 
     found = read_json(path)
     if not isinstance(found, dict) or not {"layers", "encoder"} <= found.keys():
@@ -196,9 +196,9 @@ def _layers(path: Path, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_mteb(folder: Path, result: dict[str, Any]) -> None:
-    from align.files import write_json
-    from align.mteb_shape import mteb_result
-    from align.results import file_part, result_name
+    from align.evaluation.mteb_shape import mteb_result
+    from align.evaluation.results import file_part, result_name
+    from align.files.whole import write_json
 
     shaped = mteb_result(result)
     revision = result_name(result).rpartition(".")[2]  # as MTEB: model, revision, task; nothing else has this one

@@ -30,8 +30,8 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, help="Seed of both.")] = 0,
 ) -> None:
     """Compare models on the benchmarks they share: differences, their intervals, and which are real."""
-    from align.compare import compare as run
-    from align.files import write_json
+    from align.evaluation.compare import compare as run
+    from align.files.whole import write_json
 
     found = run(
         results,

@@ -11,7 +11,7 @@ from align.cli.arguments import Backend, Licence, Out, Processes, show
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.tagging.tagger import Tagger
+    from align.pairs.tagging.tagger import Tagger
 
 Variant = Literal["full", "partial", "mixed"]
 Tokens = Literal["words", "spaces"]
@@ -54,9 +54,9 @@ def conditional(
     """Pairs of a text and its conversion, token by token, as a tagger decides; or a converted CoNLL file."""
     from align.pairs.conditional import conditional_pairs
     from align.pairs.conversion import Conversion
-    from align.pairs.filters import Filters
-    from align.pairs.token_columns import convert_columns
-    from align.tagging.word_tables import read_lexicon
+    from align.pairs.filters.lines import Filters
+    from align.pairs.reading.token_columns import convert_columns
+    from align.pairs.tagging.word_tables import read_lexicon
 
     if conll and (texts or lang is None):
         raise InputError("--conll is one file, without texts beside it, and needs its --lang, such as mlt_Latn")
@@ -82,7 +82,7 @@ def conditional(
 
 
 def _actions(file: Path | None, given: list[str]) -> dict[str, str]:
-    from align.tagging.word_tables import read_actions
+    from align.pairs.tagging.word_tables import read_actions
 
     actions = read_actions(file) if file else {}
     for text in given:
@@ -94,9 +94,9 @@ def _actions(file: Path | None, given: list[str]) -> dict[str, str]:
 
 
 def _tagger(labelled: Path | None, saved: Path | None, *, closed: Path | None, **options: Any) -> Tagger | None:
-    from align.tagging.labelled_tagger import fit_tagger
-    from align.tagging.tagger import Tagger
-    from align.tagging.word_tables import read_words
+    from align.pairs.tagging.labelled_tagger import fit_tagger
+    from align.pairs.tagging.tagger import Tagger
+    from align.pairs.tagging.word_tables import read_words
 
     if labelled and saved:
         raise InputError("--labelled fits a tagger and --tagger loads one: give one of the two")

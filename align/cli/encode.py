@@ -67,7 +67,7 @@ def encode(
     started = time.monotonic()
     one_of(("auto", "padded"), attention, "--attention")
     one_of(("local", "ray"), engine, "--engine")
-    from align.corpus.encoding import encode as run
+    from align.vectors.corpus.encoding import encode as run
 
     made = run(
         model, inputs, out, text=text, id=ids, language=language, language_column=language_column, romanize=romanize,

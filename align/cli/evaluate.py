@@ -68,11 +68,11 @@ def retrieval(
     backend: Runtime = "torch",
 ) -> None:
     """Sentence retrieval: the translation, or the other script, among all lines."""
-    from align.files import write_json
+    from align.files.whole import write_json
     from align.tasks import combine, read_sets
     from align.tasks import retrieval as run
     from align.tasks.embedding import remembered
-    from align.tasks.protocols import changed, find_protocol
+    from align.tasks.retrieval.protocols import changed, find_protocol
 
     chosen = changed(find_protocol(protocol), similarity=similarity, margin_k=k)
     chosen, vector = followed(chosen, layer, pooling, special_tokens, average_layers)
@@ -105,7 +105,7 @@ def sts(
     backend: Runtime = "torch",
 ) -> None:
     """Semantic textual similarity: does the cosine follow what people say?"""
-    from align.files import write_json
+    from align.files.whole import write_json
     from align.tasks import read_sts
     from align.tasks import sts as run
 
@@ -143,7 +143,7 @@ def classification(
     backend: Runtime = "torch",
 ) -> None:
     """Classes learnt in one language, told apart in the others: kNN and a logistic probe on frozen embeddings."""
-    from align.files import write_json
+    from align.files.whole import write_json
     from align.tasks import classification as run
     from align.tasks import read_classification
 

@@ -14,9 +14,9 @@ from align.cli.arguments import AverageLayers, Layer, PoolingKind, Prompt, Resul
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.static_vectors import StaticVectors
     from align.tasks import BliProtocol, Dictionary
     from align.tasks.embedding import Encode
+    from align.vectors.static import StaticVectors
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +76,10 @@ def bli(
     prompt: Prompt = None,
 ) -> None:
     """Bilingual lexicon induction: the translation of a word among all words of the other language, NN and CSLS."""
-    from align.files import whole_file, write_json
-    from align.static_vectors import static_encode
+    from align.evaluation.vocabulary_cache import cached
+    from align.files.whole import whole_file, write_json
     from align.tasks import bli_pairs, find_bli_protocol, mixed
-    from align.vocabulary_cache import cached
+    from align.vectors.static import static_encode
 
     if model is None and not static:
         raise InputError("nothing to measure: expected a model, --static vectors, or both")
@@ -94,7 +94,7 @@ def bli(
     about: dict[str, Any] = {"model": model, "encoder": None, "static": static, "mix": None}
     encode: Encode = static_encode(vectors, lowercase=chosen.lowercase)
     if model is not None:
-        from align.words import word_encoder
+        from align.encoders.words import word_encoder
 
         encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
         about["encoder"] = encoder.identity() | ({"template": template} if template else {})
@@ -138,7 +138,7 @@ def _changed(
 
 def _dictionaries(data: Sequence[str], languages: str | None) -> list[Dictionary]:
     from align.tasks import find_dictionaries, read_dictionary
-    from align.tasks.named_files import language_code
+    from align.tasks.texts.named_files import language_code
 
     if not data:
         raise InputError("no dictionary: expected --data FILE, FOLDER or CODE-CODE=PATH")
@@ -155,9 +155,9 @@ def _words(
     codes: Sequence[str], vocabulary: Sequence[str], static: Sequence[str], protocol: BliProtocol
 ) -> tuple[Mapping[str, Sequence[str]], Mapping[str, StaticVectors]]:
     """Vocabulary and static vectors of each language; with both, the words of the vocabulary that have a vector."""
-    from align.static_vectors import read_vectors
     from align.tasks import read_vocabulary
-    from align.tasks.named_files import files_by_language
+    from align.tasks.texts.named_files import files_by_language
+    from align.vectors.static import read_vectors
 
     if not vocabulary and not static:
         raise InputError("no candidates: expected --vocabulary, word lists by language, or --static vectors")

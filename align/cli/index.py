@@ -35,7 +35,7 @@ def index(
     seed: Annotated[int, typer.Option(help="Of the training rows and of the queries.")] = 0,
 ) -> None:
     """An index of a folder of vectors; its recall against exact search is measured."""
-    from align.index import index as build
+    from align.indexes.build import index as build
 
     made = build(
         vectors, out, factory=factory, train_rows=train_rows, recall_queries=recall_queries, k=k, float16=float16,

@@ -53,8 +53,8 @@ def layers(
     Dev is what the data says: the dev lines of index.tsv (SIB-200), the dev files of STS. Where it has none, each text
     or dictionary is halved at random: one half chooses, the other scores.
     """
-    from align.files import write_json
-    from align.layer_vectors import LayerVectors
+    from align.encoders.layer_vectors import LayerVectors
+    from align.files.whole import write_json
     from align.tasks.layers import LayerResult, layer_sweep
 
     codes = listed(languages)
@@ -106,9 +106,9 @@ def _splits(
 
 def _retrieval(data: str, codes: list[str] | None, protocol: str, seed: int) -> tuple[str, list[Split]]:
     from align.tasks import read_sets, retrieval
-    from align.tasks.labelled import _read_index
     from align.tasks.layers import split_lines
-    from align.tasks.protocols import find_protocol
+    from align.tasks.retrieval.protocols import find_protocol
+    from align.tasks.texts.labelled import _read_index
 
     chosen = find_protocol(protocol)
     if chosen.layer is not None:

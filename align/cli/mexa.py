@@ -14,7 +14,7 @@ from align.cli.arguments import Prompt, ResultFile, Special, listed, load
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.layers import Layered
+    from align.encoders.layers import Layered
 
 BatchTokens = Annotated[int, typer.Option(min=1, help="Padded tokens of one forward pass: bounds memory.")]
 Dtype = Annotated[str, typer.Option(help="Of a decoder's weights: float32, bfloat16 or float16.")]
@@ -49,11 +49,11 @@ def mexa(
     batch_tokens: BatchTokens = 4096,
 ) -> None:
     """MEXA: the share of sentences that are nearest to their translation, both ways, at every layer."""
-    from align.files import write_json
-    from align.layers import encode_layers
+    from align.encoders.layers import encode_layers
+    from align.files.whole import write_json
     from align.tasks import read_sets
-    from align.tasks.mexa import mexa as run
-    from align.tasks.mexa_result import Missing, combine_mexa
+    from align.tasks.mexa.result import Missing, combine_mexa
+    from align.tasks.mexa.task import mexa as run
 
     accuracies = _read_accuracy(accuracy) if accuracy else None
     codes = listed(languages)
@@ -83,7 +83,7 @@ def mexa(
 
 def load_any(model: str, special_tokens: bool | None, prompt: str | None, dtype: str) -> Layered:
     """A decoder if the configuration says so, else an encoder."""
-    from align.decoder import is_decoder, load_decoder
+    from align.encoders.decoder import is_decoder, load_decoder
 
     if not is_decoder(model):
         encoder: Layered = load(model, None, None, special_tokens, prompt)
@@ -95,13 +95,13 @@ def load_any(model: str, special_tokens: bool | None, prompt: str | None, dtype:
 
 def default_kinds(encoder: Layered) -> list[str]:
     """An encoder's own pooling; position-weighted and last token for a decoder, whose first tokens see little."""
-    from align.decoder import Decoder
+    from align.encoders.decoder import Decoder
 
     return ["weighted", "last"] if isinstance(encoder, Decoder) else [encoder.pooling.kind]
 
 
 def _read_accuracy(path: Path) -> Mapping[str, float]:
-    from align.files import read_json
+    from align.files.whole import read_json
 
     found: Any = read_json(path)
     numbers = isinstance(found, dict) and all(

@@ -14,7 +14,7 @@ from align.cli.arguments import Processes
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.overlap import TestSet
+    from align.pairs.overlap import TestSet
 
 TESTS = (
     "A name of `align list`, or a folder or file of test text: retrieval=, sts=, bli=, wordsim= or text= before it "
@@ -43,10 +43,10 @@ def check_overlap(
     processes: Processes = 1,
 ) -> None:
     """Find texts of test sets in training pairs: equal, equal when romanised, and near."""
-    from align.files import write_json
-    from align.overlap import check_overlap as run
-    from align.overlap_result import overlap_table
+    from align.files.whole import write_json
     from align.pairs import read_pairs
+    from align.pairs.overlap import check_overlap as run
+    from align.pairs.overlap_result import overlap_table
 
     found = run(
         read_pairs(pairs), list(read_tests(benchmarks, data)), romanize=romanize, near=near, processes=processes,
@@ -68,10 +68,10 @@ def read_tests(given: Sequence[str], data: Path | None = None) -> Iterator[TestS
     Raises:
         InputError: no such file or folder, or what the reader of its kind says.
     """
-    from align.benchmarks import BENCHMARKS
-    from align.pairs.held_out import file_texts, visible_files
+    from align.evaluation.benchmarks import BENCHMARKS
+    from align.pairs.filters.held_out import file_texts, visible_files
     from align.tasks import find_dictionaries, read_dictionary, read_sets, read_sts, read_wordsim
-    from align.tasks.named_files import language_of_name
+    from align.tasks.texts.named_files import language_of_name
 
     for one in given:
         if one in BENCHMARKS and not Path(one).exists():
@@ -103,8 +103,8 @@ def read_tests(given: Sequence[str], data: Path | None = None) -> Iterator[TestS
 
 def _named(name: str, data: Path | None) -> Iterator[TestSet]:
     """Every text of a benchmark once: English, say, is in each of its units."""
-    from align.benchmarks import BENCHMARKS, local_folder
-    from align.units import content_hash, texts_of, units
+    from align.evaluation.benchmarks import BENCHMARKS, local_folder
+    from align.evaluation.units import content_hash, texts_of, units
 
     given: set[str] = set()
     for unit in units(BENCHMARKS[name], local_folder(BENCHMARKS[name], data)):
@@ -124,9 +124,9 @@ def _kind(given: str) -> tuple[str, str]:
 
 
 def _guess(given: str) -> str:
-    from align.files import read_lines
-    from align.pairs.held_out import visible_files
-    from align.tasks.named_files import pair_of_name
+    from align.files.whole import read_lines
+    from align.pairs.filters.held_out import visible_files
+    from align.tasks.texts.named_files import pair_of_name
 
     path = Path(given)
     if not path.exists():

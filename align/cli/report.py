@@ -23,8 +23,8 @@ def report(
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Evaluation report",
 ) -> None:
     """One HTML file of results, to look at without a network: scores, layers, scripts, a map of sentences."""
-    from align.report import plots as draw
-    from align.report import report as write
+    from align.reporting import plots as draw
+    from align.reporting import report as write
 
     write(results, out, baseline=baseline, training=training or [], title=title)
     drawn = draw(results, plots, baseline=baseline) if plots else []

@@ -17,7 +17,7 @@ from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Runtim
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.search_text import Hit
+    from align.indexes.search import Hit
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +53,9 @@ def search(
     backend: Runtime = "torch",
 ) -> None:
     """The nearest texts of each query, best first."""
-    from align.files import read_lines
-    from align.index import load_index
-    from align.search_text import find, query_encoder
+    from align.files.whole import read_lines
+    from align.indexes.build import load_index
+    from align.indexes.search import find, query_encoder
 
     given = [*(query or []), *(read_lines(queries) if queries else [])]
     if not given and not interactive:

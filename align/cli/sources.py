@@ -35,7 +35,7 @@ def sources(texts: list[str] | None, hub: list[str] | None, split: str, licence:
         InputError: an unknown code.
     """
     from align.pairs import HubRows, RowFile
-    from align.pairs.row_sources import languages_of
+    from align.pairs.reading.row_sources import languages_of
 
     found: list[str | RowFile | HubRows] = []
     for text in texts or []:

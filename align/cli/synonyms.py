@@ -11,7 +11,7 @@ from align.cli.arguments import Licence, Out, show
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.pairs.lexicons import Format, Lexicon
+    from align.pairs.lexicons.kinds import Format, Lexicon
 
 Choice = Literal["drop", "keep"]
 Span = Literal["within", "across", "both"]
@@ -90,7 +90,7 @@ def synonyms(
 def _dictionaries(given: list[str] | None, format: Format) -> list[Any]:
     """Lexicons of ``CODE-CODE=PATH``; a path alone stays as it is, for it may be a folder."""
     from align.pairs import Lexicon
-    from align.pairs.row_sources import languages_of
+    from align.pairs.reading.row_sources import languages_of
 
     found: list[Any] = []
     for text in given or []:

@@ -20,7 +20,7 @@ def romanize(
     cache: Annotated[Path | None, typer.Option(help="File that keeps romanised words between runs.")] = None,
 ) -> None:
     """Romanise a text file line by line, as uroman does."""
-    from align.romanize import romanize_file, romanizer_version
+    from align.text.romanize.romanizer import romanize_file, romanizer_version
 
     lines = romanize_file(
         source, target, lang=lang, backend=backend, processes=processes, cache=cache, progress=context.obj

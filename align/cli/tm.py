@@ -14,7 +14,7 @@ from align.cli.sources import pair_of
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.translation_memory import Found
+    from align.memory.translation_memory import Found
 
 
 def tm(
@@ -51,8 +51,8 @@ def tm(
     backend: Runtime = "torch",
 ) -> None:
     """Translations of the segments most like each text, and of the terms in it."""
-    from align.files import read_lines
-    from align.translation_memory import tm as run
+    from align.files.whole import read_lines
+    from align.memory.translation_memory import tm as run
 
     texts = [*(query or []), *(read_lines(queries) if queries else [])]
     if not texts:

@@ -17,9 +17,9 @@ from align.errors import InputError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from align.callbacks import Evaluator
-    from align.encoder import Encoder
-    from align.options import Recipe
+    from align.encoders.encoder import Encoder
+    from align.training.callbacks import Evaluator
+    from align.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +70,12 @@ def train(
     report_to: Annotated[str, typer.Option(help="Tracker as transformers names it: tensorboard, wandb, ...")] = "none",
 ) -> None:
     """Align an encoder on pairs by a recipe."""
-    from align.checkpoint import ENCODER
-    from align.config import load_recipe
-    from align.distributed import first_of_launch
-    from align.files import read_json, read_lines
-    from align.folders import check_replaceable, writing
+    from align.encoders.checkpoint import ENCODER
+    from align.files.folders import check_replaceable, writing
+    from align.files.whole import read_json, read_lines
     from align.pairs import read_pairs
+    from align.training.config import load_recipe
+    from align.training.distributed import first_of_launch
 
     check_replaceable(out, ENCODER)
     if first_of_launch():
@@ -86,8 +86,8 @@ def train(
     paths = named_tables(pairs)
     tables = {name: read_pairs(path) for name, path in paths.items()}
     rehearsal = [line for path in rehearse or () for line in read_lines(path) if line.strip()]
-    from align.callbacks import TrainingStopped
-    from align.trainer import train as run
+    from align.training.callbacks import TrainingStopped
+    from align.training.train import train as run
 
     vector = chosen.encoder
     encoder = load(model, vector.layer, vector.pooling, vector.special_tokens, prompt, vector.average_layers)
@@ -135,8 +135,8 @@ def with_training(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
 def overlap_of(tables: Mapping[str, Dataset], tests: Sequence[str], *, progress: bool) -> dict[str, Any]:
     """What ``align check-overlap`` finds in the tables, for the model card; its table goes to the log."""
     from align.cli.overlap import read_tests
-    from align.overlap import check_overlap
-    from align.overlap_result import overlap_table
+    from align.pairs.overlap import check_overlap
+    from align.pairs.overlap_result import overlap_table
 
     found = check_overlap(tables, list(read_tests(tests)), progress=progress).to_json()
     log.info("%s", overlap_table(found, most=10))
@@ -145,8 +145,8 @@ def overlap_of(tables: Mapping[str, Dataset], tests: Sequence[str], *, progress:
 
 def scores_before(encoder: Encoder, specs: Sequence[str], lines: int, best: str | None) -> dict[str, Evaluator]:
     """The evaluators, after they scored the encoder as it is: what cannot be scored shows before the first step."""
-    from align.distributed import first_of_launch
-    from align.evaluators import evaluators
+    from align.evaluation.evaluators import evaluators
+    from align.training.distributed import first_of_launch
 
     found = evaluators(specs, lines=lines)
     if first_of_launch():
@@ -166,8 +166,8 @@ def recipe(
     ] = None,
 ) -> None:
     """What a recipe does: every setting with its value and meaning, as TOML to start your own from."""
-    from align.config import load_changed, load_recipe, recipes
-    from align.explain import explain
+    from align.training.config import load_changed, load_recipe, recipes
+    from align.training.explain import explain
 
     if name is None:
         if change:

@@ -13,8 +13,8 @@ from align.cli.arguments import AverageLayers, PoolingKind, Prompt, ResultFile, 
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.encoder import Encoder
-    from align.static_vectors import StaticVectors
+    from align.encoders.encoder import Encoder
+    from align.vectors.static import StaticVectors
 
 
 def wordsim(
@@ -47,10 +47,10 @@ def wordsim(
     prompt: Prompt = None,
 ) -> None:
     """Word similarity: does the cosine of two words follow what people say?"""
-    from align.files import write_json
+    from align.files.whole import write_json
     from align.tasks import read_wordsim
     from align.tasks import wordsim as run
-    from align.tasks.wordsim_result import layers_json, layers_table
+    from align.tasks.wordsim.result import layers_json, layers_table
 
     if (model is None) == (not static):
         raise InputError("expected a model or static vectors (--static), one of them")
@@ -59,7 +59,7 @@ def wordsim(
     sets = read_wordsim(data)
     options: dict[str, Any] = {"resamples": resamples, "seed": seed, "per_item": per_item}
     if static:
-        from align.static_vectors import static_covered, static_encode
+        from align.vectors.static import static_covered, static_encode
 
         words = {word for one in sets.values() for side in (one.first, one.second) for word in side}
         vectors = _read_static(static, words, lowercase)
@@ -69,7 +69,7 @@ def wordsim(
         )  # fmt: skip
         value, table = result.to_json() | {"static": static, "lowercase": lowercase}, result.table()
     else:
-        from align.words import word_encoder
+        from align.encoders.words import word_encoder
 
         encoder = load(str(model), None, pooling, special_tokens, prompt, average_layers)
         encoders = list(_by_layer(encoder, layers))
@@ -89,8 +89,8 @@ def wordsim(
 
 
 def _read_static(sources: list[str], words: set[str], lowercase: bool) -> StaticVectors | dict[str, StaticVectors]:
-    from align.languages import check_language
-    from align.static_vectors import read_vectors
+    from align.text.languages import check_language
+    from align.vectors.static import read_vectors
 
     vectors: dict[str, StaticVectors] = {}
     for source in sources:
@@ -103,8 +103,8 @@ def _read_static(sources: list[str], words: set[str], lowercase: bool) -> Static
 
 def _by_layer(encoder: Encoder, layers: str | None) -> Iterator[Encoder]:
     """The encoder, pooled at each of the layers."""
-    from align.blocks import blocks
-    from align.encoder import Encoder
+    from align.encoders.blocks import blocks
+    from align.encoders.encoder import Encoder
 
     if layers is None:
         yield encoder

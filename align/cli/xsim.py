@@ -36,7 +36,7 @@ def xsim(
     prompt: Prompt = None,
 ) -> None:
     """Error of aligning each line with the lines of English: xsim, and with --hard xsim++."""
-    from align.files import write_json
+    from align.files.whole import write_json
     from align.tasks import combine_xsim, read_sets, xsim_plus
     from align.tasks import xsim as run
     from align.tasks.embedding import remembered

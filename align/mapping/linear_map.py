@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.similarity import matrix, normalize
+from align.similarity.cosine import matrix, normalize
 
 STEPS = ("unit", "center")
 

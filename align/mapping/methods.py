@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from align.errors import InputError
-from align.files import read_lines, sha256, write_json
-from align.folders import whole_folder, writing
+from align.files.folders import whole_folder, writing
+from align.files.whole import read_lines, sha256, write_json
 from align.mapping.linear_map import Fit
 from align.mapping.procrustes import fit_procrustes
 from align.mapping.rcsls import rcsls
@@ -18,7 +18,7 @@ from align.mapping.refine import refine
 from align.mapping.seeds import Seed, identical_seed, pairs_of
 from align.mapping.self_learning import SelfLearning
 from align.mapping.vecmap import Mode, vecmap
-from align.static_vectors import StaticVectors, read_vectors, write_vectors
+from align.vectors.static import StaticVectors, read_vectors, write_vectors
 
 Method = Literal["procrustes", "refine", "rcsls", "vecmap", "semi", "identical", "unsupervised"]
 METHODS = ("procrustes", "refine", "rcsls", "vecmap", "semi", "identical", "unsupervised")
@@ -121,7 +121,7 @@ def map_vectors(
         The manifest.
 
     Raises:
-        InputError: as ``read_vectors``, ``fit_map`` and :func:`align.folders.whole_folder`, or an unknown form.
+        InputError: as ``read_vectors``, ``fit_map`` and :func:`align.files.folders.whole_folder`, or an unknown form.
     """
     if form not in ("vec", "npy"):
         raise InputError(f"unknown form {form!r}: expected vec or npy")

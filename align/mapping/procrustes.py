@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.mapping.linear_map import Fit, checked_pairs, normalized_spaces
-from align.similarity import matrix
+from align.similarity.cosine import matrix
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import logging
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from align.csls import csls_top_k, neighbourhood_means
 from align.errors import InputError
 from align.mapping.linear_map import Fit, checked_pairs, normalized_spaces
 from align.mapping.procrustes import procrustes
+from align.similarity.csls import csls_top_k, neighbourhood_means
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.files import refuse_markup
-from align.pairs.dictionary import DICTIONARY, dictionary_header, two_columns
+from align.files.whole import refuse_markup
+from align.pairs.lexicons.dictionary import DICTIONARY, dictionary_header, two_columns
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from align.csls import csls_top_k, neighbourhood_means
 from align.errors import InputError
 from align.mapping.linear_map import Spaces, learn_normalization
 from align.mapping.procrustes import orthogonal
+from align.similarity.csls import csls_top_k, neighbourhood_means
 
 logger = logging.getLogger(__name__)
 

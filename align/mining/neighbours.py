@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from align.csls import _NO_KEY, _at_least_one, _least
 from align.errors import InputError
-from align.faiss_index import effort_of_all, new_index, train, training_rows
-from align.similarity import _LOW, TIE_TOLERANCE, _keys, _same_width, _slices, matrix, normalize
-from align.tiles import keep, promising, tiles
+from align.indexes.approximate import effort_of_all, new_index, train, training_rows
+from align.similarity.cosine import _LOW, TIE_TOLERANCE, _keys, _same_width, _slices, matrix, normalize
+from align.similarity.csls import _NO_KEY, _at_least_one, _least
+from align.similarity.tiles import keep, promising, tiles
 
 ENGINES = ("exact", "faiss")
 FLAT_ROWS = 20_000

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.files import read_lines, whole_file
+from align.files.whole import read_lines, whole_file
 from align.mining.sides import Side
 
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
-from align.files import whole_file
-from align.similarity import matrix
-from align.vectors import Vectors, open_vectors, vectors_of
+from align.files.whole import whole_file
+from align.similarity.cosine import matrix
+from align.vectors.folder import Vectors, open_vectors, vectors_of
 
 Ints = NDArray[np.int64]
 

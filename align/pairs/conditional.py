@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.languages import check_language
-from align.normal_forms import folded
 from align.pairs.conversion import Conversion, Converter
-from align.pairs.filters import Filters
+from align.pairs.filters.lines import Filters
+from align.pairs.filters.selection import NOT_SAMPLED, Selection
+from align.pairs.filters.shares import Share
 from align.pairs.groups import text_group
-from align.pairs.lines import Line
+from align.pairs.reading.lines import Line
+from align.pairs.reading.sources import Given, find_sources
+from align.pairs.reading.survey import Reading, outcomes, survey
 from align.pairs.romanizers import Romanizer, chosen_romanizer
-from align.pairs.sampling import Share
-from align.pairs.selection import NOT_SAMPLED, Selection
-from align.pairs.sources import Given, find_sources
-from align.pairs.survey import Reading, outcomes, survey
 from align.pairs.table import PairWriter, pair_writer
-from align.tagging.tagger import Tagger
-from align.tagging.token_text import Tokens, join_tokens, split_tokens
-from align.tagging.word_tables import described_lexicon
+from align.pairs.tagging.tagger import Tagger
+from align.pairs.tagging.token_text import Tokens, join_tokens, split_tokens
+from align.pairs.tagging.word_tables import described_lexicon
+from align.text.languages import check_language
+from align.text.normal_forms import folded
 
 KIND = "conditional transliteration"
 BLOCK_LINES = 20_000
@@ -60,7 +60,7 @@ def conditional_pairs(
         share: how many lines of each language; all by default.
         filters: lengths, duplicates, identity pairs.
         target_script: script of the targets' language codes; another one only with a ``romanizer`` that writes it.
-        backend: romaniser, as ``align.romanize`` names them.
+        backend: romaniser, as ``align.text.romanize.romanizer`` names them.
         processes: processes that romanise.
         licence: of the sources that do not carry their own, for the manifest.
         romanizer: a function to use instead of ``backend``; it sees each token on its own.

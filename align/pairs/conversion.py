@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from align.errors import InputError
-from align.languages import check_language
-from align.normal_forms import normalised
 from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
-from align.tagging.tagger import Tagger
-from align.tagging.word_tables import lexicon_keys
+from align.pairs.tagging.tagger import Tagger
+from align.pairs.tagging.word_tables import lexicon_keys
+from align.text.languages import check_language
+from align.text.normal_forms import normalised
 
 Action = Literal["translit", "translate", "pass"]
 Variant = Literal["full", "partial", "mixed"]
@@ -85,7 +85,7 @@ def convert(
         tagger: tags each token; None with the variant ``full``, which needs no tags.
         conversion: what becomes of a token; None: partial, with actions for tags.
         lang: code of the text, such as ``rus_Cyrl``, for the romaniser, which sees each token on its own.
-        backend: romaniser, as ``align.romanize`` names them.
+        backend: romaniser, as ``align.text.romanize.romanizer`` names them.
         processes: processes that romanise.
         romanizer: a function to use instead of ``backend``.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from align.errors import InputError
-from align.languages import check_language
+from align.text.languages import check_language
 
 Side = Literal["source", "target"]
 ENGLISH = "eng_Latn"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from align.files import sha256
-from align.normal_forms import normalised, text_hash
-from align.pairs.row_sources import AnyRows, RowFile
+from align.files.whole import sha256
+from align.pairs.reading.row_sources import AnyRows, RowFile
+from align.text.normal_forms import normalised, text_hash
 
 
 def text_group(*texts: str) -> str:

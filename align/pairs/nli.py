@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError
-from align.normal_forms import normalised, text_hash
 from align.pairs.nli_groups import Parallel, premise_groups
-from align.pairs.nli_rows import NliRow, read_nli
-from align.pairs.row_sources import GivenRows, described, find_rows
+from align.pairs.reading.nli_rows import NliRow, read_nli
+from align.pairs.reading.row_sources import GivenRows, described, find_rows
 from align.pairs.table import LABELS, PairWriter, pair_writer
+from align.text.normal_forms import normalised, text_hash
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from itertools import zip_longest
 
 from align.errors import InputError
 from align.pairs.directions import ENGLISH
-from align.pairs.filters import SURROGATE
+from align.pairs.filters.lines import SURROGATE
 from align.pairs.groups import missing_group, text_group
-from align.pairs.nli_rows import NliRow
-from align.pairs.row_sources import AnyRows
-from align.pairs.rows import place_of
+from align.pairs.reading.nli_rows import NliRow
+from align.pairs.reading.row_sources import AnyRows
+from align.pairs.reading.rows import place_of
 
 
 def premise_groups(rows: Sequence[NliRow]) -> list[str]:

@@ -11,14 +11,14 @@ Romanizer = Callable[[list[str], str], list[str]]
 
 
 def chosen_romanizer(given: Romanizer | None, *, backend: str, processes: int) -> tuple[Romanizer, str]:
-    """``given``, or else ``align.romanize`` with these options; and its name and version, for manifests.
+    """``given``, or else ``align.text.romanize.romanizer`` with these options; and its name and version, for manifests.
 
     Raises:
         InputError: unknown backend, or its package is missing.
     """
     if given is not None:
         return given, f"given: {getattr(given, '__name__', type(given).__name__)}"
-    from align.romanize import romanize, romanizer_version
+    from align.text.romanize.romanizer import romanize, romanizer_version
 
     def run(texts: list[str], language: str) -> list[str]:
         return romanize(texts, lang=language, backend=backend, processes=processes)

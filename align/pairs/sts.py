@@ -15,8 +15,8 @@ import numpy as np
 
 from align.errors import InputError
 from align.pairs.groups import missing_group, text_group
-from align.pairs.row_sources import AnyRows, GivenRows, described, find_rows
-from align.pairs.sts_rows import StsRow, check_parallel, read_sts
+from align.pairs.reading.row_sources import AnyRows, GivenRows, described, find_rows
+from align.pairs.reading.sts_rows import StsRow, check_parallel, read_sts
 from align.pairs.table import PairWriter, pair_writer
 
 logger = logging.getLogger(__name__)

@@ -8,18 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from align.languages import check_language
-from align.pairs.concepts import Span, check_options
-from align.pairs.decontaminate import EvaluationWords, Level
-from align.pairs.held_out import GivenTests
-from align.pairs.language_pairs import PairShare, language_pair_quotas, pair_name
-from align.pairs.lexical_rows import WordPair
-from align.pairs.lexicons import GivenLexicons, described, find_lexicons
-from align.pairs.pivot import Pivot
-from align.pairs.sampling import draw
-from align.pairs.synonym_candidates import Candidates, Wanted
+from align.pairs.filters.evaluation_words import EvaluationWords, Level
+from align.pairs.filters.held_out import GivenTests
+from align.pairs.filters.language_pairs import PairShare, language_pair_quotas, pair_name
+from align.pairs.filters.shares import draw
+from align.pairs.filters.words import WordFilters
+from align.pairs.lexicons.candidates import Candidates, Wanted
+from align.pairs.lexicons.concepts import Span, check_options
+from align.pairs.lexicons.kinds import GivenLexicons, described, find_lexicons
+from align.pairs.lexicons.pivot import Pivot
+from align.pairs.lexicons.rows import WordPair
 from align.pairs.table import PairWriter, pair_writer
-from align.pairs.word_filters import WordFilters
+from align.text.languages import check_language
 
 logger = logging.getLogger(__name__)
 

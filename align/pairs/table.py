@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from align.errors import InputError
-from align.files import sha256, write_json
-from align.folders import whole_folder
+from align.files.folders import whole_folder
+from align.files.whole import sha256, write_json
 
 FORMAT, VERSION = "align-pairs", 1
 REQUIRED = ("source", "target", "source_lang", "target_lang")
@@ -127,7 +127,7 @@ def pair_writer(out: Path | str) -> Iterator[PairWriter]:
     A table that stands at ``out`` is replaced; anything else there is refused before the block.
 
     Raises:
-        InputError: as :func:`align.folders.whole_folder`, or no row was added.
+        InputError: as :func:`align.files.folders.whole_folder`, or no row was added.
     """
     with whole_folder(out, kind="pair table") as folder:
         writer = PairWriter(folder)

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from align.normal_forms import normalised, text_hash
-from align.pairs.bitexts import AnyBitext, described_bitexts, find_bitexts
 from align.pairs.directions import ENGLISH, Directions, Side
+from align.pairs.filters.held_out import GivenTests, HeldOut
+from align.pairs.filters.translations import Identify, TranslationFilters, pair_problem, side_problem
 from align.pairs.groups import text_group
-from align.pairs.held_out import GivenTests, HeldOut
-from align.pairs.read_bitext import Translation, read_bitext
-from align.pairs.row_sources import GivenRows
+from align.pairs.reading.bitext import Translation, read_bitext
+from align.pairs.reading.bitexts import AnyBitext, described_bitexts, find_bitexts
+from align.pairs.reading.row_sources import GivenRows
 from align.pairs.table import PairWriter, pair_writer
-from align.pairs.translation_filters import Identify, TranslationFilters, pair_problem, side_problem
+from align.text.normal_forms import normalised, text_hash
 
 logger = logging.getLogger(__name__)
 

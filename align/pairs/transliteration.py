@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError
-from align.normal_forms import folded, normalised, text_hash
-from align.pairs.filters import Filters
-from align.pairs.lines import Line
+from align.pairs.filters.lines import Filters
+from align.pairs.filters.selection import NOT_SAMPLED, Selection
+from align.pairs.filters.shares import Share
+from align.pairs.reading.lines import Line
+from align.pairs.reading.sources import Given, find_sources
+from align.pairs.reading.survey import Reading, collection_of, outcomes, survey
 from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
-from align.pairs.sampling import Share
-from align.pairs.selection import NOT_SAMPLED, Selection
-from align.pairs.sources import Given, find_sources
-from align.pairs.survey import Reading, collection_of, outcomes, survey
 from align.pairs.table import PairWriter, pair_writer
+from align.text.normal_forms import folded, normalised, text_hash
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def transliteration_pairs(
         filters: lengths, duplicates, identity pairs.
         groups: ``text``: equal texts share a ``group_id`` (its hash), in any language. ``line``: line i of every file
             has one meaning, as in a Bible, and ``group_id`` is ``folder:i``.
-        backend: romaniser, as ``align.romanize`` names them.
+        backend: romaniser, as ``align.text.romanize.romanizer`` names them.
         processes: processes that romanise.
         licence: of the sources that do not carry their own, for the manifest.
         romanizer: a function to use instead of ``backend``.

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from align.static_vectors import StaticVectors, static_encode, write_vectors
+from align.encoders.words import word_encoder
 from align.tasks import BLI_PROTOCOLS, bli_pairs, mixed, read_dictionary, read_vocabulary
-from align.words import word_encoder
+from align.vectors.static import StaticVectors, static_encode, write_vectors
 
 ENG, DEU = "eng_Latn", "deu_Latn"
 ENGLISH = ["The", "dog", "cat", "tree", "house", "the", "water"]
@@ -42,7 +42,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def encoder(bert_folder):
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
 
     return load_encoder(str(bert_folder))
 
@@ -83,7 +83,7 @@ def test_an_encoder(align, bert_folder, encoder, data) -> None:
         BLI_PROTOCOLS["xling"], name="xling (changed)", candidates=5, script_filter=True, identical="drop",
         source_in_vocabulary=False,
     )  # fmt: skip
-    from align.checkpoint import load_encoder
+    from align.encoders.checkpoint import load_encoder
 
     first_layer = load_encoder(str(bert_folder), layer=1)
     result = expected(lambda given, _: first_layer.encode(given), data, changed, csls=False, translations=2)
@@ -107,7 +107,7 @@ def test_words_in_a_template(align, bert_folder, encoder, data) -> None:
 
 @pytest.mark.parametrize("protocol", ["vecmap", "muse", "babelbert"])
 def test_static_vectors_and_a_mix(align, bert_folder, encoder, data, protocol, caplog) -> None:
-    from align.static_vectors import read_vectors
+    from align.vectors.static import read_vectors
 
     lower = protocol != "vecmap"
     sides = {

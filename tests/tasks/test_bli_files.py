@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from align.errors import InputError
-from align.languages import check_language
 from align.tasks import Dictionary, find_dictionaries, read_dictionary, read_vocabulary
-from align.tasks.named_files import USUAL_CODES, files_by_language, language_code, language_of_name, pair_of_name
-from align.tasks.vocabulary import candidate_words, outside_script
+from align.tasks.texts.named_files import USUAL_CODES, files_by_language, language_code, language_of_name, pair_of_name
+from align.tasks.texts.vocabulary import candidate_words, outside_script
+from align.text.languages import check_language
 
 PAIR = ("eng_Latn", "deu_Latn")
 

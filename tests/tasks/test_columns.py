@@ -9,7 +9,7 @@ import pytest
 
 from align.errors import InputError
 from align.tasks import read_dictionary, read_sts, read_vocabulary, read_wordsim
-from align.tasks.bitext import read_aligned
+from align.tasks.texts.bitext import read_aligned
 
 ROWS = [("tiger", "cat", "7.35"), ("book", "paper", "7.46"), ("king", "cabbage", "0.23")]
 SEPARATORS = {"txt": "\t", "csv": ","}

@@ -1,0 +1,363 @@
+"""Loading encoders by name or folder, and saving them for sentence-transformers and transformers."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import (
+    Normalize,
+    Transformer,
+    WeightedLayerPooling,
+    WordWeights,
+)
+from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from align import __version__
+from align.encoders.blocks import blocks, first_blocks
+from align.encoders.encoder import Encoder
+from align.encoders.lora import Adapter
+from align.encoders.pooling import Pooling
+from align.encoders.weights import load_weights, quiet
+from align.errors import InputError
+from align.files.folders import whole_folder
+from align.files.whole import read_json, write_json
+from align.training.distributed import own_device
+
+ENCODER = "encoder"  # kind of folder
+MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
+DOCUMENT = ("document", "passage", "corpus")  # names of prompts that encode_document looks for, in this order
+PLAIN_MODES = {"mean": "mean", "cls": "cls", "weighted": "weightedmean"}
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
+
+
+def load_encoder(
+    name: str | Path,
+    *,
+    layer: int | None = None,
+    kind: str | None = None,
+    special_tokens: bool | None = None,
+    average_layers: bool | None = None,
+    prompt: str | None = None,
+    max_tokens: int | None = None,
+    device: str | torch.device | None = None,
+    revision: str | None = None,
+    bf16: bool = False,
+) -> Encoder:
+    """Load an encoder: ``seed``, a folder, or a name on the Hugging Face Hub.
+
+    Args:
+        name: ``seed`` (the small encoder in this package), a folder (saved by Align, by transformers or by
+            sentence-transformers), or a Hub name such as ``xlm-roberta-base``.
+        layer: k of hidden_states[k] to pool; None means what the folder says, or the last layer.
+        kind: ``mean``, ``cls`` or ``weighted``; None means what the folder says, or ``mean``.
+        special_tokens: whether <s> and </s> count; None means what the folder says, or yes.
+        average_layers: pool the mean of hidden_states[0..layer]; None means what the folder says, or no.
+        prompt: text put before every input; None means what the folder says.
+        max_tokens: longer texts are cut; None means what the folder says, at most 512.
+        device: None means a GPU if there is one; under torchrun, that of the process's number.
+        revision: commit or branch of a Hub name.
+        bf16: round the weights to bfloat16, to encode faster where the hardware has it; not to train.
+
+    Raises:
+        InputError: no such folder or name, a folder without weights or tokenizer, weights that are not all there or
+            not of the encoder's size, a tokenizer with more ids than embeddings, a pooling that does not exist.
+    """
+    place = _place(name)
+    asked: dict[str, Any] = {
+        "layer": layer, "kind": kind, "special_tokens": special_tokens, "average_layers": average_layers,
+    }  # fmt: skip
+    given = {key: value for key, value in asked.items() if value is not None}
+    if (Path(place) / "align.json").is_file():
+        encoder = _from_align(Path(place), given, prompt, max_tokens)
+    elif _is_sentence_transformer(place, revision):
+        encoder = _from_sentence_transformers(place, given, prompt, max_tokens, revision)
+    else:
+        model, tokenizer = _from_transformers(place, revision)
+        encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
+    encoder.name = str(name)
+    encoder.to(device or own_device()).eval()
+    return encoder.in_bfloat16() if bf16 else encoder
+
+
+def _place(name: str | Path) -> str:
+    """A local folder or a Hub name."""
+    if str(name) == "seed":
+        return str(files("align") / "data" / "seed")
+    path = Path(name)
+    if path.is_file():
+        raise InputError(f"{path} is a file; expected a model folder")
+    if path.is_dir():
+        if not any((path / file).is_file() for file in ("align.json", "modules.json", "config.json")):
+            raise InputError(f"{path} is not a model folder: it has no config.json, modules.json or align.json")
+        return str(path)
+    if isinstance(name, Path) or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"no such model folder: {name}")
+    return name
+
+
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """While the context lasts, what a damaged folder or a name that is not there raises becomes an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise _unreachable(place, error) from error
+
+
+def _unreachable(name: str, error: Exception) -> InputError:
+    first = str(error).strip().split("\n")[0]
+    if Path(name).is_dir():
+        return InputError(f"{name} cannot be loaded: {first}")
+    return InputError(
+        f"{name!r} is no local folder and could not be had from the Hugging Face Hub ({first}); "
+        f"with a network run `hf download {name}`, without one give a folder"
+    )
+
+
+def _is_sentence_transformer(place: str, revision: str | None) -> bool:
+    return _modules_file(place, revision) is not None
+
+
+def _modules_file(place: str, revision: str | None) -> Path | None:
+    """``modules.json`` of a sentence-transformers model."""
+    if Path(place).is_dir():
+        file = Path(place) / "modules.json"
+        return file if file.is_file() else None
+    from transformers.utils import cached_file
+
+    with readable(place):
+        cached = cached_file(place, "modules.json", revision=revision, _raise_exceptions_for_missing_entries=False)
+    return Path(cached) if cached is not None else None
+
+
+def _from_transformers(place: str, revision: str | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
+        raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
+    with readable(place):
+        config = AutoConfig.from_pretrained(place, revision=revision)
+        headed = any("ForMaskedLM" in name for name in config.architectures or [])
+        auto = AutoModelForMaskedLM if headed else AutoModel
+        model = load_weights(auto, place, revision=revision, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    model.config.output_hidden_states = False  # true in a folder that averages layers: the encoder asks where it needs
+    return _without_pooler(model), tokenizer
+
+
+def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
+    """No vector here reads BERT's pooler; where the checkpoint lacks it, its weights would be random."""
+    if getattr(model.base_model, "pooler", None) is not None:
+        model.base_model.pooler = None
+    return model
+
+
+def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None) -> Encoder:
+    config = read_json(folder / "align.json")
+    whole = folder / MASKED_LM
+    model, tokenizer = _from_transformers(str(whole if whole.is_dir() else folder))
+    pooling = Pooling(**config["pooling"] | dict(given))
+    tail: list[nn.Module] = []
+    if (folder / "modules.json").is_file() and config["tail"]:
+        modules = list(_from_folder(str(folder)))
+        tail = modules[-config["tail"] - config["unit"] :][: config["tail"]]
+    return Encoder(
+        model, tokenizer, pooling, tail=tail, unit=config["unit"],
+        prompt=config["prompt"] if prompt is None else prompt, prompts=config.get("prompts"),
+        max_tokens=max_tokens or config["max_tokens"],
+    )  # fmt: skip
+
+
+def _from_folder(place: str, revision: str | None = None) -> SentenceTransformer:
+    with readable(place), quiet():
+        return SentenceTransformer(
+            place, device="cpu", revision=revision,
+            model_kwargs={"dtype": torch.float32, "ignore_mismatched_sizes": True},  # _read_again looks at sizes
+        )  # fmt: skip
+
+
+def _from_sentence_transformers(
+    place: str, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None, revision: str | None
+) -> Encoder:
+    plain = _from_folder(place, revision)
+    modules = list(plain)
+    if len(modules) < 2 or not isinstance(modules[0], Transformer) or not isinstance(modules[1], PlainPooling):
+        names = ", ".join(type(module).__name__ for module in modules)
+        raise InputError(f"{place} has the modules {names}; expected a Transformer, then a Pooling")
+    kinds = {mode: kind for kind, mode in PLAIN_MODES.items()}
+    if "kind" not in given and modules[1].pooling_mode not in kinds:
+        raise InputError(f"{place} pools by {modules[1].pooling_mode!r}; supported are {', '.join(kinds)}")
+    default = plain.prompts.get(plain.default_prompt_name or "", "") or ""
+    own: dict[str, Any] = {
+        "kind": kinds.get(modules[1].pooling_mode, "mean"), "include_prompt": modules[1].include_prompt,
+    }  # fmt: skip
+    unit = isinstance(modules[-1], Normalize)
+    model = _read_again(modules[0].model, place, revision)
+    return Encoder(
+        _without_pooler(model), modules[0].tokenizer,
+        Pooling(**own | dict(given)),
+        tail=modules[2:-1] if unit else modules[2:], unit=unit, prompt=default if prompt is None else prompt,
+        prompts={name: text or "" for name, text in plain.prompts.items()},
+        max_tokens=max_tokens or plain.max_seq_length,
+    )  # fmt: skip
+
+
+def _read_again(model: PreTrainedModel, place: str, revision: str | None) -> PreTrainedModel:
+    """The transformer of a sentence-transformers model, whose own reading leaves weights random where it finds none."""
+    file = _modules_file(place, revision)
+    subfolder = read_json(file)[0]["path"] if file else ""
+    with readable(place):
+        return load_weights(
+            type(model), place, subfolder=subfolder, revision=revision, config=model.config, dtype=torch.float32
+        )  # fmt: skip
+
+
+def save_encoder(
+    encoder: Encoder,
+    folder: str | Path,
+    *,
+    card: str | None = None,
+    extra: dict[str, Any] | None = None,
+    adapters: Mapping[str, Adapter] | None = None,
+) -> None:
+    """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
+
+    A layer-k encoder is cut after layer k. If that drops layers, or the model has a masked-LM head, the whole
+    checkpoint goes to ``folder/masked_lm`` for ``AutoModelForMaskedLM`` and token-level fine-tuning.
+
+    Args:
+        encoder: what to save.
+        folder: written whole or not at all; an older encoder that Align saved there is replaced.
+        card: text of README.md; None writes a short one.
+        extra: JSON values kept in ``align.json`` (recipe, data hashes, versions, ...).
+        adapters: already merged into the encoder, to be kept in ``folder/adapter/NAME`` as well.
+
+    Raises:
+        InputError: the folder holds something else or cannot be written, or plain sentence-transformers cannot
+            express the pooling.
+    """
+    with whole_folder(folder, kind=ENCODER) as temporary:
+        with quiet():
+            to_sentence_transformer(encoder).save_pretrained(str(temporary), create_model_card=False)
+            if encoder.model is not encoder.body or encoder.layer < len(blocks(encoder.model)):
+                encoder.model.save_pretrained(temporary / MASKED_LM)
+                encoder.tokenizer.save_pretrained(temporary / MASKED_LM)
+        settings = {
+            "align": __version__, "pooling": asdict(encoder.pooling), "unit": encoder.unit, "prompt": encoder.prompt,
+            "prompts": encoder.prompts, "max_tokens": encoder.max_tokens, "tail": len(encoder.tail),
+            "identity": encoder.identity(),
+        }  # fmt: skip
+        for name, adapter in (adapters or {}).items():
+            adapter.save(temporary / "adapter" / name)
+        write_json(temporary / "align.json", settings | (extra or {}))
+        (temporary / "README.md").write_text(card or "# Sentence encoder saved by Align\n", encoding="utf-8")
+
+
+def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
+    """The encoder as a plain sentence-transformers model (a copy), cut after the pooling layer.
+
+    Tokens that must not count get weight 0 from sentence-transformers' own ``WordWeights`` module; the mean of layers
+    is its ``WeightedLayerPooling`` with equal weights. Its prompts are :func:`saved_prompts`.
+
+    Raises:
+        InputError: a pooling whose vectors sentence-transformers makes in another length, where the length matters.
+    """
+    pooling = encoder.pooling
+    # WordWeights tells Pooling the sum of its weights, which knows of no positions and of no prompt left out
+    scaled = "by position" * (pooling.kind == "weighted") or "without the prompt" * (not pooling.include_prompt)
+    if scaled and not pooling.special_tokens and (not encoder.unit or len(encoder.tail)):
+        raise InputError(
+            f"sentence-transformers cannot pool {scaled} without special tokens unless vectors are unit ones, and "
+            "nothing (Dense, ...) comes after the pooling"
+        )
+    scratch = Path(tempfile.mkdtemp(prefix="align-"))
+    try:
+        _save_cut(encoder, scratch)
+        with quiet():
+            modules: list[nn.Module] = [Transformer(str(scratch), max_seq_length=encoder.max_tokens)]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    pooler = getattr(modules[0].model, "pooler", None)
+    if pooler is not None:  # made at random by the loading above, read by nobody: zero, so that files are reproducible
+        for parameter in pooler.parameters():
+            parameter.data.zero_()
+    if pooling.average_layers and encoder.layer > 0:
+        modules.append(WeightedLayerPooling(encoder.body.config.hidden_size, encoder.layer, layer_start=0))
+    if not pooling.special_tokens:
+        modules.append(_without_added_tokens(encoder))
+    modules.append(
+        PlainPooling(
+            encoder.model.config.hidden_size, pooling_mode=PLAIN_MODES[pooling.kind],
+            include_prompt=pooling.include_prompt,
+        )
+    )  # fmt: skip
+    modules += list(encoder.tail)
+    if encoder.unit:
+        modules.append(Normalize())
+    prompts, default = saved_prompts(encoder)
+    return SentenceTransformer(
+        modules=modules, device=str(encoder.device), prompts=prompts, default_prompt_name=default,
+        similarity_fn_name="cosine",
+    )  # fmt: skip
+
+
+def saved_prompts(encoder: Encoder) -> tuple[dict[str, str], str | None]:
+    """Prompts by name as sentence-transformers saves them, and the name of the one that ``encode`` uses.
+
+    Those that the model came with stay. ``encode_query`` and ``encode_document`` never use that of ``encode``: where
+    the model has no prompt of its own for either, both names get the encoder's, so that all three agree.
+    """
+    prompts = dict(encoder.prompts)
+    if not any(prompts.get(name) for name in ("query", *DOCUMENT)):
+        prompts |= {"query": encoder.prompt, "document": encoder.prompt}
+    if not encoder.prompt:
+        return prompts, None
+    default = next((name for name, text in encoder.prompts.items() if text == encoder.prompt), "default")
+    return prompts | {default: encoder.prompt}, default
+
+
+def _save_cut(encoder: Encoder, folder: Path) -> None:
+    config = encoder.body.config
+    depth = config.num_hidden_layers
+    try:
+        config.num_hidden_layers = encoder.layer
+        config.output_hidden_states = encoder.pooling.average_layers and encoder.layer > 0
+        with first_blocks(encoder.model, encoder.pooling.layer):
+            encoder.body.save_pretrained(folder)
+    finally:
+        config.num_hidden_layers = depth
+        config.output_hidden_states = False
+    encoder.tokenizer.save_pretrained(folder)
+
+
+def _without_added_tokens(encoder: Encoder) -> WordWeights:
+    size = encoder.model.config.vocab_size
+    vocabulary = [f"#{i}" for i in range(size)]
+    for piece, i in encoder.tokenizer.get_vocab().items():
+        if i < size:
+            vocabulary[i] = piece
+    weights = WordWeights(vocab=vocabulary, word_weights={vocabulary[i]: 0.0 for i in encoder.added_ids})
+    weights.emb_layer.weight.requires_grad_(False)
+    # WordWeights also looks pieces up in lower case: set the weights by id, so that no ordinary piece loses its own.
+    weights.emb_layer.weight.fill_(1.0)
+    weights.emb_layer.weight[torch.tensor(encoder.added_ids)] = 0.0
+    return weights

@@ -1,0 +1,176 @@
+"""Decoder-only language models: token states of every layer, for probes such as MEXA. They are read, not trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
+
+from align.encoders.blocks import longest_input
+from align.encoders.checkpoint import TOKENIZER_FILES, _is_sentence_transformer, _place, readable
+from align.encoders.encoder import padded
+from align.encoders.pooling import Pooling
+from align.encoders.weights import check_tokenizer, load_weights
+from align.errors import InputError
+from align.text.surrogates import well_formed
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Decoder(nn.Module):
+    """A causal language model without its head, and its tokenizer. Build one with :func:`load_decoder`.
+
+    It has what :func:`align.encoders.layers.encode_layers` asks of an encoder. Texts are padded on the right whatever side the
+    tokenizer pads: under a causal mask no token sees what comes after it, so padding changes no state.
+
+    Args:
+        model: a transformers model as ``AutoModel`` makes it; its causal mask is its own.
+        tokenizer: its tokenizer; it needs no padding token.
+        prompt: text put before every input.
+        max_tokens: longer texts are cut; None means what the model can take, at most 512.
+
+    Raises:
+        InputError: the tokenizer has more ids than the model has embeddings.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        prompt: str = "",
+        max_tokens: int | None = None,
+    ) -> None:
+        super().__init__()
+        check_tokenizer(model, tokenizer)
+        self.name: str | None = None  # what load_decoder was given
+        self.model, self.tokenizer, self.prompt = model, tokenizer, prompt
+        self.pooling = Pooling(kind="weighted")
+        self.prompt_tokens = 0  # that are not pooled
+        self.tail = nn.ModuleList()
+        self.unit = True
+        self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))
+
+    @property
+    def body(self) -> PreTrainedModel:
+        """The model, which has no head."""
+        return self.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    @property
+    def depth(self) -> int:
+        """L, the number of blocks; hidden_states[0..L] exist."""
+        return int(self.model.config.get_text_config().num_hidden_layers)
+
+    @property
+    def dimension(self) -> int:
+        """D of the vectors."""
+        return int(self.model.config.get_text_config().hidden_size)
+
+    @property
+    def added_ids(self) -> list[int]:
+        """Ids of the tokens that the tokenizer adds around a text, and of padding."""
+        t = self.tokenizer
+        ids = {t.cls_token_id, t.sep_token_id, t.bos_token_id, t.eos_token_id, t.pad_token_id}
+        return sorted(i for i in ids if i is not None)
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text with its prompt and special tokens, at most ``max_tokens`` of them."""
+        if not texts:
+            return []
+        given = [self.prompt + well_formed(text) for text in texts]
+        ids: list[list[int]] = self.tokenizer(given, truncation=True, max_length=self.max_tokens, verbose=False)[
+            "input_ids"
+        ]
+        return ids
+
+    def pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """(B, T) ids padded on the right to the longest row, and their (B, T) attention mask."""
+        ids, attention = padded(rows, self.tokenizer.pad_token_id or 0)
+        return ids.to(self.device), attention.to(self.device)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides a vector: fingerprint of weights and tokenizer, prompt, length, dimension, number format."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
+        return {
+            "fingerprint": digest.hexdigest()[:32], "unit": self.unit, "prompt": self.prompt,
+            "max_tokens": self.max_tokens, "dimension": self.dimension,
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+        }  # fmt: skip
+
+
+def is_decoder(name: str | Path) -> bool:
+    """Whether a model is a decoder-only language model, by its configuration.
+
+    It is when transformers has a causal but no masked language model of its type (BERT has both), and it is no
+    encoder-decoder. What Align or sentence-transformers saved is an encoder.
+
+    Raises:
+        InputError: no such folder or name.
+    """
+    place = _place(name)
+    if (Path(place) / "align.json").is_file() or _is_sentence_transformer(place, None):
+        return False
+    with readable(place):
+        config = AutoConfig.from_pretrained(place)
+    causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    return causal and config.model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.is_encoder_decoder
+
+
+def load_decoder(
+    name: str | Path,
+    *,
+    prompt: str = "",
+    max_tokens: int | None = None,
+    dtype: str = "float32",
+    device: str | torch.device | None = None,
+    revision: str | None = None,
+) -> Decoder:
+    """Load a decoder-only language model without its head: a folder, or a name on the Hugging Face Hub.
+
+    Weights are read from safetensors only, and no code that comes with a model is run.
+
+    Args:
+        name: such as ``meta-llama/Llama-3.2-1B``, or a folder that transformers saved.
+        prompt: text put before every input.
+        max_tokens: longer texts are cut; None means what the model can take, at most 512.
+        dtype: float32, bfloat16 or float16 of the weights; vectors are float32 anyhow.
+        device: None means a GPU if there is one.
+        revision: commit or branch of a Hub name.
+
+    Raises:
+        InputError: no such folder or name, one without safetensors or tokenizer, weights that are not all there or not
+            of the model's size, a tokenizer with more ids than embeddings, an unknown ``dtype``.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"unknown dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
+    place = _place(name)
+    if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
+        raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
+    with readable(place):
+        model = load_weights(AutoModel, place, revision=revision, dtype=DTYPES[dtype], use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    model.config.use_cache = False  # keys and values of earlier tokens: nothing is generated here
+    decoder = Decoder(model, tokenizer, prompt=prompt, max_tokens=max_tokens)
+    decoder.name = str(name)
+    decoder.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return decoder.eval()

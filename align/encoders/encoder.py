@@ -1,0 +1,379 @@
+"""The encoder: a Hugging Face model, its tokenizer and its pooling, the same in training, evaluation and export."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import reduce
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from align.encoders.batching import Input, encode_batches, evaluating
+from align.encoders.blocks import blocks, first_blocks, first_position, longest_input, norms_last_layer
+from align.encoders.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
+from align.encoders.pooling import Pooling, after_prompt, through
+from align.encoders.weights import check_tokenizer
+from align.errors import InputError
+from align.text.surrogates import well_formed
+
+log = logging.getLogger(__name__)
+
+
+class Hidden(NamedTuple):
+    """Token states of one forward pass."""
+
+    layer: Tensor
+    """(B, T, D) states that the pooling reads."""
+    last: Tensor
+    """(B, T, D) states that the masked-LM head reads."""
+
+
+class Encoder(nn.Module):
+    """A pretrained encoder with its tokenizer and pooling. Build one with :func:`align.load_encoder`.
+
+    Args:
+        model: a transformers encoder, with or without its masked-LM head.
+        tokenizer: its tokenizer.
+        pooling: layer, kind and tokens that make the vector.
+        tail: modules of a sentence-transformers model after its pooling (Dense, ...), each mapping (B, D) to (B, D').
+        unit: whether vectors are made unit ones.
+        prompt: text put before every input, such as the "query: " of E5.
+        prompts: further ones by name, that the model came with ("query", "document", ...): they are kept for
+            sentence-transformers, whose ``encode_query`` and ``encode_document`` put them before their texts.
+        max_tokens: longer texts are cut; None means what the model can take, at most 512.
+
+    Raises:
+        InputError: the pooling layer does not exist, or the tokenizer has more ids than the model has embeddings.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        pooling: Pooling,
+        *,
+        tail: Sequence[nn.Module] = (),
+        unit: bool = True,
+        prompt: str = "",
+        prompts: Mapping[str, str] | None = None,
+        max_tokens: int | None = None,
+    ) -> None:
+        super().__init__()
+        check_tokenizer(model, tokenizer)
+        self.name: str | None = None  # what load_encoder was given, or where train saved it
+        self.model, self.tokenizer, self.pooling = model, tokenizer, pooling
+        self.tail = nn.ModuleList(tail)
+        self.unit, self.prompt, self.prompts = unit, prompt, dict(prompts or {})
+        self.attention = "auto"  # or padded
+        self.round_to = 1  # tokens of a packed batch are filled up to a multiple of this
+        self._can_pack: bool | None = None  # not asked yet
+        self._fingerprint: str | None = None  # of the float32 weights, once they are rounded
+        self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))
+        depth = len(blocks(model))
+        if pooling.layer is not None and pooling.layer > depth:
+            raise InputError(f"pooling layer {pooling.layer} does not exist: the encoder has layers 0 to {depth}")
+        if pooling.layer not in (None, depth) and norms_last_layer(model):
+            raise InputError(
+                f"{type(model).__name__} norms its last layer only, so layer {pooling.layer} cannot be cut out"
+            )
+
+    @property
+    def packs(self) -> bool:
+        """Whether texts are put end to end instead of padded."""
+        if self.attention != "auto":
+            return False
+        if self._can_pack is None:
+            self._can_pack = can_pack(self.model)
+        return self._can_pack
+
+    def attention_in_use(self, *, dropout: float = 0.0, bf16: bool = False) -> str:
+        """For the log: packed, by which attention, or padded, and why."""
+        if not self.packs:
+            asked = "as asked" if self.attention != "auto" else f"{type(self.model).__name__} cannot be packed"
+            return f"padded ({asked})"
+        dtype = torch.bfloat16 if bf16 else next(self.model.parameters()).dtype
+        return f"packed ({kernel_for(self.device, dtype, dropout)})"
+
+    @property
+    def body(self) -> PreTrainedModel:
+        """The encoder without its head."""
+        return self.model.base_model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    @property
+    def added_ids(self) -> list[int]:
+        """Ids of the tokens that the tokenizer adds around a text, and of padding. <mask> is not among them."""
+        t = self.tokenizer
+        ids = {t.cls_token_id, t.sep_token_id, t.bos_token_id, t.eos_token_id, t.pad_token_id}
+        return sorted(i for i in ids if i is not None)
+
+    def hidden(
+        self,
+        ids: Tensor,
+        attention: Tensor,
+        *,
+        head: bool = False,
+        types: Tensor | None = None,
+        positions: Tensor | None = None,
+        lengths: Sequence[int] | None = None,
+    ) -> Hidden:
+        """Run the encoder on (B, T) ids; blocks above the pooling layer only if ``head`` needs the last states.
+
+        Of two texts in one sequence, ``types`` says which piece belongs to which (0 and 1; used by models that have
+        two token types), ``positions`` where each stands (from 0). ``lengths``, the tokens of each text, spare a GPU
+        the wait for its own mask. Where the model can (``attention = "auto"``), nothing is computed on padding, and the
+        states there are 0.
+
+        Raises:
+            ValueError: texts that are not padded on the right, in a packed forward.
+        """
+        given: dict[str, Any] = {"input_ids": ids, "attention_mask": attention}
+        packing = None
+        known = lengths_of(attention) if lengths is None and self.packs else lengths
+        if self.packs and known is not None and any(known):
+            packing = pack(known, ids.shape[1], round_to=self.round_to).to(ids.device)
+            given = packed_inputs(self.model, ids, packing)
+        if types is not None and getattr(self.model.config, "type_vocab_size", 0) > 1:
+            given["token_type_ids"] = types if packing is None else packing.flat(types)
+        if positions is not None:
+            shifted = positions + first_position(self.model)
+            given["position_ids"] = shifted if packing is None else packing.flat(shifted)
+        found = self._run(given, head=head)
+        if packing is None:
+            return found
+        layer = packing.padded(found.layer)
+        return Hidden(layer, layer if found.last is found.layer else packing.padded(found.last))
+
+    def _run(self, given: Mapping[str, Any], *, head: bool) -> Hidden:
+        layer = self.pooling.layer
+        average = self.pooling.average_layers and self.layer > 0
+        if average or (head and layer is not None):
+            with first_blocks(self.model, None if head else layer):
+                states = self.body(**given, output_hidden_states=True).hidden_states
+            read = states[: self.layer + 1]  # (B, T, D) each
+            return Hidden(reduce(torch.add, read) / len(read) if average else read[-1], states[-1])
+        with first_blocks(self.model, layer):
+            last = self.body(**given).last_hidden_state
+        return Hidden(last, last)
+
+    def pool(self, hidden: Tensor, ids: Tensor, attention: Tensor, *, counted: Tensor | None = None) -> Tensor:
+        """(B, D) vectors from (B, T, D) states, before they are made unit ones.
+
+        Of (B, T) bool ``counted`` only the true tokens are pooled; None: those that the pooling says.
+        """
+        if counted is None:
+            special = torch.isin(ids, torch.tensor(self.added_ids, device=ids.device))
+            vectors = self.pooling(hidden, after_prompt(attention, self.prompt_tokens), special)
+        else:
+            vectors = replace(self.pooling, special_tokens=False)(hidden, attention, ~counted)
+        return through(self.tail, vectors)
+
+    def forward(
+        self,
+        ids: Tensor,
+        attention: Tensor,
+        *,
+        raw: bool = False,
+        types: Tensor | None = None,
+        counted: Tensor | None = None,
+        lengths: Sequence[int] | None = None,
+    ) -> Tensor:
+        """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such and not ``raw``; see hidden and pool."""
+        states = self.hidden(ids, attention, types=types, lengths=lengths).layer
+        vectors = self.pool(states, ids, attention, counted=counted)
+        return normalize(vectors, dim=-1) if self.unit and not raw else vectors
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens at the start of each text that the pooling leaves out as the prompt's: 0 where it includes them.
+
+        They are counted as sentence-transformers does: those of the prompt alone, without the special one at its end.
+        """
+        if self.pooling.include_prompt or not self.prompt:
+            return 0
+        (ids,) = self.tokenize([""])
+        return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
+
+    def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
+        """Ids of each text with its prompt and special tokens, at most ``max_tokens`` (None: the encoder's) of them."""
+        if not texts:
+            return []
+        limit = min(max_tokens or self.max_tokens, self.max_tokens)
+        texts = [self.prompt + well_formed(text) for text in texts]
+        ids: list[list[int]] = self.tokenizer(
+            texts, truncation=True, max_length=limit, verbose=False, return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]  # fmt: skip
+        return ids
+
+    def pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """(B, T) ids padded to the longest row, and their (B, T) attention mask, on the encoder's device."""
+        ids, attention = padded(rows, self.tokenizer.pad_token_id or 0)
+        return ids.to(self.device), attention.to(self.device)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        max_tokens: int | None = None,
+        raw: bool = False,
+        batch_tokens: int | None = None,
+        out: NDArray[np.floating[Any]] | None = None,
+        deterministic: bool = False,
+        finite: bool = True,
+        progress: bool | Callable[[int], object] = False,
+    ) -> NDArray[np.float32]:
+        """Vectors of texts, in their order.
+
+        Texts are tokenised ahead in a thread, sorted by tokens and batched by a token budget, so that little or nothing
+        is computed on padding.
+
+        Args:
+            texts: n strings; the prompt is put before each.
+            max_tokens: cut longer texts; None means the encoder's own limit.
+            raw: leave the vectors as pooled, as the objectives see them.
+            batch_tokens: tokens of one forward pass; bounds memory. None: 1,024 on a CPU, whose caches hold no more,
+                else 16,384. Averaged layers are all held at once: (layer + 1) * batch_tokens * D numbers.
+            out: (n, D) array to write to and return, such as a memory-mapped float16 file; None: a new float32 one.
+            deterministic: a text's vector does not depend, to the last bit, on the texts beside it: every matrix
+                product has the same number of rows. Slower for few texts, and for models that cannot run packed.
+            finite: refuse a vector that is NaN or infinite; False: leave it as it is.
+            progress: show a bar; or what to call with the number of texts encoded since the last call.
+
+        Returns:
+            (n, D) float32, or ``out``.
+
+        Raises:
+            InputError: one string instead of a list, an ``out`` of another shape, or a vector that is NaN or infinite
+                (the sentence names the text).
+        """
+        if isinstance(texts, str):
+            raise InputError("encode needs a list of texts, got one string")
+        return self.encode_tokens(
+            texts, lambda part: [Input(ids) for ids in self.tokenize(part, max_tokens=max_tokens)],
+            raw=raw, batch_tokens=batch_tokens, out=out, deterministic=deterministic, finite=finite, progress=progress,
+        )  # fmt: skip
+
+    def encode_tokens(
+        self,
+        texts: Sequence[str],
+        tokens: Callable[[Sequence[str]], Sequence[Input]],
+        *,
+        raw: bool = False,
+        batch_tokens: int | None = None,
+        out: NDArray[np.floating[Any]] | None = None,
+        deterministic: bool = False,
+        finite: bool = True,
+        progress: bool | Callable[[int], object] = False,
+    ) -> NDArray[np.float32]:
+        """(n, D) vectors of texts that ``tokens`` tokenises, a part of them at a time; see :meth:`encode`.
+
+        Either all of a part have types, or none has; the same holds for counted tokens.
+        """
+        round_to = self.round_to
+        budget = batch_tokens or (1024 if self.device.type == "cpu" else 16_384)
+        if deterministic:
+            self.round_to = budget
+        try:
+            with evaluating(self):
+                return encode_batches(
+                    texts, tokens, lambda rows: self._vectors(rows, raw=raw), dimension=self.dimension, out=out,
+                    batch_tokens=budget, fixed=deterministic and not self.packs, finite=finite, progress=progress,
+                )  # fmt: skip
+        finally:
+            self.round_to = round_to
+
+    def _vectors(self, rows: Sequence[Input], *, raw: bool) -> Tensor:
+        ids, attention = self.pad([row.ids for row in rows])
+        types = [row.types for row in rows if row.types is not None]
+        counted = [row.counted for row in rows if row.counted is not None]
+        vectors: Tensor = self(
+            ids, attention, raw=raw, types=padded(types, 0)[0].to(self.device) if types else None,
+            counted=padded(counted, 0)[0].bool().to(self.device) if counted else None,
+            lengths=[len(row.ids) for row in rows],
+        )  # fmt: skip
+        return vectors
+
+    @property
+    def dimension(self) -> int:
+        """D of the vectors."""
+        for module in reversed(self.tail):
+            width = getattr(module, "out_features", None)
+            if isinstance(width, int):
+                return width
+        return int(self.model.config.hidden_size)
+
+    def fingerprint(self) -> str:
+        """Hash of the weights that decide a vector, and of the tokenizer."""
+        if self._fingerprint is not None:
+            return self._fingerprint
+        digest = hashlib.sha256()
+        with first_blocks(self.model, self.pooling.layer):
+            for name, value in sorted(self.body.state_dict().items()):
+                if "pooler" not in name:
+                    digest.update(name.encode())
+                    digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        for name, value in sorted(self.tail.state_dict().items()):
+            digest.update(name.encode() + value.detach().cpu().numpy().tobytes())
+        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
+        return digest.hexdigest()[:32]
+
+    def in_bfloat16(self) -> Encoder:
+        """Round the model's weights to bfloat16, in place, to encode faster where the hardware has it; not to train.
+
+        The modules after the pooling keep float32, as the pooled vectors have it. The fingerprint stays that of the
+        float32 weights: what either encodes can be searched with the other.
+        """
+        self._fingerprint = self.fingerprint()
+        if self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            log.warning("this CPU has no bfloat16 instructions: encoding in it may be slower than in float32")
+        self.model.to(torch.bfloat16)
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What decides a vector: fingerprint of weights and tokenizer, pooling, prompt, length, dimension.
+
+        Two encoders of equal identity give equal vectors; an index refuses queries from any other.
+        """
+        pooling = asdict(self.pooling) | {"layer": self.layer}
+        for name, usual in (("average_layers", False), ("include_prompt", True)):
+            if pooling[name] == usual:  # so that the identities kept before there was a choice stay equal
+                del pooling[name]
+        return {
+            "fingerprint": self.fingerprint(), "pooling": pooling, "unit": self.unit, "prompt": self.prompt,
+            "max_tokens": self.max_tokens, "dimension": self.dimension,
+        }  # fmt: skip
+
+    @property
+    def layer(self) -> int:
+        """K of the hidden_states[k] that is pooled, never None."""
+        return len(blocks(self.model)) if self.pooling.layer is None else self.pooling.layer
+
+
+def padded(rows: Sequence[Sequence[int] | NDArray[np.int32]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """(B, T) ids, filled up with ``pad_id`` to the longest row, and their (B, T) attention mask."""
+    ids = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+    return filled(ids, np.array([len(row) for row in rows]), pad_id)
+
+
+def filled(ids: NDArray[np.integer[Any]], lengths: NDArray[np.int64], pad_id: int) -> tuple[Tensor, Tensor]:
+    """The same from the ids of B texts, one after the other, and their (B,) lengths."""
+    attention = np.arange(lengths.max()) < lengths[:, None]
+    rows = np.full(attention.shape, pad_id, dtype=np.int64)
+    rows[attention] = ids
+    return torch.from_numpy(rows), torch.from_numpy(attention.astype(np.int64))

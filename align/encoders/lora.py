@@ -1,0 +1,129 @@
+"""Low-rank adapters (LoRA, DoRA) through peft: beside the weights in training, merged into them at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from align.encoders.blocks import blocks
+from align.encoders.encoder import Encoder
+from align.errors import InputError
+from align.files.whole import read_json, write_json
+from align.training.randomness import drawn_from
+from align.training.recipe import Recipe
+
+MARK = "lora_"  # in the name of every parameter of an adapter, and of no other
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+QUERY_VALUE = (("query", "value"), ("q_lin", "v_lin"), ("Wqkv",))  # BERT and XLM-R; DistilBERT; ModernBERT
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What peft needs to put an adapter on the encoder that it was trained on."""
+
+    config: dict[str, Any]
+    weights: dict[str, Tensor]
+
+    def save(self, folder: Path) -> None:
+        """Write the two files that ``PeftModel.from_pretrained(model, folder)`` reads."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / CONFIG, self.config)
+        save_file(self.weights, folder / WEIGHTS)
+
+    @classmethod
+    def load(cls, folder: Path) -> Adapter:
+        """Read them back."""
+        return cls(read_json(folder / CONFIG), load_file(folder / WEIGHTS))
+
+
+def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
+    """Paths in the encoder's body of the linear modules that the recipe's adapter changes.
+
+    They are in the blocks that it trains: from ``train.freeze_blocks`` to the pooled layer, or to the last one where a
+    masked-LM head reads it.
+
+    Raises:
+        InputError: peft is not installed, a target that no module has, or no block left to train.
+    """
+    if find_spec("peft") is None:
+        raise InputError("lora needs peft: pip install 'align-encoders[lora]'")
+    every = blocks(encoder.model)
+    top = len(every) if recipe.trains_head else encoder.layer
+    chosen = list(every[recipe.train.freeze_blocks : top])
+    if not chosen:
+        raise InputError(f"lora has no block to adapt: {top} are used, the lowest {recipe.train.freeze_blocks} frozen")
+    linear = [name for name, module in chosen[0].named_modules() if isinstance(module, nn.Linear)]
+    targets = recipe.lora.targets if recipe.lora else ()
+    families = [names for names in QUERY_VALUE if all(_matching(linear, name) for name in names)]
+    if not targets and not families:
+        raise InputError(f"lora.targets is needed for this model: the linear modules of a block are {_listed(linear)}")
+    for target in targets or families[0]:
+        if not _matching(linear, target):
+            raise InputError(f"lora.targets: no module is called {target!r}; a block has {_listed(linear)}")
+    wanted = {name for target in targets or families[0] for name in _matching(linear, target)}
+    modules = {block[name] for block in (dict(b.named_modules()) for b in chosen) for name in wanted if name in block}
+    return [name for name, module in encoder.body.named_modules() if module in modules]
+
+
+def _matching(names: list[str], suffix: str) -> list[str]:
+    return [name for name in names if f".{name}".endswith(f".{suffix}")]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)
+
+
+@contextmanager
+def adapter(encoder: Encoder, recipe: Recipe, kept: MutableMapping[str, Adapter]) -> Iterator[None]:
+    """While the context lasts, the encoder has the adapter that ``recipe.lora`` asks for, if it does.
+
+    At the end the adapter is put into ``kept`` under the recipe's name and merged: W + (alpha / rank) B A takes the
+    place of each adapted W (Hu et al. 2022, arXiv:2106.09685, eq. 3). B starts at 0, and A from the recipe's seed.
+    """
+    if recipe.lora is None:
+        yield
+        return
+    from peft import LoraConfig, LoraModel, get_peft_model_state_dict
+
+    options = recipe.lora
+    config = LoraConfig(
+        r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, use_dora=options.dora,
+        use_rslora=options.rslora, target_modules=adapted_modules(encoder, recipe), task_type="FEATURE_EXTRACTION",
+    )  # fmt: skip
+    with drawn_from(recipe.train.seed, "lora"):  # peft draws A on the CPU
+        tuned = LoraModel(encoder.body, config, "default")  # changes the body in place
+    try:
+        yield
+    finally:
+        state = get_peft_model_state_dict(tuned, save_embedding_layers=False)
+        weights = {f"base_model.{name}": value.detach().cpu().clone() for name, value in state.items()}
+        kept[recipe.name] = Adapter(_as_json(config.to_dict(), base=None if recipe.name else encoder.name), weights)
+        tuned.merge_and_unload()
+
+
+def _as_json(config: dict[str, Any], *, base: str | None) -> dict[str, Any]:
+    """The configuration as peft saves it: of an adapter that is not trained on, on the encoder ``base``."""
+    table = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
+    return table | {"base_model_name_or_path": base, "inference_mode": True}
+
+
+def train_adapter_only(encoder: Encoder) -> None:
+    """Freeze all of the encoder but its adapter."""
+    for name, parameter in encoder.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and MARK in name)
+
+
+@torch.no_grad()
+def scale_adapter(encoder: Encoder, share: float) -> None:
+    """Make the adapter's change of each weight ``share`` times as large: the change is linear in B."""
+    for name, parameter in encoder.named_parameters():
+        if "lora_B" in name:
+            parameter.mul_(share)

@@ -1,0 +1,61 @@
+"""Rows as lines of JSON: numbers with all the digits that float32 has, files of bounded size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from align.vectors.folder import vector_column
+
+
+def json_vectors(table: pa.Table) -> list[str]:
+    """``[0.125,-1e-7]`` of each row: the shortest decimals that read as the same float32 again."""
+    column = table["vector"].combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    words = pc.cast(pc.cast(column.flatten(), pa.float32()), pa.string())
+    ends = pa.array(np.arange(len(column) + 1, dtype=np.int64) * column.type.list_size)
+    joined = pc.binary_join(pa.LargeListArray.from_arrays(ends, words), ",")
+    return [f"[{row}]" for row in joined.to_pylist()]
+
+
+def fields(table: pa.Table, vector: str = '"vector":{}') -> Iterator[tuple[str, str]]:
+    """Id and JSON object of each row: id, payload, and the vector as ``vector`` has it."""
+    rows = table.drop_columns("vector").to_pylist()
+    for row, numbers in zip(rows, json_vectors(table), strict=True):
+        yield row["id"], json.dumps(row, ensure_ascii=False)[:-1] + ", " + vector.replace("{}", numbers) + "}"
+
+
+def table_of(rows: Sequence[dict[str, Any]], vectors: Sequence[Sequence[float]], dtype: str) -> pa.Table:
+    """What :func:`fields` was made from."""
+    return pa.Table.from_pylist(list(rows)).append_column("vector", vector_column(np.array(vectors, dtype=dtype)))
+
+
+class BoundedFiles:
+    """Text files ``NAME-00000.ENDING`` of at most so many bytes; a single entry may be larger than that."""
+
+    def __init__(self, folder: Path, name: str, ending: str, most: int) -> None:
+        self._folder, self._name, self._ending, self._most = folder, name, ending, most
+        self._file: IO[bytes] | None = None
+        self._number = self._bytes = 0
+
+    def write(self, entry: str) -> None:
+        """Write an entry, never across two files."""
+        data = entry.encode("utf-8")
+        if self._file is None or self._bytes + len(data) > self._most:
+            self.close()
+            self._file = open(self._folder / f"{self._name}-{self._number:05d}.{self._ending}", "wb")  # noqa: SIM115
+            self._number, self._bytes = self._number + 1, 0
+        self._file.write(data)
+        self._bytes += len(data)
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()

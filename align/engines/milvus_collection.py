@@ -1,0 +1,241 @@
+"""A collection of vectors in Milvus: rows in, ids out; see :mod:`align.engines.milvus`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc  # type: ignore[import-untyped]
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pymilvus import DataType, MilvusClient, MilvusException
+
+from align.engines.address import shown
+from align.engines.milvus import PROPERTY, Options, described
+from align.engines.retry import await_index
+from align.engines.target import Schema, Unreachable, absent, agree
+from align.errors import InputError
+from align.vectors.folder import vectors_of
+
+BYTES = 65_535
+"""Of a VARCHAR."""
+AWAY = {2, 4, 8}
+"""Codes of Milvus worth another try, beside those it calls so itself: unavailable, too many requests, rate limit."""
+TYPES = {"float32": DataType.FLOAT_VECTOR, "float16": DataType.FLOAT16_VECTOR}
+
+
+class Collection:
+    """The :class:`align.engines.target.Target` of Milvus."""
+
+    exact = False
+
+    def __init__(self, to: str, name: str, options: Options, token: str, database: str) -> None:
+        self.to, self.name, self.options = to, name, options
+        self.access = {"token": token, "db_name": database}
+        self.where = f"collection {name} of {shown(to)}"
+        self.index, self.dtype = "", "float32"
+        self.payload: tuple[str, ...] = ()
+        self._client: MilvusClient | None = None
+        # Its errors are raised here as one sentence; it logs each with a traceback too.
+        for noisy in ("pymilvus", "grpc", "milvus_lite"):
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+    def prepare(self, schema: Schema, *, make: bool = True) -> None:
+        """Make the collection with its index and load it, or check the one there."""
+        self.dtype = "float32" if self.options.float32 else schema.dtype
+        self.payload = schema.payload
+        with self._asked() as client:
+            if client.has_collection(self.name, timeout=self.options.timeout):
+                there = client.describe_collection(self.name, timeout=self.options.timeout)
+                agree(described(there), schema, self.where)
+                self._check_fields(there)
+            elif make:
+                self._make(client, schema)
+            else:
+                raise absent(self.where)
+            self._check_index(client)
+            client.load_collection(self.name, timeout=self.options.timeout)
+
+    def upsert(self, table: pa.Table) -> None:
+        """Write rows; Milvus acknowledges when they are in its log."""
+        vectors = vectors_of(table).astype(self.dtype, copy=False)
+        rows = table.select(["id", *self.payload]).to_pylist()
+        for row, vector in zip(rows, vectors, strict=True):
+            for column, text in row.items():
+                if len(text) * 4 > BYTES and len(text.encode()) > BYTES:
+                    raise InputError(
+                        f"{column} of id {row['id'][:40]!r} has {len(text.encode()):,} bytes, but Milvus holds at most "
+                        f"{BYTES:,}: encode without stored texts"
+                    )
+            row["vector"] = vector
+        with self._asked() as client:
+            client.upsert(self.name, rows, timeout=self.options.timeout)
+
+    def finish(self) -> None:
+        """Seal what was written and wait until its index is built, for so long."""
+        with self._asked() as client:
+            client.flush(self.name, timeout=self.options.timeout)
+            await_index(lambda: self._pending(client), seconds=self.options.index_wait, where=self.where)
+
+    def count(self) -> int:
+        """Rows that are there now, of what was acknowledged."""
+        with self._asked() as client:
+            rows = client.query(
+                self.name, filter="", output_fields=["count(*)"], consistency_level="Strong",
+                timeout=self.options.timeout,
+            )  # fmt: skip
+        return int(rows[0]["count(*)"])
+
+    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+        """The ids of the nearest rows."""
+        if not len(queries) or (languages is not None and not languages):
+            return [[] for _ in queries]
+        chosen = "" if languages is None else f"language in {_quoted(languages)}"
+        with self._asked() as client:
+            found = client.search(
+                self.name, data=list(np.asarray(queries).astype(self.dtype)), limit=k, filter=chosen,
+                output_fields=["id"], anns_field="vector", consistency_level="Strong", timeout=self.options.timeout,
+                search_params={"metric_type": "COSINE", "params": self.options.search(self.index, k)},
+            )  # fmt: skip
+        return [[hit["id"] for hit in hits] for hits in found]
+
+    def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The payload of each of these ids that is there."""
+        if not ids:
+            return {}
+        with self._asked() as client:
+            rows = client.query(  # get() would not quote the ids
+                self.name, filter=f"id in {_quoted(ids)}", output_fields=["id", *self.payload],
+                consistency_level="Strong", timeout=self.options.timeout,
+            )  # fmt: skip
+        return {row["id"]: {column: row[column] for column in self.payload} for row in rows}
+
+    def close(self) -> None:
+        """Hang up; a server in this process stops."""
+        if self._client is not None:
+            with suppress(MilvusException, grpc.RpcError):
+                self._client.close()
+            self._client = None
+        if self.to.endswith(".db") and find_spec("milvus_lite"):
+            from milvus_lite.server_manager import server_manager_instance
+
+            server_manager_instance.release_server(self.to)
+
+    def _pending(self, client: MilvusClient) -> str:
+        """How many rows are not in the index yet, in words; "": none."""
+        there = client.describe_index(self.name, "vector", timeout=self.options.timeout) or {}
+        pending = int(there.get("pending_index_rows") or 0)
+        return f"{pending:,} rows to go" if pending else ""
+
+    def _make(self, client: MilvusClient, schema: Schema) -> None:
+        facts = json.dumps(schema.described(), sort_keys=True)
+        fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False, description=facts)
+        fields.add_field("id", DataType.VARCHAR, is_primary=True, max_length=BYTES)
+        for column in self.payload:
+            fields.add_field(column, DataType.VARCHAR, max_length=BYTES)
+        fields.add_field("vector", TYPES[self.dtype], dim=schema.dimension)
+        index = self.options.index or "HNSW"
+        wanted = MilvusClient.prepare_index_params()
+        # Nested: milvus-lite reads nothing of what pymilvus flattens, Milvus reads both.
+        nested = {"params": self.options.build(index)}
+        wanted.add_index("vector", index_type=index, metric_type="COSINE", params=nested)
+        try:
+            client.create_collection(
+                self.name, schema=fields, index_params=wanted, properties={PROPERTY: facts},
+                timeout=self.options.timeout,
+            )  # fmt: skip
+        except MilvusException as error:
+            if "Float16Vector" in error.message:
+                raise InputError(
+                    f"{shown(self.to)} has no float16 vectors (milvus-lite): give --option float32=true"
+                ) from error
+            raise
+
+    def _check_fields(self, there: dict[str, Any]) -> None:
+        kinds = {field["name"]: field["type"] for field in there["fields"]}
+        expected = {"id", *self.payload, "vector"}
+        if set(kinds) != expected or kinds["vector"] != TYPES[self.dtype]:
+            wanted = f"{sorted(expected)}, vector {TYPES[self.dtype].name}"
+            found = f"{sorted(kinds)}, vector {DataType(kinds.get('vector', 0)).name}"
+            raise InputError(f"{self.where} has columns {found}; expected {wanted}; give another --name, or remove it")
+
+    def _check_index(self, client: MilvusClient) -> None:
+        there = client.describe_index(self.name, "vector", timeout=self.options.timeout) or {}
+        self.index = str(there.get("index_type"))
+        if self.options.index not in (None, self.index) or there.get("metric_type") != "COSINE":
+            raise InputError(
+                f"{self.where} has an index {self.index} of {there.get('metric_type')}, but "
+                f"{self.options.index or self.index} of COSINE was asked for: remove the collection, or ask for its own"
+            )
+        self.exact = self.index == "FLAT"
+
+    @contextmanager
+    def _asked(self) -> Iterator[MilvusClient]:
+        """A client that is connected; what fails for want of a server raises Unreachable, and the client is given up.
+
+        gRPC waits ever longer after a refused connection, before a new client too: the port is tried first.
+        """
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            yield self._client
+        except (MilvusException, grpc.RpcError, OSError, ValueError) as error:
+            if isinstance(error, InputError) or not _away(error):
+                raise _refused(error, self.where) from error
+            if self._client is not None:
+                with suppress(Exception):
+                    self._client.close()
+                self._client = None
+            raise Unreachable(_cause(error)) from error
+
+    def _connected(self) -> MilvusClient:
+        seconds = min(10.0, self.options.timeout)
+        if self.to.endswith(".db"):
+            if not find_spec("milvus_lite"):
+                raise InputError(f"{self.to} needs milvus-lite: pip install milvus-lite; or give the URL of a server")
+            Path(self.to).absolute().parent.mkdir(parents=True, exist_ok=True)
+        else:
+            url = urlsplit(self.to)
+            socket.create_connection((url.hostname, url.port or 19530), timeout=seconds).close()
+        access = {key: value for key, value in self.access.items() if value}
+        return MilvusClient(uri=self.to, timeout=seconds, dedicated=True, **access)
+
+
+def _quoted(words: Sequence[str]) -> str:
+    """A list as an expression of Milvus has it."""
+    return json.dumps(list(words), ensure_ascii=False)
+
+
+def _away(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return True
+    if isinstance(error, ValueError):  # of gRPC: the channel was closed under a call
+        return "closed channel" in str(error)
+    told: Any = error
+    code = told.code() if isinstance(error, grpc.RpcError) else told.code
+    if isinstance(code, grpc.StatusCode):
+        return code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
+    return code in AWAY or told.retriable or "Retry" in told.message  # the client's own retries ran out of time
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, grpc.RpcError):
+        return str(error.code().name)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(getattr(error, "message", error)).partition("\n")[0]
+
+
+def _refused(error: Exception, where: str) -> Exception:
+    """What the server says no to, as one sentence; anything else as it is."""
+    if isinstance(error, MilvusException):
+        return InputError(f"{where}: {_cause(error)}")
+    return error

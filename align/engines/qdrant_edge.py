@@ -1,0 +1,182 @@
+"""Vectors in Qdrant Edge: a shard of Qdrant's own engine in a folder, opened by one process at a time.
+
+    TO/NAME/align.json    what made the vectors
+    TO/NAME/...           the shard: qdrant_edge.EdgeShard.load("TO/NAME") reads it
+
+Points are as in :mod:`align.engines.qdrant`. A batch is flushed to the disk before it counts as written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from align.engines.qdrant import point_id
+from align.engines.target import Schema, absent, agree
+from align.errors import InputError
+from align.files.whole import read_json, write_json
+from align.vectors.folder import vectors_of
+
+DESCRIPTION = "align.json"
+BATCH = 256
+"""Points of an operation, and queries of a request."""
+
+
+def open_target(
+    to: str, *, name: str, m: int = 16, ef_construct: int = 100, ef_search: int = 128, exact: bool = False
+) -> QdrantEdge:
+    """A shard, which is not opened before it is used.
+
+    Args:
+        to: folder that holds, or will hold, the shard's folder.
+        name: of the shard's folder.
+        m: neighbours of a node of the index (HNSW).
+        ef_construct: candidates when the index is built.
+        ef_search: candidates when it is searched; at least k are used.
+        exact: search without the index.
+
+    Raises:
+        InputError: qdrant-edge-py is not installed, or ``name`` or an option is none.
+    """
+    try:
+        import qdrant_edge  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "engine qdrant-edge needs qdrant-edge-py: pip install 'align-encoders[qdrant-edge]'"
+        ) from error
+    if name in ("", ".", "..") or any(letter in "/\\\0" for letter in name):
+        raise InputError(f"the name of a shard is that of a folder, without a slash, got {name!r}")
+    for option, value in {"m": m, "ef_construct": ef_construct, "ef_search": ef_search}.items():
+        if not (isinstance(value, int) and value >= 1):
+            raise InputError(f"{option} is a whole number of 1 or more, got {value!r}")
+    return QdrantEdge(Path(to) / name, m, ef_construct, ef_search, exact)
+
+
+class QdrantEdge:
+    """See :class:`align.engines.target.Target`; made by :func:`open_target`."""
+
+    def __init__(self, folder: Path, m: int, ef_construct: int, ef_search: int, exact: bool) -> None:
+        self._folder, self._where = folder, f"shard {folder}"
+        self.exact = exact
+        self._m, self._ef_construct, self._ef_search = m, ef_construct, ef_search
+        self._shard: Any = None
+
+    def prepare(self, schema: Schema, *, make: bool = True) -> None:
+        """Make the shard, or check what ``align.json`` says of it."""
+        self._schema = schema
+        if (self._folder / DESCRIPTION).is_file():
+            agree(read_json(self._folder / DESCRIPTION), schema, self._where)
+        elif self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
+            agree(None, schema, self._where)
+        elif not make:
+            raise absent(self._where)
+        else:  # first: what is made without it would belong to nobody
+            write_json(self._folder / DESCRIPTION, schema.described())
+        with self._opened(make=make):
+            pass
+
+    def upsert(self, table: pa.Table) -> None:
+        """Write points, and flush them to the disk."""
+        import qdrant_edge
+
+        columns = ["id", *self._schema.payload]
+        with self._opened() as shard:
+            for first in range(0, table.num_rows, BATCH):
+                rows = table.slice(first, BATCH)
+                vectors = vectors_of(rows).astype("float32").tolist()
+                points = [
+                    qdrant_edge.Point(point_id(row["id"]), vector, row)
+                    for row, vector in zip(rows.select(columns).to_pylist(), vectors, strict=True)
+                ]
+                shard.update(qdrant_edge.UpdateOperation.upsert_points(points))
+            shard.flush()
+
+    def finish(self) -> None:
+        """Merge segments and build the index of those that are large enough for one."""
+        with self._opened() as shard:
+            shard.optimize()
+            shard.flush()
+
+    def count(self) -> int:
+        """Points of the shard."""
+        import qdrant_edge
+
+        with self._opened() as shard:
+            return int(shard.count(qdrant_edge.CountRequest(exact=True)))
+
+    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+        """Ids, by requests of ``BATCH`` queries."""
+        import qdrant_edge as edge
+
+        if languages is not None and not languages:
+            return [[] for _ in queries]
+        chosen = None
+        if languages is not None:
+            chosen = edge.Filter(must=[edge.FieldCondition("language", match=edge.MatchAny(list(languages)))])
+        params = edge.SearchParams(hnsw_ef=max(self._ef_search, k), exact=self.exact)
+        requests = [
+            edge.QueryRequest(
+                limit=k, query=edge.Query.Nearest(query), filter=chosen, params=params, with_payload=["id"]
+            )
+            for query in queries.tolist()
+        ]
+        found: list[list[str]] = []
+        with self._opened() as shard:
+            for first in range(0, len(requests), BATCH):
+                answers = shard.query_batch(edge.QueryBatchRequest(requests[first : first + BATCH]))
+                found += [[point.payload["id"] for point in answer] for answer in answers]
+        return found
+
+    def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The payload of each, without the id."""
+        with self._opened() as shard:
+            points = shard.retrieve([point_id(row) for row in ids], with_payload=True, with_vector=False)
+        payloads = [dict(point.payload) for point in points]
+        return {payload.pop("id"): payload for payload in payloads}
+
+    def close(self) -> None:
+        """Close the shard, so that another process can open it."""
+        if self._shard is not None:
+            self._shard.close()
+        self._shard = None
+
+    @contextmanager
+    def _opened(self, *, make: bool = False) -> Iterator[Any]:
+        """The shard, opened when it is first used."""
+        try:
+            if self._shard is None:
+                self._shard = self._open(make)
+            yield self._shard
+        except InputError:
+            raise
+        except Exception as error:  # the engine raises nothing more particular
+            words = "it is open in another process" if "WouldBlock" in str(error) else str(error)
+            raise InputError(f"{self._where}: {words}") from error
+
+    def _open(self, make: bool) -> Any:
+        import qdrant_edge as edge
+
+        if any(path.name != DESCRIPTION for path in self._folder.iterdir()):
+            return edge.EdgeShard.load(str(self._folder))
+        if not make:
+            raise absent(self._where)
+        datatypes = edge.VectorStorageDatatype
+        datatype = datatypes.Float16 if self._schema.dtype == "float16" else datatypes.Float32
+        config = edge.EdgeConfig(
+            vectors=edge.EdgeVectorParams(
+                size=self._schema.dimension, distance=edge.Distance.Dot, datatype=datatype
+            ),
+            hnsw_config=edge.HnswIndexConfig(
+                m=self._m, ef_construct=self._ef_construct, full_scan_threshold=10_000
+            ),
+        )  # fmt: skip
+        shard = edge.EdgeShard.create(str(self._folder), config)
+        for field in ("language", "script"):
+            shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
+        shard.flush()
+        return shard

@@ -1,0 +1,122 @@
+"""What an engine gives so that vectors can be exported to it: a schema to agree on, and a handful of calls.
+
+An engine is a module of ``align.engines`` with ``open_target(to, *, name, **options) -> Target``; a line in
+``align.engines.ENGINES`` makes it known. It may reach nothing before :meth:`Target.prepare`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from align.errors import InputError
+from align.vectors.descriptions import differences, plain
+
+FORMAT = "align-export/1"
+PAYLOAD = ("text_sha256", "language", "script")
+"""What every row has beside its id and its vector; and ``text``, where the vectors' folder keeps the texts."""
+
+
+class Unreachable(Exception):
+    """The server is away or did not answer in time: worth another try. Its text is the cause, in a few words."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a collection holds.
+
+    Attributes:
+        name: of the collection (table, index).
+        dimension: of every vector.
+        dtype: ``float32`` or ``float16``.
+        encoder: what made the vectors, as :attr:`align.vectors.folder.Vectors.encoder`.
+        texts: whether the texts are stored too.
+    """
+
+    name: str
+    dimension: int
+    dtype: str
+    encoder: Mapping[str, Any]
+    texts: bool
+
+    @property
+    def payload(self) -> tuple[str, ...]:
+        """Names of the columns beside id and vector; all are strings, none is null."""
+        return (*PAYLOAD, "text") if self.texts else PAYLOAD
+
+    def described(self) -> dict[str, Any]:
+        """What is stored with the collection, as JSON; :func:`agree` compares it."""
+        facts = {"dimension": self.dimension, "dtype": self.dtype, "texts": self.texts}
+        return plain({"format": FORMAT, **facts, "encoder": dict(self.encoder)})
+
+
+class Target(Protocol):
+    """A collection to write to and to search. Every call may raise :class:`Unreachable`, and may then be repeated."""
+
+    exact: bool
+    """Its search is exact: :func:`align.engines.verify.verify_export` demands the same ids."""
+
+    def prepare(self, schema: Schema, *, make: bool = True) -> None:
+        """Make the collection, or check that the one there agrees; ``make=False``: it must be there (no writing).
+
+        Raises:
+            InputError: the one there does not agree (:func:`agree`), or it is not there (:func:`absent`).
+        """
+
+    def upsert(self, table: pa.Table) -> None:
+        """Write rows, each in the place of the one of its id; all are durable when it returns.
+
+        Args:
+            table: columns ``id``, those of :attr:`Schema.payload`, and ``vector``: unit vectors of the schema's dtype.
+        """
+
+    def finish(self) -> None:
+        """Build the index, flush, and make everything searchable."""
+
+    def count(self) -> int:
+        """Rows that are there now."""
+
+    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+        """The ids of the ``k`` nearest rows of each query by cosine, best first.
+
+        Args:
+            queries: (n, d) float32, unit rows.
+            k: how many; all, where there are fewer.
+            languages: only rows of these.
+        """
+
+    def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The payload of each of these ids that is there: ``{id: {column: value}}``."""
+
+    def close(self) -> None:
+        """Let go of everything; what was not finished may be given up. Never raises :class:`Unreachable`."""
+
+
+def agree(stored: Any, schema: Schema, where: str) -> None:
+    """Check what is stored with a collection that is there.
+
+    Args:
+        stored: what :meth:`Schema.described` gave when it was made; ``None``, or anything else: not made by align.
+        schema: what is to be written.
+        where: the collection in words, without a password: "collection align of http://127.0.0.1:19530".
+
+    Raises:
+        InputError: it is not align's, or of another dimension, dtype, encoder or other columns.
+    """
+    if not isinstance(stored, Mapping) or stored.get("format") != FORMAT:
+        raise InputError(f"{where} is there, but was not made by align export: give another --name, or remove it")
+    there, here = dict(stored), schema.described()
+    encoders = there.pop("encoder", None) or {}, here.pop("encoder")
+    differ = [differences(there, here, "there", "here"), differences(*encoders, "there", "here")]
+    if any(differ):
+        named = ", ".join(part for part in differ if part)
+        raise InputError(f"{where} holds other vectors: {named}; give another --name, or remove it")
+
+
+def absent(where: str) -> InputError:
+    """The error for a collection that is not there, when it has to be."""
+    return InputError(f"{where} is not there: run align export first")

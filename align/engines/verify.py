@@ -1,0 +1,155 @@
+"""Does the engine answer as the exact search over the folder does?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from align.engines.address import shown
+from align.engines.asked import Ask, compared, true_scores
+from align.engines.engines import opened
+from align.engines.retry import again
+from align.engines.send import RETRIES, schema_of, unit_tables
+from align.engines.target import Schema
+from align.errors import InputError
+from align.indexes.rows import rows_of_vectors
+from align.similarity.cosine import TIE_TOLERANCE, normalize
+from align.vectors.folder import Vectors, open_vectors, vectors_of
+
+TOLERANCE = {"float32": TIE_TOLERANCE, "float16": 2.0**-11}
+"""Cosines that differ by no more may come in either order. Both sides see the same stored vectors and, of float16, the
+same rounded queries; what is left is the order of a float32 sum, and of float16 that a rounded vector's length is off 1
+by up to 2^-11, which an engine that takes the inner product for the cosine does not divide by."""
+
+SAMPLE = 100
+"""Rows whose payloads are compared."""
+QUERIES_A_CALL = 100
+RAREST = 3
+"""Languages, the rarest, for whose rows alone the engine is asked too."""
+FILTERED_QUERIES = 100
+"""Queries to each of them, at the most."""
+
+Floats = NDArray[np.float32]
+
+
+def verify_export(
+    vectors: Vectors | Path | str,
+    engine: str,
+    to: str,
+    *,
+    name: str = "align",
+    queries: int | ArrayLike = 1000,
+    k: int = 10,
+    recall: float = 0.99,
+    seed: int = 0,
+    retries: int = RETRIES,
+    **options: Any,
+) -> dict[str, Any]:
+    """Send the same queries to an engine and to the exact search, and compare.
+
+    An answer at place i is right if its true cosine is the i-th highest, within :data:`TOLERANCE`: near-ties may swap.
+    An engine whose search is exact must be right everywhere; of others recall@k counts, the share of answers (each id
+    once) whose true cosine is among the k highest, within the same tolerance. Some of the queries are asked again for
+    rows of one language alone, of each of the rarest, and judged in the same way.
+
+    Args:
+        vectors: what was exported.
+        engine: one of :data:`align.engines.ENGINES`.
+        to: where it was exported to.
+        name: of the collection.
+        queries: how many, each the weighted mean of two random rows (weights w and 1 - w, w from 0.55 to 0.9: equal
+            weights would make both a tie); or (n, d) vectors of the user's own, of the same encoder.
+        k: answers of each query.
+        recall: the least recall@k of an engine that is not exact.
+        seed: of the queries and of the sample of payloads.
+        retries: as :func:`align.engines.send.export`.
+        options: of the engine.
+
+    Returns:
+        ``passed``, and what decided: ``exact`` (the engine's word), ``queries``, ``k``, ``recall``, ``least_recall``,
+        ``wrong_queries`` (with an answer that is not right), ``tolerance``, ``rows``, ``count`` (of the engine, which
+        must have at least ``rows``), ``unknown_ids`` (answers that are not in ``vectors``), ``payloads`` compared,
+        ``wrong_payloads`` (ids), and ``filtered``: ``language``, its ``rows``, ``queries``, ``recall`` and
+        ``wrong_queries`` of each language asked for; empty where all rows are of one.
+
+    Raises:
+        InputError: as :func:`align.engines.send.export`; the collection is not there; or queries of another width.
+    """
+    source = vectors if isinstance(vectors, Vectors) else open_vectors(vectors)
+    if k < 1 or not 0 <= recall <= 1:
+        raise InputError(f"expected k from 1 and a recall from 0 to 1, got {k} and {recall}")
+    if not source.rows:
+        raise InputError(f"{source.folder} has no rows: there is nothing to verify")
+    schema = schema_of(source, name)
+    asked, sample = _drawn(source, schema, queries, np.random.default_rng(seed))
+    call: Any = partial(again, retries=retries, where=f"{engine} at {shown(to)}")
+    with opened(engine, to, name, options) as target:
+        call(target.prepare, schema, make=False)
+        exact, count = target.exact, call(target.count)
+        asks = [Ask(None, source.rows, asked)]
+        asks += [Ask(name, rows, asked[:FILTERED_QUERIES]) for name, rows in _rare(source).items()]
+        for ask in asks:
+            languages = None if ask.language is None else [ask.language]
+            for start in range(0, len(ask.queries), QUERIES_A_CALL):
+                ask.answers += call(target.search, ask.queries[start : start + QUERIES_A_CALL], k, languages=languages)
+        found = call(target.payloads, list(sample))
+    tolerance = TOLERANCE[schema.dtype]
+    scores = true_scores(source, schema, asks, k)
+    judged = [compared(best, true, tolerance) for best, true in scores]
+    right = all(wrong == 0 if exact else measured >= recall for wrong, measured in judged)
+    (wrong, measured), *of_languages = judged
+    filtered = [
+        {"language": ask.language, "rows": ask.rows, "queries": len(ask.queries), "recall": round(share, 6),
+         "wrong_queries": count} for ask, (count, share) in zip(asks[1:], of_languages, strict=True)
+    ]  # fmt: skip
+    unlike = [key for key, payload in sample.items() if found.get(key) != payload]
+    unknown = int(sum(len(set(row[:k])) for row in asks[0].answers) - np.isfinite(scores[0][1]).sum())
+    return {
+        "engine": engine, "to": shown(to), "name": name, "exact": exact, "queries": len(asked), "k": k,
+        "recall": round(measured, 6), "least_recall": None if exact else recall, "wrong_queries": wrong,
+        "tolerance": tolerance, "rows": source.rows, "count": count, "unknown_ids": unknown,
+        "payloads": len(sample), "wrong_payloads": unlike, "filtered": filtered,
+        "passed": bool(right and count >= source.rows and not unlike),
+    }  # fmt: skip
+
+
+def _rare(source: Vectors) -> dict[str, int]:
+    """The rarest languages and how many rows each has; none, if all rows are of one."""
+    languages = rows_of_vectors(source).languages()
+    named = [name for name in languages if name] if len(languages) > 1 else []
+    return {name: languages[name] for name in named[:RAREST]}
+
+
+def _drawn(
+    source: Vectors, schema: Schema, queries: int | ArrayLike, rng: np.random.Generator
+) -> tuple[Floats, dict[str, Mapping[str, str]]]:
+    """Unit queries, as the stored dtype knows them, and the payloads of some rows by id; one pass over the folder."""
+    many = queries if isinstance(queries, int) else 0
+    if isinstance(queries, int) and queries < 1:
+        raise InputError(f"expected at least 1 query, got {queries}")
+    pairs = rng.integers(source.rows, size=(many, 2))
+    weights = rng.uniform(0.55, 0.9, size=(many, 1)).astype(np.float32)
+    sampled = rng.choice(source.rows, size=min(SAMPLE, source.rows), replace=False)
+    ends = np.empty((many, 2, source.dimension), dtype=np.float32)
+    sample: dict[str, Mapping[str, str]] = {}
+    first = 0
+    for table in unit_tables(source, schema, rows=16_384):
+        inside = (pairs >= first) & (pairs < first + table.num_rows)
+        ends[inside] = vectors_of(table)[pairs[inside] - first]
+        here = sampled[(sampled >= first) & (sampled < first + table.num_rows)] - first
+        for row in table.select(["id", *schema.payload]).take(here).to_pylist():
+            sample[row.pop("id")] = row
+        first += table.num_rows
+    if isinstance(queries, int):
+        asked = weights * ends[:, 0] + (1 - weights) * ends[:, 1]
+    else:
+        asked = np.asarray(queries)
+        if asked.ndim != 2 or asked.shape[1] != source.dimension or not len(asked):
+            raise InputError(f"expected queries of shape (n, {source.dimension}), got {asked.shape}")
+    unit = normalize(asked).astype(schema.dtype).astype(np.float32)
+    return unit[unit.any(axis=1)], sample  # a query of zeros has no nearest row

@@ -1,0 +1,136 @@
+"""Vectors as a feed for Vespa, and the schema of its documents.
+
+    NAME.sd      goes to schemas/ of the application package
+    feed.jsonl   ``vespa feed feed.jsonl``: a put for each row, which replaces the document of its id
+
+To search: ``select id from NAME where {targetHits: 10}nearestNeighbor(vector, q)`` with ``ranking=cosine`` and
+``input.query(q)=[...]``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from align.engines.folder import Folder
+from align.engines.json_rows import fields, table_of
+from align.engines.target import Schema
+from align.errors import InputError
+
+# what Vespa refuses in a string: control characters but tab and line ends, and code points that are none
+_REFUSED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane + end) for plane in range(0, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF))
+    + "]"
+)
+
+
+def open_target(to: str, *, name: str, namespace: str = "align", m: int = 16, ef_construction: int = 200) -> Folder:
+    """A folder with the schema and the feed.
+
+    Args:
+        to: the folder.
+        name: of the schema, and so of the document type.
+        namespace: of the documents' ids.
+        m: links of a node of HNSW.
+        ef_construction: candidates when HNSW is built.
+
+    Raises:
+        InputError: a schema or a namespace cannot have this name.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise InputError(f"a schema of Vespa has a name of letters, digits and _, no digit first, got {name!r}")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", namespace):
+        raise InputError(f"a namespace of Vespa is of letters, digits, _ and -, got {namespace!r}")
+    return Folder(to, name, "vespa", Vespa(name, namespace, m, ef_construction))
+
+
+class Vespa:
+    """The :class:`align.engines.folder.Format`."""
+
+    _file: IO[bytes] | None = None
+
+    def __init__(self, name: str, namespace: str, m: int, ef_construction: int) -> None:
+        self._name, self._prefix, self._hnsw = name, f"id:{namespace}:{name}::", (m, ef_construction)
+
+    def begin(self, folder: Path, schema: Schema) -> None:
+        """Write the schema."""
+        text = schema_text(self._name, schema, *self._hnsw)
+        (folder / f"{self._name}.sd").write_text(text, encoding="utf-8")
+        self._file = open(folder / "feed.jsonl", "wb")  # noqa: SIM115
+
+    def add(self, table: pa.Table) -> None:
+        """Write a put for each row."""
+        assert self._file is not None
+        for column in table.drop_columns("vector").column_names:
+            for row, text in enumerate(table[column].to_pylist()):
+                if bad := _REFUSED.search(text):
+                    key = table["id"][row].as_py()
+                    raise InputError(
+                        f"{column} of id {key!r} holds U+{ord(bad[0]):04X}, which Vespa refuses: encode without it"
+                    )
+        for key, document in fields(table, '"vector": {"values":{}}'):
+            if not key:
+                raise InputError("a document of Vespa needs an id, got one that is empty")
+            put = json.dumps(self._prefix + key, ensure_ascii=False)
+            self._file.write(f'{{"put": {put}, "fields": {document}}}\n'.encode())
+
+    def end(self) -> None:
+        """Close the feed."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def read(self, folder: Path, schema: Schema) -> Iterator[pa.Table]:
+        """The rows again, in order."""
+        with open(folder / "feed.jsonl", encoding="utf-8", newline="\n") as lines:
+            documents = (json.loads(line)["fields"] for line in lines)
+            while rows := list(islice(documents, 4096)):
+                yield table_of(rows, [row.pop("vector")["values"] for row in rows], schema.dtype)
+
+
+def schema_text(name: str, schema: Schema, m: int, ef_construction: int) -> str:
+    """The schema definition: keywords as attributes, the text indexed, the vector with HNSW and the angle."""
+    about = json.dumps(schema.described(), sort_keys=True)
+    kept = {
+        "id": "summary | attribute", "text_sha256": "summary | attribute", "language": "summary | attribute",
+        "script": "summary | attribute", "text": "summary | index",
+    }  # fmt: skip
+    lines = [f"# align.engines {about}", f"schema {name} {{", f"    document {name} {{"]
+    for column in ("id", *schema.payload):
+        lines += [f"        field {column} type string {{", f"            indexing: {kept[column]}"]
+        if column in ("language", "script"):
+            lines += ["            attribute: fast-search", "            match: word", "            rank: filter"]
+        lines += ["        }"]
+    tensor = f"tensor<float>(x[{schema.dimension}])"
+    lines += [
+        f"        field vector type {tensor} {{",
+        "            indexing: attribute | index",
+        "            attribute {",
+        "                distance-metric: angular",
+        "            }",
+        "            index {",
+        "                hnsw {",
+        f"                    max-links-per-node: {m}",
+        f"                    neighbors-to-explore-at-insert: {ef_construction}",
+        "                }",
+        "            }",
+        "        }",
+        "    }",
+        "    rank-profile cosine {",
+        "        inputs {",
+        f"            query(q) {tensor}",
+        "        }",
+        "        first-phase {",
+        "            expression: closeness(field, vector)",
+        "        }",
+        "    }",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"

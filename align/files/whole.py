@@ -1,0 +1,206 @@
+"""Files appear whole or not at all, and text is read strictly."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import json
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from align.errors import InputError
+from align.files.not_text import NUL_BYTE, refuse_format
+
+# not any tag: <unk> is a word of some vocabularies
+MARKUP = re.compile(r"<(\?xml\b|!doctype\b|!--|html\b|error\b)", re.IGNORECASE)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it to ``path`` only if the block succeeds.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full. Nothing is left behind.
+    """
+    path = Path(path)
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    temporary = Path(name)
+    try:
+        with explained(path):
+            yield temporary
+            flush(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+            flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the list of names of a folder, is on the disk."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():  # a system that opens no folders, or one that only others may list
+            return
+        raise
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Of writing to ``path``: a full disk, and a place where one may not write, become an InputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(f"{path} was not written: no space left on the disk") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EPERM):
+            raise InputError(f"{path} was not written: {error.strerror}") from error
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys, whole or not at all."""
+    with whole_file(path) as temporary:
+        text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a missing or damaged one is an InputError with its path."""
+    try:
+        return json.loads(existing_file(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from error
+
+
+def user_cache(name: str) -> Path:
+    """``name`` in align's folder of the user's cache: ``$XDG_CACHE_HOME/align``, else ``~/.cache/align``."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "align" / name
+
+
+def existing_file(path: Path | str) -> Path:
+    """``path`` if it is a file, else an InputError that says so."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected a file")
+    return path
+
+
+def read_lines(path: Path | str) -> Iterator[str]:
+    r"""Lines of a UTF-8 text file, plain or gzip (``.gz``), without their line ends.
+
+    Only ``\n`` and ``\r\n`` end a line: U+2028, U+0085 and the like stay inside (``str.splitlines`` would shift ids).
+    A byte-order mark at the start is dropped.
+
+    Raises:
+        InputError: no such file, damaged gzip, invalid UTF-8 or a NUL byte (with its line number), UTF-16 or UTF-32, or
+            a file of another format, which is named.
+    """
+    path = existing_file(path)
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
+            for number, raw in enumerate(file, 1):
+                if number == 1:
+                    refuse_format(raw, path)
+                if b"\0" in raw:
+                    raise InputError(f"{path}, line {number}: {NUL_BYTE}")
+                line = raw.decode("utf-8")
+                if number == 1:
+                    line = line.removeprefix("\ufeff")
+                yield line.removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        bad = error.object[error.start]
+        raise InputError(f"{path}, line {number}: invalid UTF-8 (byte 0x{bad:02x})") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path} is not a complete gzip file: {error}") from error
+
+
+def refuse_markup(line: str, path: Path | str, number: int, *, expected: str) -> None:
+    """Refuse the first line of a page: what a server sends instead of a file that it does not give.
+
+    Raises:
+        InputError: the line begins with a tag of XML or HTML; the sentence says what was ``expected``.
+    """
+    if MARKUP.match(line.lstrip()):
+        raise InputError(
+            f"{path}, line {number}: expected {expected}, got an XML or HTML page, perhaps the error page of a "
+            f"download: {line.strip()[:40]!r}"
+        )
+
+
+SIDES = (
+    ("source", "target"), ("src", "tgt"), ("src", "trg"), ("english", "nonenglish"), ("native", "roman"),
+    ("sourcetext", "targettext"), ("sourceword", "targetword"), ("word", "translation"),
+)  # fmt: skip
+"""What the two sides of translations are called in headers, as :func:`column_names` gives them."""
+
+
+SPLITS = {
+    "train": "train", "training": "train", "test": "test", "testing": "test",
+    **dict.fromkeys(("dev", "development", "valid", "validation", "val"), "dev"),
+}  # fmt: skip
+"""The split that a name stands for, in a column ``split`` and at the end of the name of a file."""
+
+
+def column_names(cells: Sequence[str]) -> list[str]:
+    """The names in a header, each as its letters and digits in lower case.
+
+    >>> column_names(["Word 1", "Human (mean)", "# POS"])
+    ['word1', 'humanmean', 'pos']
+    """
+    return ["".join(filter(str.isalnum, cell)).casefold() for cell in cells]
+
+
+def row_split(value: object, where: str) -> str:
+    """Split of a row by its column ``split``: train, dev or test.
+
+    Raises:
+        InputError: it is none of the names in ``SPLITS``.
+    """
+    name = str(value).strip().casefold()
+    if name not in SPLITS:
+        raise InputError(
+            f"{where}: the split is {value!r}, expected one of {', '.join(dict.fromkeys(SPLITS.values()))}"
+        )
+    return SPLITS[name]
+
+
+def two_sides(cells: Sequence[str], known: Sequence[tuple[str, str]] = SIDES) -> tuple[int, int] | None:
+    """Places of the columns that are the first of the ``known`` pairs; ``None``: ``cells`` are no such header.
+
+    >>> two_sides(["id", "Target", "Source"])
+    (2, 1)
+    """
+    names = column_names(cells)
+    return next(((names.index(a), names.index(b)) for a, b in known if a in names and b in names), None)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,142 @@
+"""Exact search: every vector is compared, block by block, from a memory-mapped file or from a folder of vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from align.errors import InputError
+from align.similarity.cosine import _LOW, TIE_TOLERANCE, _keys, _slices, matrix, normalize
+from align.similarity.csls import _NO_KEY, _least
+from align.similarity.tiles import keep, promising
+from align.vectors.folder import Vectors, vectors_of
+
+BLOCK_ROWS = 8192
+BLOCK_QUERIES = 512
+
+Block = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Numbers of rows, and their unit vectors."""
+Found = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""(n, k) scores, best first, and (n, k) rows; where there is no such hit, -Inf and -1."""
+
+
+@dataclass(frozen=True)
+class ExactIndex:
+    """Vectors in memory or in a memory-mapped file."""
+
+    vectors: NDArray[Any]
+    """(rows, dimensions) float32 or float16."""
+    unit: bool
+    """They have length 1 (or 0) already."""
+
+    def search(self, units: NDArray[np.float32], k: int, *, chosen: NDArray[np.bool_] | None = None) -> Found:
+        """The ``k`` nearest of the chosen rows."""
+        return nearest(units, self._blocks(chosen), k)
+
+    def _blocks(self, chosen: NDArray[np.bool_] | None) -> Iterator[Block]:
+        for here in _slices(len(self.vectors), BLOCK_ROWS):
+            rows, part = _chosen_rows(self.vectors[here], here.start, chosen)
+            yield rows, part.astype(np.float32, copy=False) if self.unit else normalize(part, first_row=here.start)
+
+
+@dataclass(frozen=True)
+class StreamedVectors:
+    """A folder of vectors that was not indexed: read part by part for every search."""
+
+    folder: Vectors
+
+    def search(self, units: NDArray[np.float32], k: int, *, chosen: NDArray[np.bool_] | None = None) -> Found:
+        """The ``k`` nearest of the chosen rows."""
+        return nearest(units, self._blocks(chosen), k)
+
+    def _blocks(self, chosen: NDArray[np.bool_] | None) -> Iterator[Block]:
+        for start, table in numbered(self.folder.tables(["vector"], rows=BLOCK_ROWS, verify=False)):
+            rows, part = _chosen_rows(vectors_of(table), start, chosen)
+            yield rows, normalize(part, first_row=start)
+
+
+def nearest(units: NDArray[np.float32], blocks: Iterable[Block], k: int) -> Found:
+    """The ``k`` rows nearest to each query by inner product; of equal ones the lower row comes first.
+
+    Scores are rounded to the tie tolerance (six decimals), so that equal rows tie whichever block they fall in.
+
+    Args:
+        units: (n, d) unit vectors.
+        blocks: of the rows, in rising order; each is read once and then let go.
+        k: at least 1.
+    """
+    best = Nearest(units, k)
+    for rows, part in blocks:
+        best.add(rows, part)
+    return best.found()
+
+
+class Nearest:
+    """The ``k`` rows nearest to each query so far: what :func:`nearest` keeps while it reads.
+
+    Args:
+        units: (n, d) unit vectors.
+        k: at least 1.
+    """
+
+    def __init__(self, units: NDArray[np.float32], k: int) -> None:
+        self._units, self._k = units, k
+        self._best = np.full((len(units), k), _NO_KEY)
+
+    def add(self, rows: NDArray[np.int64], part: NDArray[np.float32]) -> None:
+        """Look at more rows: their numbers, higher than those before, and their unit vectors."""
+        for here in _slices(len(self._units), BLOCK_QUERIES):
+            best, scores = self._best[here], self._units[here] @ part.T  # (queries, rows)
+            owners, places = promising(scores, _least(best), self._k)
+            keep(best, owners, _keys(scores[owners, places], rows[places]), nothing=_NO_KEY)
+
+    def found(self) -> Found:
+        """Scores and rows, best first."""
+        best = np.sort(self._best, axis=1)[:, ::-1]  # not by its negative, which the least integer has none of
+        there = best != _NO_KEY
+        scores = np.where(there, (best >> 32) * TIE_TOLERANCE, -np.inf).astype(np.float32)
+        return scores, np.where(there, _LOW - (best & _LOW), -1)
+
+
+def numbered(tables: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
+    """Each table with the number of its first row."""
+    start = 0
+    for table in tables:
+        yield start, table
+        start += table.num_rows
+
+
+def read_npy(path: Path, *, mmap: bool) -> NDArray[Any]:
+    """A matrix of an ``.npy`` file, memory-mapped by choice; no pickle is read.
+
+    Raises:
+        InputError: it is damaged or cut short.
+    """
+    try:
+        return matrix(np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False))
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
+def write_npy(path: Path, blocks: Iterable[NDArray[Any]], *, shape: tuple[int, int], dtype: str) -> None:
+    """An ``.npy`` file written block by block; not memory-mapped, where a full disk would be a signal, not an error."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype=dtype).data)
+
+
+def _chosen_rows(
+    vectors: NDArray[Any], start: int, chosen: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    if chosen is None:
+        return np.arange(start, start + len(vectors)), vectors
+    here = np.flatnonzero(chosen[start : start + len(vectors)])
+    return start + here, vectors[here]

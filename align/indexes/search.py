@@ -1,0 +1,164 @@
+"""Search of an index by text: queries are encoded, and romanised, as the texts of the index were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from align.errors import InputError
+from align.indexes.build import Index, load_index
+from align.text.romanize.romanizer import romanize, romanizer_version
+
+if TYPE_CHECKING:
+    from align.encoders.encoder import Encoder
+
+EncodeQueries = Callable[[Sequence[str]], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A row that was found."""
+
+    query: str
+    rank: int
+    """From 1."""
+    id: str
+    score: float
+    """Cosine, rounded to six decimals; of a compressed FAISS index an estimate."""
+    text: str | None
+    """``None``: the index keeps no texts."""
+    language: str
+    script: str
+
+
+def search(
+    index: Index | Path | str,
+    model: Encoder | str,
+    queries: Sequence[str],
+    k: int = 10,
+    *,
+    languages: Sequence[str] | None = None,
+    scripts: Sequence[str] | None = None,
+    prompt: str | None = None,
+    query_language: str | None = None,
+    romanized: bool = False,
+    nprobe: int | None = None,
+    ef_search: int | None = None,
+) -> list[list[Hit]]:
+    """The texts nearest to each query, best first.
+
+    Args:
+        index: opened, or its folder; also a folder of vectors that was not indexed.
+        model: the encoder that made the vectors, or its name.
+        queries: texts; an index of romanised texts has them romanised by the same romaniser.
+        k: hits of each query; fewer where there are not so many rows.
+        languages: only rows of these.
+        scripts: only rows of these.
+        prompt: see :func:`query_encoder`.
+        query_language: the same.
+        romanized: the same.
+        nprobe: see :meth:`align.indexes.build.Index.search`.
+        ef_search: the same.
+
+    Returns:
+        A list of hits for each query.
+
+    Raises:
+        InputError: as :func:`query_encoder` and :meth:`align.indexes.build.Index.search`.
+    """
+    index = index if isinstance(index, Index) else load_index(index)
+    if isinstance(model, str):
+        from align.encoders.checkpoint import load_encoder
+
+        model = load_encoder(model)
+    encode = query_encoder(index, model, prompt=prompt, query_language=query_language, romanized=romanized)
+    return find(
+        index, queries, encode(queries), k, languages=languages, scripts=scripts, nprobe=nprobe, ef_search=ef_search
+    )
+
+
+def query_encoder(
+    index: Index,
+    encoder: Encoder,
+    *,
+    prompt: str | None = None,
+    query_language: str | None = None,
+    romanized: bool = False,
+) -> EncodeQueries:
+    """The function from texts to vectors that an index can be searched with; what it needs is checked once, here.
+
+    Args:
+        index: what its manifest says decides.
+        encoder: must be the one that made the vectors: weights, layer, pooling, length, normalisation, prompt.
+        prompt: put before every query instead of the encoder's own. Some encoders have one prompt for queries and
+            another for texts (E5: "query: ", "passage: "), so that given this, prompts are not compared.
+        query_language: code of the queries' language, for the romaniser; ``None``: no language rules.
+        romanized: refuse an index whose texts were not romanised.
+
+    Raises:
+        InputError: another encoder than the index's (the fields that differ are named), another version of the
+            romaniser, or an index that was not romanised where one is expected.
+    """
+    stored = index.encoder.get("romanizer")
+    if romanized and stored is None:
+        raise InputError(
+            f"{index.folder} holds texts that were not romanised before encoding: romanised queries need align encode "
+            "--romanize"
+        )
+    backend = "fast" if stored and "uroman-fast" in stored else "uroman"
+    identity = encoder.identity() | ({"romanizer": romanizer_version(backend)} if stored else {})
+    index.check_encoder(identity, prompt=prompt is None)
+
+    def encode(queries: Sequence[str]) -> NDArray[Any]:
+        if isinstance(queries, str):
+            raise InputError("expected a list of queries, got one string")
+        texts = romanize(queries, lang=query_language, backend=backend) if stored else queries
+        own, encoder.prompt = encoder.prompt, encoder.prompt if prompt is None else prompt
+        try:
+            return encoder.encode(texts)
+        finally:
+            encoder.prompt = own
+
+    return encode
+
+
+def find(
+    index: Index,
+    queries: Sequence[str],
+    vectors: ArrayLike,
+    k: int = 10,
+    *,
+    languages: Sequence[str] | None = None,
+    scripts: Sequence[str] | None = None,
+    nprobe: int | None = None,
+    ef_search: int | None = None,
+) -> list[list[Hit]]:
+    """The hits of queries whose vectors are known; see :func:`search`.
+
+    Args:
+        index: what is searched.
+        queries: n texts, for the hits to say.
+        vectors: (n, dimensions).
+        k: hits of each query.
+        languages: only rows of these.
+        scripts: only rows of these.
+        nprobe: see :meth:`align.indexes.build.Index.search`.
+        ef_search: the same.
+    """
+    scores, rows = index.search(
+        vectors, k, languages=languages, scripts=scripts, nprobe=nprobe, ef_search=ef_search
+    )  # fmt: skip
+    found = iter(index.rows_file.take(rows, ["id", "text", "language", "script"]))
+    return [
+        [
+            Hit(query, rank, row["id"], round(float(score), 6), row.get("text"), row["language"], row["script"])
+            for rank, (score, row) in enumerate(zip(of_query, found, strict=False), 1)
+            if np.isfinite(score)
+        ]
+        for query, of_query in zip(queries, scores, strict=True)
+    ]

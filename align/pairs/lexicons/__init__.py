@@ -1,0 +1,1 @@
+"""Word lists of every kind to words of a concept: a format a file, joined through concepts or a pivot."""

@@ -1,0 +1,76 @@
+"""Bilingual dictionaries, a translation a line: MUSE, XLING, PanLex-BLI, Sinhala-English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from align.errors import InputError
+from align.files.whole import read_lines, refuse_markup, two_sides
+from align.pairs.lexicons.rows import WordPair
+from align.pairs.reading.tmx import tagged_sides
+
+SUFFIXES = tuple(name + gz for name in (".tsv", ".txt", ".trans", ".dict") for gz in ("", ".gz"))
+"""Endings of dictionaries in a folder; a file that is named may have any."""
+DICTIONARY = "a dictionary (source TAB target)"
+"""What was expected, for messages."""
+
+
+def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) -> Iterator[WordPair]:
+    """Lines ``source TAB target`` or ``source SPACE target`` of a file, plain or ``.gz``, in order.
+
+    A word with several translations stands on several lines; they share the concept ``source_lang:word``. Entries of
+    several words need the tab. A blank line or side is a row with the problem ``empty``. A header that names the two
+    columns (their codes, or ``align.files.whole.SIDES`` in any case) says where they are, whatever else stands beside them.
+
+    Raises:
+        InputError: no such file, not UTF-8, an XML or HTML page, or a line of other than two columns, or than the
+            header has (with its number).
+    """
+    name, started = str(path), False
+    header: DictionaryHeader | None = None
+    for number, line in enumerate(read_lines(path), 1):
+        if not started and line.strip():
+            started = True
+            refuse_markup(line, name, number, expected=DICTIONARY)
+            header = dictionary_header(line, source_lang, target_lang)
+            if header:
+                continue
+        source, target = two_columns(line, name, number, header) if line.strip() else ("", "")
+        problem = "" if source and target else "empty"
+        concept = f"{source_lang}:{source}"
+        yield WordPair(name, number, source_lang, target_lang, source, target, concept, problem)
+
+
+class DictionaryHeader(NamedTuple):
+    """Where a header says that the two words stand, among how many columns."""
+
+    source: int
+    target: int
+    columns: int
+
+
+def dictionary_header(line: str, source_lang: str = "", target_lang: str = "") -> DictionaryHeader | None:
+    """The header that a first line is; ``None``: it is two words."""
+    cells = [cell.strip() for cell in line.split("\t" if "\t" in line else None)]
+    sides = two_sides(cells) or (tagged_sides(cells, source_lang, target_lang) if source_lang else None)
+    return DictionaryHeader(*sides, len(cells)) if sides else None
+
+
+def two_columns(line: str, name: str, number: int, header: DictionaryHeader | None = None) -> tuple[str, str]:
+    """The two sides of a line, at its tab or, without one, at its spaces (U+0020 only: others are part of a word).
+
+    Raises:
+        InputError: there are more columns, or only one; or not as many as in the header of a wider table.
+    """
+    tab, columns = "\t" in line, header.columns if header else 2
+    cells = line.split("\t") if tab else [cell for cell in line.split(" ") if cell]
+    if len(cells) != columns and columns > 2:
+        raise InputError(f"{name}, line {number}: expected {columns} columns as in the header, got {len(cells)}")
+    if len(cells) != columns:
+        hint = "" if tab or len(cells) < 2 else "; entries of several words need a tab between source and target"
+        what = "source TAB target" if tab else "source and target, with a tab or a space between them"
+        raise InputError(f"{name}, line {number}: expected {what}, got {len(cells)} columns{hint}")
+    source, target = (header.source, header.target) if header else (0, 1)
+    return cells[source].strip(), cells[target].strip()

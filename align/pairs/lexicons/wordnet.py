@@ -1,0 +1,153 @@
+"""Wordnets in WN-LMF: the words of synsets, which meet across languages on the interlingual index (ILI)."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from align.errors import InputError
+from align.files.whole import existing_file
+from align.pairs.lexicons.installed_wordnets import installed_lexicons
+from align.pairs.lexicons.language_tags import language_of_tag
+from align.pairs.lexicons.lmf import ENTRIES, LEXICONS, SUFFIXES, lmf_elements
+from align.pairs.lexicons.rows import ConceptWord
+
+SAMPLE = 200
+"""So many words of a lexicon say which script it is in, where its language tag does not."""
+
+
+def wordnet_words(source: Path | str, *, languages: Sequence[str] = ()) -> Iterator[ConceptWord]:
+    """Words of the synsets of a wordnet, streamed; ``gloss`` is the first definition in the language of the wordnet.
+
+    The concept is the ILI of the synset (``i35545``), on which wordnets of all languages meet; a synset without one
+    keeps its own id, and meets none. A word is the lemma of an entry, once for each sense.
+
+    A file is read twice and touches no database: its entries stand before the synsets. Memory holds the synsets
+    (id, ILI, definition). An installed lexicon is asked of the library ``wn``; its rows are numbered, not its lines.
+
+    Args:
+        source: a WN-LMF file (``.xml``, ``.xml.gz``, ``.xml.xz``), or the id of a lexicon installed with ``wn``
+            (``omw-fr:1.4``).
+        languages: of the lexicons, read those in these languages only; (): all.
+
+    Raises:
+        InputError: no such file, damaged compression, XML that is not well-formed or not WN-LMF, a language tag that is
+            not known, no word; ``wn`` or the lexicon is not installed.
+
+    References:
+        Bond and Foster 2013, Linking and Extending an Open Multilingual Wordnet; Bond et al. 2016, CILI.
+    """
+    name = str(source)
+    local = Path(source).exists() or "/" in name or name.endswith((".xml", *SUFFIXES))
+    return _from_file(existing_file(source), languages) if local else _from_wn(name, languages)
+
+
+@dataclass
+class _Lexicon:
+    """What the first reading of a file finds out about one of its lexicons."""
+
+    number: int
+    tag: str
+    words: list[str] = field(default_factory=list)
+
+
+def _from_file(path: Path, languages: Sequence[str]) -> Iterator[ConceptWord]:
+    lexicons, ili, glosses = _survey(path)
+    codes = [_language(lexicon.tag, lexicon.words, languages, f"{path}, line {lexicon.number}") for lexicon in lexicons]
+    current, word, count = -1, "", 0
+    for element in lmf_elements(path):
+        if element.name in LEXICONS:
+            current += 1
+        elif element.name in ENTRIES:
+            word = ""  # an entry of an extension does not repeat the lemma of the lexicon that it extends
+        elif element.name == "Lemma":
+            word = _spaced(element.attributes.get("writtenForm", ""))
+        elif element.name == "Sense":
+            count += 1
+            if languages and codes[current] not in languages:
+                continue
+            synset = element.attributes.get("synset", "")
+            problem = "" if synset in ili else "unknown synset"
+            if element.attributes.get("lexicalized") == "false":
+                problem = "not lexicalised"
+            concept, gloss = ili.get(synset) or synset, glosses.get(synset, "")
+            yield ConceptWord(
+                str(path), element.number, concept, codes[current], word, gloss, problem or ("" if word else "no lemma")
+            )
+    if not count:
+        raise InputError(f"{path} holds no word sense (Sense)")
+
+
+def _survey(path: Path) -> tuple[list[_Lexicon], dict[str, str], dict[str, str]]:
+    """The lexicons of a file, and of each synset the ILI ("" if it has none) and the definition."""
+    lexicons: list[_Lexicon] = []
+    ili: dict[str, str] = {}
+    glosses: dict[str, str] = {}
+    synset = ""
+    for element in lmf_elements(path):
+        if element.name in LEXICONS:
+            tag = element.attributes.get("language", "")
+            lexicons.append(_Lexicon(element.number, tag))
+        elif not lexicons:
+            raise InputError(f"{path}, line {element.number}: expected a Lexicon first, got {element.name}")
+        elif element.name == "Lemma" and len(lexicons[-1].words) < SAMPLE:
+            lexicons[-1].words.append(element.attributes.get("writtenForm", ""))
+        elif element.name == "Synset":
+            synset = element.attributes.get("id", "")
+            number = element.attributes.get("ili", "")
+            ili[synset] = "" if number == "in" else number  # "in": proposed, not yet numbered
+        elif element.name == "Definition" and _same_language(element.attributes.get("language"), lexicons[-1].tag):
+            glosses.setdefault(synset, element.text)
+    return lexicons, ili, glosses
+
+
+def _language(tag: str, words: Sequence[str], languages: Sequence[str], place: str) -> str:
+    code = language_of_tag(tag, " ".join(words), languages)
+    if not code:
+        raise InputError(f"{place}: the language of the lexicon, {tag!r}, is not a known language tag such as 'fr'")
+    return code
+
+
+def _same_language(tag: str | None, other: str) -> bool:
+    return tag is None or tag.split("-")[0].lower() == other.split("-")[0].lower()
+
+
+def _from_wn(name: str, languages: Sequence[str]) -> Iterator[ConceptWord]:
+    if importlib.util.find_spec("wn") is None:
+        raise InputError(
+            f"the lexicon {name!r} needs wn, the library of wordnets: pip install 'align-encoders[wordnet]'"
+        )
+    import wn
+
+    try:
+        lexicons = installed_lexicons(name)
+    except wn.Error as error:
+        raise InputError(f"{_not_installed(name)} ({error})") from error
+    if not lexicons:
+        raise InputError(_not_installed(name))
+    for lexicon in lexicons:
+        wordnet = wn.Wordnet(lexicon.specifier(), expand="")
+        words = [word.lemma() for word in wordnet.words()[:SAMPLE]]
+        code = _language(lexicon.language, words, languages, lexicon.specifier())
+        if languages and code not in languages:
+            continue
+        number = 0
+        for synset in wordnet.synsets():
+            own = [one.text for one in synset.definitions(data=True) if _same_language(one.language, lexicon.language)]
+            concept, gloss = synset.ili or synset.id, (own or [""])[0]
+            for word in synset.lemmas():
+                number += 1
+                yield ConceptWord(lexicon.specifier(), number, concept, code, _spaced(word), gloss)
+
+
+def _not_installed(name: str) -> str:
+    return (
+        f"no lexicon {name!r} is installed: python -m wn download {name} "
+        "(pip install 'align-encoders[wordnet]'), or give a WN-LMF file"
+    )
+
+
+def _spaced(word: str) -> str:
+    return " ".join(word.replace("_", " ").split())  # some wordnets join the words of a phrase by underscores

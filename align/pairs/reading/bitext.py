@@ -1,0 +1,158 @@
+"""Translations, one at a time, of any source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from align.errors import InputError
+from align.files.whole import read_lines, two_sides
+from align.pairs.reading.bitexts import AnyBitext, LineFiles
+from align.pairs.reading.row_sources import AnyRows, RowFile
+from align.pairs.reading.rows import column, other_split, read_rows, text_of
+from align.pairs.reading.tmx import is_tagged, read_tmx, tagged_sides
+
+COLUMNS = (("source", "target"), ("english", "non_english"), ("src", "tgt"))
+"""Names that columns of translations go by."""
+NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?(e-?\d+)?", re.IGNORECASE)
+
+
+class Translation(NamedTuple):
+    """Two texts and their place. ``group`` names their meaning, if the source does; ``problem`` says what is wrong."""
+
+    file: str
+    number: int
+    source_lang: str
+    target_lang: str
+    source: str
+    target: str
+    group: str = ""
+    problem: str = ""
+
+
+def read_bitext(bitext: AnyBitext, columns: tuple[str, str] | None = None) -> Iterator[Translation]:
+    """Translations of one bitext, in order; numbers count from 1 (in TMX: the line in which the unit begins).
+
+    ``columns`` names the two columns; by default those of JSON Lines, Parquet and Hub datasets are one of ``COLUMNS``.
+    TSV may have a header, of the languages (codes or tags) or of ``align.files.whole.SIDES`` in any case, which says where
+    they are; without one they are the first two, or of the numbers in ``columns``, from 1.
+
+    Raises:
+        InputError: it is empty or damaged, lacks a column or a language, or its two files differ in length.
+    """
+    item = None
+    for item in _translations(bitext, columns):
+        yield item
+    if item is None:
+        raise InputError(f"{bitext.source.name if isinstance(bitext, LineFiles) else bitext.name} is empty")
+
+
+def _translations(bitext: AnyBitext, columns: tuple[str, str] | None) -> Iterator[Translation]:
+    if isinstance(bitext, LineFiles):
+        return _from_lines(bitext)
+    if isinstance(bitext, RowFile) and bitext.name.endswith((".tmx", ".tmx.gz")):
+        return _from_tmx(bitext)
+    if isinstance(bitext, RowFile) and bitext.name.endswith((".tsv", ".tsv.gz")):
+        return _from_tsv(bitext, columns)
+    return _from_records(bitext, columns)
+
+
+def _from_lines(files: LineFiles) -> Iterator[Translation]:
+    codes = (files.source.languages[0], files.target.languages[0])
+    sides = (read_lines(files.source.path), read_lines(files.target.path))
+    for number, (source, target) in enumerate(zip_longest(*sides), 1):
+        if source is None or target is None:
+            raise InputError(_unequal(files, number - 1, 1 + sum(1 for side in sides for _ in side), target is None))
+        group = f"{files.collection}:{number}" if files.collection else ""
+        yield Translation(files.target.name, number, *codes, source.strip(), target.strip(), group)
+
+
+def _unequal(files: LineFiles, shorter: int, more: int, target_ends: bool) -> str:
+    ended, longer = (files.target, files.source) if target_ends else (files.source, files.target)
+    if not shorter:
+        return f"{ended.name} is empty"
+    return (
+        f"{ended.name} ends after line {shorter}, {longer.name} goes on to line {shorter + more}: expected "
+        "line-aligned files; a line may be missing anywhere before that"
+    )
+
+
+def _from_tsv(source: RowFile, columns: tuple[str, str] | None) -> Iterator[Translation]:
+    (one, two), both, number = source.languages, False, 0
+    first, second = 0, 1
+    for number, line in enumerate(read_lines(source.path), 1):
+        cells = [cell.strip() for cell in line.split("\t")]
+        both = both or len(cells) > 1
+        if number == 1:
+            (first, second), header = _places(cells, source, columns)
+            if header:
+                continue
+        if len(cells) <= max(first, second):
+            only = cells[first] if first < len(cells) else line.strip()
+            yield Translation(source.name, number, one, two, only, "", "", "one column" if line.strip() else "empty")
+        else:
+            yield Translation(source.name, number, one, two, cells[first], cells[second])
+    if number and not both:
+        raise InputError(f"{source.name}: expected source TAB target; line 1 has 1 column, and so has every other")
+
+
+def _places(cells: Sequence[str], source: RowFile, columns: tuple[str, str] | None) -> tuple[tuple[int, int], bool]:
+    """Places of the two columns, and whether ``cells``, those of line 1, are a header.
+
+    Raises:
+        InputError: line 1 lacks a column that is asked for, or its first two cells cannot be two texts.
+    """
+    named = two_sides(cells) or tagged_sides(cells, *source.languages)
+    if columns and all(name.isdecimal() for name in columns):
+        places = (int(columns[0]) - 1, int(columns[1]) - 1)
+        if not all(0 <= place < len(cells) for place in places):
+            raise InputError(f"{source.name}: columns {' and '.join(columns)} are asked for, line 1 has {len(cells)}")
+        return places, named is not None
+    if columns:
+        first, second = (column([name], cells, f"{source.name}, line 1") for name in columns)
+        return (cells.index(first), cells.index(second)), True
+    numbers = [bool(NUMBER.fullmatch(cell)) for cell in cells[:2]]
+    if named is None and len(cells) > 2 and any(numbers) and not all(numbers):
+        raise InputError(
+            f"{source.name}, line 1: a number stands where a text is expected, so that the two columns cannot be told: "
+            f"{', '.join(map(repr, cells))[:80]}; write a header (source, target) or give their numbers (--columns 2,3)"
+        )
+    return named or (0, 1), named is not None
+
+
+def _from_tmx(source: RowFile) -> Iterator[Translation]:
+    (one, two), seen = source.languages, set[str]()
+    tags: dict[str, None] = {}
+    for unit in read_tmx(source.path):
+        tags |= dict.fromkeys(tag for tag, _ in unit.variants)
+        texts: list[str] = []
+        problem = ""
+        for side, code in zip(("source", "target"), (one, two), strict=True):
+            found = [text for tag, text in unit.variants if is_tagged(tag, code)]
+            texts.append(found[0] if found else "")
+            if found:
+                seen.add(code)
+            if len(found) != 1:
+                problem = problem or f"{side}: {'several in one unit' if found else 'not in the unit'}"
+        yield Translation(source.name, unit.number, one, two, texts[0], texts[1], "", problem)
+    for code in source.languages:
+        if code not in seen:
+            raise InputError(f"{source.name} has no text in {code}; its languages are {', '.join(tags) or 'not named'}")
+
+
+def _from_records(source: AnyRows, columns: tuple[str, str] | None) -> Iterator[Translation]:
+    (one, two), names = source.languages, None
+    for number, record in read_rows(source):
+        if names is None:
+            names = _columns(record, columns, source.name)
+        (first, first_problem), (second, second_problem) = (text_of(record.get(name)) for name in names)
+        problem = other_split(record, source, number) or first_problem or second_problem
+        yield Translation(source.name, number, one, two, first, second, "", problem)
+
+
+def _columns(record: dict[str, Any], columns: tuple[str, str] | None, place: str) -> tuple[str, str]:
+    known = next((pair for pair in COLUMNS if set(pair) <= record.keys()), COLUMNS[0])
+    first, second = columns or known
+    return column([first], record, place), column([second], record, place)

@@ -1,0 +1,171 @@
+"""Reading a pair table back: a folder that a builder wrote, or a bare Parquet, JSON Lines or TSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from align.errors import InputError
+from align.files.whole import existing_file, read_json, sha256
+from align.pairs.reading.records import json_records, parquet_file
+from align.pairs.reading.rows import tsv_records
+from align.pairs.table import COLUMNS, FORMAT, LABELS, REQUIRED, SCHEMA, VERSION, schema_of
+from align.text.languages import check_language
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".tsv", ".tsv.gz")
+Place = Callable[[int], str]
+
+
+def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
+    """The pairs at ``path``, checked and in order, with ``COLUMNS`` and any of ``OPTIONAL``.
+
+    The tables of ``more`` follow, one after the other; then only ``COLUMNS`` are kept, and equal ``group_id`` mean the
+    same in all of them.
+
+    A folder must agree with its manifest, byte for byte. A missing ``group_id`` becomes the row number from 0 (each row
+    its own meaning), a missing ``kind`` becomes ``pair``. A Parquet file with just these columns is memory-mapped
+    through the ``datasets`` cache; anything else is completed in memory.
+
+    Raises:
+        InputError: no such table, a file that differs from its manifest, a column missing or unknown, an empty value,
+            a score that is no finite number, an unknown label or an unknown language code; with the file and the line
+            or row.
+    """
+    if more:
+        from datasets import concatenate_datasets
+
+        return concatenate_datasets([read_pairs(each).select_columns(list(COLUMNS)) for each in (path, *more)])
+    path = Path(path)
+    if path.is_dir():
+        return _from_parquet(_checked_parquet(path))
+    existing_file(path)
+    if path.suffix == ".parquet":
+        return _from_parquet(path)
+    if not path.name.endswith(SUFFIXES):
+        raise InputError(f"{path}: expected a folder of pairs or a file that ends in {', '.join(SUFFIXES)}")
+    is_tsv = ".tsv" in path.suffixes
+    return _from_records(path, tsv_records(path, partial(_check_columns, path)) if is_tsv else json_records(path))
+
+
+def _checked_parquet(folder: Path) -> Path:
+    manifest_path = folder / "manifest.json"
+    if not manifest_path.exists():
+        raise InputError(f"{folder} has no manifest.json; expected a folder written by `align pairs`")
+    manifest = read_json(manifest_path)
+    if not isinstance(manifest, dict) or (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
+        raise InputError(f"{manifest_path}: expected format {FORMAT!r}, version {VERSION}")
+    for name, digest in manifest["files"].items():
+        if sha256(existing_file(folder / name)) != digest:
+            raise InputError(f"{folder / name} differs from its manifest: it was changed after it was written")
+    return folder / "pairs.parquet"
+
+
+def _from_parquet(path: Path) -> Dataset:
+    from datasets import Dataset  # about a second to import
+
+    with parquet_file(path) as file:
+        schema = file.schema_arrow.remove_metadata()
+        _check_columns(path, schema.names)
+        if not file.metadata.num_rows:
+            raise InputError(f"{path} is empty")
+        if schema != schema_of(schema.names):
+            return Dataset(_completed(_as_text(path, file.read()), _row_of(path, 1)))
+        start = 1
+        for batch in file.iter_batches():
+            _check_values(batch, _row_of(path, start))
+            start += len(batch)
+    return Dataset.from_parquet(str(path))
+
+
+def _row_of(path: Path, start: int) -> Place:
+    return lambda row: f"{path}, row {start + row}"
+
+
+def _from_records(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> Dataset:
+    from datasets import Dataset
+
+    numbers: list[int] = []
+    columns: dict[str, list[Any]] = {name: [] for name in REQUIRED}
+    for number, record in records:
+        if not numbers or record.keys() - columns.keys():
+            _check_columns(path, [*record, *columns] if numbers else list(record))
+            columns |= {name: [None] * len(numbers) for name in record if name not in columns}
+        numbers.append(number)
+        for name, values in columns.items():
+            values.append(_value(name, record.get(name), f"{path}, line {number}"))
+    if not numbers:
+        raise InputError(f"{path} is empty")
+    table = pa.table(columns, schema=pa.schema([SCHEMA.field(name) for name in columns]))
+    return Dataset(_completed(table, lambda row: f"{path}, line {numbers[row]}"))
+
+
+def _check_columns(path: Path, found: Iterable[str]) -> None:
+    names = list(dict.fromkeys(found))
+    missing = [name for name in REQUIRED if name not in names]
+    unknown = [name for name in names if name not in SCHEMA.names]
+    if missing or unknown:
+        what = f"the column {missing[0]!r} is missing" if missing else f"the column {unknown[0]!r} is unknown"
+        expected = f"{', '.join(REQUIRED)} and any of {', '.join(SCHEMA.names[len(REQUIRED) :])}"
+        raise InputError(f"{path}: {what}; expected {expected}; found {', '.join(names)}")
+
+
+def _value(name: str, value: Any, place: str) -> str | float | None:
+    if name == "score" and value is not None:
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{place}: expected a number as score, got {value!r}") from error
+    if name == "group_id" and isinstance(value, int):
+        return str(value)
+    if value is None or isinstance(value, str):
+        return value
+    raise InputError(f"{place}: expected text in the column {name!r}, got {value!r}")
+
+
+def _as_text(path: Path, table: pa.Table) -> pa.Table:
+    try:
+        return table.cast(pa.schema([SCHEMA.field(name) for name in table.column_names]))
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: a column is neither text nor, for score, a number: {error}") from error
+
+
+def _completed(table: pa.Table, place: Place) -> pa.Table:
+    _check_values(table, place)
+    if "kind" not in table.column_names:
+        table = table.append_column("kind", pa.array(["pair"] * len(table)))
+    if "group_id" not in table.column_names:
+        table = table.append_column("group_id", pa.array([str(row) for row in range(len(table))]))
+    return table.select(schema_of(table.column_names).names)
+
+
+def _check_values(table: pa.Table | pa.RecordBatch, place: Place) -> None:
+    for name in table.column_names:
+        column = table[name]
+        if name == "score":
+            bad, what = pc.invert(pc.is_finite(column)), "is not finite"
+        elif name == "label":
+            known = pc.is_in(column, value_set=pa.array([*LABELS, None], pa.string()))
+            bad, what = pc.invert(known), f"is none of {', '.join(LABELS)}"
+        elif name in COLUMNS and pc.any(pc.match_substring(column, "\0")).as_py():
+            bad, what = pc.fill_null(pc.match_substring(column, "\0"), False), "holds the character NUL, expected text"
+        elif name in COLUMNS:
+            bad, what = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), True), "is empty"
+        else:
+            continue
+        row = pc.index(bad, True).as_py()
+        if row >= 0:
+            raise InputError(f"{place(row)}: {name} {what}")
+    for name in ("source_lang", "target_lang"):
+        for code in pc.unique(table[name]).to_pylist():
+            try:
+                check_language(code)
+            except InputError as error:
+                raise InputError(f"{place(pc.index(table[name], code).as_py())}: {error}") from error

@@ -1,0 +1,139 @@
+"""Translation memories: TMX, the exchange format of translators, read unit by unit."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+from xml.parsers import expat
+
+from align.errors import InputError
+from align.files.whole import existing_file
+from align.text.languages import macrolanguage, three_letters
+
+CHUNK = 1 << 16
+CODES = ("bpt", "ept", "it", "ph", "ut")
+"""Elements inside a segment that hold formatting codes of the document, no text."""
+CHINESE_SCRIPTS = {"cn": "Hans", "sg": "Hans", "tw": "Hant", "hk": "Hant", "mo": "Hant"}
+
+
+class Unit(NamedTuple):
+    """One translation unit: the line it begins in, and its (language tag, segment) pairs."""
+
+    number: int
+    variants: tuple[tuple[str, str], ...]
+
+
+def read_tmx(path: Path) -> Iterator[Unit]:
+    """Units of a TMX file, plain or ``.gz``, as a stream: memory does not grow with the file.
+
+    A line break inside a segment, with the white space around it, becomes one space.
+
+    Raises:
+        InputError: no such file, damaged gzip, XML that is not well-formed, no unit, or a declared or unknown entity
+            (declarations can make a small file expand without end); with the line.
+    """
+    path, units = existing_file(path), _Units()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = lambda name, attributes: units.start(name, attributes, parser.CurrentLineNumber)
+    parser.EndElementHandler = units.end
+    parser.CharacterDataHandler = units.text
+
+    def refuse(name: str, *_: object) -> NoReturn:
+        place = f"{path}, line {parser.CurrentLineNumber}"
+        raise InputError(f"{place}: expected plain text, got the entity {name!r}; only &amp; and the like are read")
+
+    parser.EntityDeclHandler = refuse
+    parser.SkippedEntityHandler = refuse
+    count = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
+            while chunk := file.read(CHUNK):
+                parser.Parse(chunk)
+                count += len(units.done)
+                yield from units.take()
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        reason = expat.errors.messages[error.code]
+        raise InputError(f"{path}, line {error.lineno}: not well-formed XML ({reason})") from error
+    except InputError:
+        raise
+    except (LookupError, ValueError) as error:  # from the codec of the declared encoding
+        raise InputError(f"{path}: its encoding cannot be read ({error}); expected UTF-8 or UTF-16") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path} is not a complete gzip file: {error}") from error
+    if not count:
+        raise InputError(f"{path} holds no translation unit (tu)")
+
+
+@dataclass
+class _Units:
+    """What the parser has seen of the unit it stands in, and the units that are complete."""
+
+    done: list[Unit] = field(default_factory=list)
+    _number: int = 0
+    _variants: list[tuple[str, str]] = field(default_factory=list)
+    _tag: str = ""
+    _segment: list[str] | None = None
+    _codes: int = 0
+
+    def start(self, name: str, attributes: dict[str, str], number: int) -> None:
+        if name == "tu":
+            self._number, self._variants = number, []
+        elif name == "tuv":
+            self._tag = attributes.get("xml:lang", attributes.get("lang", ""))
+        elif name == "seg":
+            self._segment = []
+        elif name in CODES:
+            self._codes += 1
+
+    def end(self, name: str) -> None:
+        if name == "tu":
+            self.done.append(Unit(self._number, tuple(self._variants)))
+        elif name == "seg" and self._segment is not None:
+            text = re.sub(r"\s*[\r\n]\s*", " ", "".join(self._segment)).strip()
+            self._variants.append((self._tag, text))
+            self._segment = None
+        elif name in CODES:
+            self._codes -= 1
+
+    def text(self, text: str) -> None:
+        if self._segment is not None and not self._codes:
+            self._segment.append(text)
+
+    def take(self) -> list[Unit]:
+        units, self.done = self.done, []
+        return units
+
+
+@functools.cache
+def is_tagged(tag: str, code: str) -> bool:
+    """Whether a language tag (``en``, ``EN-us``, ``zh-Hant``, ``hin``) can name the language ``code``.
+
+    The language is the same, or the tag's is the macrolanguage of the code's (``ar`` for ``arb_Arab``). A script in the
+    tag must be that of the code; the region of Chinese stands for one.
+    """
+    first, *rest = tag.lower().replace("_", "-").split("-")
+    language, _, script = code.partition("_")
+    scripts = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
+    if not scripts and first in ("zh", "zho", "chi"):
+        scripts = [CHINESE_SCRIPTS[part] for part in rest if part in CHINESE_SCRIPTS]
+    if script not in (scripts or [script]):
+        return False
+    return first == language or three_letters(first) in (language, macrolanguage(language))
+
+
+def tagged_sides(cells: Sequence[str], source_lang: str, target_lang: str) -> tuple[int, int] | None:
+    """Places of the two language tags in a header; ``None``: ``cells`` do not hold one of each language.
+
+    >>> tagged_sides(["id", "de", "eng_Latn"], "eng_Latn", "deu_Latn")
+    (2, 1)
+    """
+    one, two = ([i for i, cell in enumerate(cells) if is_tagged(cell, code)] for code in (source_lang, target_lang))
+    return (one[0], two[0]) if len(one) == len(two) == 1 and one != two else None

@@ -1,0 +1,165 @@
+"""From row numbers to the tensors of one training step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from align.encoders.blocks import longest_input
+from align.encoders.encoder import Encoder, filled
+from align.objectives import join_pairs, mask_tokens, padded_joints
+from align.objectives.mlm import IGNORED
+from align.streams import stream
+from align.training.distributed import total, world
+from align.training.linked import linked, same_text
+from align.training.recipe import Recipe
+from align.training.store import PairStore, Tokens
+
+Taken = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Ids of some texts, one after the other, and the tokens of each."""
+NOTHING: Taken = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
+
+
+class Batches(Dataset[dict[str, Any]]):
+    """Maps (number, rows), a key of :class:`align.training.sampling.BatchStream`, to the tensors of this process's share.
+
+    What is drawn here (masks, bank, rehearsal) comes from a stream of (seed, number, rank), so the batch is the
+    same whenever and wherever it is made.
+
+    Args:
+        store: tokenised pairs.
+        encoder: gives the ids of padding, mask and special tokens.
+        recipe: says what the objectives need.
+        rank: of this process, which takes ``rows[rank::world]``.
+        world: number of processes.
+        start: (n, D) starting vectors of the sources, NaN where a row is never drawn; None if not needed.
+        rehearsal: rehearsal texts and their starting vectors, or None.
+    """
+
+    def __init__(
+        self,
+        store: PairStore,
+        encoder: Encoder,
+        recipe: Recipe,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        start: NDArray[np.float32] | None = None,
+        rehearsal: tuple[Tokens, NDArray[np.float32]] | None = None,
+    ) -> None:
+        self.store, self.recipe, self.rank, self.world = store, recipe, rank, world
+        self.start, self.rehearsal = start, rehearsal
+        self.pad_id = encoder.tokenizer.pad_token_id or 0
+        self.mask_id = encoder.tokenizer.mask_token_id
+        self.added = torch.tensor(encoder.added_ids)
+        first = encoder.tokenizer.cls_token_id
+        self.begin = first if first is not None else -1
+        self.joint_tokens = min(2 * recipe.train.max_tokens, longest_input(encoder.model, encoder.tokenizer))
+        self.vocabulary = int(encoder.model.config.vocab_size)
+        self.bank_size = recipe.info_nce.bank if recipe.info_nce else 0
+        self.banked = np.flatnonzero(np.isfinite(start[:, 0])) if start is not None else np.empty(0, dtype=np.int64)
+
+    def __getitem__(self, key: tuple[int, NDArray[np.int64]]) -> dict[str, Any]:
+        """The arguments of :meth:`align.training.step.Alignment.forward`, and ``rows``."""
+        number, every = key
+        rows = every[self.rank :: self.world]
+        rng = stream(self.recipe.train.seed, "batch", number, self.rank)
+        store, recipe = self.store, self.recipe
+        keys = store.groups[every]
+        meanings = linked(keys)
+        batch: dict[str, Any] = {"groups": torch.from_numpy(meanings[self.rank :: self.world])}
+        batch["rows"] = torch.from_numpy(rows)
+        if recipe.needs_target:
+            kept, extra = self._rehearse(rng)
+            sides = [store.source.take(rows if recipe.needs_source else rows[:0]), store.target.take(rows)]
+            sides += [store.negative.take(rows) if store.negative else NOTHING, kept]
+            lengths = np.concatenate([counts for _, counts in sides])
+            # Numbers that the host needs stay plain ones: on a GPU each would be waited for.
+            batch |= extra | {"sides": [len(counts) for _, counts in sides], "lengths": lengths.tolist()}
+            batch["ids"], batch["attention"] = filled(np.concatenate([ids for ids, _ in sides]), lengths, self.pad_id)
+            if recipe.mlm:
+                batch["ids"], batch["labels"] = self._mask(
+                    batch["ids"], batch["attention"], rate=recipe.mlm.rate, rng=rng, rows=sum(batch["sides"][:2])
+                )
+        if recipe.tlm:
+            batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
+        if store.negative_texts is not None:
+            own = same_text(store.negative_texts[rows], keys[:, 1:], meanings)
+            batch["negative_groups"] = torch.from_numpy(own)
+        if recipe.mlm or recipe.tlm:
+            batch["predicted"] = predicted(batch)
+        if store.scores is not None:
+            batch["scores"] = torch.from_numpy(store.scores[rows]).float()
+        if store.labels is not None:
+            batch["classes"] = torch.from_numpy(store.labels[rows])
+        if self.start is not None:
+            batch["start"] = torch.from_numpy(self.start[rows])
+            if self.bank_size:
+                others = rng.choice(self.banked, size=min(self.bank_size + len(every), len(self.banked)), replace=False)
+                others = others[~np.isin(store.groups[others], keys).any(axis=1)]  # what means the same is no negative
+                others = others[: self.bank_size]
+                batch["bank"] = torch.from_numpy(self.start[others])
+        return batch
+
+    def _join(
+        self, sources: list[NDArray[np.int32]], targets: list[NDArray[np.int32]], rng: np.random.Generator
+    ) -> dict[str, Any]:
+        """Both texts of each pair in one masked sequence."""
+        options = self.recipe.tlm
+        assert options is not None
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        joints = join_pairs(
+            [text.tolist() for text in sources], [text.tolist() for text in targets], begin=self.begin,
+            max_tokens=self.joint_tokens, restart=options.restart_positions, generator=generator,
+        )  # fmt: skip
+        joint: dict[str, Any] = padded_joints(joints, pad_id=self.pad_id)
+        joint["lengths"] = [len(one.ids) for one in joints]
+        joint["ids"], joint["labels"] = self._mask(joint["ids"], joint["attention"], rate=options.rate, rng=rng)
+        return joint
+
+    def _mask(
+        self, ids: Tensor, attention: Tensor, *, rate: float, rng: np.random.Generator, rows: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Masked ids and labels; nothing is masked after the first ``rows`` rows."""
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        maskable = attention.bool() & ~torch.isin(ids, self.added)
+        maskable[len(ids) if rows is None else rows :] = False
+        return mask_tokens(
+            ids, maskable, rate=rate, mask_id=self.mask_id, vocabulary=self.vocabulary, generator=generator
+        )
+
+    def _rehearse(self, rng: np.random.Generator) -> tuple[Taken, dict[str, Tensor]]:
+        if self.rehearsal is None or not self.recipe.anchor:
+            return NOTHING, {}
+        tokens, start = self.rehearsal
+        chosen = rng.choice(len(tokens), size=min(self.recipe.anchor.rehearsal_size, len(tokens)), replace=False)
+        return tokens.take(chosen), {"rehearsal_start": torch.from_numpy(start[chosen])}
+
+
+def predicted(batch: Mapping[str, Any]) -> Tensor:
+    """(3,) integers: masked positions of the sources, the targets and the joint texts of a batch."""
+    counts = torch.zeros(3, dtype=torch.long)
+    if "labels" in batch:
+        of_row = (batch["labels"] != IGNORED).sum(1)
+        counts[:2] = torch.stack([rows.sum() for rows in torch.split(of_row, batch["sides"])[:2]])
+    if "joint" in batch:
+        counts[2] = (batch["joint"]["labels"] != IGNORED).sum()
+    return counts
+
+
+def share_predicted(batches: Sequence[dict[str, Any]], device: torch.device) -> None:
+    """Give all forward passes of an optimiser step, in all processes, the mean of their ``predicted``, if there is any.
+
+    What divides its sum by this mean, then averaged over the passes, is a mean over the masked positions of the step.
+    """
+    counts = [batch["predicted"] for batch in batches if "predicted" in batch]
+    if counts:
+        mean = total(torch.stack(counts).sum(0).to(device)) / (len(counts) * world()[1])
+        for batch in batches:
+            batch["predicted"] = mean

@@ -1,0 +1,156 @@
+"""Recipes from TOML, with strict keys."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import difflib
+import json
+import logging
+import sys
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from align.errors import InputError
+from align.files.whole import read_lines
+from align.training.ranges import alternatives, called
+from align.training.recipe import SECTIONS, Recipe
+
+log = logging.getLogger(__name__)
+
+
+def recipes() -> list[str]:
+    """Names of the recipes in this package."""
+    return sorted(
+        file.name.removesuffix(".toml")
+        for file in (files("align") / "recipes").iterdir()
+        if file.name.endswith(".toml")
+    )
+
+
+def load_recipe(name: str | Path, *, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe by its name in this package (``transliteration``) or from a TOML file.
+
+    Args:
+        name: a name of :func:`recipes`, or the path of a TOML file.
+        changes: settings such as ``train.steps=100``, values as TOML writes them (bare words are strings). In a
+            recipe with stages the name of the stage comes first: ``nli.train.steps=100``; without it, ``train`` is
+            that of all stages. Objectives that a change adds to the recipe are said in the log.
+
+    Raises:
+        InputError: no such recipe or file, bad TOML, an unknown key (the sentence names the nearest one), or a value
+            of another type or outside its range.
+    """
+    recipe, added = load_changed(name, changes)
+    for section in added:
+        log.info("a change adds %s to the recipe %s, which does not have it", section, name)
+    return recipe
+
+
+def load_changed(name: str | Path, changes: Sequence[str]) -> tuple[Recipe, list[str]]:
+    """What :func:`load_recipe` gives, and the sections that the changes add to it: ``nt_xent``, ``STAGE.nt_xent``."""
+    if str(name) in recipes():
+        text, place = (files("align") / "recipes" / f"{name}.toml").read_text(encoding="utf-8"), f"recipe {name}"
+    elif str(name).endswith(".toml"):
+        text, place = "".join(f"{line}\n" for line in read_lines(name)), str(name)
+    else:
+        raise InputError(f"no recipe {str(name)!r}: expected a .toml file or one of {', '.join(recipes())}")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{place} is not valid TOML: {error}") from error
+    try:
+        before = _sections(table)
+        for change in changes:
+            _apply(table, change)
+        recipe = typing.cast(Recipe, _build(Recipe, table, ""))
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    return recipe, sorted(_sections(table) - before)
+
+
+def _apply(table: dict[str, Any], change: str) -> None:
+    """Set one value in the table of a recipe; ``train`` of a recipe with stages is that of each stage."""
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise InputError(f"expected a change such as train.steps=100, got {change!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    first, *rest = key.strip().split(".")
+    stages = _stages(table)
+    if first in stages and rest:
+        _set(stages[first], rest, value, change)
+    elif stages and first == "train":
+        for stage in stages.values():
+            _set(stage, [first, *rest], copy.deepcopy(value), change)
+    elif stages and first != "encoder":
+        example = ".".join([next(iter(stages)), *([first] if first in SECTIONS else ["train"]), *(rest or ["steps"])])
+        raise InputError(
+            f"{change!r} names no stage: expected one of {', '.join(stages)} first ({example}=...), or train (all of "
+            "them) or encoder"
+        )
+    else:
+        _set(table, [first, *rest], value, change)
+
+
+def _set(table: dict[str, Any], path: Sequence[str], value: Any, change: str) -> None:
+    *parents, last = path
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise InputError(f"{change!r} goes through {parent}, which is a value and no table")
+    table[last] = value
+
+
+def _stages(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The tables of a recipe's stages by name."""
+    stages = table.get("stages", [])
+    return {str(one.get("name")): one for one in stages if isinstance(one, dict)} if isinstance(stages, list) else {}
+
+
+def _sections(table: Mapping[str, Any]) -> set[str]:
+    """Names of the objectives, ``matryoshka`` and ``lora`` in a recipe: ``nt_xent``, or ``STAGE.nt_xent``."""
+    own = {name for name in SECTIONS if name in table and name not in ("encoder", "train")}
+    return own.union(*({f"{stage}.{name}" for name in _sections(one)} for stage, one in _stages(table).items()))
+
+
+def _build(kind: type, table: Mapping[str, Any], prefix: str) -> Any:
+    types_of = typing.get_type_hints(kind)
+    values = {}
+    for key, value in table.items():
+        if key not in types_of:
+            near = difflib.get_close_matches(key, types_of, n=1, cutoff=0.5)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known are {', '.join(types_of)}"
+            raise InputError(f"unknown key {prefix}{key}; {hint}")
+        values[key] = _value(types_of[key], value, f"{prefix}{key}")
+    return kind(**values)
+
+
+def _value(expected: Any, value: Any, name: str) -> Any:
+    options = alternatives(expected)
+    for option in options:
+        if typing.get_origin(option) is tuple and isinstance(value, list):
+            inner = typing.get_args(option)[0]
+            return tuple(_value(inner, item, f"{name}[{i}]") for i, item in enumerate(value))
+        if dataclasses.is_dataclass(option) and isinstance(value, dict):
+            return _build(typing.cast(type, option), value, f"{name}.")
+        if option is float and type(value) is int and abs(value) <= sys.float_info.max:
+            return float(value)
+        if type(value) is option:  # not isinstance: true is no 1
+            return value
+    wanted = " or ".join(called(option) for option in options if option is not type(None))
+    raise InputError(f"{name} must be {wanted}, got {value!r}")
+
+
+def as_table(recipe: Recipe) -> dict[str, Any]:
+    """The resolved recipe as JSON values, unset objectives left out."""
+    if recipe.stages:
+        return {"encoder": dataclasses.asdict(recipe.encoder), "stages": [as_table(stage) for stage in recipe.stages]}
+    table = {key: value for key, value in dataclasses.asdict(recipe).items() if value not in (None, "", ())}
+    return typing.cast(dict[str, Any], json.loads(json.dumps(table)))  # lists, not tuples: as it is read back

@@ -1,0 +1,74 @@
+"""A recipe as TOML with a word on every setting: what `align recipe` prints, and what --set can change."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import json
+import textwrap
+import typing
+from collections.abc import Collection
+from typing import Any
+
+from align.training.recipe import Recipe
+
+
+def explain(recipe: Recipe, *, added: Collection[str] = ()) -> str:
+    """Every setting of a recipe with its value and meaning; objectives that it does not use are named at the end.
+
+    Args:
+        recipe: to be explained.
+        added: sections, as ``nt_xent`` or ``STAGE.nt_xent``, to be marked as added by a change.
+    """
+    parts = []
+    for stage in recipe.stages or (recipe,):
+        prefix = ""
+        if recipe.stages:
+            prefix = "stages."
+            parts.append(f"[[stages]]\nname = {json.dumps(stage.name)}\npairs = {json.dumps(list(stage.pairs))}")
+        for section in dataclasses.fields(Recipe):
+            options = getattr(recipe if section.name == "encoder" else stage, section.name)
+            if dataclasses.is_dataclass(options) and not (prefix and section.name == "encoder"):
+                new = (f"{stage.name}.{section.name}" if prefix else section.name) in added
+                parts.append("# added by --set\n" * new + _section(prefix + section.name, options))
+    unused = [name for name, kind in _sections().items() if not _used(recipe, name) and kind is not None]
+    if recipe.stages:
+        parts.insert(0, _section("encoder", recipe.encoder))
+    return "\n\n".join([*parts, f"# not used here: {', '.join(unused)}"]) + "\n"
+
+
+def _sections() -> dict[str, Any]:
+    hints = typing.get_type_hints(Recipe)
+    kinds = {name: next(iter(typing.get_args(hint)), hint) for name, hint in hints.items()}
+    return {name: kind for name, kind in kinds.items() if dataclasses.is_dataclass(kind) and kind is not Recipe}
+
+
+def _used(recipe: Recipe, name: str) -> bool:
+    return any(getattr(stage, name) is not None for stage in recipe.stages or (recipe,))
+
+
+def _section(name: str, options: Any) -> str:
+    lines = [f"# {(inspect.getdoc(type(options)) or '').splitlines()[0]}", f"[{name}]"]
+    help_of = field_help(type(options))
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        setting = f"# {field.name} unset" if value is None else f"{field.name} = {_toml(value)}"
+        lines.append(f"{setting:32} # {help_of[field.name]}")
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def field_help(kind: type) -> dict[str, str]:
+    """The docstring under each field of an options class: help for the command line and the docs."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    body = typing.cast(ast.ClassDef, tree).body
+    help_of = {}
+    for statement, text in itertools.pairwise(body):
+        if isinstance(statement, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            help_of[typing.cast(ast.Name, statement.target).id] = str(text.value.value)
+    return help_of

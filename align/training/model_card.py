@@ -1,0 +1,88 @@
+"""What a saved encoder says of itself: versions, recipe, data."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from align.encoders.encoder import Encoder
+from align.pairs.overlap_result import overlap_table
+from align.training.config import as_table
+from align.training.recipe import Recipe
+from align.training.store import PairStore
+
+PACKAGES = ("align-encoders", "torch", "transformers", "sentence-transformers", "tokenizers", "peft", "numpy", "uroman")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a run."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def provenance(recipe: Recipe, stores: Sequence[PairStore], about: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values saved beside the weights."""
+    return {
+        "recipe": as_table(recipe),
+        "versions": versions(),
+        "seed": (recipe.stages or (recipe,))[0].train.seed,
+        "pairs_sha256": " ".join(store.digest for store in stores),
+        "languages": sorted({name for store in stores for name in store.names}),
+        "about_pairs": dict(about),
+    }
+
+
+def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
+    """README.md of a trained encoder."""
+    stages, about = facts["summary"].get("stages", [facts["summary"]]), facts["about_pairs"]
+    pooling = encoder.pooling
+    states = f"hidden_states[{encoder.layer}]"
+    if pooling.average_layers:
+        states = f"the mean of hidden_states[0..{encoder.layer}]"
+    tokens = "with" if pooling.special_tokens else "without"
+    lines = [
+        "---", "library_name: sentence-transformers", "tags: [sentence-transformers, align, cross-lingual]",
+        "language: [" + ", ".join(sorted({code.partition("_")[0] for code in facts["languages"]})) + "]", "---", "",
+        "# Sentence encoder aligned with Align", "",
+        f"Vectors: {encoder.dimension} dimensions, {pooling.kind} pooling of {states} {tokens} "
+        f"special tokens, {'unit length' if encoder.unit else 'raw length'}, at most {encoder.max_tokens} tokens.", "",
+        "```python", "from sentence_transformers import SentenceTransformer", "",
+        'model = SentenceTransformer("this-folder")', "```", "",
+        *map(stage_line, stages), f"Seed {facts['seed']}.", "",
+        f"Romaniser of the pairs: {about.get('romaniser', 'not recorded')}. Licences of the text: "
+        f"{', '.join(sorted({s['licence'] for s in about.get('sources', [])})) or 'not recorded'}.", "",
+        *overlap_lines(about.get("overlap")),
+        "## Recipe", "", "```json", json.dumps(facts["recipe"], indent=2), "```", "",
+        "## Versions", "", "```json", json.dumps(facts["versions"], indent=2), "```", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def stage_line(stage: Mapping[str, Any]) -> str:
+    """What one stage was trained on."""
+    name = f"Stage {stage['name']}: trained" if "name" in stage else "Trained"
+    end = ""
+    if stopped := stage.get("stopped"):
+        end = f" Stopped early at step {stopped['step']}: no better evaluation since step {stopped['best_step']}."
+    if learned := stage.get("temperatures"):
+        end += " Learned temperatures: " + ", ".join(f"{n} {value:.4g}" for n, value in learned.items()) + "."
+    return (
+        f"{name} on {stage['pairs']:,} pairs in {stage['languages']} languages and {len(stage['scripts'])} scripts "
+        f"({' '.join(stage['scripts'])}); {stage['negatives']} negatives per anchor.{end}\n"
+    )
+
+
+def overlap_lines(overlap: Mapping[str, Any] | None) -> list[str]:
+    """The section on test texts in the training pairs; []: nobody looked for them."""
+    if overlap is None:
+        return []
+    table = overlap_table(overlap, most=20)
+    return ["## Overlap with test sets", "", "Test texts found in the training pairs:", "", table]

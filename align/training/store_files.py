@@ -1,0 +1,83 @@
+"""Folders of memory-mapped arrays, whole or not used: each array a .npy file, and a manifest with their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import write_array_header_1_0
+from numpy.typing import NDArray
+
+from align.errors import InputError
+from align.files.whole import read_json, sha256, write_json
+
+MANIFEST = "store.json"
+
+
+@contextmanager
+def growing_arrays(folder: Path) -> Iterator[Callable[[str, NDArray[Any]], None]]:
+    """Yield a function (name, part) that appends along the first axis of ``folder/name.npy``.
+
+    The parts of an array have one dtype and, but for their length, one shape, which its first says; nothing of them
+    stays in memory.
+    """
+    arrays: dict[str, Callable[[NDArray[Any]], None]] = {}
+    with ExitStack() as stack:
+
+        def append(name: str, part: NDArray[Any]) -> None:
+            if name not in arrays:
+                arrays[name] = stack.enter_context(_growing_array(folder / f"{name}.npy", part.dtype, part.shape[1:]))
+            arrays[name](part)
+
+        yield append
+
+
+@contextmanager
+def _growing_array(path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> Iterator[Callable[[NDArray[Any]], None]]:
+    size = 0
+    with open(path, "wb") as file:
+
+        def head() -> None:
+            file.seek(0)  # numpy leaves room for any size in the header, so that it can be written again
+            write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": (size, *row)})
+
+        def append(part: NDArray[Any]) -> None:
+            nonlocal size
+            assert (part.dtype, part.shape[1:]) == (dtype, row)
+            file.write(part.tobytes())
+            size += len(part)
+
+        head()
+        yield append
+        head()
+
+
+def seal(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the manifest: JSON values of the caller, and size and hash of every file."""
+    files = {file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in sorted(folder.iterdir())}
+    write_json(folder / MANIFEST, {**facts, "files": files})
+
+
+def open_arrays(folder: Path, *, verify: bool = True) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The manifest of a sealed folder and its arrays, memory-mapped and read-only.
+
+    Raises:
+        InputError: the manifest cannot be read, or (with ``verify``) a file is not what it says.
+    """
+    manifest = read_json(folder / MANIFEST)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise InputError(f"{folder / MANIFEST} is no manifest of a store")
+    for name, facts in manifest["files"].items() if verify else ():
+        file = folder / name
+        size = file.stat().st_size if file.is_file() else None
+        if size != facts["bytes"] or sha256(file) != facts["sha256"]:
+            raise InputError(f"{file} differs from its manifest: it was changed or cut after it was written")
+    return manifest, {Path(name).stem: _mapped(folder / name) for name in manifest["files"]}
+
+
+def _mapped(file: Path) -> NDArray[Any]:
+    mapped: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return np.asarray(mapped)  # plain slices are several times as fast as those of np.memmap, and map the same file

@@ -1,0 +1,104 @@
+"""What a user should know of a run before its first step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.encoders.blocks import attention_dropouts
+from align.encoders.encoder import Encoder
+from align.training.optimizer import optimizer_in_use
+from align.training.recipe import CONTRASTIVE, LABELLED, Recipe
+from align.training.store import PairStore
+
+
+def summary(
+    store: PairStore, recipe: Recipe, drawn: NDArray[np.int64], *, trained: int, processes: int
+) -> dict[str, Any]:
+    """Counts of the data and of the run, as JSON values.
+
+    Args:
+        store: the pairs.
+        recipe: a single stage.
+        drawn: (n,) how often the run draws each pair.
+        trained: parameters that move.
+        processes: that share each batch.
+
+    Returns:
+        ``tables`` has the rows of each table and ``passes``: how often the run goes through them on average;
+        ``source_languages`` likewise; ``never_drawn`` the number of pairs that the run does not come to, and the source
+        languages of which it draws none.
+    """
+    train = recipe.train
+    batch = train.batch_size * processes
+    if train.batch_tokens:  # batches differ: their mean
+        batch = round(int(drawn.sum()) / (train.steps * train.accumulate))
+    languages = _passes(store.languages, store.names, drawn)
+    return {
+        "pairs": len(store.groups),
+        "groups": len(np.unique(store.groups[:, 0])),
+        "languages": len(store.names),
+        "scripts": sorted({code.partition("_")[2] for code in store.names}),
+        "negatives": negatives(recipe, batch),
+        "pairs_per_step": batch * train.accumulate,
+        "trainable_parameters": trained,
+        "tables": _passes(store.tables, store.table_names, drawn),
+        "source_languages": languages,
+        "never_drawn": {
+            "pairs": int(np.count_nonzero(drawn == 0)),
+            "languages": [name for place, name in enumerate(store.names) if name in languages
+                          and not drawn[store.languages == place].any()],
+        },
+    }  # fmt: skip
+
+
+def _passes(of: NDArray[np.int64], names: Sequence[str], drawn: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Rows of each name, and how often a row of it is drawn on average."""
+    sizes, visits = (np.bincount(of, weights, minlength=len(names)) for weights in (None, drawn))
+    return {
+        name: {"rows": int(size), "passes": round(float(visit / size), 3)}
+        for name, size, visit in zip(names, sizes, visits, strict=True)
+        if size
+    }
+
+
+def negatives(recipe: Recipe, batch: int) -> int:
+    """Negatives of an anchor in a batch of so many pairs, groups aside."""
+    if recipe.nt_xent or any(getattr(recipe, name) for name in LABELLED):
+        return 2 * batch - 2
+    if recipe.info_nce:
+        return batch - 1 + recipe.info_nce.bank
+    if recipe.multiple_negatives:
+        return batch - 1 + batch * recipe.multiple_negatives.hard_negatives
+    return 0
+
+
+def summary_line(facts: Mapping[str, Any]) -> str:
+    """One line for people."""
+    tables = ", ".join(f"{name} {table['passes']:.2g}x" for name, table in facts["tables"].items())
+    never = facts["never_drawn"]
+    left_out = f"; never drawn: {never['pairs']:,} pairs" if never["pairs"] else ""
+    if never["languages"]:
+        left_out += f", all of {', '.join(never['languages'])} among them"
+    return (
+        f"{facts['pairs']:,} pairs in {facts['groups']:,} groups, {facts['languages']} languages, "
+        f"{len(facts['scripts'])} scripts ({' '.join(facts['scripts'])}), {facts['negatives']} negatives per anchor, "
+        f"{facts['pairs_per_step']} pairs per step, {facts['trainable_parameters']:,} trainable parameters; "
+        f"passes: {tables}{left_out}"
+    )
+
+
+def engine(encoder: Encoder, recipe: Recipe) -> str:
+    """For the log: which of the fast paths a run takes."""
+    train = recipe.train
+    rates = [dropout.p for dropout in attention_dropouts(encoder.model)]
+    parts = ["attention " + encoder.attention_in_use(dropout=max(rates, default=0.0), bf16=train.bf16)]
+    if any(getattr(recipe, name) for name in (*CONTRASTIVE, "multiple_negatives")):
+        parts.append("contrast " + ("whole, as asked" if train.loss == "plain" else "by blocks"))
+    if train.micro_tokens:
+        parts.append(f"micro-batches of {train.micro_tokens:,} tokens")
+    parts += ["bf16"] * train.bf16 + ["compiled blocks"] * train.compile + [optimizer_in_use(recipe)]
+    return "engine: " + ", ".join(parts)

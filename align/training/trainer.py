@@ -1,0 +1,212 @@
+"""The Hugging Face Trainer on our batches and objectives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+
+from align.encoders.blocks import recompute_activations
+from align.encoders.encoder import Encoder
+from align.encoders.prefetch import ahead
+from align.training.batches import Batches, share_predicted
+from align.training.callbacks import Evaluation, Progress, TrainingStopped
+from align.training.clipping import clip_gradients, gradient_norm, not_finite
+from align.training.compiling import compile_blocks
+from align.training.distributed import world
+from align.training.history import History, LastLine
+from align.training.optimizer import AdamW, parameter_groups, sparse_embeddings
+from align.training.randomness import start_streams
+from align.training.recipe import Recipe
+from align.training.resume import seal
+from align.training.sampling import BatchStream
+from align.training.step import Alignment
+
+
+@dataclass
+class Arguments(TrainingArguments):
+    """transformers' arguments, for one device a process.
+
+    In a run of one process transformers would take the first GPU, whichever the encoder is on, and share each batch out
+    among all that it sees (``DataParallel``), which cannot be done with ours.
+    """
+
+    place: str = "cpu"
+    """Device of the encoder."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the encoder is; of several processes each has its own."""
+        found: torch.device = super().device
+        return torch.device(self.place) if world()[1] == 1 else found
+
+    @property
+    def n_gpu(self) -> int:
+        """Devices of this process."""
+        return min(int(super().n_gpu), 1)
+
+
+def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, progress: bool) -> Arguments:
+    """The recipe in the words of transformers."""
+    options = recipe.train
+    if options.gradient_checkpointing:
+        recompute_activations(encoder.model, True)
+    told = Arguments(
+        output_dir=str(work), max_steps=options.steps, per_device_train_batch_size=options.batch_size,
+        gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate, max_grad_norm=1.0,
+        warmup_steps=math.ceil(options.warmup * options.steps), lr_scheduler_type=SCHEDULES[options.schedule],
+        weight_decay=options.weight_decay, bf16=options.bf16, seed=options.seed, use_cpu=encoder.device.type == "cpu",
+        save_strategy="steps" if options.save_every else "no", save_steps=options.save_every or 500, save_total_limit=2,
+        logging_steps=options.log_every, logging_nan_inf_filter=False, disable_tqdm=not progress, report_to=report_to,
+        remove_unused_columns=False, dataloader_pin_memory=encoder.device.type == "cuda",
+        accelerator_config={"split_batches": False, "dispatch_batches": False}, place=str(encoder.device),
+    )  # fmt: skip
+    if told.device.type == "cuda":
+        torch.cuda.set_device(told.device)  # where accelerate puts the model
+    return told
+
+
+SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+
+
+class AlignTrainer(Trainer):
+    """The Hugging Face Trainer on our data path and objectives.
+
+    Args:
+        module: encoder and objectives.
+        batches: makes the tensors of a batch.
+        stream: says which rows are in each batch of this process.
+        args: transformers' arguments.
+        callbacks: transformers' callbacks.
+        evaluation: what else a checkpoint keeps.
+        settings: all that decides the run, sealed into every checkpoint.
+    """
+
+    def __init__(
+        self,
+        module: Alignment,
+        batches: Batches,
+        stream: BatchStream,
+        args: TrainingArguments,
+        callbacks: Sequence[TrainerCallback] = (),
+        *,
+        evaluation: Evaluation,
+        settings: Mapping[str, Any],
+    ) -> None:
+        options = module.recipe.train
+        kind, adam = self.get_optimizer_cls_and_kwargs(args)
+        kind = AdamW if options.sparse_embeddings else kind
+        super().__init__(
+            model=module, args=args, train_dataset=batches, callbacks=[*callbacks, evaluation, LastLine()],
+            optimizers=(kind(parameter_groups(module, options), **adam), None),
+        )  # fmt: skip
+        self.module, self.stream, self.batches = module, stream, batches
+        self.evaluation, self.settings, self.history = evaluation, settings, History()
+        self.model_accepts_loss_kwargs = False  # our losses are means: accumulation divides them
+        self._unchecked: list[tuple[Tensor, dict[str, Tensor]]] = []
+        self._loader: Iterator[Any] | None = None
+        self._ahead: Iterator[Any] | None = None
+        for theirs in (ProgressCallback, PrinterCallback):  # the latter prints to stdout when bars are off
+            self.remove_callback(theirs)
+        if not args.disable_tqdm:
+            self.add_callback(Progress())
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Train, with the blocks compiled and the gradient of the word embeddings sparse if the recipe says so."""
+        model, options = self.module.encoder.model, self.module.recipe.train
+        start_streams(options.seed)
+        compile_blocks(model, options.compile)
+        sparse_embeddings(model, options.sparse_embeddings)
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            self._loader = self._ahead = None  # ends its thread
+            compile_blocks(model, False)
+            sparse_embeddings(model, False)
+
+    def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Batches of this process; not given to accelerate, which would shard them again."""
+        return DataLoader(
+            self.batches, batch_sampler=self.stream, collate_fn=lambda made: made[0],
+            pin_memory=self.args.dataloader_pin_memory,
+        )  # fmt: skip
+
+    def get_batch_samples(self, epoch_iterator: Iterator[Any], *args: Any, **kwargs: Any) -> Any:
+        """The next batches, made ahead in a thread. Not by the loader: a resumed run gets another from accelerate."""
+        if self._loader is not epoch_iterator:
+            self._loader = epoch_iterator
+            self._ahead = ahead(epoch_iterator, depth=self.module.recipe.train.prefetch)
+        found = super().get_batch_samples(self._ahead, *args, **kwargs)
+        share_predicted(found[0], self.args.device)
+        return found
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
+    ) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum of the recipe's objectives."""
+        rows = inputs.pop("rows")
+        terms: dict[str, Tensor] = model(**inputs)
+        kept = {name: value.detach() for name, value in terms.items()}
+        self._unchecked.append((rows, kept))
+        self.history.add(kept)
+        return (terms["loss"], terms) if return_outputs else terms["loss"]
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        """Length of the whole gradient, which is then clipped; stops at NaN or infinity in it, or in a loss.
+
+        transformers asks for it before each step of the optimiser. All is checked here at once, since a GPU has to be
+        waited for to know.
+        """
+        parameters = list(self.module.parameters())
+        norm = gradient_norm(parameters)
+        length, *losses = torch.stack([norm, *(terms["loss"].to(norm) for _, terms in self._unchecked)]).tolist()
+        if not all(map(math.isfinite, (length, *losses))):
+            self._stop()
+        self._unchecked.clear()
+        if length + 1e-6 > self.args.max_grad_norm:  # else the factor is 1
+            clip_gradients(parameters, norm, limit=self.args.max_grad_norm)
+        return norm
+
+    def _stop(self) -> None:
+        step = f"step {self.state.global_step + 1}"
+        for rows, terms in self._unchecked:
+            if not bool(terms["loss"].isfinite()):
+                values = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
+                raise TrainingStopped(
+                    f"{step}: {values}; pairs {rows[:8].tolist()}...; checkpoints in {self.args.output_dir} are good"
+                )
+        name = not_finite(self.module.named_parameters()) or "all parameters together"
+        raise TrainingStopped(f"{step}: the gradient of {name} is not finite")
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the mean of each objective since the last line, over all processes, and the learned temperatures."""
+        if "loss" in logs:
+            logs |= self.history.means()
+            logs |= {f"temperature/{name}": value for name, value in self.module.temperatures().items()}
+            self.history.lines.append({"step": self.state.global_step, **logs})
+        super().log(logs, start_time)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
+        """Save each tensor under one name only: safetensors refuses tied weights."""
+        kept, seen = {}, set()
+        for name, value in (state_dict or self.model.state_dict()).items():
+            if value.data_ptr() not in seen:
+                seen.add(value.data_ptr())
+                kept[name] = value
+        super()._save(output_dir, state_dict=kept)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Write a manifest of hashes last, so that a damaged or half-written checkpoint is known as such."""
+        super()._save_checkpoint(*args, **kwargs)
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        self.history.save(folder)
+        if self.args.should_save:
+            self.evaluation.save(folder)
+            seal(folder, self.settings)

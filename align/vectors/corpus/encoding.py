@@ -1,0 +1,251 @@
+"""Encode a corpus of any size into a folder of vectors; a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from align.encoders.encoder import Encoder
+from align.errors import InputError
+from align.files.folders import named
+from align.files.locks import locked
+from align.files.whole import read_json, sha256
+from align.vectors.corpus.chunks import part_count, read_chunks
+from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_model
+from align.vectors.corpus.rows import Corpus, open_corpus
+from align.vectors.corpus.survey import Survey, copies_of, survey
+from align.vectors.descriptions import plain
+from align.vectors.folder import DTYPES, MANIFEST, Vectors, open_vectors
+from align.vectors.writing import PART_ROWS, begin, check_vectors, finish, finished_parts
+
+log = logging.getLogger(__name__)
+
+SURVEY = "survey"
+ENGINES = ("local", "ray")
+
+
+def encode(
+    model: Encoder | str | Path,
+    inputs: Sequence[Path | str],
+    out: Path | str,
+    *,
+    text: str = "text",
+    id: str | None = None,
+    language: str | None = None,
+    language_column: str | None = None,
+    romanize: bool = False,
+    dtype: str = "float32",
+    store_texts: bool = True,
+    part_rows: int = PART_ROWS,
+    deterministic: bool = False,
+    attention: str = "auto",
+    backend: str = "torch",
+    workers: int = 1,
+    engine: str = "local",
+    address: str | None = None,
+    progress: bool = False,
+    **load: Any,
+) -> Vectors:
+    """Encode the rows of files into a folder of vectors, part by part.
+
+    A part is what stands in ``part_rows`` lines of the input. Parts that are there whole are not encoded again, so the
+    same call goes on after a crash, repairs a folder of which a part was damaged, and every row is there exactly once.
+    Lines that cannot be encoded are in ``out/rejects`` with the reason; with ids made from content, so are those whose
+    text stood before in the same language.
+
+    Args:
+        model: what :func:`align.load_encoder` takes; with one worker, an encoder too.
+        inputs: files; for these and ``text``, ``id``, ``language``, ``language_column`` see
+            :func:`align.vectors.corpus.rows.open_corpus`.
+        out: the folder; a new one, or one that was begun with the same settings.
+        text: column of the text.
+        id: column of the id, ``content`` or ``line``.
+        language: code of all texts.
+        language_column: column of codes.
+        romanize: encode the texts as uroman writes them; the stored texts stay the original ones.
+        dtype: float32 or float16, as stored.
+        store_texts: keep the texts beside the vectors.
+        part_rows: lines of a part, which are in memory at a time, with their vectors, for each worker.
+        deterministic: a vector depends, to the last bit, on its own text alone.
+        attention: auto or padded.
+        backend: torch, openvino or onnx.
+        workers: processes that encode.
+        engine: local, or ray: on the machines of a cluster (extra ``ray``).
+        address: of the cluster, ``auto`` or host:port; ``None``: Ray is started on this machine.
+        progress: show a bar with rate and remaining time.
+        load: further options of :func:`align.load_encoder`: layer, kind, prompt, bf16, device, ...
+
+    Raises:
+        InputError: a file that is missing, damaged or without such a column; no row; an id twice; ``out`` is something
+            else, is written by another process or was begun with other settings, which are named; a full disk.
+    """
+    _check(
+        model, workers=workers, engine=engine, load=load, dtype=dtype, attention=attention, part_rows=part_rows,
+        backend=backend,
+    )  # fmt: skip
+    out = named(out)
+    check_vectors(out)
+    with locked(out / MANIFEST, of=out):
+        corpus = open_corpus(inputs, text=text, id=id, language=language, language_column=language_column)
+        stamps = _stamps(corpus)
+        job = Job(out.absolute(), _name(model), load, backend, attention, deterministic, romanize, dtype, store_texts)
+        here = workers == 1 and engine == "local"
+        encoder = model if isinstance(model, Encoder) else load_model(job if here else _on_cpu(job))
+        of = _described(corpus, progress=progress)
+        compute = {"backend": backend, "bf16": bool(load.get("bf16")), "deterministic": deterministic}
+        settings = {
+            "encoder": encoder_identity(encoder, romanize=romanize), "dimension": encoder.dimension, "dtype": dtype,
+            "part_rows": part_rows, "store_texts": store_texts, "compute": compute, **of,
+        }  # fmt: skip
+        _begin(out, settings)
+        if read_json(out / MANIFEST)["complete"]:
+            log.info("%s is complete: nothing is left to encode", out)
+            return open_vectors(out)
+        found = _survey(corpus, out, of, progress=progress)
+        done = finished_parts(out)
+        _warn_of_space(out, found.rows - sum(about["rows"] for about in done.values()), encoder.dimension, dtype)
+        chunks = read_chunks(corpus, found, copies_of(out / SURVEY), part_rows=part_rows, finished=done)
+        if here:
+            log.info("attention %s", encoder.attention_in_use(bf16=bool(load.get("bf16"))))
+        before = sum(about["rows"] + about["rejected"] for about in done.values())
+        with _bar(before, found.lines, progress=progress) as bar:
+            if here:
+                run_here(encoder, job, chunks, bar.update)
+            else:
+                del encoder
+                with closing(_engine(job, chunks, workers=workers, engine=engine, address=address)) as parts:
+                    for part in parts:
+                        bar.update(part.lines)
+        for source, stamp, now in zip(corpus.sources, stamps, _stamps(corpus), strict=True):
+            if stamp != now:
+                raise InputError(f"{source.path} was changed while it was encoded: remove {out} and encode it again")
+        return _finish(out, part_count(found, part_rows))
+
+
+def run_here(encoder: Encoder, job: Job, chunks: Iterable[Chunk], progress: Callable[[int], object]) -> None:
+    """Encode chunks one after the other in this process; ``progress`` is called with numbers of lines."""
+    for chunk in chunks:
+        encode_chunk(encoder, job, chunk, progress=progress)
+        progress(len(chunk.rejects))
+
+
+def _check(model: Encoder | str | Path, *, workers: int, engine: str, load: Mapping[str, Any], **given: Any) -> None:
+    for name, choices in {"dtype": DTYPES, "attention": ("auto", "padded")}.items():
+        if given[name] not in choices:
+            raise InputError(f"{name} must be {' or '.join(choices)}, got {given[name]!r}")
+    if engine not in ENGINES:
+        raise InputError(f"engine must be {' or '.join(ENGINES)}, got {engine!r}")
+    for name, number in {"workers": workers, "part_rows": given["part_rows"]}.items():
+        if number < 1:
+            raise InputError(f"{name} must be at least 1, got {number}")
+    otherwise = workers > 1 or engine != "local" or given["attention"] != "auto" or given["backend"] != "torch"
+    if isinstance(model, Encoder) and (load or otherwise):
+        raise InputError("an encoder in memory encodes as it is, in this process: give the name of a model instead")
+
+
+def _name(model: Encoder | str | Path) -> str:
+    name = model.name or "" if isinstance(model, Encoder) else str(model)
+    return str(Path(name).absolute()) if name not in ("", "seed") and Path(name).is_dir() else name
+
+
+def _bar(before: int, lines: int, *, progress: bool) -> Any:
+    every = 0.2 if sys.stderr.isatty() else 30.0  # seconds: a log file gets few lines
+    return tqdm(
+        desc="encode", total=lines, initial=before, unit=" rows", unit_scale=True, smoothing=0, mininterval=every,
+        disable=not progress,
+    )  # fmt: skip
+
+
+def _finish(out: Path, parts: int) -> Vectors:
+    made = finish(out, parts)
+    for left in (*out.glob(".part-*"), *out.glob("rejects/.part-*")):  # of runs that were killed
+        left.unlink(missing_ok=True)
+    if made.manifest["rejected"]:
+        log.warning("%d lines were not encoded: see %s", made.manifest["rejected"], out / "rejects")
+    return made
+
+
+def _on_cpu(job: Job) -> Job:
+    """To read the identity: the devices are for those that encode."""
+    return replace(job, load={**job.load, "device": "cpu"})
+
+
+def _stamps(corpus: Corpus) -> list[tuple[int, int]]:
+    return [(about.st_size, about.st_mtime_ns) for about in (source.path.stat() for source in corpus.sources)]
+
+
+def _described(corpus: Corpus, *, progress: bool) -> dict[str, Any]:
+    inputs = {}
+    for number, source in enumerate(tqdm(corpus.sources, desc="SHA-256", unit=" files", disable=not progress)):
+        about = {"number": number, "bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
+        inputs[corpus.name(source)] = about
+    return {"inputs": inputs, **{rule: getattr(corpus, rule) for rule in ("text", "id", "language", "language_column")}}
+
+
+def _begin(out: Path, settings: Mapping[str, Any]) -> None:
+    try:
+        begin(out, settings)
+    except InputError:
+        if not _holds_nothing(out):
+            raise
+        _clear(out)
+        begin(out, settings)
+
+
+def _survey(corpus: Corpus, out: Path, of: Mapping[str, Any], *, progress: bool) -> Survey:
+    try:
+        found = survey(corpus, out / SURVEY, of=plain(of), progress=progress)
+    except InputError:
+        if _holds_nothing(out):
+            _clear(out)
+        raise
+    log.info("%d rows to encode, %d copies, %d other rejects", found.rows, found.copies, found.rejected)
+    if found.rejected:
+        log.warning("cannot be encoded: %s", found.rejected_first)
+    return found
+
+
+def _holds_nothing(out: Path) -> bool:
+    """Whether a folder was begun, and has nothing of any part, and nothing of anybody else."""
+    try:
+        check_vectors(out)
+        return read_json(out / MANIFEST)["complete"] is False and not any(out.glob("part-*"))
+    except (InputError, KeyError, TypeError, NotADirectoryError):
+        return False
+
+
+def _clear(out: Path) -> None:
+    """Remove what was begun, the manifest last, and keep the lock."""
+    for path in sorted(out.iterdir(), key=lambda path: path.name == MANIFEST):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix != ".lock":
+            path.unlink()
+
+
+def _warn_of_space(out: Path, rows: int, dimension: int, dtype: str) -> None:
+    needed, free = rows * dimension * np.dtype(dtype).itemsize, shutil.disk_usage(out).free
+    if needed > free:
+        log.warning("the vectors need %.1f GB and %s has %.1f GB free", needed / 1e9, out, free / 1e9)
+
+
+def _engine(
+    job: Job, chunks: Iterable[Chunk], *, workers: int, engine: str, address: str | None
+) -> Generator[Done, None, None]:
+    if engine == "ray":
+        from align.vectors.corpus.ray_engine import run_ray
+
+        yield from run_ray(job, chunks, address=address, workers=workers)
+        return
+    from align.vectors.corpus.workers import run_workers
+
+    yield from run_workers(job, chunks, workers=workers)

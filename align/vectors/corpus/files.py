@@ -1,0 +1,218 @@
+"""The files of a corpus, line by line: what each line holds, or why it holds nothing."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, cast
+
+from align.errors import InputError
+from align.files.not_text import NUL_BYTE, refuse_format
+from align.files.whole import existing_file, refuse_markup
+
+KINDS = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+REFUSED = (
+    ".csv", ".json", ".arrow", ".feather", ".npy", ".xlsx", ".xml", ".html", ".bz2", ".xz", ".lz4", ".zip", ".tar",
+    ".tgz", ".7z",
+)  # fmt: skip
+EXPECTED = "plain text, .tsv, .jsonl (each also as .gz or .zst) or .parquet"
+PEEKED_LINES = 100
+BATCH_ROWS = 4096  # of Parquet, in memory at a time
+
+
+class BadLine(Exception):
+    """Why a line holds no row."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of a corpus. Build one with :func:`open_source`."""
+
+    path: Path
+    kind: str
+    """text, tsv, jsonl or parquet."""
+    columns: tuple[str, ...]
+    """Those of a TSV or Parquet file; the fields of a JSONL file's first lines; none of plain text."""
+
+    @property
+    def first_line(self) -> int:
+        """Number of the first line that is a row."""
+        return 2 if self.kind == "tsv" else 1
+
+    def records(self, columns: Sequence[str]) -> Iterator[Any]:
+        """What :meth:`fields` reads, one for each line; of a Parquet file these ``columns`` alone are read.
+
+        Raises:
+            InputError: the file is damaged or cut short.
+        """
+        if self.kind == "parquet":
+            return _parquet_rows(self.path, columns)
+        return islice(_lines(self.path), self.first_line - 1, None)
+
+    def fields(self, record: Any) -> dict[str, Any]:
+        """The columns of a line; of plain text, ``text`` alone.
+
+        Raises:
+            BadLine: invalid UTF-8, a NUL byte, invalid JSON, or another number of columns than the header has.
+        """
+        if self.kind == "parquet":
+            if isinstance(record, BadLine):
+                raise record
+            return record  # type: ignore[no-any-return]
+        line = _decoded(record)
+        if self.kind == "text":
+            return {"text": line}
+        if self.kind == "jsonl":
+            return _json_object(line)
+        values = line.split("\t")
+        if len(values) != len(self.columns):
+            raise BadLine(f"expected {len(self.columns)} columns, got {len(values)}")
+        return dict(zip(self.columns, values, strict=True))
+
+
+def open_source(path: Path | str) -> Source:
+    """Look at the beginning of a file.
+
+    Raises:
+        InputError: no such file, a pipe, a format that is not read, binary data or UTF-16, a page instead of a file, or
+            no header.
+    """
+    path = existing_file(path)
+    if not path.is_file():
+        raise InputError(f"{path} is a pipe or a device; expected a file, which can be read twice")
+    inner, packed = (path.with_suffix(""), True) if path.suffix in (".gz", ".zst") else (path, False)
+    kind = KINDS.get(inner.suffix.lower(), "text")
+    if inner.suffix.lower() in REFUSED or (packed and kind == "parquet"):
+        raise InputError(f"{path}: expected {EXPECTED}")
+    with path.open("rb") as file:
+        _refuse_page(file.read(200), path)
+    if kind == "parquet":
+        return Source(path, kind, _parquet_columns(path))
+    head = list(islice(_lines(path), PEEKED_LINES))
+    _refuse_page(head[0] if head else b"", path)
+    _refuse_binary(head, path)
+    columns: tuple[str, ...] = ()
+    if kind == "tsv":
+        columns = _header(path, head)
+    elif kind == "jsonl":
+        columns = tuple(dict.fromkeys(name for record in head for name in _peeked(record)))
+    return Source(path, kind, columns)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    r"""Lines with their ends, which are \n; a byte-order mark at the start is dropped."""
+    with _explained(path), _opened(path) as file:
+        first = file.readline().removeprefix(b"\xef\xbb\xbf")
+        if first:
+            yield first
+            yield from file
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    if path.suffix in (".gz", ".zst") and path.stat().st_size == 0:
+        raise EOFError("it is empty")
+    if path.suffix == ".gz":
+        with gzip.open(path, "rb") as file:
+            yield cast(IO[bytes], file)
+    elif path.suffix == ".zst":
+        import pyarrow as pa
+
+        with pa.input_stream(str(path), compression="zstd") as stream:
+            yield io.BufferedReader(stream, 1 << 20)
+    else:
+        with path.open("rb", buffering=1 << 20) as file:
+            yield file
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error, pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system: no permission, a bad disk
+            raise
+        what = {".gz": "complete gzip", ".zst": "complete zstd", ".parquet": "whole Parquet"}[path.suffix.lower()]
+        raise InputError(f"{path} is not a {what} file: {error}") from error
+
+
+def _refuse_page(head: bytes, path: Path) -> None:
+    line = head.decode("utf-8-sig", "replace").lstrip().partition("\n")[0]
+    refuse_markup(line, path, 1, expected=EXPECTED)
+
+
+def _refuse_binary(head: Sequence[bytes], path: Path) -> None:
+    refuse_format(head[0] if head else b"", path)
+    line = next((number for number, record in enumerate(head, 1) if b"\0" in record), None)
+    if line:
+        raise InputError(f"{path}, line {line}: {NUL_BYTE}")
+
+
+def _decoded(record: bytes) -> str:
+    if b"\0" in record:
+        raise BadLine(NUL_BYTE)
+    try:
+        return record.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise BadLine(f"invalid UTF-8 (byte 0x{record[error.start]:02x})") from error
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadLine(f"invalid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadLine(f"expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def _peeked(record: bytes) -> Iterator[str]:
+    try:
+        yield from _json_object(_decoded(record))
+    except BadLine:
+        return
+
+
+def _header(path: Path, head: Sequence[bytes]) -> tuple[str, ...]:
+    try:
+        columns = tuple(_decoded(head[0]).split("\t")) if head else ()
+    except BadLine as error:
+        raise InputError(f"{path}, line 1: expected the names of the columns, got {error}") from error
+    if not any(columns):
+        raise InputError(f"{path} is empty; expected a line with the names of the columns")
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}, line 1: column {twice[0]!r} is there twice")
+    return columns
+
+
+def _parquet_columns(path: Path) -> tuple[str, ...]:
+    import pyarrow.parquet as pq
+
+    with _explained(path), pq.ParquetFile(path) as file:
+        return tuple(file.schema_arrow.names)
+
+
+def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any] | BadLine]:
+    import pyarrow.parquet as pq
+
+    with _explained(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
+            try:
+                yield from batch.to_pylist()
+            except UnicodeDecodeError:  # one of them; as_py names no row
+                for number in range(len(batch)):
+                    try:
+                        yield from batch.slice(number, 1).to_pylist()
+                    except UnicodeDecodeError as error:
+                        yield BadLine(f"invalid UTF-8 (byte 0x{error.object[error.start]:02x})")

@@ -1,0 +1,168 @@
+"""A chunk of a corpus to a part of a folder of vectors: the unit of work that every engine hands out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.errors import InputError
+from align.files.whole import read_json
+from align.text.languages import dominant_script
+from align.vectors.corpus.rows import Reject, Row
+from align.vectors.descriptions import differences, plain
+from align.vectors.folder import MANIFEST, vector_table
+from align.vectors.writing import write_part
+
+if TYPE_CHECKING:
+    from align.encoders.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for every chunk; it travels to other processes and machines."""
+
+    out: Path
+    """The folder of vectors, begun."""
+    model: str
+    """What load_encoder takes."""
+    load: Mapping[str, Any] = field(default_factory=dict)
+    """Options of load_encoder: layer, kind, prompt, bf16, device, ..."""
+    backend: str = "torch"
+    """Where the transformer runs: torch, openvino or onnx."""
+    attention: str = "auto"
+    """Or padded."""
+    deterministic: bool = False
+    """A vector depends on its own text alone, to the last bit."""
+    romanize: bool = False
+    """Texts are romanised before they are encoded; those stored stay the original ones."""
+    dtype: str = "float32"
+    """Of the stored vectors; or float16."""
+    store_texts: bool = True
+    """Whether a part keeps the texts."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Lines of the corpus that make one part, as they were read."""
+
+    number: int
+    """Of the part."""
+    rows: Sequence[Row]
+    rejects: Sequence[Reject] = ()
+
+    @property
+    def lines(self) -> int:
+        """Rows and rejects together."""
+        return len(self.rows) + len(self.rejects)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A part that was written."""
+
+    number: int
+    rows: int
+    """Rows with a vector."""
+    rejected: int
+    """Rows without, with those that were rejects before."""
+
+    @property
+    def lines(self) -> int:
+        """Rows and rejects together."""
+        return self.rows + self.rejected
+
+
+def load_model(job: Job) -> Encoder:
+    """The encoder that a job names."""
+    from align.encoders.backends import load_backend
+    from align.encoders.checkpoint import load_encoder
+
+    torch = job.backend == "torch"
+    encoder = load_encoder(job.model, **job.load) if torch else load_backend(job.model, job.backend, **job.load)
+    encoder.attention = job.attention
+    return encoder
+
+
+def load_job_encoder(job: Job) -> Encoder:
+    """The encoder that a job names, compared with the one that the folder was begun with.
+
+    Raises:
+        InputError: it is another one, such as another machine's of the same name; and as :func:`align.load_encoder`.
+    """
+    encoder = load_model(job)
+    given = plain(encoder_identity(encoder, romanize=job.romanize))
+    differ = differences(read_json(job.out / MANIFEST)["encoder"], given, "there", "now")
+    if differ:
+        raise InputError(f"{job.out} was begun with another encoder than {job.model}: {differ}")
+    return encoder
+
+
+def encoder_identity(encoder: Encoder, *, romanize: bool) -> dict[str, Any]:
+    """What decides a vector: :meth:`align.encoders.encoder.Encoder.identity`, and the romaniser if there is one."""
+    from align.text.romanize.romanizer import romanizer_version
+
+    return encoder.identity() | ({"romanizer": romanizer_version()} if romanize else {})
+
+
+def encode_chunk(encoder: Encoder, job: Job, chunk: Chunk, *, progress: Callable[[int], object] | None = None) -> Done:
+    """Encode a chunk and write its part with its rejects; it may be done again, and by anyone.
+
+    Args:
+        encoder: of the job.
+        job: what is the same for every chunk.
+        chunk: rows and rejects of one part.
+        progress: called with the number of rows encoded since the last call.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+    rows = chunk.rows
+    texts = romanized(rows) if job.romanize else [row.text for row in rows]
+    found: NDArray[Any] = encoder.encode(
+        texts, deterministic=job.deterministic, finite=False, progress=progress or False
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        vectors = found.astype(job.dtype, copy=False)
+    finite = np.isfinite(found).all(axis=1)
+    fits = np.isfinite(vectors).all(axis=1)
+    rejects = [*chunk.rejects]
+    for number in np.flatnonzero(~fits).tolist():
+        row = rows[number]
+        reason = f"the vector does not fit {job.dtype}" if finite[number] else "the encoder gives NaN or infinity"
+        rejects.append(Reject(row.file, row.line, reason, row.id, row.text))
+    kept = list(compress(rows, fits.tolist()))
+    table = vector_table(
+        [row.id for row in kept], vectors if fits.all() else vectors[fits], texts=[row.text for row in kept],
+        languages=[row.language for row in kept], scripts=[row.script or script_of(row.text) for row in kept],
+        store_texts=job.store_texts,
+    )  # fmt: skip
+    write_part(job.out, chunk.number, table, [reject.known() for reject in rejects])
+    return Done(chunk.number, len(kept), len(rejects))
+
+
+def romanized(rows: Sequence[Row]) -> list[str]:
+    """Texts of rows as uroman writes them, each by the rules of its language."""
+    from align.text.romanize.romanizer import romanize
+
+    by_language = defaultdict(list)
+    for number, row in enumerate(rows):
+        by_language[row.language].append(number)
+    texts = [""] * len(rows)
+    for language, numbers in by_language.items():
+        latin = romanize([rows[number].text for number in numbers], lang=language or None)
+        for number, text in zip(numbers, latin, strict=True):
+            texts[number] = text
+    return texts
+
+
+def script_of(text: str) -> str:
+    """ISO 15924 code of the script of most letters of a text; "" when it has none."""
+    script = dominant_script(text)
+    return "" if script == "Zyyy" else script

@@ -1,0 +1,186 @@
+"""Parts encoded by Ray actors, on one machine or many."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import platform
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from align.errors import InputError
+from align.vectors.corpus.hand_out import Failed, Lost, Ready, hand_out, outcome
+from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, load_job_encoder
+from align.vectors.corpus.ray_cluster import connected
+
+if TYPE_CHECKING:
+    from align.encoders.encoder import Encoder
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 60.0
+"""Seconds after which it is said that no actor has started yet."""
+STARTING = 1800.0
+"""Seconds after which no actor is waited for any longer: a cluster that grows on demand needs minutes."""
+LOOKS = 5
+"""Times that an actor looks for the probe, a second apart: a network file system may show a file late."""
+
+
+def run_ray(
+    job: Job,
+    chunks: Iterable[Chunk],
+    *,
+    address: str | None = None,
+    workers: int = 1,
+    cpus: float | None = None,
+    gpus: float | None = None,
+) -> Iterator[Done]:
+    """Encode chunks in Ray actors, each with an encoder of its own, and yield each part when it is written.
+
+    Actors get chunks as they become free; at most ``workers + 1`` are read whose part is not written yet. An actor
+    whose node goes away is replaced, and its chunk encoded by another. All nodes need Align, the model, and the folder
+    of the job on a file system that they share: each actor looks for a file that is written there first.
+
+    Args:
+        job: what to encode with, and where to; its folder is begun.
+        chunks: of the corpus, read as they are needed.
+        address: ``auto`` or host:port joins a cluster; ``None`` starts Ray on this machine, and shuts it down after.
+            Where this process is connected already, that connection serves and stays.
+        workers: at most so many actors at a time; none waits for those that have no room in the cluster yet.
+        cpus: that an actor takes, and threads of torch in it. ``None``: of a Ray started here, the machine's divided
+            among the actors; of a cluster, 1.
+        gpus: that an actor takes, such as 0.5. ``None``: 1 where there are any and the job names no other device.
+
+    Raises:
+        InputError: fewer than 1 worker, no Ray installed, none at the address, or a node that does not see the folder;
+            as :func:`align.vectors.corpus.hand_out.hand_out`.
+        RuntimeError: as :func:`align.vectors.corpus.hand_out.hand_out`.
+    """
+    if workers < 1:
+        raise InputError(f"expected at least 1 worker, got {workers}")
+    if cpus is None:
+        cpus = max(1, (os.cpu_count() or 1) // workers) if address is None else 1
+    # an actor may run in another folder
+    model = str(Path(job.model).resolve()) if job.model != "seed" and Path(job.model).is_dir() else job.model
+    job = replace(job, out=job.out.resolve(), model=model)
+    with (
+        connected(address, cpus=cpus * workers) as ray,
+        NamedTemporaryFile(dir=job.out, prefix=".probe-") as probe,
+    ):
+        if gpus is None:
+            wanted = job.load.get("device") in (None, "cuda") and job.backend == "torch"
+            gpus = 1 if wanted and ray.cluster_resources().get("GPU") else 0
+        actors = Actors(ray, job, Path(probe.name), cpus=cpus, gpus=gpus)
+        yield from hand_out(actors, chunks, workers=workers)
+
+
+class Actors:
+    """A :class:`align.vectors.corpus.hand_out.Crew` of Ray actors, spread over the nodes.
+
+    Args:
+        ray: the module, connected.
+        job: what to encode with, and where to.
+        probe: a file in the folder of the job.
+        cpus: that an actor takes.
+        gpus: that an actor takes.
+    """
+
+    def __init__(self, ray: Any, job: Job, probe: Path, *, cpus: float, gpus: float) -> None:
+        self._ray, self._job, self._probe = ray, job, probe
+        self._cpus, self._gpus = cpus, gpus
+        self._make = ray.remote(PartEncoder).options(
+            num_cpus=cpus, num_gpus=gpus, scheduling_strategy="SPREAD", max_restarts=0
+        )
+        self._numbers = itertools.count()
+        self._actors: dict[int, Any] = {}
+        self._asked: dict[Any, int] = {}  # what will be answered, by whom
+        self._ready: set[int] = set()
+        self._heard = time.monotonic()  # when an actor answered last
+
+    def start(self) -> int:
+        """Start an actor and have it load the encoder."""
+        number = next(self._numbers)
+        self._actors[number] = actor = self._make.remote()
+        self._asked[actor.start.remote(self._job, self._probe, max(1, int(self._cpus)))] = number
+        return number
+
+    def give(self, worker: int, chunk: Chunk) -> None:
+        """Send a chunk."""
+        self._asked[self._actors[worker].encode.remote(chunk)] = worker
+
+    def answers(self) -> Iterator[tuple[int, Ready | Done | Failed | Lost]]:
+        """Wait for one actor, and say so when the first one is long in coming; not for ever.
+
+        Raises:
+            InputError: none has started within :data:`STARTING` seconds.
+        """
+        answered, _ = self._ray.wait(list(self._asked), timeout=PATIENCE)
+        if answered:
+            self._heard = time.monotonic()
+        elif not self._ready:
+            has = self._ray.cluster_resources()
+            needs = (
+                f"each takes {self._cpus:g} CPUs and {self._gpus:g} GPUs, and the Ray cluster has "
+                f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g} in all"
+            )
+            if time.monotonic() - self._heard >= STARTING:
+                raise InputError(f"no actor has started within {STARTING:g} s: {needs}; the parts written before stay")
+            log.warning("no actor has started yet: %s", needs)
+        for answer in answered:
+            worker = self._asked.pop(answer)
+            try:
+                told = self._ray.get(answer)
+                self._ready.add(worker)
+                yield worker, told
+            except self._ray.exceptions.RayError as error:
+                self._ready.discard(worker)
+                self._ray.kill(self._actors.pop(worker))  # it may be alive, but out of reach
+                yield worker, Lost(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+
+    def stop(self) -> None:
+        """End all actors."""
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+        self._actors.clear()
+
+
+class PartEncoder:
+    """What an actor is: an encoder that stays loaded."""
+
+    def start(self, job: Job, probe: Path, threads: int) -> Ready | Failed:
+        """Look whether this machine sees the folder, and load the encoder."""
+        loaded = outcome(_load, job, probe, threads)
+        if isinstance(loaded, Failed):
+            return loaded
+        self._job, self._encoder = job, loaded
+        return Ready()
+
+    def encode(self, chunk: Chunk) -> Done | Failed:
+        """Encode a chunk and write its part."""
+        return outcome(encode_chunk, self._encoder, self._job, chunk)
+
+
+def _load(job: Job, probe: Path, threads: int) -> Encoder:
+    import torch
+
+    if not _seen(probe):
+        raise InputError(
+            f"{job.out} is not on {platform.node()} what it is where the command runs: expected a folder on a file "
+            "system that all nodes of the Ray cluster share"
+        )
+    os.environ["RAYON_NUM_THREADS"] = str(threads)  # of tokenizers
+    torch.set_num_threads(threads)
+    return load_job_encoder(job)
+
+
+def _seen(path: Path) -> bool:
+    for _ in range(LOOKS - 1):
+        if path.is_file():
+            return True
+        time.sleep(1)
+    return path.is_file()

@@ -1,0 +1,239 @@
+"""Rows of a corpus: plain text, TSV, JSON lines or Parquet, read as they come, whatever their number.
+
+A line that holds no row becomes a reject with its place and the reason: it stops nothing and moves no other line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from align.errors import InputError
+from align.text.languages import check_language
+from align.text.surrogates import SURROGATES
+from align.vectors.corpus.files import BadLine, Source, open_source
+
+KEPT_CHARACTERS = 200
+LANGUAGE_COLUMNS = ("language", "lang")
+CONTENT, LINE = "content", "line"
+
+
+class Row(NamedTuple):
+    """A text to encode, and where it stands."""
+
+    id: str
+    text: str
+    language: str
+    """Code such as hin_Deva; "" when not known."""
+    script: str
+    """That of the code; "" when there is none: whoever encodes looks at the letters."""
+    line: int
+    """From 1; in a Parquet file the row's number."""
+    file: str
+
+
+class Reject(NamedTuple):
+    """A line that cannot be encoded, why, and what is known of it."""
+
+    file: str
+    line: int
+    reason: str
+    id: str | None = None
+    text: str | None = None
+
+    def known(self) -> dict[str, object]:
+        """What a rejects file says: the fields that are known, of the text its beginning."""
+        fields = self._asdict() | {"text": self.text and self.text[:KEPT_CHARACTERS]}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Files, and what of a line is text, id and language. Build one with :func:`open_corpus`."""
+
+    sources: tuple[Source, ...]
+    text: str
+    """Column."""
+    id: str
+    """``content``, ``line``, or a column."""
+    language: str | None
+    """Of all lines."""
+    language_column: str | None
+    """``None``: that of ``LANGUAGE_COLUMNS`` which a file has, else the code that its name begins with; "": none."""
+
+    def rows(self, *, wanted: Callable[[int], bool] | None = None) -> Iterator[Row | Reject | None]:
+        """One for each line, in order; ``None`` for those whose position, from 0 over all files, is not ``wanted``.
+
+        Raises:
+            InputError: a file is damaged or cut short.
+        """
+        position = 0
+        for source in self.sources:
+            for row in self.rows_of(source, wanted=wanted, position=position):
+                yield row
+                position += 1
+
+    def rows_of(
+        self, source: Source, *, wanted: Callable[[int], bool] | None = None, position: int = 0
+    ) -> Iterator[Row | Reject | None]:
+        """The same of one file, whose first line has this ``position``."""
+        column = self._language_column(source)
+        code = self.language or (_named(source.path) if column is None else "")
+        before = "" if len(self.sources) == 1 else f"{self.name(source)}:"
+        columns = [name for name in dict.fromkeys((self.text, self.id, column)) if name in source.columns]
+        for number, record in enumerate(source.records(columns)):
+            if wanted is None or wanted(position + number):
+                yield self._row(source, column, code, before, source.first_line + number, record)
+            else:
+                yield None
+
+    def name(self, source: Source) -> str:
+        """What stands for a file in ids and manifests: its name without its folder, unless two have the same."""
+        names = [other.path.name for other in self.sources]
+        return source.path.name if names.count(source.path.name) == 1 else source.path.as_posix()
+
+    def _language_column(self, source: Source) -> str | None:
+        """A column; "": no language is looked for; ``None``: there is no column, the file's name may say it."""
+        if self.language or self.language_column is not None:
+            return self.language_column or ""
+        return next((name for name in LANGUAGE_COLUMNS if name in source.columns), None)
+
+    def _row(self, source: Source, column: str | None, code: str, before: str, line: int, record: Any) -> Row | Reject:
+        file, name, text = str(source.path), None, None
+        try:
+            fields = source.fields(record)
+            text = _text(fields, "text" if source.kind == "text" else self.text)
+            name = None if self.id == CONTENT else self._id(fields, f"{before}{line}")
+            code = code or _language(fields.get(column) if column else None, column)
+        except BadLine as error:
+            shown = record.decode("utf-8", "backslashreplace").rstrip() if isinstance(record, bytes) else None
+            return Reject(file, line, str(error), name, text or shown)
+        return Row(name or content_id(text, code), text, code, code.partition("_")[2], line, file)
+
+    def _id(self, fields: dict[str, Any], place: str) -> str:
+        if self.id == LINE:
+            return place
+        value = fields.get(self.id)
+        if value is None:
+            raise BadLine(f"the id is missing: no value of {self.id!r}")
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if not isinstance(value, str):
+            raise BadLine(f"the id is {type(value).__name__}, expected a string")
+        if not value.strip() or "\0" in value or SURROGATES.search(value):
+            raise BadLine("the id is no Unicode text" if value.strip() else "the id is empty")
+        return value
+
+
+def content_id(text: str, language: str = "") -> str:
+    r"""32 hex digits, the beginning of the SHA-256 of ``language``, ``\0`` and ``text`` as UTF-8.
+
+    Of a text whose language is not known they are those of the text alone. No text holds ``\0``, so that no two rows
+    of different languages or texts have the same bytes: a word that two languages share is a row in each.
+    """
+    content = f"{language}\0{text}" if language else text
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def open_corpus(
+    paths: Sequence[Path | str],
+    *,
+    text: str = "text",
+    id: str | None = None,
+    language: str | None = None,
+    language_column: str | None = None,
+) -> Corpus:
+    """Look at the beginning of every file, and settle what is text, id and language.
+
+    Args:
+        paths: plain text (a text a line), .tsv with a header, .jsonl, each also .gz or .zst; .parquet.
+        text: column of the text; of plain text it is the line.
+        id: column; ``content``: 32 hex digits of the SHA-256 of the language and the text; ``line``: the line's number,
+            after the file's name when there are several. ``None``: column ``id`` where there is one, else ``content``.
+        language: code of all texts.
+        language_column: column of codes; ``None``: ``language`` or ``lang`` where there is one, else the code that a
+            file's name begins with, as ``hin_Deva.txt``; "": none.
+
+    Raises:
+        InputError: no file, no such column (the known ones are named), a file twice, or an unknown language code.
+    """
+    if isinstance(paths, (str, Path)) or not paths:
+        raise InputError(f"expected a list of files, got {paths!r}")
+    if language:
+        check_language(language)
+        if language_column:
+            raise InputError("a language of all texts and a column of languages: expected one of them")
+    sources = tuple(open_source(path) for path in paths)
+    places = [source.path.resolve() for source in sources]
+    again = next((path for path in places if places.count(path) > 1), None)
+    if again:
+        raise InputError(f"{again} is given twice")
+    for source in sources:
+        wanted = {"text": None if source.kind == "text" else text, "language": language_column or None}
+        wanted["id"] = None if id in (None, CONTENT, LINE) else id
+        for what, name in wanted.items():
+            if name and name not in source.columns:
+                raise InputError(f"{source.path} has no column {name!r} for the {what}: it has {_listed(source)}")
+    return Corpus(sources, text, id or _default_id(sources), language, language_column)
+
+
+def read_rows(
+    paths: Sequence[Path | str],
+    *,
+    text: str = "text",
+    id: str | None = None,
+    language: str | None = None,
+    language_column: str | None = None,
+) -> Iterator[Row | Reject]:
+    """Rows of files as they come, a reject for each line that holds none; see :func:`open_corpus`."""
+    corpus = open_corpus(paths, text=text, id=id, language=language, language_column=language_column)
+    return (row for row in corpus.rows() if row is not None)
+
+
+def _default_id(sources: Sequence[Source]) -> str:
+    having = [source.path for source in sources if "id" in source.columns]
+    without = [source.path for source in sources if "id" not in source.columns]
+    if having and without:
+        raise InputError(f"{having[0]} has a column 'id', {without[0]} has none: say content or line (--id)")
+    return "id" if having else CONTENT
+
+
+def _listed(source: Source) -> str:
+    if source.columns:
+        return ", ".join(source.columns)
+    return "lines of text alone" if source.kind == "text" else "no JSON object at its beginning"
+
+
+def _text(fields: dict[str, Any], column: str) -> str:
+    text = fields.get(column)
+    if text is None:
+        raise BadLine(f"the text is missing: no value of {column!r}")
+    if not isinstance(text, str):
+        raise BadLine(f"the text is {type(text).__name__}, expected a string")
+    if not text.strip():
+        raise BadLine("the text is blank")
+    if "\0" in text:
+        raise BadLine("the text holds the character NUL")
+    return text
+
+
+def _named(path: Path) -> str:
+    """The language code that a file's name begins with; "" if with none."""
+    try:
+        return check_language(path.name.partition(".")[0])
+    except InputError:
+        return ""
+
+
+def _language(code: Any, column: str | None) -> str:
+    if code is None or code == "":
+        return ""
+    if not isinstance(code, str):
+        raise BadLine(f"{column!r} is {type(code).__name__}, expected a language code")
+    try:
+        return check_language(code)
+    except InputError as error:
+        raise BadLine(str(error)) from error

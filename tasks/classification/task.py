@@ -1,0 +1,165 @@
+"""Classification on frozen embeddings: what is learned in one language, does it hold in the others?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.errors import InputError
+from align.tasks.classification.result import ClassificationResult, ClassificationScore
+from align.tasks.embedding import Encode, embed
+from align.tasks.measures.logistic import Logistic, fit_logistic
+from align.tasks.measures.nearest import nearest_class
+from align.tasks.texts.labelled import SPLITS, LabelledTexts
+
+logger = logging.getLogger(__name__)
+
+_Rows = NDArray[np.int64]
+_Probe = Callable[[NDArray[np.float32]], NDArray[np.int64]]
+
+PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)
+"""Of the logistic probe, tried on the dev split; of equally good ones the first, the strongest, is taken."""
+PENALTY = 0.01
+"""Of the logistic probe where there is no dev split."""
+
+
+def classification(
+    encode: Encode,
+    data: LabelledTexts,
+    *,
+    train: str = "eng_Latn",
+    k: int = 5,
+    penalty: float | None = None,
+    per_item: bool = False,
+) -> ClassificationResult:
+    """Accuracy of two probes that learn on the train split of one language, on the test split of every language.
+
+    kNN: the class of most of the ``k`` nearest training lines by cosine (ties: see ``nearest_class``). Logistic:
+    multinomial logistic regression with an L2 penalty (see ``fit_logistic``) on the vectors as the encoder gives them,
+    standardised by those it learns from. The transfer gap of a probe is its accuracy in the training language minus
+    its mean accuracy over the other languages.
+    Blank lines are left out and counted. A class that the training lines lack is never predicted, so its test lines
+    count as errors. Each language is encoded once.
+
+    Args:
+        encode: (texts, language code) -> (n, d) finite embeddings, never called with a blank text.
+        data: lines, classes and splits (see ``read_classification``).
+        train: language to learn from; its own test split is scored too.
+        k: neighbours; of fewer training lines all vote.
+        penalty: of the logistic probe, > 0; ``None``: the one of ``PENALTIES`` with the best accuracy on the dev split
+            of the training language, or ``PENALTY`` where there is none.
+        per_item: keep the class predicted for every test line.
+
+    Returns:
+        Accuracy per language and probe, transfer gaps.
+
+    Raises:
+        InputError: an option outside its range, no text in ``train``, fewer than two classes to learn, a language
+            without a test line, or embeddings of the wrong shape or with NaN.
+
+    References:
+        Adelani et al. 2024, SIB-200, arXiv:2309.07445; Alain and Bengio 2016, arXiv:1610.01644 (linear probes).
+    """
+    if k < 1 or not (penalty is None or 0 < penalty < np.inf):
+        raise InputError(f"expected k of at least 1 and a penalty above 0, got {k} and {penalty}")
+    lines = _lines(data, train)
+    own = _vectors(encode, data, train, lines, SPLITS)
+    probes, used = _learn(own, lines, train, k, penalty)
+    scores = []
+    for code in [train, *(code for code in data.texts if code != train)]:
+        vectors = own if code == train else _vectors(encode, data, code, lines, ("test",))
+        if vectors.shape[1] != own.shape[1]:
+            widths = f"{own.shape[1]} and {vectors.shape[1]} dimensions"
+            raise InputError(f"{train} and {code}: the encoder returned {widths}; expected the same")
+        scores.append(_score(code, vectors, probes, lines, train, per_item))
+        found = ", ".join(f"{name} {value:.3f}" for name, value in scores[-1].accuracy.items())
+        logger.info("classification %d/%d: %s, %s", len(scores), len(data.texts), code, found)
+    return ClassificationResult(
+        train,
+        classes=tuple(lines.names),
+        training_lines=len(lines.rows[train, "train"]),
+        dev_lines=len(lines.rows[train, "dev"]),
+        k=k,
+        penalty=used,
+        penalty_chosen=penalty is None and len(lines.rows[train, "dev"]) > 0,
+        scores=tuple(scores),
+    )
+
+
+@dataclass(frozen=True)
+class _Lines:
+    names: list[str]  # classes, in alphabetical order
+    classes: _Rows  # (lines,) index into names
+    rows: Mapping[tuple[str, str], _Rows]  # by language and split: the lines that are not blank
+    test: int  # lines of the test split, with blank ones
+
+
+def _lines(data: LabelledTexts, train: str) -> _Lines:
+    if train not in data.texts:
+        raise InputError(f"no text in {train} to learn from; available: {', '.join(sorted(data.texts))}")
+    names, classes = np.unique(np.array(data.classes), return_inverse=True)
+    split = np.array(data.splits)
+    rows: dict[tuple[str, str], _Rows] = {}
+    for code, texts in data.texts.items():
+        filled = np.array([bool(line.strip()) for line in texts])
+        rows |= {(code, name): np.flatnonzero(filled & (split == name)) for name in SPLITS}
+        if not len(rows[code, "test"]):
+            raise InputError(f"{code} has no line in the test split: there is nothing to score")
+    known = np.unique(classes[rows[train, "train"]])
+    if len(known) < 2:
+        raise InputError(f"the train split of {train} has {len(known)} classes: expected at least two to tell apart")
+    return _Lines(names.tolist(), classes.astype(np.int64), rows, int((split == "test").sum()))
+
+
+def _vectors(
+    encode: Encode, data: LabelledTexts, code: str, lines: _Lines, splits: Sequence[str]
+) -> NDArray[np.float32]:
+    """(lines, d) embeddings; zeros where a line is blank or of another split."""
+    wanted = set(np.concatenate([lines.rows[code, split] for split in splits]).tolist())
+    return embed(encode, [line if i in wanted else "" for i, line in enumerate(data.texts[code])], code).embeddings
+
+
+def _learn(
+    own: NDArray[np.float32], lines: _Lines, train: str, k: int, penalty: float | None
+) -> tuple[dict[str, _Probe], float]:
+    """The probes by name, and the penalty of the logistic one."""
+    learn, dev = lines.rows[train, "train"], lines.rows[train, "dev"]
+    known, classes = own[learn], lines.classes[learn]
+    tried = (penalty,) if penalty else PENALTIES if len(dev) else (PENALTY,)
+    fits: list[Logistic] = []
+    for value in tried:
+        start = fits[-1] if fits else None
+        fits.append(fit_logistic(known, classes, count=len(lines.names), penalty=value, start=start))
+    right = [int((fit.predict(own[dev]) == lines.classes[dev]).sum()) for fit in fits]
+    best = int(np.argmax(right))
+    for value, hits in zip(tried, right, strict=True):
+        if len(tried) > 1:
+            logger.info("classification: penalty %g, %d of %d lines right in the dev split", value, hits, len(dev))
+    probes: dict[str, _Probe] = {
+        "knn": lambda vectors: nearest_class(vectors, known, classes, k=k),
+        "logistic": fits[best].predict,
+    }
+    return probes, tried[best]
+
+
+def _score(
+    code: str, vectors: NDArray[np.float32], probes: Mapping[str, _Probe], lines: _Lines, train: str, per_item: bool
+) -> ClassificationScore:
+    test = lines.rows[code, "test"]
+    truth = lines.classes[test]
+    found = {name: predict(vectors[test]) for name, predict in probes.items()}
+    commonest = np.bincount(lines.classes[lines.rows[train, "train"]]).argmax()
+    predictions = {name: tuple(lines.names[i] for i in classes) for name, classes in found.items()}
+    return ClassificationScore(
+        code,
+        n=len(test),
+        left_out=lines.test - len(test),
+        accuracy={name: float((classes == truth).mean()) for name, classes in found.items()},
+        commonest=float((truth == commonest).mean()),
+        lines=tuple((test + 1).tolist()) if per_item else None,
+        predictions=predictions if per_item else None,
+    )

@@ -1,0 +1,1 @@
+"""MEXA: at which layers is a sentence nearest to its translation?"""

@@ -1,0 +1,182 @@
+"""Sentence retrieval: does the nearest sentence of the other language say the same?"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.errors import InputError
+from align.similarity.csls import csls_top_k
+from align.similarity.margin import both_ranks
+from align.tasks.embedding import Encode, Side, embed
+from align.tasks.measures.geometry import anisotropy, hubness
+from align.tasks.measures.ranks import mean_reciprocal_rank, precision_at
+from align.tasks.retrieval.protocols import Pair, Protocol, find_protocol
+from align.tasks.retrieval.result import RetrievalResult, Score, same_language, script_gaps
+from align.tasks.texts.line_checks import check_aligned, check_shift
+
+HUB_NEIGHBOURS = 10
+
+logger = logging.getLogger(__name__)
+
+
+def retrieval(
+    encode: Encode,
+    texts: Mapping[str, Sequence[str]],
+    pairs: Sequence[Pair] | None = None,
+    *,
+    protocol: str | Protocol = "align",
+    per_item: bool = False,
+    geometry: bool = False,
+    check_alignment: bool = True,
+    block: int = 2048,
+) -> RetrievalResult:
+    """Line i of one language should be nearest to line i of the other, by the similarity of the protocol.
+
+    P@k is the share of lines whose translation is among the k nearest, MRR the mean of one over its rank. Candidates
+    are all lines of the other language. A candidate as near as the translation is ahead of it; one of the same text is
+    right as well where the protocol says so, and otherwise a tie. Both directions come from one set of products.
+    A line that is blank in either language of a pair is left out of that pair, as query and as candidate, and counted.
+    Each language is encoded once, and forgotten after its last pair.
+
+    Args:
+        encode: (texts, language code) -> (n, d) finite embeddings, never called with a blank text. It must embed as
+            the protocol says: layer, pooling and special tokens are the caller's work.
+        texts: lines by language code, line-aligned across languages.
+        pairs: language codes; ``None``: every language with the protocol's pivot and, when the protocol has both
+            directions, the two scripts of a language with each other. Without the pivot two languages are one pair.
+        protocol: a name in ``PROTOCOLS`` or a protocol of one's own.
+        per_item: keep the rank of every line.
+        geometry: measure hubness (10 neighbours, by cosine) and anisotropy of the candidates of each search.
+        check_alignment: refuse texts that the embeddings show to be misaligned by one line.
+        block: lines of either side in one product: memory grows with its square, and not with that of the lines.
+
+    Returns:
+        Scores of each search, averages per script, script gaps.
+
+    Raises:
+        InputError: unequal numbers of lines, an unknown language or protocol, a pair the protocol does not score, a
+            pair without a line, embeddings of the wrong shape or with NaN, or texts misaligned by one line.
+    """
+    chosen = find_protocol(protocol)
+    check_aligned(texts)
+    pairs = _default_pairs(texts, chosen) if pairs is None else checked_pairs(pairs, texts)
+    searches = [chosen.searches(pair) for pair in pairs]  # refused before anything is encoded
+    uses = Counter(code for pair in pairs for code in pair)
+    sides: dict[str, Side] = {}
+    scores: list[Score] = []
+    for number, (pair, ways) in enumerate(zip(pairs, searches, strict=True), 1):
+        for code in pair:
+            if code not in sides:
+                sides[code] = embed(encode, texts[code], code)
+        lines = shared_lines(sides, pair)
+        if check_alignment:
+            first, second = (sides[code].embeddings[lines] for code in pair)
+            check_shift(first, second, lines, pair, block=block)
+        ranks = _ranks(sides, texts, pair, lines, chosen, block)
+        for queries, candidates in ways:
+            score = _score(queries, candidates, ranks[queries], lines, len(texts[queries]), per_item)
+            if geometry and len(lines) > 1:
+                first, second = (sides[code].embeddings[lines] for code in (queries, candidates))
+                nearest = csls_top_k(first, second, HUB_NEIGHBOURS, block=block)[1]
+                score = replace(score, hubness=hubness(nearest, len(second)), anisotropy=anisotropy(second))
+            scores.append(score)
+        if len(pairs) > 1:
+            logger.info("retrieval %d/%d: %s, %s", number, len(pairs), *pair)
+        for code in pair:
+            uses[code] -= 1
+            if not uses[code]:
+                del sides[code]
+    return RetrievalResult(chosen, tuple(scores), script_gaps(scores))
+
+
+def shared_lines(sides: Mapping[str, Side], pair: Pair) -> NDArray[np.int64]:
+    """Lines that are blank in neither language.
+
+    Raises:
+        InputError: there is none, or the embeddings of the two have another shape.
+    """
+    first, second = (sides[code] for code in pair)
+    if first.embeddings.shape != second.embeddings.shape:
+        widths = f"{first.embeddings.shape[1]} and {second.embeddings.shape[1]} dimensions"
+        raise InputError(f"{pair[0]} and {pair[1]}: the encoder returned {widths}; expected the same")
+    lines = np.flatnonzero(first.filled & second.filled)
+    if not len(lines):
+        raise InputError(f"{pair[0]} and {pair[1]} share no line: each line is blank in one of them")
+    return lines
+
+
+def _ranks(
+    sides: Mapping[str, Side],
+    texts: Mapping[str, Sequence[str]],
+    pair: Pair,
+    lines: NDArray[np.int64],
+    protocol: Protocol,
+    block: int,
+) -> dict[str, NDArray[np.int64]]:
+    """Ranks of the answers to the lines of each language of the pair, in the other."""
+    first, second = (sides[code].embeddings[lines] for code in pair)
+    groups: list[NDArray[np.int64] | None] = [None, None]
+    if protocol.duplicates == "right":
+        groups = [numbered([texts[code][line] for line in lines]) for code in pair]
+    ranks = both_ranks(
+        first, second, score=protocol.similarity, k=protocol.margin_k, x_groups=groups[0], y_groups=groups[1],
+        block=block,
+    )  # fmt: skip
+    return dict(zip(pair, ranks, strict=True))
+
+
+def numbered(texts: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) integers, the same for equal texts and for no others."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
+
+
+def _score(
+    queries: str, candidates: str, ranks: NDArray[np.int64], lines: NDArray[np.int64], total: int, per_item: bool
+) -> Score:
+    metrics = {f"P@{k}": precision_at(ranks, k) for k in (1, 5, 10)} | {"MRR": mean_reciprocal_rank(ranks)}
+    every = np.zeros(total, dtype=np.int64)
+    every[lines] = ranks
+    return Score(
+        queries, candidates, len(lines), total - len(lines), metrics, tuple(every.tolist()) if per_item else None
+    )
+
+
+def _default_pairs(texts: Mapping[str, Sequence[str]], protocol: Protocol) -> list[Pair]:
+    others = sorted(code for code in texts if code != protocol.pivot)
+    if len(texts) < 2:
+        raise InputError(f"retrieval needs at least two languages, got {', '.join(texts)}")
+    if protocol.pivot not in texts:
+        if len(texts) == 2:
+            return [(others[0], others[1])]
+        raise InputError(f"no pivot {protocol.pivot} among {', '.join(others)}: expected it, or explicit pairs")
+    pairs = [(code, protocol.pivot) for code in others]
+    if len(protocol.directions) == 2:  # each pair of scripts follows its languages, so that these are soon forgotten
+        direct = [pair for pair in same_language(others) if protocol.pivot not in pair]
+        pairs = sorted([*pairs, *direct], key=lambda pair: max(code for code in pair if code != protocol.pivot))
+    return pairs
+
+
+def checked_pairs(pairs: Sequence[Pair], texts: Mapping[str, Sequence[str]]) -> list[Pair]:
+    """The pairs, each of two languages that have texts.
+
+    Raises:
+        InputError: none, a language without text, or a pair of one language or that came before.
+    """
+    if not pairs:
+        raise InputError("no pairs were given")
+    missing = sorted({code for pair in pairs for code in pair} - set(texts))
+    if missing:
+        raise InputError(f"no text in {', '.join(missing)}; available: {', '.join(sorted(texts))}")
+    seen: set[frozenset[str]] = set()
+    for pair in pairs:
+        if len(set(pair)) != 2 or frozenset(pair) in seen:
+            raise InputError(f"pair {pair[0]}, {pair[1]}: expected two languages, each pair once in either order")
+        seen.add(frozenset(pair))
+    return list(pairs)

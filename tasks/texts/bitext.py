@@ -1,0 +1,188 @@
+"""Reading line-aligned evaluation text: folders, pairs of files, tables, data sets on the Hub."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from align.errors import InputError
+from align.files.whole import read_lines, two_sides
+from align.tasks.texts.line_checks import check_aligned
+from align.text.languages import check_language, code_by_script
+
+logger = logging.getLogger(__name__)
+
+Texts = dict[str, list[str]]
+_T = TypeVar("_T")
+
+_CODE = "[a-z]{3}_[A-Z][a-z]{3}"
+_LAYOUTS = "<lang_Script>.txt[.gz] (such as hin_Deva.txt) or tatoeba.<xxx>-eng.<xxx> and .eng"
+
+
+def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[str] | None = None) -> Iterator[Texts]:
+    """Line-aligned texts, one set at a time: lines by language code.
+
+    ``source`` is one of
+
+    - files by language code: one set;
+    - a folder of ``<lang_Script>.txt[.gz]`` (the layout of FLORES): one set of all its languages;
+    - a folder of ``tatoeba.<xxx>-eng.<xxx>`` and ``.eng`` (the layout of LASER): one set for each language with its own
+      English lines. The script is the one of most letters; the three letters are taken as they are (``ber`` is no
+      language of ISO 639-3);
+    - a ``.tsv`` or ``.tsv.gz`` file (see ``read_columns``): one set;
+    - the name of a data set on the Hub (see ``read_hub``): one set.
+
+    Args:
+        source: see above.
+        languages: codes to read, in this order; ``None``: all. For Tatoeba the letters alone will do, and English is
+            always there.
+
+    Raises:
+        InputError: unknown layout, a language that is not there (the available ones are listed), unequal numbers of
+            lines, or invalid text.
+    """
+    if isinstance(source, Mapping):
+        yield read_files(wanted({code: Path(path) for code, path in source.items()}, languages))
+    elif Path(source).is_dir():
+        yield from _read_folder(Path(source), languages)
+    elif re.search(r"\.tsv(\.gz)?$", str(source)):
+        yield read_columns(Path(source), languages)
+    elif re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not Path(source).exists():
+        yield read_hub(str(source), languages)
+    else:
+        raise InputError(f"{source} is no folder, .tsv file or data set on the Hub (owner/name)")
+
+
+def read_aligned(source: str | Path | Mapping[str, Path], *, languages: Sequence[str] | None = None) -> Texts:
+    """The only set of ``source`` (see ``read_sets``).
+
+    Raises:
+        InputError: as ``read_sets``, or there are several sets (a Tatoeba folder, unless ``languages`` names one).
+    """
+    sets = read_sets(source, languages=languages)
+    first = next(sets)
+    if next(sets, None) is not None:
+        raise InputError(f"{source} holds several sets, each aligned for itself: name one language")
+    return first
+
+
+def read_files(files: Mapping[str, Path]) -> Texts:
+    """Lines of UTF-8 files (plain or gzip) by language code.
+
+    Raises:
+        InputError: an unknown code, a file that cannot be read, or unequal numbers of lines.
+    """
+    texts = {check_language(code): list(read_lines(path)) for code, path in files.items()}
+    return _aligned(texts, ", ".join(str(path) for path in files.values()))
+
+
+def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
+    r"""Columns of a tab-separated file, one sentence a cell, no quoting.
+
+    A first line with two language codes or more names the columns; those with other names are passed over. Otherwise
+    ``languages`` says of what the two columns are, in order: those of the names ``align.files.whole.SIDES`` in line 1, such
+    as ``source`` and ``target`` or Dakshina's ``native`` and ``roman``; without such a header there are just two.
+
+    Raises:
+        InputError: no codes, an unknown code, or a line with another number of columns (with its number).
+    """
+    lines = list(read_lines(path))
+    head = lines[0].split("\t") if lines else []
+    places = [place for place, cell in enumerate(head) if re.fullmatch(_CODE, cell)]
+    named = len(places) > 1 or 0 < len(places) == len(head)
+    if not named and (languages is None or len(languages) != 2):
+        raise InputError(f"{path} has no header of language codes: expected the codes of its two columns, got {head}")
+    codes = [head[place] for place in places] if named else list(languages or [])
+    if len(set(codes)) != len(codes):
+        raise InputError(f"{path}: a language code stands twice in {', '.join(codes)}")
+    sides = None if named else two_sides(head)
+    first = 1 if named or sides else 0
+    places = places if named else list(sides or (0, 1))
+    expected = len(head) if first else len(codes)
+    columns: Texts = {check_language(code): [] for code in codes}
+    for number, line in enumerate(lines[first:], first + 1):
+        cells = line.split("\t")
+        if len(cells) != expected:
+            raise InputError(f"{path}, line {number}: {len(cells)} columns, expected {expected} ({', '.join(codes)})")
+        for code, place in zip(codes, places, strict=True):
+            columns[code].append(cells[place])
+    return _aligned(wanted(columns, languages), str(path))
+
+
+def read_hub(name: str, languages: Sequence[str] | None = None, *, revision: str | None = None) -> Texts:
+    """A data set of the Hugging Face Hub with a column for each language, such as ``mteb/FloresBitextMining``.
+
+    The columns are language codes, or ``sentence_`` and a code. Of several splits the test split is read (``devtest``,
+    ``test``). Of several revisions (commits) the newest is read, or the one that is asked for.
+
+    Raises:
+        InputError: it cannot be loaded (no network, no such name), or it has no such columns or split.
+    """
+    from datasets import load_dataset
+
+    try:
+        loaded = load_dataset(name, revision=revision)
+    except Exception as error:  # the Hub client raises its own, network and file errors alike
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"data set {name} could not be loaded from the Hub or its cache: {reason}") from error
+    splits = [split for split in ("devtest", "test") if split in loaded] or list(loaded)
+    if splits[0] not in ("devtest", "test") and len(splits) > 1:
+        raise InputError(f"data set {name} has the splits {', '.join(splits)}: expected devtest or test")
+    rows = loaded[splits[0]]
+    columns = {column.removeprefix("sentence_"): column for column in rows.column_names}
+    columns = {code: column for code, column in columns.items() if re.fullmatch(_CODE, code)}
+    if not columns:
+        raise InputError(f"data set {name} has no column named by a language code: {', '.join(rows.column_names)}")
+    return _aligned({code: list(rows[c]) for code, c in wanted(columns, languages).items()}, name)
+
+
+def _read_folder(folder: Path, languages: Sequence[str] | None) -> Iterator[Texts]:
+    files, ignored = {}, []
+    for path in sorted(folder.iterdir()):
+        match = re.fullmatch(rf"({_CODE})\.txt(\.gz)?", path.name)
+        if match and match[1] in files:
+            raise InputError(f"{folder} holds {match[1]} twice, plain and as .gz")
+        if match:
+            files[match[1]] = path
+        else:
+            ignored.append(path.name)
+    if files:
+        if ignored:
+            logger.info("%s: %d entries are not named by a language code: %s", folder, len(ignored), ", ".join(ignored))
+        yield read_files(wanted(files, languages))
+        return
+    letters = sorted({m[1] for name in ignored if (m := re.fullmatch(r"tatoeba\.([a-z]{3})-eng\.\1", name))})
+    if not letters:
+        raise InputError(f"{folder} has no known layout: expected {_LAYOUTS}")
+    asked = {code.partition("_")[0]: code for code in languages or letters}
+    asked.pop("eng", None)
+    for code in wanted(dict.fromkeys(letters, folder), list(asked)):
+        yield _read_tatoeba(folder, code, asked[code])
+
+
+def _read_tatoeba(folder: Path, letters: str, asked: str) -> Texts:
+    stem = folder / f"tatoeba.{letters}-eng"
+    lines = list(read_lines(f"{stem}.{letters}"))
+    code = code_by_script(letters, "\n".join(lines))
+    if asked not in (letters, code):
+        raise InputError(f"{stem}.{letters} is mostly in the script of {code}; {asked} was asked for")
+    return _aligned({code: lines, "eng_Latn": list(read_lines(f"{stem}.eng"))}, f"{stem}.*")
+
+
+def wanted(available: Mapping[str, _T], languages: Sequence[str] | None) -> dict[str, _T]:
+    """Those of ``available`` that were asked for, in that order; None: all. An absent one is an InputError."""
+    missing = [code for code in languages or () if code not in available]
+    if missing:
+        raise InputError(f"no text in {', '.join(missing)}; available: {', '.join(sorted(available))}")
+    return dict(available) if languages is None else {code: available[code] for code in languages}
+
+
+def _aligned(texts: Texts, where: str) -> Texts:
+    try:
+        check_aligned(texts)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    return texts

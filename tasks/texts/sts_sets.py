@@ -1,0 +1,247 @@
+"""Reading test sets of semantic textual similarity: tables, STS benchmark, SemEval-2017, data sets on the Hub."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from align.errors import InputError
+from align.files.whole import SPLITS as SPLIT_NAMES
+from align.files.whole import read_lines, row_split
+from align.tasks.texts.bitext import wanted
+from align.text.languages import check_language
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "dev", "test")
+_LABEL = "[a-z]{2,3}(?:_[A-Z][a-z]{3})?"
+_SCORES = ("score", "similarity_score")
+_SPLIT = "|".join(SPLIT_NAMES)
+_LAYOUTS = (
+    "<name>.tsv, <name>.test.tsv, test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, plain or .gz"
+)
+
+Row = tuple[float, str, str]
+
+
+@dataclass(frozen=True)
+class StsSet:
+    """Pairs of sentences with the similarity that people gave them."""
+
+    scores: tuple[float, ...]
+    """(n,) gold scores, on any scale."""
+    first: tuple[str, ...]
+    """(n,) sentence 1 of each pair."""
+    second: tuple[str, ...]
+    """(n,) sentence 2 of each pair."""
+    languages: tuple[str, str]
+    """Of sentence 1 and of sentence 2: labels such as ``de`` or ``deu_Latn``, handed to the encoder."""
+
+    def __post_init__(self) -> None:
+        """Refuse sides of unequal length and unknown ``lang_Script`` codes."""
+        if not len(self.scores) == len(self.first) == len(self.second):
+            sizes = f"{len(self.scores)} scores, {len(self.first)} and {len(self.second)} sentences"
+            raise InputError(f"STS set of {sizes}: expected as many of each")
+        for label in self.languages:
+            if "_" in label:
+                check_language(label)
+
+
+def read_sts(
+    source: str | Path, *, languages: Sequence[str] | None = None, split: str = "test", revision: str | None = None
+) -> dict[str, StsSet]:
+    """Test sets by name.
+
+    ``source`` is one of
+
+    - a tab-separated file whose header names ``score`` (or ``similarity_score``), ``sentence1`` and ``sentence2``; of
+      one with a column ``split`` the rows of ``split`` alone are read; other columns are passed over, quotes are text;
+    - ``sts-test.csv`` (``sts-dev``, ``sts-train``) of the STS benchmark: no header, columns 5 to 7 of at least 7; its
+      name is ``en``;
+    - ``STS.input.<name>.txt`` of SemEval, with ``STS.gs.<name>.txt`` beside it: columns after the second are passed
+      over, pairs that nobody scored (a blank line) are left out, counted and logged;
+    - a folder of such files: those of ``split`` (``de.test.tsv``, ``sts-test.tsv``, ``test.tsv``) and those whose name
+      has no split (``de.tsv``);
+    - the name of a data set on the Hub (``mteb/sts17-crosslingual-sts``, ``mteb/stsb_multi_mt``): its configurations
+      are the names, ``default`` beside others is passed over.
+
+    A set's name is that of its file without ending and split, ``sts`` if nothing is left. The last of its parts between
+    dots labels the language: ``de``, ``deu_Latn``, or two of them, as in ``track4a.es-en``, for sentence 1 and 2.
+    ``lang_Script`` is checked, any other label is taken as it is.
+
+    Args:
+        source: see above.
+        languages: names to read, in this order; ``None``: all.
+        split: ``train``, ``dev`` or ``test``; a single file is read whatever split its name has.
+        revision: of a data set on the Hub, its commit; ``None``: the newest.
+
+    Raises:
+        InputError: no such layout or name, a row with the wrong number of columns or a score that is no number (with
+            path and line), no row of the split, or a data set that cannot be loaded.
+    """
+    if split not in SPLITS:
+        raise InputError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
+    path = Path(source)
+    if path.is_dir():
+        files = wanted(_files(path, split), languages)
+        return {name: _read_file(file, name, split) for name, file in files.items()}
+    if path.exists():
+        named = _name(path)
+        if named is None:
+            raise InputError(f"{path} is no STS file: expected {_LAYOUTS}")
+        return {name: _read_file(path, name, split) for name in wanted({named[0]: path}, languages)}
+    if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not re.search(r"\.(tsv|csv|txt)(\.gz)?$", str(source)):
+        return _read_hub(str(source), languages, split, revision)
+    raise InputError(f"{source} is no folder, STS file or data set on the Hub (owner/name)")
+
+
+def labels(name: str) -> tuple[str, str]:
+    """Labels of the languages of sentence 1 and 2 in the name of a set.
+
+    >>> labels("de"), labels("track4a.es-en")
+    (('de', 'de'), ('es', 'en'))
+    """
+    last = name.rpartition(".")[2]
+    two = re.fullmatch(f"({_LABEL})-({_LABEL})", last)
+    return (two[1], two[2]) if two else (last, last)
+
+
+def _files(folder: Path, split: str) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    passed = []
+    for path in sorted(folder.iterdir()):
+        named = _name(path)
+        if named is None or named[1] not in (None, split):
+            if not path.name.startswith("STS.gs."):
+                passed.append(path.name)
+            continue
+        if named[0] in files:
+            raise InputError(f"{folder} holds {named[0]} twice: {files[named[0]].name} and {path.name}")
+        files[named[0]] = path
+    if not files:
+        raise InputError(f"{folder} has no STS file of the split {split}: expected {_LAYOUTS}")
+    if passed:
+        logger.info("%s: %d entries are no STS files of split %s: %s", folder, len(passed), split, ", ".join(passed))
+    return files
+
+
+def _name(path: Path) -> tuple[str, str | None] | None:
+    """Name and split (``None``: the file names none) of an STS file; ``None``: it is no such file."""
+    if match := re.fullmatch(r"STS\.input\.(.+)\.txt(?:\.gz)?", path.name):
+        return match[1], None
+    if match := re.fullmatch(rf"sts-({'|'.join(SPLITS)})\.csv(?:\.gz)?", path.name):
+        return "en", match[1]
+    if match := re.fullmatch(rf"(?:(.+?)[._-])?({_SPLIT})\.tsv(?:\.gz)?", path.name):
+        return match[1] or "sts", SPLIT_NAMES[match[2]]
+    if match := re.fullmatch(r"(.+?)\.tsv(?:\.gz)?", path.name):
+        return match[1], None
+    return None
+
+
+def _read_file(path: Path, name: str, split: str) -> StsSet:
+    if path.name.startswith("STS.input."):
+        return _as_set(name, _semeval(path))
+    lines = enumerate(read_lines(path), 1)
+    head = next(lines, (1, ""))[1].split("\t")
+    if head[0].startswith("main-") and len(head) >= 7:
+        return _as_set(name, _benchmark(path))
+    score = next((column for column in _SCORES if column in head), None)
+    if score is None or "sentence1" not in head or "sentence2" not in head:
+        raise InputError(f"{path}, line 1: expected a header with score, sentence1, sentence2 between tabs, got {head}")
+    places = [head.index(column) for column in (score, "sentence1", "sentence2")]
+    marked = head.index("split") if "split" in head else None
+    others: Counter[str] = Counter()
+
+    def rows() -> Iterator[Row]:
+        for number, line in lines:
+            where, cells = f"{path}, line {number}", line.split("\t")
+            if len(cells) != len(head):
+                raise InputError(f"{where}: {len(cells)} columns, expected {len(head)} as in the header")
+            if marked is not None and (other := row_split(cells[marked], where)) != split:
+                others[other] += 1
+            else:
+                yield _row(*(cells[place] for place in places), where=where)
+
+    found = _as_set(name, rows())
+    if others and not found.scores:
+        raise InputError(f"{path} has no row of the split {split}: its column split has {', '.join(others)}")
+    if others:
+        logger.info("%s: rows of other splits are not read: %s", path, dict(others))
+    return found
+
+
+def _benchmark(path: Path) -> Iterator[Row]:
+    for number, line in enumerate(read_lines(path), 1):
+        cells = line.split("\t")
+        if len(cells) < 7:
+            raise InputError(f"{path}, line {number}: {len(cells)} columns, expected at least 7 (genre to sentence2)")
+        yield _row(*cells[4:7], where=f"{path}, line {number}")
+
+
+def _semeval(path: Path) -> Iterator[Row]:
+    gold = path.with_name(path.name.replace("STS.input.", "STS.gs.", 1))
+    if not gold.exists():
+        raise InputError(f"{path} has no gold scores: expected {gold.name} beside it")
+    pairs, scores = list(read_lines(path)), list(read_lines(gold))
+    if len(pairs) != len(scores):
+        raise InputError(f"{path} has {len(pairs)} lines, {gold.name} has {len(scores)}: expected a score for each")
+    unscored = sum(not score.strip() for score in scores)
+    if unscored == len(scores):
+        raise InputError(f"{gold} holds no score")
+    if unscored:
+        logger.warning("%s: %d of %d pairs have no score and are left out", gold, unscored, len(scores))
+    for number, (pair, score) in enumerate(zip(pairs, scores, strict=True), 1):
+        cells = pair.split("\t")
+        if len(cells) < 2:
+            raise InputError(f"{path}, line {number}: {len(cells)} columns, expected 2 sentences")
+        if score.strip():
+            yield _row(score, *cells[:2], where=f"{gold}, line {number}")
+
+
+def _row(score: str, first: str, second: str, *, where: str) -> Row:
+    try:
+        value = float(score)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where}: the score is {score!r}, expected a number")
+    return value, first, second
+
+
+def _as_set(name: str, rows: Iterable[Row]) -> StsSet:
+    kept = list(rows)
+    return StsSet(tuple(r[0] for r in kept), tuple(r[1] for r in kept), tuple(r[2] for r in kept), labels(name))
+
+
+def _read_hub(name: str, languages: Sequence[str] | None, split: str, revision: str | None = None) -> dict[str, StsSet]:
+    from datasets import get_dataset_config_names, load_dataset
+
+    try:
+        found = get_dataset_config_names(name, revision=revision)
+        configs = {config: config for config in found if config != "default" or len(found) == 1}
+        chosen = wanted(configs, languages)
+        tables = {config: load_dataset(name, config, split=split, revision=revision) for config in chosen}
+    except InputError:
+        raise
+    except Exception as error:  # the Hub client raises its own, network and file errors alike
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"data set {name} could not be loaded from the Hub or its cache: {reason}") from error
+    return {config: _as_set(config, _hub_rows(rows, f"data set {name}, {config}")) for config, rows in tables.items()}
+
+
+def _hub_rows(rows: Dataset, where: str) -> Iterator[Row]:
+    score = next((column for column in _SCORES if column in rows.column_names), None)
+    if score is None or not {"sentence1", "sentence2"} <= set(rows.column_names):
+        found = ", ".join(rows.column_names)
+        raise InputError(f"{where}: expected the columns score, sentence1 and sentence2, got {found}")
+    for number, cells in enumerate(zip(rows[score], rows["sentence1"], rows["sentence2"], strict=True), 1):
+        yield _row(*map(str, cells), where=f"{where}, row {number}")

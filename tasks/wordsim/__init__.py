@@ -1,0 +1,1 @@
+"""Word similarity: does the cosine of two words follow what people say of their likeness?"""

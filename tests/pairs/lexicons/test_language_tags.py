@@ -1,0 +1,59 @@
+import pytest
+
+from align.pairs.lexicons.language_tags import SEVERAL, language_of_tag
+from align.text.languages import check_language
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "code"),
+    [
+        ("fr", "chien", "fra_Latn"),
+        ("fr-CA", "chien", "fra_Latn"),
+        ("de", "π", "deu_Latn"),  # a letter of another script does not change the language's own
+        ("ru", "SMS", "rus_Cyrl"),
+        ("hi", "कुत्ता", "hin_Deva"),
+        ("ar", "كلب", "arb_Arab"),
+        ("fa", "سگ", "pes_Arab"),
+        ("no", "hund", "nob_Latn"),
+        ("nb", "hund", "nob_Latn"),
+        ("sh", "пас", "hbs_Cyrl"),
+        ("sh", "pas", "hbs_Latn"),
+        ("sr", "пас", "srp_Cyrl"),
+        ("sr", "3", "srp_Latn"),  # no letter
+        ("sr-Cyrl", "pas", "srp_Cyrl"),
+        ("cmn", "狗", "cmn_Hani"),
+        ("cmn-Hans", "狗", "cmn_Hans"),
+        ("zh-TW", "狗", "cmn_Hant"),
+        ("zh", "狗", "cmn_Hani"),
+        ("ja", "いぬ", "jpn_Jpan"),
+        ("ko", "개", "kor_Hang"),
+        ("chr", "ᎩᎵ", "chr_Cher"),
+        ("zsm", "anjing", "zsm_Latn"),
+        ("EN", "dog", "eng_Latn"),
+        ("ine-pro", "*ḱwṓ", ""),  # an ancestor
+        ("gem", "hund", ""),  # a family
+        ("xx", "hund", ""),
+        ("", "hund", ""),
+        ("German", "Hund", ""),
+        ("egy", "𓃡", ""),  # of a script that is not told apart
+    ],
+)
+def test_codes(tag, text, code):
+    assert language_of_tag(tag, text) == code
+    assert not code or check_language(code) == code
+
+
+def test_the_language_that_is_wanted_goes_before():
+    wanted = ["zho_Hans", "srp_Latn", "srp_Cyrl", "ara_Arab"]
+    assert language_of_tag("zh", "狗", wanted) == "zho_Hans"
+    assert language_of_tag("sr", "пас", wanted) == "srp_Cyrl"
+    assert language_of_tag("sr", "pas", wanted) == "srp_Latn"
+    assert language_of_tag("ar", "كلب", wanted) == "ara_Arab"
+    assert language_of_tag("cmn", "狗", wanted) == "zho_Hans"
+    assert language_of_tag("cmn", "狗", [*wanted, "cmn_Hant"]) == "cmn_Hant"
+    assert language_of_tag("zh-Hant", "狗", wanted) == "cmn_Hant"  # not among them
+    assert language_of_tag("fr", "chien", wanted) == "fra_Latn"
+
+
+def test_the_table_holds_known_codes():
+    assert all(check_language(f"{language}_Latn") for language in SEVERAL)

@@ -1,0 +1,146 @@
+"""Training takes the columns that a header names, and of a table with splits the rows of train."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from align.errors import InputError
+from align.pairs import nli_pairs, sts_pairs, translation_pairs, transliteration_pairs
+from align.pairs.filters.evaluation_words import EvaluationWords
+from align.pairs.lexicons.dictionary import dictionary_pairs
+from align.pairs.tagging.word_tables import read_lexicon
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def pairs(out: Path) -> list[tuple[str, str]]:
+    return [(row["source"], row["target"]) for row in pq.read_table(out / "pairs.parquet").to_pylist()]
+
+
+ENGLISH, GERMAN = "The boat is old.", "Der Kahn ist alt."
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["source\ttarget", f"{ENGLISH}\t{GERMAN}"],
+        ["Source\tTarget", f"{ENGLISH}\t{GERMAN}"],
+        ["src\ttgt", f"{ENGLISH}\t{GERMAN}"],
+        ["english\tnon_english", f"{ENGLISH}\t{GERMAN}"],
+        ["en\tde", f"{ENGLISH}\t{GERMAN}"],
+        ["German\tEnglish", f"{GERMAN}\t{ENGLISH}"],
+        ["deu_Latn\teng_Latn", f"{GERMAN}\t{ENGLISH}"],
+        ["id\tscore\ttarget\tsource", f"7\t0.9\t{GERMAN}\t{ENGLISH}"],
+        [f"{ENGLISH}\t{GERMAN}\tCC BY"],
+    ],
+)
+def test_a_bitext_by_names(tmp_path: Path, lines: list[str]) -> None:
+    path = write(tmp_path / "eng_Latn-deu_Latn.tsv", *lines)
+    manifest = translation_pairs(path, tmp_path / "out")
+    assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN)]
+    assert manifest["lines"] == 1 and not manifest["rejects"]
+
+
+def test_a_bitext_whose_columns_cannot_be_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "eng_Latn-deu_Latn.tsv", f"1276\t{ENGLISH}\t77\t{GERMAN}")
+    with pytest.raises(InputError, match="line 1: a number stands where a text is expected.*'1276', 'The boat "):
+        translation_pairs(path, tmp_path / "out")
+    translation_pairs(path, tmp_path / "out", columns=("2", "4"))
+    assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN)]
+    with pytest.raises(InputError, match="columns 2 and 5 are asked for, line 1 has 4"):
+        translation_pairs(path, tmp_path / "out", columns=("2", "5"))
+    write(path, "a\tb", f"{GERMAN}\t{ENGLISH}")
+    translation_pairs(path, tmp_path / "out", columns=("b", "a"))
+    assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN)]
+    with pytest.raises(InputError, match="line 1: expected a column 'c'; found a, b"):
+        translation_pairs(path, tmp_path / "out", columns=("b", "c"))
+
+
+def test_human_romanisations_by_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "hin_Deva.tsv", "id\tRoman\tNative", "1\tnamaste dost\tनमस्ते दोस्त")
+    transliteration_pairs((), tmp_path / "out", human=path)
+    assert pairs(tmp_path / "out") == [("नमस्ते दोस्त", "namaste dost")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["source\ttarget", "dog\tHund"], ["de en", "Hund dog"], ["id\ttgt\tsrc", "1\tHund\tdog"], ["dog\tHund"]],
+)
+def test_a_dictionary_by_names(tmp_path: Path, lines: list[str]) -> None:
+    rows = dictionary_pairs(write(tmp_path / "a.txt", *lines), source_lang="eng_Latn", target_lang="deu_Latn")
+    assert [(row.source, row.target) for row in rows] == [("dog", "Hund")]
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv"])
+def test_words_to_leave_out_by_names(tmp_path: Path, name: str) -> None:
+    lines = ["score\tword1\tword2", "7.5\tdog\tHund"]
+    test = write(tmp_path / name, *(line.replace("\t", ",") if name == "a.csv" else line for line in lines))
+    words = EvaluationWords(test)
+    assert words.meets("cat", "hund") and words.meets("dog", "x") and not words.meets("score", "word1")
+    assert EvaluationWords(test, level="pair").meets("hund", "dog")
+
+
+NLI = ["split\tlabel\tpremise\thypothesis", "train\te\ta\tb", "test\te\tc\td", "dev\t?\te\tf", "train\tc\ta\tg"]
+SCORED = ["split\tscore\tsentence1\tsentence2", "train\t5\ta\tb", "test\t\tc\td", "dev\t99\te\tf", "train\t0\ta\tg"]
+BITEXT = [
+    {"split": split, "source": f"one {split}", "target": f"eins {split}"} for split in ("train", "test", "validation")
+]
+
+
+@pytest.mark.parametrize("kind", ["nli", "sts", "translation"])
+def test_rows_of_train_alone(tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "out"
+    if kind == "nli":
+        manifest = nli_pairs(write(tmp_path / "eng_Latn.tsv", *NLI), out)
+    elif kind == "sts":
+        manifest = sts_pairs(write(tmp_path / "eng_Latn.tsv", *SCORED), out)
+        assert manifest["observed"] == [0.0, 5.0]
+    else:
+        path = write(tmp_path / "eng_Latn-deu_Latn.jsonl", *map(json.dumps, BITEXT))
+        manifest = translation_pairs(path, out)
+    expected = {"nli": [("a", "b")], "sts": [("a", "b"), ("a", "g")], "translation": [("one train", "eins train")]}
+    assert pairs(out) == expected[kind]
+    assert manifest["rejects"] == {"test split": 1, "dev split": 1}
+
+
+def test_texts_of_train_alone(tmp_path: Path) -> None:
+    rows = [{"split": "train", "text": "один корабль"}, {"split": "test", "text": "старый дом"}]
+    manifest = transliteration_pairs(write(tmp_path / "rus_Cyrl.jsonl", *map(json.dumps, rows)), tmp_path / "out")
+    assert [source for source, _ in pairs(tmp_path / "out")] == ["один корабль"]
+    assert manifest["rejects"] == {"test split": 1}
+
+
+def test_a_lexicon_by_names(tmp_path: Path) -> None:
+    for lines in (["Word\tTranslation", "dog\tHund"], ["id\ttarget\tsource", "1\tHund\tdog"], ["dog\tHund\tnoun"]):
+        assert read_lexicon(write(tmp_path / "a.tsv", *lines)) == {"dog": "Hund"}
+
+
+def test_a_split_that_is_none(tmp_path: Path) -> None:
+    path = write(tmp_path / "eng_Latn.tsv", SCORED[0], "7\t5\ta\tb")
+    with pytest.raises(InputError, match="eng_Latn.tsv, line 2: the split is '7', expected one of train, test, dev"):
+        sts_pairs(path, tmp_path / "out")
+
+
+def test_files_of_a_folder_that_are_named_by_their_split(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("eng_Latn.train", "eng_Latn.test", "eng_Latn.my-validation", "deu_Latn"):
+        write(folder / f"{name}.tsv", "score\tsentence1\tsentence2", f"5\t{name}\tx")
+    with caplog.at_level(logging.WARNING):
+        sts_pairs(folder, tmp_path / "out")
+    assert sorted(pairs(tmp_path / "out")) == [("deu_Latn", "x"), ("eng_Latn.train", "x")]
+    assert "their names say dev or test: eng_Latn.my-validation.tsv, eng_Latn.test.tsv" in caplog.text
+    sts_pairs(folder / "eng_Latn.test.tsv", tmp_path / "named")
+    assert pairs(tmp_path / "named") == [("eng_Latn.test", "x")]
+    for name in ("eng_Latn.train", "deu_Latn"):
+        (folder / f"{name}.tsv").unlink()
+    with pytest.raises(InputError, match="data holds files of the splits dev and test alone: eng_Latn.my"):
+        sts_pairs(folder, tmp_path / "out")

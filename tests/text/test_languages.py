@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from align.errors import InputError
+from align.text.languages import check_language, dominant_script, script_share
+
+
+@pytest.mark.parametrize("code", ["hin_Deva", "zho_Hans", "cmn_Hant", "jpn_Jpan", "kor_Hang", "kas_Arab", "qaa_Latn"])
+def test_known_codes(code):
+    assert check_language(code) == code
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("hi_Deva", r"unknown language code 'hi_Deva'.*did you mean hin_Deva\?"),
+        ("hindi_Deva", r"did you mean hin_Deva\?"),
+        ("xqz_Latn", r"unknown language code 'xqz_Latn': expected iso639-3_Script such as hin_Deva$"),
+        ("HIN_Deva", "unknown language code"),
+        ("hin", "unknown script in language code 'hin'.*such as hin_Latn"),
+        ("hin_Dewa", "unknown script"),
+        ("hin_deva", "unknown script"),
+        ("", "unknown language code ''"),
+    ],
+)
+def test_messages(code, sentence):
+    with pytest.raises(InputError, match=sentence):
+        check_language(code)
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("नमस्ते abc", "Deva"),
+        ("abc я", "Latn"),
+        ("日本のこと", "Hira"),
+        ("한국어", "Hang"),
+        ("123 !", "Zyyy"),
+        ("", "Zyyy"),
+    ],
+)
+def test_dominant_script(text, script):
+    assert dominant_script(text) == script
+
+
+def test_script_share_counts_letters_only():
+    assert script_share("ab я1!", "Latn") == pytest.approx(2 / 3)
+    assert script_share("日本のカナ", "Jpan") == 1.0
+    assert script_share("日本", "Hans") == 1.0
+    assert script_share("123", "Latn") == 0.0
