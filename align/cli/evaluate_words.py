@@ -87,10 +87,10 @@ def bli(
         raise InputError("static vectors have no context: --template needs a model")
     if mix is not None and (model is None or not static):
         raise InputError("--mix weighs static vectors against a model: it needs both")
-    chosen = _changed(find_bli_protocol(protocol), candidates, script_filter, drop_identical, any_source)
-    dictionaries = _dictionaries(data or [], languages)
+    chosen = changed_protocol(find_bli_protocol(protocol), candidates, script_filter, drop_identical, any_source)
+    dictionaries = given_dictionaries(data or [], languages)
     codes = list(dict.fromkeys(code for one in dictionaries for code in one.languages))
-    words, vectors = _words(codes, vocabulary or [], static or [], chosen)
+    words, vectors = given_words(codes, vocabulary or [], static or [], chosen)
     about: dict[str, Any] = {"model": model, "encoder": None, "static": static, "mix": None}
     encode: Encode = static_encode(vectors, lowercase=chosen.lowercase)
     if model is not None:
@@ -122,7 +122,7 @@ def bli(
     print(result.table())
 
 
-def _changed(
+def changed_protocol(
     protocol: BliProtocol, candidates: int | None, script_filter: bool, drop_identical: bool, any_source: bool
 ) -> BliProtocol:
     """The protocol with what the arguments change in it, and a name that says so."""
@@ -136,7 +136,7 @@ def _changed(
     return protocol if changed == protocol else replace(changed, name=f"{protocol.name} (changed)")
 
 
-def _dictionaries(data: Sequence[str], languages: str | None) -> list[Dictionary]:
+def given_dictionaries(data: Sequence[str], languages: str | None) -> list[Dictionary]:
     from align.tasks import find_dictionaries, read_dictionary
     from align.tasks.texts.named_files import language_code
 
@@ -151,7 +151,7 @@ def _dictionaries(data: Sequence[str], languages: str | None) -> list[Dictionary
     return [read_dictionary(path, pair) for pair, path in wanted.items()]
 
 
-def _words(
+def given_words(
     codes: Sequence[str], vocabulary: Sequence[str], static: Sequence[str], protocol: BliProtocol
 ) -> tuple[Mapping[str, Sequence[str]], Mapping[str, StaticVectors]]:
     """Vocabulary and static vectors of each language; with both, the words of the vocabulary that have a vector."""

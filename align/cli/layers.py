@@ -108,13 +108,13 @@ def _retrieval(data: str, codes: list[str] | None, protocol: str, seed: int) -> 
     from align.tasks import read_sets, retrieval
     from align.tasks.layers import split_lines
     from align.tasks.retrieval.protocols import find_protocol
-    from align.tasks.texts.labelled import _read_index
+    from align.tasks.texts.labelled import read_index
 
     chosen = find_protocol(protocol)
     if chosen.layer is not None:
         raise InputError(f"protocol {protocol} is of layer {chosen.layer}: a sweep over layers expects another")
     index = Path(data) / "index.tsv"
-    marked = _read_index(index)[1] if index.is_file() else None
+    marked = read_index(index)[1] if index.is_file() else None
 
     def on(texts: Mapping[str, Sequence[str]], lines: Sequence[int]) -> Run:
         part = {code: [rows[i] for i in lines] for code, rows in texts.items()}
@@ -185,13 +185,13 @@ def _bli(
     candidates: int | None,
     seed: int,
 ) -> tuple[str, list[Split]]:
-    from align.cli.evaluate_words import _changed, _dictionaries, _words
+    from align.cli.evaluate_words import changed_protocol, given_dictionaries, given_words
     from align.tasks import bli_pairs, find_bli_protocol
 
-    chosen = _changed(find_bli_protocol(protocol), candidates, False, False, False)
-    dictionaries = _dictionaries(data, ",".join(codes) if codes else None)
+    chosen = changed_protocol(find_bli_protocol(protocol), candidates, False, False, False)
+    dictionaries = given_dictionaries(data, ",".join(codes) if codes else None)
     spoken = list(dict.fromkeys(code for one in dictionaries for code in one.languages))
-    words, _ = _words(spoken, vocabulary, [], chosen)
+    words, _ = given_words(spoken, vocabulary, [], chosen)
     method, _, metric = chosen.headline.partition(" ")
 
     def on(side: int) -> Run:

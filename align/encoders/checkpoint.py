@@ -81,14 +81,14 @@ def load_encoder(
         InputError: no such folder or name, a folder without weights or tokenizer, weights that are not all there or
             not of the encoder's size, a tokenizer with more ids than embeddings, a pooling that does not exist.
     """
-    place = _place(name)
+    place = model_place(name)
     asked: dict[str, Any] = {
         "layer": layer, "kind": kind, "special_tokens": special_tokens, "average_layers": average_layers,
     }  # fmt: skip
     given = {key: value for key, value in asked.items() if value is not None}
     if (Path(place) / "align.json").is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)
-    elif _is_sentence_transformer(place, revision):
+    elif is_sentence_transformer(place, revision):
         encoder = _from_sentence_transformers(place, given, prompt, max_tokens, revision)
     else:
         model, tokenizer = _from_transformers(place, revision)
@@ -98,7 +98,7 @@ def load_encoder(
     return encoder.in_bfloat16() if bf16 else encoder
 
 
-def _place(name: str | Path) -> str:
+def model_place(name: str | Path) -> str:
     """A local folder or a Hub name."""
     if str(name) == "seed":
         return str(files("align") / "data" / "seed")
@@ -122,10 +122,10 @@ def readable(place: str) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise _unreachable(place, error) from error
+        raise unreachable(place, error) from error
 
 
-def _unreachable(name: str, error: Exception) -> InputError:
+def unreachable(name: str, error: Exception) -> InputError:
     first = str(error).strip().split("\n")[0]
     if Path(name).is_dir():
         return InputError(f"{name} cannot be loaded: {first}")
@@ -135,7 +135,7 @@ def _unreachable(name: str, error: Exception) -> InputError:
     )
 
 
-def _is_sentence_transformer(place: str, revision: str | None) -> bool:
+def is_sentence_transformer(place: str, revision: str | None) -> bool:
     return _modules_file(place, revision) is not None
 
 

@@ -17,7 +17,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from align.encoders.blocks import longest_input
-from align.encoders.checkpoint import TOKENIZER_FILES, _is_sentence_transformer, _place, readable
+from align.encoders.checkpoint import TOKENIZER_FILES, is_sentence_transformer, model_place, readable
 from align.encoders.encoder import padded
 from align.encoders.pooling import Pooling
 from align.encoders.weights import check_tokenizer, load_weights
@@ -127,8 +127,8 @@ def is_decoder(name: str | Path) -> bool:
     Raises:
         InputError: no such folder or name.
     """
-    place = _place(name)
-    if (Path(place) / "align.json").is_file() or _is_sentence_transformer(place, None):
+    place = model_place(name)
+    if (Path(place) / "align.json").is_file() or is_sentence_transformer(place, None):
         return False
     with readable(place):
         config = AutoConfig.from_pretrained(place)
@@ -163,7 +163,7 @@ def load_decoder(
     """
     if dtype not in DTYPES:
         raise InputError(f"unknown dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
-    place = _place(name)
+    place = model_place(name)
     if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
         raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
     with readable(place):

@@ -94,12 +94,12 @@ def groups(
 
 def trained_languages(encoder: Encoder) -> set[str] | None:
     """Codes of the languages that ``align.train`` trained a saved encoder on; ``None``: it is not known."""
-    from align.encoders.checkpoint import _place
+    from align.encoders.checkpoint import model_place
 
     if not encoder.name:
         return None
     try:
-        path = Path(_place(encoder.name)) / "align.json"  # "seed" is the package's, whatever lies in this folder
+        path = Path(model_place(encoder.name)) / "align.json"  # "seed" is the package's, whatever lies in this folder
         languages = read_json(path).get("languages") if path.is_file() else None
     except InputError:
         return None

@@ -12,8 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.similarity.cosine import _LOW, TIE_TOLERANCE, _keys, _slices, matrix, normalize
-from align.similarity.csls import _NO_KEY, _least
+from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, matrix, normalize, rank_keys, slices
+from align.similarity.csls import NO_KEY, least_scores
 from align.similarity.tiles import keep, promising
 from align.vectors.folder import Vectors, vectors_of
 
@@ -40,7 +40,7 @@ class ExactIndex:
         return nearest(units, self._blocks(chosen), k)
 
     def _blocks(self, chosen: NDArray[np.bool_] | None) -> Iterator[Block]:
-        for here in _slices(len(self.vectors), BLOCK_ROWS):
+        for here in slices(len(self.vectors), BLOCK_ROWS):
             rows, part = _chosen_rows(self.vectors[here], here.start, chosen)
             yield rows, part.astype(np.float32, copy=False) if self.unit else normalize(part, first_row=here.start)
 
@@ -87,21 +87,21 @@ class Nearest:
 
     def __init__(self, units: NDArray[np.float32], k: int) -> None:
         self._units, self._k = units, k
-        self._best = np.full((len(units), k), _NO_KEY)
+        self._best = np.full((len(units), k), NO_KEY)
 
     def add(self, rows: NDArray[np.int64], part: NDArray[np.float32]) -> None:
         """Look at more rows: their numbers, higher than those before, and their unit vectors."""
-        for here in _slices(len(self._units), BLOCK_QUERIES):
+        for here in slices(len(self._units), BLOCK_QUERIES):
             best, scores = self._best[here], self._units[here] @ part.T  # (queries, rows)
-            owners, places = promising(scores, _least(best), self._k)
-            keep(best, owners, _keys(scores[owners, places], rows[places]), nothing=_NO_KEY)
+            owners, places = promising(scores, least_scores(best), self._k)
+            keep(best, owners, rank_keys(scores[owners, places], rows[places]), nothing=NO_KEY)
 
     def found(self) -> Found:
         """Scores and rows, best first."""
         best = np.sort(self._best, axis=1)[:, ::-1]  # not by its negative, which the least integer has none of
-        there = best != _NO_KEY
+        there = best != NO_KEY
         scores = np.where(there, (best >> 32) * TIE_TOLERANCE, -np.inf).astype(np.float32)
-        return scores, np.where(there, _LOW - (best & _LOW), -1)
+        return scores, np.where(there, LOW_BITS - (best & LOW_BITS), -1)
 
 
 def numbered(tables: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:

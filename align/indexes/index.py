@@ -25,7 +25,7 @@ from align.files.whole import existing_file, read_json, sha256, write_json
 from align.indexes.approximate import FaissIndex, check_effort, read_index
 from align.indexes.exact import ExactIndex, Found, StreamedVectors, read_npy
 from align.indexes.rows import Rows, open_rows, rows_of_vectors
-from align.similarity.cosine import _same_width, normalize
+from align.similarity.cosine import check_same_width, normalize
 from align.vectors.descriptions import differences, plain
 from align.vectors.folder import FORMAT as VECTORS_FORMAT
 from align.vectors.folder import MANIFEST, open_vectors
@@ -110,7 +110,7 @@ class Index:
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
         units = normalize(queries)
-        _same_width(units, np.empty((0, self.dimension), dtype=np.float32))
+        check_same_width(units, np.empty((0, self.dimension), dtype=np.float32))
         chosen = self.rows_file.chosen(languages=languages, scripts=scripts)
         most = min(k, self.rows if chosen is None else int(chosen.sum()))
         scores = np.full((len(units), k), -np.inf, dtype=np.float32)

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from align.errors import InputError
 from align.indexes.approximate import effort_of_all, new_index, train, training_rows
-from align.similarity.cosine import _LOW, TIE_TOLERANCE, _keys, _same_width, _slices, matrix, normalize
-from align.similarity.csls import _NO_KEY, _at_least_one, _least
+from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, check_same_width, matrix, normalize, rank_keys, slices
+from align.similarity.csls import NO_KEY, check_at_least_one, least_scores
 from align.similarity.tiles import keep, promising, tiles
 
 ENGINES = ("exact", "faiss")
@@ -52,15 +52,15 @@ def exact_neighbours(
     Raises:
         InputError: ``k`` < 1, the widths differ, or a row holds NaN or Inf.
     """
-    _at_least_one(k)
+    check_at_least_one(k)
     x, y = matrix(x), matrix(y)
-    of_x = np.full((len(x), min(k, len(y))), _NO_KEY)
-    of_y = np.full((len(y), min(k, len(x))), _NO_KEY)
+    of_x = np.full((len(x), min(k, len(y))), NO_KEY)
+    of_y = np.full((len(y), min(k, len(x))), NO_KEY)
     count = math.ceil(len(x) / max(1, block)) * math.ceil(len(y) / max(1, block))
     for rows, columns, cosines in tqdm(tiles(x, y, block), total=count, unit="tile", disable=not progress):
         for best, tile, first in ((of_x[rows], cosines, columns.start), (of_y[columns], cosines.T, rows.start)):
-            owners, places = promising(tile, _least(best), best.shape[1])
-            keep(best, owners, _keys(tile[owners, places], first + places), nothing=_NO_KEY)
+            owners, places = promising(tile, least_scores(best), best.shape[1])
+            keep(best, owners, rank_keys(tile[owners, places], first + places), nothing=NO_KEY)
     return _sorted(of_x), _sorted(of_y)
 
 
@@ -92,9 +92,9 @@ def faiss_neighbours(
     Raises:
         InputError: as ``exact_neighbours``; no FAISS, a factory that it does not know, or too few rows to train it.
     """
-    _at_least_one(k)
+    check_at_least_one(k)
     x, y = matrix(x), matrix(y)
-    _same_width(x, y)
+    check_same_width(x, y)
     given: dict[str, Any] = {"factory": factory, "probes": probes, "block": block, "progress": progress}
     return _found(x, y, min(k, len(y)), **given), _found(y, x, min(k, len(x)), **given)
 
@@ -106,8 +106,8 @@ def default_factory(rows: int) -> str:
 
 def _sorted(best: NDArray[np.int64]) -> Neighbours:
     best = np.sort(best, axis=1)[:, ::-1]
-    cosines, rows = ((best >> 32) * TIE_TOLERANCE).astype(np.float32), _LOW - (best & _LOW)
-    nothing = best == _NO_KEY
+    cosines, rows = ((best >> 32) * TIE_TOLERANCE).astype(np.float32), LOW_BITS - (best & LOW_BITS)
+    nothing = best == NO_KEY
     cosines[nothing], rows[nothing] = -np.inf, -1
     return Neighbours(cosines, rows)
 
@@ -122,17 +122,17 @@ def _found(
     block: int,
     progress: bool,
 ) -> Neighbours:
-    keys = np.full((len(queries), k), _NO_KEY)
+    keys = np.full((len(queries), k), NO_KEY)
     if k and len(queries):
         index = _built(candidates, factory or default_factory(len(candidates)), probes, block)
-        for here in tqdm(list(_slices(len(queries), block)), unit="block", disable=not progress):
+        for here in tqdm(list(slices(len(queries), block)), unit="block", disable=not progress):
             units = normalize(queries[here], first_row=here.start)  # (block, d)
             _, rows = index.search(units, k)
             owners, places = np.nonzero(rows >= 0)
-            for part in _slices(len(owners), block):  # k times as many rows as queries: a block of them at a time
+            for part in slices(len(owners), block):  # k times as many rows as queries: a block of them at a time
                 own, near = owners[part], rows[owners[part], places[part]]
                 cosines = np.einsum("id,id->i", units[own], normalize(candidates[near]))
-                keys[here.start + own, places[part]] = _keys(cosines, near)
+                keys[here.start + own, places[part]] = rank_keys(cosines, near)
     return _sorted(keys)
 
 
@@ -148,6 +148,6 @@ def _built(candidates: NDArray[np.generic], factory: str, probes: int, block: in
     if size:
         sample = np.sort(np.random.default_rng(0).choice(len(candidates), size, replace=False))
         train(index, normalize(candidates[sample]), factory)
-    for here in _slices(len(candidates), block):
+    for here in slices(len(candidates), block):
         index.add(normalize(candidates[here], first_row=here.start))
     return index

@@ -31,7 +31,7 @@ def normalize(x: ArrayLike, *, first_row: int = 0) -> NDArray[np.float32]:
         InputError: not a matrix of numbers, or a row holds NaN or Inf (the first such row is named).
     """
     x = matrix(x)
-    return _unit_rows(x, range(first_row, first_row + len(x)))
+    return unit_rows(x, range(first_row, first_row + len(x)))
 
 
 def gold_ranks(
@@ -56,12 +56,12 @@ def gold_ranks(
         InputError: the widths differ, a gold row does not exist, or a row holds NaN or Inf.
     """
     answers, units = matrix(candidates), normalize(queries)
-    _same_width(units, answers)
+    check_same_width(units, answers)
     rows = _gold_rows(gold, len(units), len(answers))
-    bar = np.einsum("ij,ij->i", units, _unit_rows(answers[rows], rows)) - np.float32(TIE_TOLERANCE)  # (n,)
+    bar = np.einsum("ij,ij->i", units, unit_rows(answers[rows], rows)) - np.float32(TIE_TOLERANCE)  # (n,)
     ahead = np.zeros(len(units), dtype=np.int64)
-    for start, part in _unit_blocks(answers, block):
-        for here in _slices(len(units), block):
+    for start, part in unit_blocks(answers, block):
+        for here in slices(len(units), block):
             beats = units[here] @ part.T >= bar[here, None]  # (block, block)
             own = rows[here] - start
             inside = np.flatnonzero((own >= 0) & (own < len(part)))
@@ -92,26 +92,26 @@ def top_k(
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}")
     answers, units = matrix(candidates), normalize(queries)
-    _same_width(units, answers)
+    check_same_width(units, answers)
     best = np.empty((len(units), 0), dtype=np.int64)
-    for start, part in _unit_blocks(answers, block):
+    for start, part in unit_blocks(answers, block):
         columns = np.arange(start, start + len(part))
         kept = [
-            _largest(np.concatenate([best[here], _keys(units[here] @ part.T, columns)], axis=1), k)
-            for here in _slices(len(units), block)
+            _largest(np.concatenate([best[here], rank_keys(units[here] @ part.T, columns)], axis=1), k)
+            for here in slices(len(units), block)
         ]
         best = np.concatenate(kept)
     best = -np.sort(-best, axis=1)
-    return ((best >> 32) * TIE_TOLERANCE).astype(np.float32), _LOW - (best & _LOW)
+    return ((best >> 32) * TIE_TOLERANCE).astype(np.float32), LOW_BITS - (best & LOW_BITS)
 
 
-_LOW = 2**32 - 1
+LOW_BITS = 2**32 - 1
 
 
-def _keys(scores: NDArray[np.float32], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+def rank_keys(scores: NDArray[np.float32], columns: NDArray[np.int64]) -> NDArray[np.int64]:
     """One integer per (score, column) that sorts by score, then by the lower column: score in the upper 32 bits."""
     steps = np.rint(scores / TIE_TOLERANCE).astype(np.int64)
-    keys: NDArray[np.int64] = (steps << 32) + (_LOW - columns)
+    keys: NDArray[np.int64] = (steps << 32) + (LOW_BITS - columns)
     return keys
 
 
@@ -136,7 +136,7 @@ def matrix(x: ArrayLike) -> NDArray[np.generic]:
     return array
 
 
-def _same_width(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
+def check_same_width(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
     if a.shape[1] != b.shape[1]:
         raise InputError(f"queries have {a.shape[1]} dimensions, candidates {b.shape[1]}: expected the same number")
 
@@ -154,13 +154,13 @@ def _gold_rows(gold: ArrayLike | None, n: int, m: int) -> NDArray[np.int64]:
     return rows.astype(np.int64)
 
 
-def _slices(n: int, block: int) -> Iterator[slice]:
+def slices(n: int, block: int) -> Iterator[slice]:
     if block < 1:
         raise InputError(f"block must be at least 1 row, got {block}")
     return (slice(start, min(start + block, n)) for start in range(0, max(n, 1), block))  # of nothing, one empty slice
 
 
-def _unit_rows(x: NDArray[np.generic], numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+def unit_rows(x: NDArray[np.generic], numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
     """``normalize``; an error names the row by its place in ``numbers``."""
     with np.errstate(over="ignore"):
         rows = x.astype(np.float32)
@@ -175,6 +175,6 @@ def _unit_rows(x: NDArray[np.generic], numbers: Sequence[int] | NDArray[np.int64
     return rows
 
 
-def _unit_blocks(candidates: NDArray[np.generic], block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    for here in _slices(len(candidates), block):
+def unit_blocks(candidates: NDArray[np.generic], block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    for here in slices(len(candidates), block):
         yield here.start, normalize(candidates[here], first_row=here.start)

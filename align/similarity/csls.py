@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.similarity.cosine import _LOW, TIE_TOLERANCE, _keys, _same_width, _slices, _unit_rows, matrix
+from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, check_same_width, matrix, rank_keys, slices, unit_rows
 from align.similarity.tiles import Tile, keep, promising, tiles
 
-_NO_KEY = np.iinfo(np.int64).min
+NO_KEY = np.iinfo(np.int64).min
 _RULES = {"against": (np.greater_equal,), "for": (np.greater,), "mean": (np.greater_equal, np.greater)}
 
 
@@ -57,14 +57,14 @@ def means_of_tiles(
     Raises:
         InputError: ``k`` < 1.
     """
-    _at_least_one(k)
+    check_at_least_one(k)
     of_x = np.full((n, min(k, m)), -np.inf, dtype=np.float32)
     of_y = np.full((m, min(k, n)), -np.inf, dtype=np.float32)
     for rows, columns, scores in products:
         for best, tile in ((of_x[rows], scores), (of_y[columns], scores.T)):
             owners, places = promising(tile, best.min(axis=1, initial=np.inf), best.shape[1])
             keep(best, owners, tile[owners, places], nothing=-np.inf)
-    return _row_means(of_x), _row_means(of_y)
+    return row_means(of_x), row_means(of_y)
 
 
 def csls_top_k(
@@ -96,20 +96,20 @@ def csls_top_k(
     Raises:
         InputError: ``k`` < 1, the widths differ, means of another length, or a row or a mean that is NaN or Inf.
     """
-    _at_least_one(k)
+    check_at_least_one(k)
     queries, candidates = matrix(queries), matrix(candidates)
     scale = np.float32(1 if query_means is None and candidate_means is None else 2)
     of_queries = _means(query_means, len(queries), "query")
     of_candidates = _means(candidate_means, len(candidates), "candidate")
-    best = np.full((len(queries), min(k, len(candidates))), _NO_KEY)
+    best = np.full((len(queries), min(k, len(candidates))), NO_KEY)
     for rows, columns, scores in tiles(queries, candidates, block):
         scores *= scale
         scores -= of_queries[rows, None]
         scores -= of_candidates[columns]
-        owners, places = promising(scores, _least(best[rows]), best.shape[1])
-        keep(best[rows], owners, _keys(scores[owners, places], columns.start + places), nothing=_NO_KEY)
+        owners, places = promising(scores, least_scores(best[rows]), best.shape[1])
+        keep(best[rows], owners, rank_keys(scores[owners, places], columns.start + places), nothing=NO_KEY)
     best = -np.sort(-best, axis=1)
-    return ((best >> 32) * TIE_TOLERANCE).astype(np.float32), _LOW - (best & _LOW)
+    return ((best >> 32) * TIE_TOLERANCE).astype(np.float32), LOW_BITS - (best & LOW_BITS)
 
 
 def best_gold_ranks(
@@ -149,7 +149,7 @@ def best_gold_ranks(
     if ties not in _RULES:
         raise InputError(f"ties is {ties!r}: expected one of {', '.join(_RULES)}")
     queries, candidates = matrix(queries), matrix(candidates)
-    _same_width(queries, candidates)
+    check_same_width(queries, candidates)
     exists = _mask(mask, len(candidates))
     handicap = np.where(exists, _means(candidate_means, len(candidates), "candidate") / 2, np.float32(np.inf))
     owners, gold = _pairs(golds, len(queries), exists)
@@ -168,14 +168,14 @@ def best_gold_ranks(
     return ranks
 
 
-def _row_means(best: NDArray[np.float32]) -> NDArray[np.float32]:
+def row_means(best: NDArray[np.float32]) -> NDArray[np.float32]:
     means: NDArray[np.float32] = (best.sum(axis=1, dtype=np.float64) / max(1, best.shape[1])).astype(np.float32)
     return means
 
 
-def _least(keys: NDArray[np.int64]) -> NDArray[np.float32]:
+def least_scores(keys: NDArray[np.int64]) -> NDArray[np.float32]:
     least = keys.min(axis=1, initial=2**62)
-    return np.where(least == _NO_KEY, -np.inf, (least >> 32) * TIE_TOLERANCE).astype(np.float32)
+    return np.where(least == NO_KEY, -np.inf, (least >> 32) * TIE_TOLERANCE).astype(np.float32)
 
 
 def _best_gold_scores(
@@ -187,9 +187,9 @@ def _best_gold_scores(
     block: int,
 ) -> NDArray[np.float32]:
     best = np.full(len(queries), -np.inf, dtype=np.float32)
-    for here in _slices(len(gold), block):
-        left = _unit_rows(queries[owners[here]], owners[here])
-        right = _unit_rows(candidates[gold[here]], gold[here])
+    for here in slices(len(gold), block):
+        left = unit_rows(queries[owners[here]], owners[here])
+        right = unit_rows(candidates[gold[here]], gold[here])
         np.maximum.at(best, owners[here], np.einsum("ij,ij->i", left, right) - handicap[gold[here]])
     return best
 
@@ -238,6 +238,6 @@ def _mask(mask: ArrayLike | None, n: int) -> NDArray[np.bool_]:
     return array
 
 
-def _at_least_one(k: int) -> None:
+def check_at_least_one(k: int) -> None:
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}")

@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.mining.neighbours import Neighbours
-from align.similarity.cosine import _LOW, TIE_TOLERANCE, _keys, _slices, matrix, normalize
-from align.similarity.csls import _NO_KEY, _at_least_one, _least, _row_means, means_of_tiles
+from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, matrix, normalize, rank_keys, slices
+from align.similarity.csls import NO_KEY, check_at_least_one, least_scores, means_of_tiles, row_means
 from align.similarity.tiles import keep, promising, tiles
 
 SCORES = ("cosine", "csls", "ratio", "distance")
@@ -122,20 +122,20 @@ def margin_top_k(
     """
     check_score(score, k)
     queries, candidates = matrix(queries), matrix(candidates)
-    best = np.full((len(queries), min(k, len(candidates))), _NO_KEY)
+    best = np.full((len(queries), min(k, len(candidates))), NO_KEY)
     back = np.full((len(candidates), min(k, len(queries))), -np.inf, dtype=np.float32)
     for rows, columns, scores in tiles(queries, candidates, block):
-        owners, places = promising(scores, _least(best[rows]), best.shape[1])
-        keep(best[rows], owners, _keys(scores[owners, places], columns.start + places), nothing=_NO_KEY)
+        owners, places = promising(scores, least_scores(best[rows]), best.shape[1])
+        keep(best[rows], owners, rank_keys(scores[owners, places], columns.start + places), nothing=NO_KEY)
         owners, places = promising(scores.T, back[columns].min(axis=1, initial=np.inf), back.shape[1])
         keep(back[columns], owners, scores.T[owners, places], nothing=-np.inf)
-    nearest = np.sort(_LOW - (best & _LOW), axis=1)  # (n, k)
+    nearest = np.sort(LOW_BITS - (best & LOW_BITS), axis=1)  # (n, k)
     cosines = np.empty(nearest.shape, dtype=np.float32)
-    for here in _slices(len(queries), max(1, block // max(1, nearest.shape[1]))):
+    for here in slices(len(queries), max(1, block // max(1, nearest.shape[1]))):
         units = normalize(queries[here])  # (rows, d)
         near = normalize(candidates[nearest[here].ravel()]).reshape(*nearest[here].shape, units.shape[1])
         cosines[here] = np.einsum("id,ikd->ik", units, near)
-    scores = _margin(cosines, _row_means(cosines)[:, None], _row_means(back)[nearest], score)
+    scores = _margin(cosines, row_means(cosines)[:, None], row_means(back)[nearest], score)
     order = np.argsort(-np.rint(scores.astype(np.float64) / TIE_TOLERANCE), axis=1, kind="stable")
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(nearest, order, axis=1)
 
@@ -181,7 +181,7 @@ def check_score(score: str, k: int) -> None:
     """
     if score not in SCORES:
         raise InputError(f"unknown score {score!r}: expected one of {', '.join(SCORES)}")
-    _at_least_one(k)
+    check_at_least_one(k)
 
 
 def _margin(cosines: Floats, x_means: Floats, y_means: Floats, score: str) -> Floats:
@@ -209,7 +209,7 @@ def _bars(
     """(n,) what a rival of each row of ``x`` must reach: the best score of its right answers, ``slack`` nearer."""
     cosines = [
         np.einsum("ij,ij->i", normalize(x[here], first_row=here.start), normalize(y[here], first_row=here.start))
-        for here in _slices(len(x), block)
+        for here in slices(len(x), block)
     ]
     bars = _margin(np.concatenate(cosines) + np.float32(slack), x_means, y_means, score)
     for rows in _repeated(right):

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from align.similarity.cosine import TIE_TOLERANCE, _same_width, _slices, _unit_blocks, normalize
+from align.similarity.cosine import TIE_TOLERANCE, check_same_width, normalize, slices, unit_blocks
 
 Value = TypeVar("Value", np.float32, np.int64)
 Tile = tuple[slice, slice, NDArray[np.float32]]
@@ -34,11 +34,11 @@ def tiles(x: NDArray[np.generic], y: NDArray[np.generic], block: int) -> Iterato
     Raises:
         InputError: the widths differ, ``block`` < 1, or a row holds NaN or Inf.
     """
-    _same_width(x, y)
+    check_same_width(x, y)
     buffer = np.empty(min(block, len(x)) * min(block, len(y)) if block > 0 else 0, dtype=np.float32)
-    for rows in _slices(len(x), block):
+    for rows in slices(len(x), block):
         units = normalize(x[rows], first_row=rows.start)
-        for start, part in _unit_blocks(y, block):
+        for start, part in unit_blocks(y, block):
             tile = buffer[: len(units) * len(part)].reshape(len(units), len(part))
             yield rows, slice(start, start + len(part)), np.matmul(units, part.T, out=tile)
 

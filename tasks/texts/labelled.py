@@ -56,7 +56,7 @@ def read_classification(folder: str | Path, *, languages: Sequence[str] | None =
     if not path.is_dir():
         raise InputError(f"no such folder: {path}")
     index = path / "index.tsv"
-    classes, splits = _read_index(index)
+    classes, splits = read_index(index)
     texts = read_aligned(path, languages=languages)
     first = next(iter(texts))
     if len(texts[first]) != len(classes):
@@ -64,7 +64,7 @@ def read_classification(folder: str | Path, *, languages: Sequence[str] | None =
     return LabelledTexts(texts, tuple(classes), tuple(splits))
 
 
-def _read_index(path: Path) -> tuple[list[str], list[str]]:
+def read_index(path: Path) -> tuple[list[str], list[str]]:
     lines = enumerate(read_lines(path), 1)
     head = next(lines, (1, ""))[1].split("\t")
     named = [column for column in CLASS_COLUMNS if column in head]
