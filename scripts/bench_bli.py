@@ -1,4 +1,4 @@
-"""Seconds and memory of ``align.similarity.csls`` and of its peers on the same unit vectors, their outputs checked equal.
+"""Seconds and memory of ``csls`` and of its peers on the same unit vectors, their outputs checked equal.
 
     python scripts/bench_bli.py                                             # the sizes of docs/bli.md
     python scripts/bench_bli.py --queries 500 --source 4000 --candidates 10000 --threads 1

@@ -4,12 +4,12 @@
     python scripts/bench_eval.py --data $ALIGN_DATA/tatoeba --languages deu,hin,swh
 
 Both load the same model folder in float32 and run in one process with the same threads, language by language in turns,
-so that other jobs on the machine slow both. Ours is ``align.tasks.retrieval.task`` with the protocol ``margin``: it encodes,
-looks for lines moved by one, and ranks by ratio margin in both directions (P@1, P@5, P@10, MRR). The peer encodes and
-counts in both directions whether the nearest by cosine has the text of the translation. Its batch size is the fastest
-of ``--batch-sizes`` on the first language (its default is 16, that of its ``encode`` 32). Reading files counts for
-neither. The outputs are compared: the peer's accuracies must be our P@1 by cosine, to the ties. ``memory`` is what a
-language added to the resident memory at its peak, the greatest over the languages (Linux only).
+so that other jobs on the machine slow both. Ours is ``align.tasks.retrieval.task`` with the protocol ``margin``: it
+encodes, looks for lines moved by one, and ranks by ratio margin in both directions (P@1, P@5, P@10, MRR). The peer
+encodes and counts in both directions whether the nearest by cosine has the text of the translation. Its batch size is
+the fastest of ``--batch-sizes`` on the first language (its default is 16, that of its ``encode`` 32). Reading files
+counts for neither. The outputs are compared: the peer's accuracies must be our P@1 by cosine, to the ties. ``memory``
+is what a language added to the resident memory at its peak, the greatest over the languages (Linux only).
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ from sentence_transformers.sentence_transformer.evaluation import TranslationEva
 from align.encoders.checkpoint import load_encoder
 from align.encoders.weights import quiet
 from align.similarity.margin import both_ranks
-from align.tasks import read_sets, retrieval
+from align.tasks import read_sets
 from align.tasks.embedding import remembered
+from align.tasks.retrieval import retrieval
 
 OURS, PEER = "align: retrieval, ratio margin", "sentence-transformers: TranslationEvaluator"
 ENGLISH = "eng_Latn"

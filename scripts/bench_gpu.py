@@ -327,7 +327,7 @@ def matrix_peak(device: str, size: int) -> float:
 def hardware(device: str) -> Row:
     import torch
 
-    from align.training.model_card import versions
+    from align.provenance import versions
 
     if device == "cpu":
         return {"device": "CPU", "versions": versions()}

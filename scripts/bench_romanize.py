@@ -1,4 +1,4 @@
-"""Lines per second of plain uroman and of ``align.text.romanize.romanizer`` on one mixed-script text, and the share of equal lines.
+"""Lines per second of plain uroman and of ours on one mixed-script text, and the share of equal lines.
 
     ALIGN_DATA=data python scripts/bench_romanize.py --lines 10000
 

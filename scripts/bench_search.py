@@ -10,10 +10,10 @@ a model the rows are means of the same kind of 2,000 random vectors. With --word
 bli/vocab, and the queries other words: nothing is mixed. Else queries are made in the same way from sentences
 that are among the rows; of none of them is the nearest row known beforehand.
 
-Each row of the result is an index built with ``align.indexes.build``: seconds to train and to add (without the exact search
-that measures the recall), bytes of a vector on disk, memory added at the peak of the build (what it holds, and the
-exact search's tiles), and at each search effort recall@10 against exact search and queries a second, all of them in one
-call and one by one. ``loaded`` is the memory that opening the index and searching it once adds beside mapped files.
+Each row of the result is an index built with ``align.indexes.build``: seconds to train and to add (without the exact
+search that measures the recall), bytes of a vector on disk, memory added at the peak of the build (what it holds, and
+the exact search's tiles), and at each search effort recall@10 against exact search and queries a second, all of them in
+one call and one by one. ``loaded`` is the memory that opening the index and searching it once adds beside mapped files.
 The last rows are exact search, ours and that of peers, on the same vectors in memory; the rows found are checked equal.
 """
 

@@ -33,17 +33,9 @@ from align.encoders.encoder import Encoder
 from align.files.whole import read_json, write_json
 from align.mapping import fit_procrustes
 from align.pairs import Lexicon, WordFilters, read_pairs, synonym_pairs
-from align.tasks import (
-    BLI_PROTOCOLS,
-    BliResult,
-    Dictionary,
-    bli,
-    bli_pairs,
-    read_dictionary,
-    read_vocabulary,
-    read_wordsim,
-    wordsim,
-)
+from align.tasks import BLI_PROTOCOLS, BliResult, Dictionary, bli_pairs, read_dictionary, read_vocabulary, read_wordsim
+from align.tasks.bli import bli
+from align.tasks.wordsim import wordsim
 
 CODES = {
     "bg": "bul_Cyrl", "ca": "cat_Latn", "de": "deu_Latn", "en": "eng_Latn", "eo": "epo_Latn", "et": "est_Latn",

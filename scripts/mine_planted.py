@@ -32,9 +32,9 @@ from provenance import ran
 
 from align.files.whole import write_json
 from align.mining.mining import candidates, mine
-from align.mining.neighbours import Neighbours, exact_neighbours
 from align.mining.pairs import Quality, best_threshold, quality
 from align.similarity.margin import SCORES
+from align.similarity.neighbours import Neighbours, exact_neighbours
 
 LANGUAGES = {
     "ara": "ar", "ben": "bn", "cmn": "zh", "ell": "", "hin": "hi", "ind": "id", "jpn": "", "kat": "", "khm": "km",

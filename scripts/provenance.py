@@ -34,7 +34,7 @@ def hardware(threads: int) -> dict[str, Any]:
     """What the numbers depend on."""
     import torch
 
-    from align.training.model_card import versions
+    from align.provenance import versions
 
     cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     names = [line.partition(": ")[2] for line in cpu.splitlines() if line.startswith("model name")]

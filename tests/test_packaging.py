@@ -53,35 +53,12 @@ def test_objectives_need_torch_only(path):
         }
 
 
-TASKS_MAY_IMPORT = (
-    "align.tasks",
-    "align.similarity.csls",
-    "align.similarity.cosine",
-    "align.indexes.build",
-    "align.errors",
-    "align.files.whole",
-    "align.text.languages",
-    "align.logistic",
-    "align.similarity.margin",
-    "align.streams",
-)
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "tasks").glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "tasks").rglob("*.py")), ids=lambda p: p.name)
 def test_tasks_need_numpy_and_scipy_only(path):
     for module in imports_of(path):
         if third_party(module):
             hub = module == "datasets" and path.name in ("bitext.py", "sts_sets.py")
             assert hub or module.startswith(("numpy", "scipy")), module
-        if module.startswith("align"):
-            assert module.startswith(TASKS_MAY_IMPORT), module
-
-
-def test_training_knows_no_task():
-    names = ("trainer", "loop", "callbacks", "model_card", "overlap", "overlap_result", "minhash")
-    for name in (*names, "alignment", "batches", "store", "sampling", "encoder", "checkpoint"):
-        found = [*imports_of(ROOT / "align" / f"{name}.py")]
-        assert not any(module.startswith(("align.tasks", "align.evaluation.evaluators")) for module in found)
 
 
 def test_importing_align_and_its_command_costs_no_torch():
@@ -101,7 +78,7 @@ def test_every_public_name_is_there():
 
 
 def test_no_pickle_and_no_eval():
-    for path in [*ROOT.glob("align/**/*.py"), *ROOT.glob("objectives/*.py"), *ROOT.glob("tasks/*.py")]:
+    for path in [*ROOT.glob("align/**/*.py"), *ROOT.glob("objectives/*.py"), *ROOT.glob("tasks/**/*.py")]:
         text = path.read_text(encoding="utf-8")
         for word in ("import pickle", "allow_pickle=True", "trust_remote_code=True", "yaml.load"):
             assert word not in text, f"{path}: {word}"

@@ -19,9 +19,10 @@ from align.training.recipe import MlmOptions, Recipe, TrainOptions
 from align.training.sampling import epoch_batches
 from align.training.store import build_store
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 LISTS = {  # these were here first, and documented numbers come from them; every other stream of their seeds has names
-    "align/training/sampling.py", "align/pairs/filters/shares.py", "align/indexes/query_sources.py", "tasks/texts/hard_negatives.py",
+    "align/training/sampling.py", "align/pairs/filters/shares.py", "align/indexes/query_sources.py",
+    "tasks/texts/hard_negatives.py",
     "tasks/statistics/resampling.py",
 }  # fmt: skip
 

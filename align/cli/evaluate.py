@@ -70,8 +70,8 @@ def retrieval(
     """Sentence retrieval: the translation, or the other script, among all lines."""
     from align.files.whole import write_json
     from align.tasks import combine, read_sets
-    from align.tasks import retrieval as run
     from align.tasks.embedding import remembered
+    from align.tasks.retrieval import retrieval as run
     from align.tasks.retrieval.protocols import changed, find_protocol
 
     chosen = changed(find_protocol(protocol), similarity=similarity, margin_k=k)
@@ -107,7 +107,7 @@ def sts(
     """Semantic textual similarity: does the cosine follow what people say?"""
     from align.files.whole import write_json
     from align.tasks import read_sts
-    from align.tasks import sts as run
+    from align.tasks.sts import sts as run
 
     sets = read_sts(data, languages=listed(languages), split=split)
     encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
@@ -144,8 +144,8 @@ def classification(
 ) -> None:
     """Classes learnt in one language, told apart in the others: kNN and a logistic probe on frozen embeddings."""
     from align.files.whole import write_json
-    from align.tasks import classification as run
     from align.tasks import read_classification
+    from align.tasks.classification import classification as run
 
     codes = listed(languages)
     texts = read_classification(data, languages=codes and list(dict.fromkeys([train, *codes])))

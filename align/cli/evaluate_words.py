@@ -137,6 +137,7 @@ def changed_protocol(
 
 
 def given_dictionaries(data: Sequence[str], languages: str | None) -> list[Dictionary]:
+    """The dictionaries that ``--data`` names, read, of the languages asked for."""
     from align.tasks import find_dictionaries, read_dictionary
     from align.tasks.texts.named_files import language_code
 

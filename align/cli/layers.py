@@ -105,8 +105,9 @@ def _splits(
 
 
 def _retrieval(data: str, codes: list[str] | None, protocol: str, seed: int) -> tuple[str, list[Split]]:
-    from align.tasks import read_sets, retrieval
+    from align.tasks import read_sets
     from align.tasks.layers import split_lines
+    from align.tasks.retrieval import retrieval
     from align.tasks.retrieval.protocols import find_protocol
     from align.tasks.texts.labelled import read_index
 
@@ -150,8 +151,9 @@ def by_language(result: RetrievalResult) -> dict[str, float]:
 
 
 def _sts(data: str, names: list[str] | None, seed: int) -> Split:
-    from align.tasks import read_sts, sts
+    from align.tasks import read_sts
     from align.tasks.layers import split_lines
+    from align.tasks.sts import sts
 
     test = read_sts(data, languages=names, split="test")
     try:

@@ -49,7 +49,7 @@ def wordsim(
     """Word similarity: does the cosine of two words follow what people say?"""
     from align.files.whole import write_json
     from align.tasks import read_wordsim
-    from align.tasks import wordsim as run
+    from align.tasks.wordsim import wordsim as run
     from align.tasks.wordsim.result import layers_json, layers_table
 
     if (model is None) == (not static):

@@ -38,8 +38,8 @@ def xsim(
     """Error of aligning each line with the lines of English: xsim, and with --hard xsim++."""
     from align.files.whole import write_json
     from align.tasks import combine_xsim, read_sets, xsim_plus
-    from align.tasks import xsim as run
     from align.tasks.embedding import remembered
+    from align.tasks.xsim import xsim as run
 
     options: dict[str, Any] = {"similarity": similarity, "k": k, "per_item": per_item}
     if hard:

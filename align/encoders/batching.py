@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from align.encoders.prefetch import ahead
 from align.errors import InputError
-from align.training.sampling import budget_batches
 
 CHUNK = 16_384  # texts tokenised and sorted together
 
@@ -120,3 +119,25 @@ def fixed_batches(lengths: NDArray[np.int64], budget: int) -> list[tuple[NDArray
             some = rows[start : start + size]
             made.append((np.append(some, np.full(size - len(some), some[0])), len(some)))
     return made
+
+
+def budget_batches(lengths: NDArray[np.int64], budget: int) -> list[NDArray[np.int64]]:
+    """Rows sorted by length and cut so that (rows) x (longest row) <= budget; a longer row goes alone.
+
+    Args:
+        lengths: (n,) tokens per row.
+        budget: padded tokens of a batch.
+
+    Returns:
+        Index arrays that together hold every row once, longest batch first (so that memory peaks at the start).
+
+    >>> [batch.tolist() for batch in budget_batches(np.array([5, 1, 2, 2]), 6)]
+    [[0], [2, 3, 1]]
+    """
+    order = np.argsort(-lengths, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        rows = max(1, budget // max(1, int(lengths[order[start]])))
+        batches.append(order[start : start + rows])
+        start += rows
+    return batches

@@ -32,15 +32,15 @@ from transformers import (
 )
 
 from align import __version__
+from align.encoders.adapter import Adapter
 from align.encoders.blocks import blocks, first_blocks
+from align.encoders.device import own_device
 from align.encoders.encoder import Encoder
-from align.encoders.lora import Adapter
 from align.encoders.pooling import Pooling
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
 from align.files.folders import whole_folder
 from align.files.whole import read_json, write_json
-from align.training.distributed import own_device
 
 ENCODER = "encoder"  # kind of folder
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
@@ -126,6 +126,7 @@ def readable(place: str) -> Iterator[None]:
 
 
 def unreachable(name: str, error: Exception) -> InputError:
+    """The error of a model that could not be loaded: what to download, or what a folder lacks."""
     first = str(error).strip().split("\n")[0]
     if Path(name).is_dir():
         return InputError(f"{name} cannot be loaded: {first}")
@@ -136,6 +137,7 @@ def unreachable(name: str, error: Exception) -> InputError:
 
 
 def is_sentence_transformer(place: str, revision: str | None) -> bool:
+    """Whether a folder, or a name on the Hub, has the modules of sentence-transformers."""
     return _modules_file(place, revision) is not None
 
 

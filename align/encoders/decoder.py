@@ -30,8 +30,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class Decoder(nn.Module):
     """A causal language model without its head, and its tokenizer. Build one with :func:`load_decoder`.
 
-    It has what :func:`align.encoders.layers.encode_layers` asks of an encoder. Texts are padded on the right whatever side the
-    tokenizer pads: under a causal mask no token sees what comes after it, so padding changes no state.
+    It has what :func:`align.encoders.layers.encode_layers` asks of an encoder. Texts are padded on the right whatever
+    side the tokenizer pads: under a causal mask no token sees what comes after it, so padding changes no state.
 
     Args:
         model: a transformers model as ``AutoModel`` makes it; its causal mask is its own.

@@ -13,13 +13,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from align.encoders.batching import evaluating
+from align.encoders.batching import budget_batches, evaluating
 from align.encoders.blocks import blocks, first_blocks, norms_last_layer
 from align.encoders.decoder import Decoder
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import after_prompt, through
 from align.errors import InputError
-from align.training.sampling import budget_batches
 
 LAYER_KINDS = ("mean", "weighted", "last", "cls")
 

@@ -75,16 +75,16 @@ def evaluate(
         progress: log each unit.
 
     Returns:
-        A result of JSON values: scores with intervals, groups, protocol, data hash, versions (see ``align.evaluation.results``).
-        A unit that fails (a language that is missing, files of unequal length, NaN vectors) stands in ``missing`` with
-        its reason; the others are scored.
+        A result of JSON values: scores with intervals, groups, protocol, data hash, versions (see
+        ``align.evaluation.results``). A unit that fails (a language that is missing, files of unequal length, NaN
+        vectors) stands in ``missing`` with its reason; the others are scored.
 
     Raises:
         InputError: unknown benchmark or protocol, a protocol of another layer or pooling than the encoder's, no data,
             or no unit could be scored.
     """
     from align.evaluation.results import FORMAT, VERSION
-    from align.training.model_card import versions
+    from align.provenance import versions
 
     began = time.perf_counter()
     chosen = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark

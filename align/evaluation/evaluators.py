@@ -16,30 +16,31 @@ from align.tasks import (
     LabelledTexts,
     StsSet,
     bli_pairs,
-    classification,
     combine,
     combine_mexa,
     combine_xsim,
     find_dictionaries,
-    mexa,
     read_classification,
     read_dictionary,
     read_sets,
     read_sts,
     read_wordsim,
-    retrieval,
-    sts,
-    wordsim,
-    xsim,
 )
+from align.tasks.classification import classification
+from align.tasks.mexa import mexa
+from align.tasks.retrieval import retrieval
 from align.tasks.retrieval.protocols import in_headline
+from align.tasks.sts import sts
+from align.tasks.wordsim import wordsim
+from align.tasks.xsim import xsim
 
 if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
-    from align.training.callbacks import Evaluator
 
 Scores = Mapping[str, float]
-Build = Callable[[str, int, int], "Evaluator"]
+Evaluator = Callable[["Encoder"], Scores]
+"""Scores of an encoder by name."""
+Build = Callable[[str, int, int], Evaluator]
 
 
 def evaluators(specs: Sequence[str], *, lines: int = 200, seed: int = 0) -> dict[str, Evaluator]:

@@ -48,7 +48,7 @@ def score_unit(
 
 
 def _retrieval(_: str, texts: dict[str, list[str]], encode: Encode, protocol: Any, lines: Lines) -> list[Row]:
-    from align.tasks import retrieval
+    from align.tasks.retrieval import retrieval
 
     first, second = texts
     pair = (first, second) if protocol.pivot != first else (second, first)
@@ -118,13 +118,13 @@ def outcomes(ranks: Sequence[float], metric: str) -> list[float]:
 
 
 def _sts(name: str, one: Any, encode: Encode, _: Any, lines: Lines) -> list[Row]:
-    from align.tasks import sts
+    from align.tasks.sts import sts
 
     return [_scored_pairs(sts(encode, {name: one}, resamples=0, per_item=True).scores[0], one, lines)]
 
 
 def _wordsim(name: str, one: Any, encode: Encode, _: Any, lines: Lines) -> list[Row]:
-    from align.tasks import wordsim
+    from align.tasks.wordsim import wordsim
 
     return [_scored_pairs(wordsim(encode, {name: one}, resamples=0, per_item=True).scores[0], one, lines)]
 

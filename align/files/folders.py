@@ -45,7 +45,8 @@ def whole_folder(path: Path | str, *, kind: str, wait: bool = False) -> Iterator
         wait: wait for another process that writes it rather than refuse.
 
     Raises:
-        InputError: as :func:`check_replaceable` and :func:`align.files.locks.locked`; the parent cannot be written to, or
+        InputError: as :func:`check_replaceable` and :func:`align.files.locks.locked`; the parent cannot be written to,
+        or
             the disk is full.
     """
     path = named(path)

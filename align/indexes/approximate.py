@@ -47,10 +47,10 @@ class FaissIndex:
     ) -> Found:
         """The ``k`` nearest of the chosen rows, as far as the index finds them.
 
-        Where few rows are chosen (:func:`align.indexes.faiss_filter.few`), all of them are compared; of more, the effort is
-        divided by their share, so that as many of them are looked at as of all rows without a filter. A query for which
-        fewer were found than there are is searched again, further, until the whole index was searched; not so if
-        ``nprobe`` or ``ef_search`` is given.
+        Where few rows are chosen (:func:`align.indexes.faiss_filter.few`), all of them are compared; of more, the
+        effort is divided by their share, so that as many of them are looked at as of all rows without a filter. A query
+        for which fewer were found than there are is searched again, further, until the whole index was searched; not so
+        if ``nprobe`` or ``ef_search`` is given.
 
         Raises:
             InputError: an effort that this index does not have or below 1, or a filter that it cannot apply.

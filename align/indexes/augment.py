@@ -67,7 +67,8 @@ def augment_vectors(
         out: the new folder.
         encoder: the one that made the vectors. Queries are romanised if the passages were, without language rules.
         prompt: put before every query instead of the encoder's own, as in :func:`align.indexes.search.query_encoder`.
-        alpha: weight of the queries; ``None``: 0.01, or with ``dev`` the best of :data:`align.indexes.augmentation.ALPHAS`.
+        alpha: weight of the queries; ``None``: 0.01, or with ``dev`` the best of
+        :data:`align.indexes.augmentation.ALPHAS`.
         dev: lines ``id TAB query``: questions as users ask them, and the passage that answers each. All queries are
             then encoded first, into a temporary file.
         k: of the recall@k on ``dev``.

@@ -1,4 +1,4 @@
-"""Queries for passages, made without a network: what :mod:`align.indexes.augmentation` moves the passages' vectors towards.
+"""Queries for passages, made without a network: what ``augmentation`` moves the passages' vectors towards.
 
 A source is a function of texts and their language codes ("" where not known) that gives the queries of each text.
 Titles and translations that are there already need none: lines ``id TAB title`` are a file of queries.

@@ -1,7 +1,8 @@
 """Bitext mining: the pairs of two corpora whose vectors are nearer to each other than to their neighbours.
 
 A candidate is the best-scored of the ``k`` nearest of a sentence (forward: of x, backward: of y); the score is a margin
-(:mod:`align.similarity.margin`). Pairs are taken best first, and no sentence twice (Artetxe and Schwenk 2019, arXiv:1811.01136).
+(:mod:`align.similarity.margin`). Pairs are taken best first, and no sentence twice (Artetxe and Schwenk 2019,
+arXiv:1811.01136).
 
 Vectors are copied once to temporary memory-mapped files, so that memory holds tiles of ``block * block`` cosines,
 ``block`` rows of either side, and O((n + m) k) numbers: of twice 1 million sentences, with k = 4, below 1 GB.
@@ -19,10 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.mining.neighbours import ENGINES, Neighbours, exact_neighbours, faiss_neighbours
+from align.mining.neighbours import ENGINES, faiss_neighbours
 from align.mining.pairs import Quality, best_threshold, quality, read_gold, write_mined
 from align.mining.sides import Side, side
 from align.similarity.margin import check_score, margins
+from align.similarity.neighbours import Neighbours, exact_neighbours
 from align.vectors.descriptions import differences
 from align.vectors.folder import Vectors
 

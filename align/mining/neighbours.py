@@ -1,9 +1,8 @@
-"""The nearest rows of either side of two sets of vectors: exact from one set of products, or approximate with FAISS."""
+"""The nearest rows of either side of two sets of vectors, approximately, with FAISS."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,56 +11,13 @@ from tqdm import tqdm
 
 from align.errors import InputError
 from align.indexes.approximate import effort_of_all, new_index, train, training_rows
-from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, check_same_width, matrix, normalize, rank_keys, slices
-from align.similarity.csls import NO_KEY, check_at_least_one, least_scores
-from align.similarity.tiles import keep, promising, tiles
+from align.similarity.cosine import check_same_width, matrix, normalize, rank_keys, slices
+from align.similarity.csls import NO_KEY, check_at_least_one
+from align.similarity.neighbours import Neighbours, neighbours_of
 
 ENGINES = ("exact", "faiss")
 FLAT_ROWS = 20_000
 """Up to so many rows an exact FAISS index answers at once, and clusters would save nothing."""
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The nearest rows of the other side, nearest first; of equally near ones the lower row first."""
-
-    cosines: NDArray[np.float32]
-    """(n, k) to six decimals; -Inf where none was found."""
-    rows: NDArray[np.int64]
-    """(n, k) rows of the other side; -1 where an approximate search found fewer than k."""
-
-
-def exact_neighbours(
-    x: ArrayLike, y: ArrayLike, *, k: int = 4, block: int = 2048, progress: bool = False
-) -> tuple[Neighbours, Neighbours]:
-    """The ``k`` nearest of ``y`` for each row of ``x``, and of ``x`` for each row of ``y``: each cosine is made once.
-
-    Memory: two tiles of ``block * block`` float32, ``block`` rows of either side, and O((n + m) k) for what is found;
-    the sides themselves may be memory-mapped.
-
-    Args:
-        x: (n, d).
-        y: (m, d).
-        k: at least 1; of fewer rows all are found.
-        block: rows of each side in one product.
-        progress: show a bar.
-
-    Returns:
-        Of ``x`` (n, min(k, m)) and of ``y`` (m, min(k, n)).
-
-    Raises:
-        InputError: ``k`` < 1, the widths differ, or a row holds NaN or Inf.
-    """
-    check_at_least_one(k)
-    x, y = matrix(x), matrix(y)
-    of_x = np.full((len(x), min(k, len(y))), NO_KEY)
-    of_y = np.full((len(y), min(k, len(x))), NO_KEY)
-    count = math.ceil(len(x) / max(1, block)) * math.ceil(len(y) / max(1, block))
-    for rows, columns, cosines in tqdm(tiles(x, y, block), total=count, unit="tile", disable=not progress):
-        for best, tile, first in ((of_x[rows], cosines, columns.start), (of_y[columns], cosines.T, rows.start)):
-            owners, places = promising(tile, least_scores(best), best.shape[1])
-            keep(best, owners, rank_keys(tile[owners, places], first + places), nothing=NO_KEY)
-    return _sorted(of_x), _sorted(of_y)
 
 
 def faiss_neighbours(
@@ -104,14 +60,6 @@ def default_factory(rows: int) -> str:
     return "Flat" if rows <= FLAT_ROWS else f"IVF{2 ** round(math.log2(4 * math.sqrt(rows)))},Flat"
 
 
-def _sorted(best: NDArray[np.int64]) -> Neighbours:
-    best = np.sort(best, axis=1)[:, ::-1]
-    cosines, rows = ((best >> 32) * TIE_TOLERANCE).astype(np.float32), LOW_BITS - (best & LOW_BITS)
-    nothing = best == NO_KEY
-    cosines[nothing], rows[nothing] = -np.inf, -1
-    return Neighbours(cosines, rows)
-
-
 def _found(
     queries: NDArray[np.generic],
     candidates: NDArray[np.generic],
@@ -133,7 +81,7 @@ def _found(
                 own, near = owners[part], rows[owners[part], places[part]]
                 cosines = np.einsum("id,id->i", units[own], normalize(candidates[near]))
                 keys[here.start + own, places[part]] = rank_keys(cosines, near)
-    return _sorted(keys)
+    return neighbours_of(keys)
 
 
 def _built(candidates: NDArray[np.generic], factory: str, probes: int, block: int) -> Any:

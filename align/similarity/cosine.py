@@ -137,6 +137,7 @@ def matrix(x: ArrayLike) -> NDArray[np.generic]:
 
 
 def check_same_width(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
+    """Refuse queries and candidates of different dimensions."""
     if a.shape[1] != b.shape[1]:
         raise InputError(f"queries have {a.shape[1]} dimensions, candidates {b.shape[1]}: expected the same number")
 
@@ -155,6 +156,7 @@ def _gold_rows(gold: ArrayLike | None, n: int, m: int) -> NDArray[np.int64]:
 
 
 def slices(n: int, block: int) -> Iterator[slice]:
+    """Slices of at most ``block`` of n rows; of no rows, one empty slice."""
     if block < 1:
         raise InputError(f"block must be at least 1 row, got {block}")
     return (slice(start, min(start + block, n)) for start in range(0, max(n, 1), block))  # of nothing, one empty slice
@@ -176,5 +178,6 @@ def unit_rows(x: NDArray[np.generic], numbers: Sequence[int] | NDArray[np.int64]
 
 
 def unit_blocks(candidates: NDArray[np.generic], block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """(first row, unit rows) of ``block`` candidates at a time."""
     for here in slices(len(candidates), block):
         yield here.start, normalize(candidates[here], first_row=here.start)

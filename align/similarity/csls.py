@@ -169,11 +169,13 @@ def best_gold_ranks(
 
 
 def row_means(best: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,) means of (n, k) scores, summed in float64; 0 where k is 0."""
     means: NDArray[np.float32] = (best.sum(axis=1, dtype=np.float64) / max(1, best.shape[1])).astype(np.float32)
     return means
 
 
 def least_scores(keys: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n,) the score of the least of each row's ``rank_keys``; -Inf where the row is not full."""
     least = keys.min(axis=1, initial=2**62)
     return np.where(least == NO_KEY, -np.inf, (least >> 32) * TIE_TOLERANCE).astype(np.float32)
 
@@ -239,5 +241,6 @@ def _mask(mask: ArrayLike | None, n: int) -> NDArray[np.bool_]:
 
 
 def check_at_least_one(k: int) -> None:
+    """Refuse a k below 1."""
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}")

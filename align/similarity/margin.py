@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.mining.neighbours import Neighbours
 from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, matrix, normalize, rank_keys, slices
 from align.similarity.csls import NO_KEY, check_at_least_one, least_scores, means_of_tiles, row_means
+from align.similarity.neighbours import Neighbours
 from align.similarity.tiles import keep, promising, tiles
 
 SCORES = ("cosine", "csls", "ratio", "distance")

@@ -27,7 +27,7 @@ NOTHING: Taken = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 
 
 class Batches(Dataset[dict[str, Any]]):
-    """Maps (number, rows), a key of :class:`align.training.sampling.BatchStream`, to the tensors of this process's share.
+    """Maps (number, rows), a key of :class:`.sampling.BatchStream`, to the tensors of this process's share.
 
     What is drawn here (masks, bank, rehearsal) comes from a stream of (seed, number, rank), so the batch is the
     same whenever and wherever it is made.

@@ -37,14 +37,6 @@ def launch(device: torch.device) -> tuple[int, int]:
     return world()
 
 
-def own_device() -> torch.device:
-    """Where this process computes: on the GPU of its number under torchrun, on the current GPU alone, or on the CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    rank = os.environ.get("LOCAL_RANK")
-    return torch.device("cuda", torch.cuda.current_device() if rank is None else int(rank) % torch.cuda.device_count())
-
-
 def backend(device: torch.device) -> str:
     """What moves tensors of such a device between the processes: ``nccl``, ``gloo``, ...; empty: nothing does."""
     parts = (part.partition(":") for part in dist.get_backend_config().split(","))  # cpu:gloo,cuda:nccl

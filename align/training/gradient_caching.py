@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from align.encoders.batching import budget_batches
 from align.encoders.encoder import Encoder
-from align.training.sampling import budget_batches
 
 
 class Encoded(NamedTuple):

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from align.encoders.encoder import Encoder
 from align.pairs.overlap_result import overlap_table
+from align.provenance import versions
 from align.training.config import as_table
 from align.training.recipe import Recipe
 from align.training.store import PairStore
-
-PACKAGES = ("align-encoders", "torch", "transformers", "sentence-transformers", "tokenizers", "peft", "numpy", "uroman")
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a run."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def provenance(recipe: Recipe, stores: Sequence[PairStore], about: Mapping[str, Any]) -> dict[str, Any]:

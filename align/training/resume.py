@@ -18,9 +18,9 @@ from safetensors.torch import load_model, save_model
 from align.encoders.encoder import Encoder
 from align.errors import InputError
 from align.files.whole import read_json, sha256, write_json
+from align.provenance import versions
 from align.training.config import as_table
 from align.training.distributed import world
-from align.training.model_card import versions
 from align.training.recipe import Recipe
 
 log = logging.getLogger(__name__)

@@ -17,28 +17,6 @@ from align.training.linked import linked
 POOL = 32  # batches whose rows are sorted by length together
 
 
-def budget_batches(lengths: NDArray[np.int64], budget: int) -> list[NDArray[np.int64]]:
-    """Rows sorted by length and cut so that (rows) x (longest row) <= budget; a longer row goes alone.
-
-    Args:
-        lengths: (n,) tokens per row.
-        budget: padded tokens of a batch.
-
-    Returns:
-        Index arrays that together hold every row once, longest batch first (so that memory peaks at the start).
-
-    >>> [batch.tolist() for batch in budget_batches(np.array([5, 1, 2, 2]), 6)]
-    [[0], [2, 3, 1]]
-    """
-    order = np.argsort(-lengths, kind="stable")
-    batches, start = [], 0
-    while start < len(order):
-        rows = max(1, budget // max(1, int(lengths[order[start]])))
-        batches.append(order[start : start + rows])
-        start += rows
-    return batches
-
-
 def epoch_batches(
     lengths: NDArray[np.int64],
     languages: NDArray[np.int64],
@@ -59,10 +37,11 @@ def epoch_batches(
     """One epoch of batches in which no group occurs twice (unless ``repeat_groups``), rows of similar length together.
 
     Rows are drawn in a random order (see :func:`draw`) and cut into pools of 32 batches. A pool is sorted by length,
-    from the shortest or from the longest by chance, and cut into batches (see :func:`align.training.cutting.apart`), which come
-    in random order. What does not fill a batch, or would bring a group into it twice, goes on to the next pool; what is
-    left at the end is dealt out to as many batches as it can fill (see :func:`align.training.cutting.deal`), and only the rest
-    stays out of this epoch. A pool is made when its first batch is asked for.
+    from the shortest or from the longest by chance, and cut into batches (see :func:`align.training.cutting.apart`),
+    which come in random order. What does not fill a batch, or would bring a group into it twice, goes on to the next
+    pool; what is left at the end is dealt out to as many batches as it can fill (see
+    :func:`align.training.cutting.deal`), and only the rest stays out of this epoch. A pool is made when its first batch
+    is asked for.
 
     Args:
         lengths: (n,) tokens per row.

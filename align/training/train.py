@@ -16,16 +16,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import TrainerCallback
 
+from align.encoders.adapter import Adapter
 from align.encoders.blocks import attention_dropout, blocks, recompute_activations
 from align.encoders.checkpoint import ENCODER, save_encoder
+from align.encoders.device import own_device
 from align.encoders.encoder import Encoder
-from align.encoders.lora import Adapter, adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.errors import InputError
 from align.files.folders import check_replaceable, writing
 from align.training.batches import Batches
 from align.training.callbacks import Evaluation, Evaluator
 from align.training.compiling import ROUND_TO, check_compile
-from align.training.distributed import backend, first_of_launch, in_shares, launch, own_device, world
+from align.training.distributed import backend, first_of_launch, in_shares, launch, world
+from align.training.lora import adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.training.model_card import model_card, provenance
 from align.training.optimizer import check_sparse_embeddings
 from align.training.recipe import Recipe

@@ -1,4 +1,4 @@
-"""Writing a folder of vectors part by part, by whoever and in any order; :mod:`align.vectors.folder` says what it holds."""
+"""Writing a folder of vectors part by part, by whoever and in any order; ``folder`` says what it holds."""
 
 from __future__ import annotations
 

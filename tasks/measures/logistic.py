@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from align.logistic import minimise
+from align.similarity.logistic import minimise
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def fit_logistic(
         start: a fit of the same rows with another penalty, to begin from.
 
     Returns:
-        The optimum, as ``align.logistic.minimise`` finds it.
+        The optimum, as ``align.similarity.logistic.minimise`` finds it.
 
     References:
         Alain and Bengio 2016, arXiv:1610.01644 (linear probes).

@@ -1,1 +1,5 @@
 """Sentence retrieval: does the nearest sentence of the other language say the same?"""
+
+from align.tasks.retrieval.task import retrieval
+
+__all__ = ["retrieval"]

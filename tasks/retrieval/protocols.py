@@ -34,7 +34,7 @@ class Protocol:
     special_tokens: bool | None = None
     """Whether special tokens count in the pooling; ``None``: the model's own pooling."""
     similarity: str = "cosine"
-    """By what candidates are ranked: ``cosine``, ``csls``, ``ratio`` or ``distance``, see ``align.similarity.margin``."""
+    """By what candidates are ranked: ``cosine``, ``csls``, ``ratio`` or ``distance``, see ``similarity.margin``."""
     margin_k: int = 4
     """Neighbours in the means that ``csls``, ``ratio`` and ``distance`` take."""
     duplicates: str = "right"
@@ -126,7 +126,7 @@ PROTOCOLS: dict[str, Protocol] = {
         name="xsim",
         directions=("to_pivot",),
         similarity="ratio",
-        reference="LASER (its error is near 1 - P@1: it ranks the k nearest by cosine only, as align.tasks.xsim.task does)",
+        reference="LASER (its error is near 1 - P@1: it ranks the k nearest by cosine only, as xsim does)",
     ),
     "glot500": Protocol(
         name="glot500",

@@ -31,7 +31,7 @@ class Score:
     ranks: tuple[int, ...] | None = field(default=None, repr=False)
     """Rank of the right answer for each line, 0 for a line left out; kept by choice."""
     hubness: float | None = None
-    """Skewness of how often each candidate is among the ten nearest, see ``align.tasks.measures.geometry``; by choice."""
+    """Skewness of how often each candidate is among the ten nearest, see ``measures.geometry``; by choice."""
     anisotropy: float | None = None
     """Mean cosine of two candidates; by choice."""
 

@@ -83,8 +83,8 @@ def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
     r"""Columns of a tab-separated file, one sentence a cell, no quoting.
 
     A first line with two language codes or more names the columns; those with other names are passed over. Otherwise
-    ``languages`` says of what the two columns are, in order: those of the names ``align.files.whole.SIDES`` in line 1, such
-    as ``source`` and ``target`` or Dakshina's ``native`` and ``roman``; without such a header there are just two.
+    ``languages`` says of what the two columns are, in order: those of the names ``align.files.whole.SIDES`` in line 1,
+    such as ``source`` and ``target`` or Dakshina's ``native`` and ``roman``; without such a header there are just two.
 
     Raises:
         InputError: no codes, an unknown code, or a line with another number of columns (with its number).

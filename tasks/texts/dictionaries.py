@@ -65,8 +65,8 @@ def read_dictionary(path: Path | str, languages: Pair) -> Dictionary:
     """Read a dictionary, plain or ``.gz``: two columns, parted by a TAB if line 1 holds one and by spaces otherwise.
 
     Entries of several words need the TAB. Blank lines are passed over; they and repeated lines are counted and logged.
-    A first line that names the two columns (their languages, or ``align.files.whole.SIDES`` in any case) is a header: it says
-    where they are, whatever else stands beside them.
+    A first line that names the two columns (their languages, or ``align.files.whole.SIDES`` in any case) is a header:
+    it says where they are, whatever else stands beside them.
 
     Raises:
         InputError: no such file, an empty one, a web page or XML, a wrong number of columns (with path and line).

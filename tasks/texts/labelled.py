@@ -65,6 +65,7 @@ def read_classification(folder: str | Path, *, languages: Sequence[str] | None =
 
 
 def read_index(path: Path) -> tuple[list[str], list[str]]:
+    """Rows of an ``index.tsv``."""
     lines = enumerate(read_lines(path), 1)
     head = next(lines, (1, ""))[1].split("\t")
     named = [column for column in CLASS_COLUMNS if column in head]

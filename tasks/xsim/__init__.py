@@ -1,1 +1,5 @@
 """xsim and xsim++: how often mining aligns a line with another than its own."""
+
+from align.tasks.xsim.task import xsim
+
+__all__ = ["xsim"]

@@ -138,7 +138,7 @@ def xsim_plus(
     per_kind: int = 1,
     seed: int = 0,
 ) -> XsimResult:
-    """:func:`xsim` with sentences among the candidates that nearly say the same, see ``align.tasks.texts.hard_negatives``.
+    """:func:`xsim` with sentences among the candidates that nearly say the same, see ``texts.hard_negatives``.
 
     The error is also given by kind of what won: a hard negative of the line itself counts as its kind, all else as
     ``misaligned``.

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from align.tasks import classification, read_classification, read_sts, sts
+from align.tasks import read_classification, read_sts
+from align.tasks.classification import classification
+from align.tasks.sts import sts
 
 
 def rows(lines):

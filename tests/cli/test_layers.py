@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from conftest import tiny_tokenizer
 
-from align.tasks import read_aligned, read_sts, retrieval, sts
+from align.tasks import read_aligned, read_sts
 from align.tasks.layers import split_lines
 from align.tasks.mexa.task import mexa
+from align.tasks.retrieval import retrieval
+from align.tasks.sts import sts
 
 
 @pytest.fixture
@@ -180,7 +182,8 @@ def test_layers_of_bli(align, bert_folder, tmp_path):
     assert found["layers"]["chosen_on"] == "a random half of the source words (seed 0)"
     assert list(found["layers"]["curves"]) == ["eng_Latn-deu_Latn"]
     from align.cli.layers import _half
-    from align.tasks import bli, read_dictionary
+    from align.tasks import read_dictionary
+    from align.tasks.bli import bli
 
     whole = read_dictionary(tmp_path / "eng_Latn-deu_Latn.tsv", ("eng_Latn", "deu_Latn"))
     halves = [_half(whole, side, 0) for side in (0, 1)]

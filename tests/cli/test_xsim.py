@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from align.tasks import combine, combine_xsim, read_sets, retrieval, xsim, xsim_plus
+from align.tasks import combine, combine_xsim, read_sets, xsim_plus
+from align.tasks.retrieval import retrieval
 from align.tasks.retrieval.protocols import PROTOCOLS, changed
+from align.tasks.xsim import xsim
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from toy import table, words
 from transformers import AutoModel, AutoTokenizer, DistilBertConfig, DistilBertModel, ModernBertConfig, ModernBertModel
 
 from align.encoders.checkpoint import load_encoder
-from align.encoders.lora import adapted_modules
 from align.errors import InputError
 from align.training.config import as_table, load_recipe
+from align.training.lora import adapted_modules
 from align.training.recipe import (
     ContrastiveOptions,
     LoraOptions,

@@ -16,7 +16,7 @@ from toy import greek, table, words
 from align.encoders.checkpoint import load_encoder, save_encoder
 from align.encoders.layers import encode_layers
 from align.errors import InputError
-from align.tasks import retrieval
+from align.tasks.retrieval import retrieval
 from align.training.recipe import ContrastiveOptions, Recipe, TrainOptions
 from align.training.train import train
 

@@ -82,7 +82,8 @@ def run(encoder: Counting, benchmark: str, data: Path, **options: object) -> dic
 
 
 def test_scores_of_a_parallel_benchmark_are_those_of_the_task(data: Path) -> None:
-    from align.tasks import read_aligned, retrieval
+    from align.tasks import read_aligned
+    from align.tasks.retrieval import retrieval
 
     encoder = Counting()
     result = run(encoder, "sib200", data)

@@ -10,18 +10,12 @@ from toy import greek, table, words
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.evaluation.evaluators import _slice, evaluators
-from align.tasks import (
-    Dictionary,
-    LabelledTexts,
-    bli_pairs,
-    classification,
-    mexa,
-    read_classification,
-    read_sts,
-    retrieval,
-    sts,
-    xsim,
-)
+from align.tasks import Dictionary, LabelledTexts, bli_pairs, read_classification, read_sts
+from align.tasks.classification import classification
+from align.tasks.mexa import mexa
+from align.tasks.retrieval import retrieval
+from align.tasks.sts import sts
+from align.tasks.xsim import xsim
 
 
 def write(path, lines):

@@ -20,8 +20,9 @@ from align.evaluation.evaluators import evaluators
 from align.evaluation.groups import groups
 from align.evaluation.result_table import result_table
 from align.evaluation.rows import metric_of, outcomes
-from align.tasks import BLI_PROTOCOLS, PROTOCOLS, BliProtocol, Protocol, read_aligned, retrieval
+from align.tasks import BLI_PROTOCOLS, PROTOCOLS, BliProtocol, Protocol, read_aligned
 from align.tasks.bli.protocols import without_csls
+from align.tasks.retrieval import retrieval
 from align.tasks.retrieval.protocols import changed
 
 LETTERS = "abcdefgh"

@@ -10,7 +10,9 @@ from toy import greek, words
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.evaluation.mteb_model import mteb_model, mteb_task
-from align.tasks import StsSet, retrieval, sts
+from align.tasks import StsSet
+from align.tasks.retrieval import retrieval
+from align.tasks.sts import sts
 
 
 @pytest.fixture

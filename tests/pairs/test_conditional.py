@@ -17,7 +17,6 @@ from scipy.sparse import csr_array
 from align import cli
 from align.cli.conditional import conditional
 from align.errors import InputError
-from align.logistic import loss_and_gradient, minimise
 from align.pairs.conditional import conditional_pairs
 from align.pairs.conversion import Conversion, convert
 from align.pairs.filters.lines import Filters
@@ -29,6 +28,7 @@ from align.pairs.tagging.tagger import Tagger
 from align.pairs.tagging.token_features import token_features
 from align.pairs.tagging.token_text import join_tokens, split_tokens
 from align.pairs.tagging.word_tables import read_actions, read_labelled, read_lexicon, read_words
+from align.similarity.logistic import loss_and_gradient, minimise
 
 LATIN = str.maketrans("абвгдежклмнопрстуияйюыьАБВГДЛМНПР", "abvgdejklmnoprstuiajyy'ABVGDLMNPR")
 LABELLED = [
@@ -335,7 +335,7 @@ def test_the_fit_is_an_optimum(caplog):
 
 
 def test_a_fit_that_stops_early_says_so(monkeypatch, caplog):
-    monkeypatch.setattr("align.logistic.ITERATIONS", 1)
+    monkeypatch.setattr("align.similarity.logistic.ITERATIONS", 1)
     x, counts, _ = problem()
     minimise(csr_array(x), counts, penalty=0.05)
     assert "logistic regression (penalty 0.05) stopped early" in caplog.text

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from align.tasks import BLI_PROTOCOLS, Dictionary, bli
+from align.tasks import BLI_PROTOCOLS, Dictionary
+from align.tasks.bli import bli
 
 SOURCE, TARGET = "eng_Latn", "deu_Latn"
 D = 12

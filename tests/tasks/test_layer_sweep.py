@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.tasks import retrieval
 from align.tasks.layers import LayerResult, best_layer, layer_sweep, split_lines
+from align.tasks.retrieval import retrieval
 
 ENG = "eng_Latn"
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from align.tasks import StsSet, retrieval, sts
+from align.tasks import StsSet
+from align.tasks.retrieval import retrieval
+from align.tasks.sts import sts
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its dependencies' own

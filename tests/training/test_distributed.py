@@ -17,12 +17,13 @@ from toy import quiet
 from transformers import TrainerCallback, TrainingArguments
 
 from align.encoders.checkpoint import load_encoder
+from align.encoders.device import own_device
 from align.encoders.encoder import Encoder
 from align.errors import InputError
 from align.training import distributed
 from align.training import train as trainer
 from align.training.batches import Batches
-from align.training.distributed import backend, gather, in_shares, launch, own_device, total, world
+from align.training.distributed import backend, gather, in_shares, launch, total, world
 from align.training.history import History
 from align.training.recipe import (
     AnchorOptions,

@@ -8,17 +8,10 @@ import pytest
 import scipy.stats
 from accelerate.data_loader import SkipBatchSampler
 
+from align.encoders.batching import budget_batches
 from align.errors import InputError
 from align.training import cutting
-from align.training.sampling import (
-    BatchStream,
-    budget_batches,
-    count_distinct,
-    draw,
-    epoch_batches,
-    narrow,
-    whole_numbers,
-)
+from align.training.sampling import BatchStream, count_distinct, draw, epoch_batches, narrow, whole_numbers
 
 
 def columns(n=500, languages=3, groups=400, seed=0):

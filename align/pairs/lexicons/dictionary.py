@@ -22,7 +22,8 @@ def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) ->
 
     A word with several translations stands on several lines; they share the concept ``source_lang:word``. Entries of
     several words need the tab. A blank line or side is a row with the problem ``empty``. A header that names the two
-    columns (their codes, or ``align.files.whole.SIDES`` in any case) says where they are, whatever else stands beside them.
+    columns (their codes, or ``align.files.whole.SIDES`` in any case) says where they are, whatever else stands beside
+    them.
 
     Raises:
         InputError: no such file, not UTF-8, an XML or HTML page, or a line of other than two columns, or than the

@@ -36,8 +36,8 @@ def read_bitext(bitext: AnyBitext, columns: tuple[str, str] | None = None) -> It
     """Translations of one bitext, in order; numbers count from 1 (in TMX: the line in which the unit begins).
 
     ``columns`` names the two columns; by default those of JSON Lines, Parquet and Hub datasets are one of ``COLUMNS``.
-    TSV may have a header, of the languages (codes or tags) or of ``align.files.whole.SIDES`` in any case, which says where
-    they are; without one they are the first two, or of the numbers in ``columns``, from 1.
+    TSV may have a header, of the languages (codes or tags) or of ``align.files.whole.SIDES`` in any case, which says
+    where they are; without one they are the first two, or of the numbers in ``columns``, from 1.
 
     Raises:
         InputError: it is empty or damaged, lacks a column or a language, or its two files differ in length.

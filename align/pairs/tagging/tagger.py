@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.files.whole import read_json, write_json
-from align.logistic import minimise
 from align.pairs.tagging.token_features import token_features
+from align.similarity.logistic import minimise
 from align.text.normal_forms import normalised
 
 FORMAT, VERSION = "align-tagger", 1

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.tasks import BLI_PROTOCOLS, TASKS, BliProtocol, Dictionary, bli, bli_pairs, find_bli_protocol, mixed
+from align.tasks import BLI_PROTOCOLS, TASKS, BliProtocol, Dictionary, bli_pairs, find_bli_protocol, mixed
+from align.tasks.bli import bli
 from align.vectors.static import StaticVectors, static_encode
 
 ENG, DEU, FRA, RUS = "eng_Latn", "deu_Latn", "fra_Latn", "rus_Cyrl"

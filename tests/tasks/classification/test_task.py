@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.tasks import TASKS, LabelledTexts, classification, read_classification
+from align.tasks import TASKS, LabelledTexts, read_classification
+from align.tasks.classification import classification
 from align.tasks.classification.task import PENALTIES, PENALTY
 from align.tasks.measures.logistic import fit_logistic
 from align.tasks.measures.nearest import nearest_class

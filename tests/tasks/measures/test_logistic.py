@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import check_grad
 
 from align import logistic
-from align.logistic import GRADIENT, loss_and_gradient
+from align.similarity.logistic import GRADIENT, loss_and_gradient
 from align.tasks.measures.logistic import fit_logistic
 
 

@@ -13,7 +13,8 @@ import pytest
 from align.errors import InputError
 from align.similarity.cosine import top_k
 from align.similarity.margin import SCORES, both_ranks
-from align.tasks import PROTOCOLS, TASKS, Protocol, combine, retrieval
+from align.tasks import PROTOCOLS, TASKS, Protocol, combine
+from align.tasks.retrieval import retrieval
 from align.tasks.retrieval.protocols import changed, find_protocol
 from align.tasks.retrieval.result import Score, script_gaps
 from align.tasks.texts.line_checks import check_shift, misaligned_run

@@ -15,7 +15,8 @@ import pytest
 from scipy import stats
 
 from align.errors import InputError
-from align.tasks import TASKS, StsSet, read_sts, sts
+from align.tasks import TASKS, StsSet, read_sts
+from align.tasks.sts import sts
 from align.tasks.texts.sts_sets import labels
 
 

@@ -17,7 +17,8 @@ from scipy import stats
 from align import cli
 from align.encoders.words import word_encoder
 from align.errors import InputError
-from align.tasks import TASKS, StsSet, read_wordsim, wordsim
+from align.tasks import TASKS, StsSet, read_wordsim
+from align.tasks.wordsim import wordsim
 from align.tasks.wordsim.result import layers_json, layers_table
 from align.vectors.static import StaticVectors, static_covered, static_encode, write_vectors
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.tasks import TASKS, combine_xsim, hard_negatives, xsim, xsim_plus
+from align.tasks import TASKS, combine_xsim, hard_negatives, xsim_plus
+from align.tasks.xsim import xsim
 from align.tasks.xsim.task import xsim_winners
 
 ENG = "eng_Latn"

@@ -4,44 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
+from align.encoders.adapter import Adapter
 from align.encoders.blocks import blocks
 from align.encoders.encoder import Encoder
 from align.errors import InputError
-from align.files.whole import read_json, write_json
 from align.training.randomness import drawn_from
 from align.training.recipe import Recipe
 
 MARK = "lora_"  # in the name of every parameter of an adapter, and of no other
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 QUERY_VALUE = (("query", "value"), ("q_lin", "v_lin"), ("Wqkv",))  # BERT and XLM-R; DistilBERT; ModernBERT
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """What peft needs to put an adapter on the encoder that it was trained on."""
-
-    config: dict[str, Any]
-    weights: dict[str, Tensor]
-
-    def save(self, folder: Path) -> None:
-        """Write the two files that ``PeftModel.from_pretrained(model, folder)`` reads."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CONFIG, self.config)
-        save_file(self.weights, folder / WEIGHTS)
-
-    @classmethod
-    def load(cls, folder: Path) -> Adapter:
-        """Read them back."""
-        return cls(read_json(folder / CONFIG), load_file(folder / WEIGHTS))
 
 
 def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
