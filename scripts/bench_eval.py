@@ -4,7 +4,7 @@
     python scripts/bench_eval.py --data $ALIGN_DATA/tatoeba --languages deu,hin,swh
 
 Both load the same model folder in float32 and run in one process with the same threads, language by language in turns,
-so that other jobs on the machine slow both. Ours is ``align.tasks.retrieval.task`` with the protocol ``margin``: it
+so that other jobs on the machine slow both. Ours is ``align.tasks.retrieval`` with the protocol ``margin``: it
 encodes, looks for lines moved by one, and ranks by ratio margin in both directions (P@1, P@5, P@10, MRR). The peer
 encodes and counts in both directions whether the nearest by cosine has the text of the translation. Its batch size is
 the fastest of ``--batch-sizes`` on the first language (its default is 16, that of its ``encode`` 32). Reading files

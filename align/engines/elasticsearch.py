@@ -45,7 +45,7 @@ def open_target(to: str, *, name: str, megabytes: int = 16, m: int = 16, ef_cons
         }  # fmt: skip
         properties = {**keywords(schema, {"type": "text"}), "vector": vector}
         return {
-            "mappings": {"dynamic": "strict", "_meta": {"align.engines": schema.described()}, "properties": properties}
+            "mappings": {"dynamic": "strict", "_meta": {"align.export": schema.described()}, "properties": properties}
         }
 
     return bulk_folder(to, name, "elasticsearch", index, megabytes=megabytes, zeros=False)

@@ -107,4 +107,4 @@ def described(collection: Mapping[str, Any]) -> Any:
     return None
 
 
-PROPERTY = "align.engines"
+PROPERTY = "align.export"

@@ -43,7 +43,7 @@ def open_target(to: str, *, name: str, megabytes: int = 16, m: int = 16, ef_cons
         }  # fmt: skip
         vector = {"type": "knn_vector", "dimension": schema.dimension, "method": method}
         properties = {**keywords(schema, {"type": "text"}), "vector": vector}
-        mappings = {"dynamic": "strict", "_meta": {"align.engines": schema.described()}, "properties": properties}
+        mappings = {"dynamic": "strict", "_meta": {"align.export": schema.described()}, "properties": properties}
         return {"settings": {"index": {"knn": True}}, "mappings": mappings}
 
     return bulk_folder(to, name, "opensearch", index, megabytes=megabytes)

@@ -20,7 +20,7 @@ from align.engines.target import Schema
 from align.errors import InputError
 from align.vectors.writing import PART_ROWS, part_name
 
-METADATA = b"align.engines"
+METADATA = b"align.export"
 
 
 def open_target(to: str, *, name: str, part_rows: int = PART_ROWS) -> Folder:

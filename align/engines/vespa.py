@@ -102,7 +102,7 @@ def schema_text(name: str, schema: Schema, m: int, ef_construction: int) -> str:
         "id": "summary | attribute", "text_sha256": "summary | attribute", "language": "summary | attribute",
         "script": "summary | attribute", "text": "summary | index",
     }  # fmt: skip
-    lines = [f"# align.engines {about}", f"schema {name} {{", f"    document {name} {{"]
+    lines = [f"# align.export {about}", f"schema {name} {{", f"    document {name} {{"]
     for column in ("id", *schema.payload):
         lines += [f"        field {column} type string {{", f"            indexing: {kept[column]}"]
         if column in ("language", "script"):

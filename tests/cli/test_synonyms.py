@@ -114,7 +114,7 @@ def test_other_readers_are_called(align, monkeypatch):
         yield WordPair("k", 1, "eng_Latn", "fra_Latn", "cow", "vache", "eng_Latn:cow")
 
     for function in (wordnet_words, freedict_pairs, kaikki_rows):
-        name = "align.pairs." + function.__name__.partition("_")[0]
+        name = "align.pairs.lexicons." + function.__name__.partition("_")[0]
         module = types.ModuleType(name)
         setattr(module, function.__name__, function)
         monkeypatch.setitem(sys.modules, name, module)

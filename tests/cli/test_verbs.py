@@ -53,7 +53,7 @@ def test_the_whole_way(text, bert_folder, tmp_path):
     found = run("-q", "search", "model", "index", "αβγ δε", "-k", "2", "--json", cwd=tmp_path)
     hits = [json.loads(line) for line in found.stdout.splitlines()]
     assert [hit["rank"] for hit in hits] == [1, 2]
-    assert (hits[0]["id"], hits[0]["text"]) == (hashlib.sha256("αβγ δε".encode()).hexdigest()[:32], "αβγ δε")
+    assert (hits[0]["id"], hits[0]["text"]) == (hashlib.sha256("ell_Grek\0αβγ δε".encode()).hexdigest()[:32], "αβγ δε")
     assert hits[0]["score"] == pytest.approx(1.0, abs=1e-5)
     run("-q", "encode", "model", greek, "--out", "half", "--float16", cwd=tmp_path)
     assert json.loads((tmp_path / "half" / "manifest.json").read_text())["dtype"] == "float16"

@@ -216,7 +216,7 @@ def test_parquet_says_what_made_it(tmp_path):
     paths = sorted((tmp_path / "out").glob("*.parquet"))
     assert [pq.ParquetFile(path).metadata.num_rows for path in paths] == [40, 30]
     schema = pq.read_schema(paths[1])
-    assert json.loads(schema.metadata[b"align.engines"])["encoder"] == ENCODER
+    assert json.loads(schema.metadata[b"align.export"])["encoder"] == ENCODER
     assert schema.field("vector").type.list_size == DIMENSION
     with pytest.raises(InputError, match="part_rows must be at least 1, got 0"):
         export(folder(tmp_path / "w"), "parquet", str(tmp_path / "out2"), part_rows=0)
@@ -229,7 +229,7 @@ def test_the_index_of_either_dialect(tmp_path, engine, kind, width):
     export(folder(tmp_path / "v"), engine, str(tmp_path / "out"), m=8)
     index = json.loads((tmp_path / "out" / "index.json").read_text())
     mapping = index["mappings"]
-    assert mapping["dynamic"] == "strict" and mapping["_meta"]["align.engines"]["encoder"] == ENCODER
+    assert mapping["dynamic"] == "strict" and mapping["_meta"]["align.export"]["encoder"] == ENCODER
     vector = mapping["properties"]["vector"]
     assert (vector["type"], vector[width]) == (kind, DIMENSION)
     if engine == "opensearch":
@@ -369,7 +369,7 @@ VESPA = """schema docs {
 def test_the_schema_of_vespa(tmp_path):
     export(folder(tmp_path / "v", store_texts=False), "vespa", str(tmp_path / "out"), name="docs", m=24)
     about, _, text = (tmp_path / "out" / "docs.sd").read_text().partition("\n")
-    assert json.loads(about.removeprefix("# align.engines "))["encoder"] == ENCODER
+    assert json.loads(about.removeprefix("# align.export "))["encoder"] == ENCODER
     assert text == VESPA
     export(folder(tmp_path / "w"), "vespa", str(tmp_path / "out2"), name="docs")
     assert (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from align import logistic
+from align.similarity import logistic
 from align.similarity.logistic import GRADIENT, loss_and_gradient
 from align.tasks.measures.logistic import fit_logistic
 
