@@ -33,13 +33,17 @@ def index(
         bool | None, typer.Option("--float16/--float32", help="Of an exact index; by default as the vectors are.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the training rows and of the queries.")] = 0,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Where FAISS builds: cpu, cuda, cuda:1; by default a GPU, if faiss-gpu sees one."),
+    ] = None,
 ) -> None:
     """An index of a folder of vectors; its recall against exact search is measured."""
     from align.indexes.build import index as build
 
     made = build(
         vectors, out, factory=factory, train_rows=train_rows, recall_queries=recall_queries, k=k, float16=float16,
-        nprobe=nprobe, ef_search=ef_search, seed=seed, progress=bool(context.obj),
+        nprobe=nprobe, ef_search=ef_search, seed=seed, device=device, progress=bool(context.obj),
     )  # fmt: skip
     about = {name: made.manifest[name] for name in ("factory", "rows", "dimension", "search")}
     show({**about, **made.manifest["built"], "out": str(out)})

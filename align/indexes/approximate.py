@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from align.errors import InputError
 from align.indexes.exact import Found
 from align.indexes.faiss_filter import few, search_all
-from align.indexes.faiss_module import import_faiss
+from align.indexes.faiss_gpu import MOST, Gpu, on_gpu_or_cpu
+from align.indexes.faiss_module import import_faiss, reason
 from align.similarity.cosine import TIE_TOLERANCE
 
 REFINED = 4
@@ -35,6 +37,8 @@ class FaissIndex:
     effort: Mapping[str, int]
     """``nprobe`` (lists of an IVF index that are searched) or ``ef_search`` (candidates kept on the way through an
     HNSW graph), by default; empty for an index that has neither."""
+    gpu: Gpu | None = None
+    """Where searches without a filter take place, if it takes such an index."""
 
     def search(
         self,
@@ -75,17 +79,31 @@ class FaissIndex:
             scores[short], rows[short] = self._search(units[short], k, chosen, effort)
         return in_order(scores, rows)
 
+    @cached_property
+    def _copy(self) -> Any | None:
+        """The index on the GPU; ``None``: it cannot be there."""
+        return on_gpu_or_cpu(self.gpu, lambda gpu: gpu.copy(self.index) if gpu and gpu.takes(self.index) else None)
+
     def _search(
         self, units: NDArray[np.float32], k: int, chosen: NDArray[np.bool_] | None, effort: Mapping[str, int]
     ) -> Found:
         faiss = import_faiss()
         selector = None if chosen is None else faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
+        parameters = _parameters(faiss, self.index, selector, effort)
+
+        def found(gpu: Gpu | None) -> Found:
+            copy = self._copy if gpu and chosen is None and max([k, *effort.values()]) <= MOST else None
+            if gpu and copy is not None:
+                return gpu.search(copy, units, k, parameters)
+            scores, rows = self.index.search(units, k, params=parameters)
+            return scores, rows
+
         try:
-            scores, rows = self.index.search(units, k, params=_parameters(faiss, self.index, selector, effort))
+            scores, rows = on_gpu_or_cpu(self.gpu, found)
         except RuntimeError as error:
             if chosen is None:
                 raise
-            raise InputError(f"a FAISS index of {self.factory!r} cannot filter ({_reason(error)}): use IVF") from error
+            raise InputError(f"a FAISS index of {self.factory!r} cannot filter ({reason(error)}): use IVF") from error
         return np.where(rows >= 0, scores, -np.inf).astype(np.float32), rows
 
 
@@ -99,7 +117,7 @@ def new_index(factory: str, dimension: int) -> Any:
     try:
         index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
     except (RuntimeError, ValueError) as error:
-        raise InputError(f"FAISS makes no index of {factory!r} for {dimension} dimensions: {_reason(error)}") from error
+        raise InputError(f"FAISS makes no index of {factory!r} for {dimension} dimensions: {reason(error)}") from error
     if isinstance(index, faiss.IndexIDMap):
         raise InputError(f"factory {factory!r} has IDMap: expected none, the ids of an index are row numbers")
     check_metric(index, factory)
@@ -150,7 +168,7 @@ def train(index: Any, sample: NDArray[np.float32], factory: str) -> None:
         if numbers:
             few, clusters = numbers.groups()
             raise InputError(f"{factory!r} needs at least {clusters} rows to train on, got {few}") from error
-        raise InputError(f"FAISS cannot train {factory!r} on {len(sample)} rows: {_reason(error)}") from error
+        raise InputError(f"FAISS cannot train {factory!r} on {len(sample)} rows: {reason(error)}") from error
 
 
 def add(index: Any, units: NDArray[np.float32], factory: str) -> None:
@@ -162,7 +180,7 @@ def add(index: Any, units: NDArray[np.float32], factory: str) -> None:
     try:
         index.add(units)
     except RuntimeError as error:
-        raise InputError(f"FAISS cannot add {len(units)} rows to {factory!r}: {_reason(error)}") from error
+        raise InputError(f"FAISS cannot add {len(units)} rows to {factory!r}: {reason(error)}") from error
 
 
 def effort_of_all(index: Any) -> dict[str, int]:
@@ -205,7 +223,7 @@ def read_index(path: Path, *, mmap: bool) -> Any:
     try:
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mmap else 0)
     except RuntimeError as error:
-        raise InputError(f"{path} is damaged, or of another FAISS: {_reason(error)}") from error
+        raise InputError(f"{path} is damaged, or of another FAISS: {reason(error)}") from error
     check_metric(index, str(path))
     return index
 
@@ -219,7 +237,7 @@ def write_index(index: Any, path: Path) -> None:
     try:
         import_faiss().write_index(index, str(path))
     except RuntimeError as error:
-        raise InputError(f"{path.name} was not written: {_reason(error)}") from error
+        raise InputError(f"{path.name} was not written: {reason(error)}") from error
 
 
 def in_order(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> Found:
@@ -255,8 +273,3 @@ def _parameters(faiss: Any, index: Any, selector: Any, effort: Mapping[str, int]
     if isinstance(index, faiss.IndexHNSW):
         return faiss.SearchParametersHNSW(efSearch=effort["ef_search"], sel=selector)
     return selector and faiss.SearchParameters(sel=selector)
-
-
-def _reason(error: Exception) -> str:
-    """What FAISS says, without the C++ function and file that say it."""
-    return re.sub(r"^Error in .*? at \S+:\d+: (Error: )?", "", str(error).replace("\n", " ")).strip()

@@ -29,6 +29,7 @@ from align.indexes.approximate import (
 )
 from align.indexes.check import check_scores
 from align.indexes.exact import Block, numbered, write_npy
+from align.indexes.faiss_gpu import Gpu, named_gpu, on_gpu_or_cpu
 from align.indexes.faiss_module import import_faiss
 from align.indexes.faiss_probe import check_survives
 from align.indexes.index import EXACT, FAISS, ROWS, VECTORS, Index, load_index, writing_index
@@ -59,6 +60,7 @@ def index(
     nprobe: int | None = None,
     ef_search: int | None = None,
     seed: int = 0,
+    device: str | None = None,
     progress: bool = False,
 ) -> Index:
     """Build an index from a folder of vectors; they are made unit ones, so that the inner product is the cosine.
@@ -84,12 +86,15 @@ def index(
         nprobe: lists of an IVF index that a search looks at by default; ``None``: a 32nd of them, at least 8.
         ef_search: candidates that a search of an HNSW index keeps by default; ``None``: 64.
         seed: of the training sample and the queries.
+        device: where FAISS trains and fills a flat or an IVF index: ``cpu``, ``cuda``, ``cuda:1``; ``None``: on the
+            GPU where ``faiss-gpu`` is installed and one is seen, else on the CPU. Whatever filled it, what is written
+            is checked, and its recall measured, on the CPU.
         progress: show a bar.
 
     Raises:
         InputError: no folder of vectors, or a damaged one; FAISS is missing, does not know the factory or crashes
             with it; its scores are no cosines, or rows do not find themselves; too few rows to train it; an option of
-            another kind of index; ``out`` holds something else, or the disk is full.
+            another kind of index; a device that FAISS does not see; ``out`` holds something else, or the disk is full.
     """
     vectors = vectors if isinstance(vectors, Vectors) else open_vectors(vectors)
     for what, value, least in (("k", k, 1), ("train_rows", train_rows, 1), ("recall_queries", recall_queries, 0)):
@@ -105,9 +110,12 @@ def index(
         else:
             if float16 is not None:
                 raise InputError(f"float16 is for the factory Flat, this one is {factory!r}: see FAISS's SQfp16")
-            manifest |= _build_faiss(
-                vectors, folder, factory, given, train_rows=train_rows, recall_queries=recall_queries, k=k, seed=seed,
-                progress=progress,
+            manifest |= on_gpu_or_cpu(
+                named_gpu(device),
+                lambda gpu: _build_faiss(
+                    vectors, folder, factory, given, train_rows=train_rows, recall_queries=recall_queries, k=k,
+                    seed=seed, gpu=gpu, progress=progress,
+                ),
             )  # fmt: skip
         size = (folder / (VECTORS if factory == EXACT else FAISS)).stat().st_size
         manifest["built"]["bytes_per_vector"] = round(size / max(1, vectors.rows), 2)
@@ -197,6 +205,7 @@ def _build_faiss(
     recall_queries: int,
     k: int,
     seed: int,
+    gpu: Gpu | None,
     progress: bool,
 ) -> dict[str, Any]:
     import_faiss()
@@ -205,6 +214,7 @@ def _build_faiss(
     effort = default_effort(made)
     check_effort(given, effort, factory)
     effort |= given
+    gpu = gpu if gpu and gpu.takes(made) else None
     rng = np.random.default_rng(seed)
     rows, count = vectors.rows, recall_queries if vectors.rows > 2 else 0
     trained_on = np.sort(rng.choice(rows, training_rows(made, rows, train_rows), replace=False, shuffle=False))
@@ -216,20 +226,23 @@ def _build_faiss(
     queries = normalize(sample[np.searchsorted(wanted, first)] + sample[np.searchsorted(wanted, second)])
     looked_up = sample[np.searchsorted(wanted, checked)]
     seconds = [-time.perf_counter()]  # begins, less; ends, more: their sum leaves out the exact search
+    growing, train_, add_ = (gpu.copy(made), gpu.train, gpu.add) if gpu else (made, train, add)
     if not made.is_trained:
-        train(made, sample[np.searchsorted(wanted, trained_on)], factory)
+        train_(growing, sample[np.searchsorted(wanted, trained_on)], factory)
     seconds.append(time.perf_counter())
     del sample
     asked = questions(queries, rows_of_vectors(vectors), k)
     for numbers, units in _blocks(vectors, folder / ROWS, labels, progress=progress):
         seconds.append(-time.perf_counter())
-        add(made, units, factory)
+        add_(growing, units, factory)
         seconds.append(time.perf_counter())
         for question in asked:
             question.add(numbers, units)
+    made = gpu.back(growing) if gpu else growing
     write_index(made, folder / FAISS)
     engine = FaissIndex(made, factory, effort)
     built: dict[str, Any] = {"seconds": round(sum(seconds), 3), "train_rows": len(trained_on)}
+    built |= {"device": gpu.device} if gpu else {}
     built["checked"] = _checked(vectors, engine, looked_up[looked_up.any(axis=1)])
     built |= measured(engine, asked, queries, np.stack([first, second], axis=1), k, given)
     if built["recall"] is not None:

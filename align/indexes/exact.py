@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.indexes.faiss_gpu import MOST, Gpu, on_gpu_or_cpu
 from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, matrix, normalize, rank_keys, slices
 from align.similarity.csls import NO_KEY, least_scores
 from align.similarity.tiles import keep, promising
@@ -19,6 +20,8 @@ from align.vectors.folder import Vectors, vectors_of
 
 BLOCK_ROWS = 8192
 BLOCK_QUERIES = 512
+GPU_ROWS = 65_536
+"""Rows that are sent to a GPU at a time."""
 
 Block = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Numbers of rows, and their unit vectors."""
@@ -34,13 +37,15 @@ class ExactIndex:
     """(rows, dimensions) float32 or float16."""
     unit: bool
     """They have length 1 (or 0) already."""
+    gpu: Gpu | None = None
+    """Where FAISS compares them; ``None``: numpy does, on the CPU."""
 
     def search(self, units: NDArray[np.float32], k: int, *, chosen: NDArray[np.bool_] | None = None) -> Found:
         """The ``k`` nearest of the chosen rows."""
-        return nearest(units, self._blocks(chosen), k)
+        return on_gpu_or_cpu(self.gpu, lambda gpu: nearest(units, self._blocks(chosen, gpu), k, gpu=gpu))
 
-    def _blocks(self, chosen: NDArray[np.bool_] | None) -> Iterator[Block]:
-        for here in slices(len(self.vectors), BLOCK_ROWS):
+    def _blocks(self, chosen: NDArray[np.bool_] | None, gpu: Gpu | None) -> Iterator[Block]:
+        for here in slices(len(self.vectors), GPU_ROWS if gpu else BLOCK_ROWS):
             rows, part = _chosen_rows(self.vectors[here], here.start, chosen)
             yield rows, part.astype(np.float32, copy=False) if self.unit else normalize(part, first_row=here.start)
 
@@ -50,18 +55,21 @@ class StreamedVectors:
     """A folder of vectors that was not indexed: read part by part for every search."""
 
     folder: Vectors
+    gpu: Gpu | None = None
+    """As of an :class:`ExactIndex`."""
 
     def search(self, units: NDArray[np.float32], k: int, *, chosen: NDArray[np.bool_] | None = None) -> Found:
         """The ``k`` nearest of the chosen rows."""
-        return nearest(units, self._blocks(chosen), k)
+        return on_gpu_or_cpu(self.gpu, lambda gpu: nearest(units, self._blocks(chosen, gpu), k, gpu=gpu))
 
-    def _blocks(self, chosen: NDArray[np.bool_] | None) -> Iterator[Block]:
-        for start, table in numbered(self.folder.tables(["vector"], rows=BLOCK_ROWS, verify=False)):
-            rows, part = _chosen_rows(vectors_of(table), start, chosen)
-            yield rows, normalize(part, first_row=start)
+    def _blocks(self, chosen: NDArray[np.bool_] | None, gpu: Gpu | None) -> Iterator[Block]:
+        rows = GPU_ROWS if gpu else BLOCK_ROWS
+        for start, table in numbered(self.folder.tables(["vector"], rows=rows, verify=False)):
+            numbers, part = _chosen_rows(vectors_of(table), start, chosen)
+            yield numbers, normalize(part, first_row=start)
 
 
-def nearest(units: NDArray[np.float32], blocks: Iterable[Block], k: int) -> Found:
+def nearest(units: NDArray[np.float32], blocks: Iterable[Block], k: int, *, gpu: Gpu | None = None) -> Found:
     """The ``k`` rows nearest to each query by inner product; of equal ones the lower row comes first.
 
     Scores are rounded to the tie tolerance (six decimals), so that equal rows tie whichever block they fall in.
@@ -70,8 +78,12 @@ def nearest(units: NDArray[np.float32], blocks: Iterable[Block], k: int) -> Foun
         units: (n, d) unit vectors.
         blocks: of the rows, in rising order; each is read once and then let go.
         k: at least 1.
+        gpu: where they are compared, if any; a ``k`` of :data:`align.indexes.faiss_gpu.MOST` or more stays on the CPU.
+
+    Raises:
+        align.indexes.faiss_gpu.Refused: the GPU cannot.
     """
-    best = Nearest(units, k)
+    best = Nearest(units, k, gpu=gpu)
     for rows, part in blocks:
         best.add(rows, part)
     return best.found()
@@ -83,18 +95,34 @@ class Nearest:
     Args:
         units: (n, d) unit vectors.
         k: at least 1.
+        gpu: as of :func:`nearest`.
     """
 
-    def __init__(self, units: NDArray[np.float32], k: int) -> None:
+    def __init__(self, units: NDArray[np.float32], k: int, *, gpu: Gpu | None = None) -> None:
         self._units, self._k = units, k
         self._best = np.full((len(units), k), NO_KEY)
+        self._gpu = gpu if k < MOST else None
 
     def add(self, rows: NDArray[np.int64], part: NDArray[np.float32]) -> None:
         """Look at more rows: their numbers, higher than those before, and their unit vectors."""
-        for here in slices(len(self._units), BLOCK_QUERIES):
+        if self._gpu is not None and len(part) and len(self._units):
+            left = self._add_by(self._gpu, rows, part)
+        else:
+            left = np.arange(len(self._units))
+        for block in slices(len(left), BLOCK_QUERIES):
+            here = left[block]
             best, scores = self._best[here], self._units[here] @ part.T  # (queries, rows)
             owners, places = promising(scores, least_scores(best), self._k)
             keep(best, owners, rank_keys(scores[owners, places], rows[places]), nothing=NO_KEY)
+            self._best[here] = best
+
+    def _add_by(self, gpu: Gpu, rows: NDArray[np.int64], part: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The queries for which the GPU left it open: those with too many rows of equal scores."""
+        scores, places, open_ = gpu.nearest(self._units, part, self._k)
+        settled = np.flatnonzero(~open_)
+        keys = rank_keys(scores[settled], rows[places[settled]]).ravel()
+        keep(self._best, np.repeat(settled, scores.shape[1]), keys, nothing=NO_KEY)
+        return np.flatnonzero(open_)
 
     def found(self) -> Found:
         """Scores and rows, best first."""

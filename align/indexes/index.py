@@ -24,6 +24,7 @@ from align.files.folders import whole_folder
 from align.files.whole import existing_file, read_json, sha256, write_json
 from align.indexes.approximate import FaissIndex, check_effort, read_index
 from align.indexes.exact import ExactIndex, Found, StreamedVectors, read_npy
+from align.indexes.faiss_gpu import Gpu, find_gpu
 from align.indexes.rows import Rows, open_rows, rows_of_vectors
 from align.similarity.cosine import check_same_width, normalize
 from align.vectors.descriptions import differences, plain
@@ -140,7 +141,7 @@ class Index:
             raise InputError(f"the queries come from another encoder than the index: {differ}")
 
 
-def load_index(folder: Path | str, *, verify: bool = True, mmap: bool = True) -> Index:
+def load_index(folder: Path | str, *, verify: bool = True, mmap: bool = True, device: str | None = None) -> Index:
     """Open an index; or a folder of vectors that was not indexed, which is then read part by part for every search.
 
     Args:
@@ -148,18 +149,22 @@ def load_index(folder: Path | str, *, verify: bool = True, mmap: bool = True) ->
         verify: compare the SHA-256 of every file with the manifest before anything of it is read, which reads it once.
             A damaged FAISS file may well load and find the wrong rows: leave it out only if you have just checked.
         mmap: map the vectors into memory rather than read them.
+        device: where it is searched. ``cuda`` or ``cuda:1``: on this GPU, if ``faiss-gpu`` is installed and sees it;
+            ``None``: on the first GPU, in the same way; anything else: on the CPU, which also does what a GPU cannot
+            (:mod:`align.indexes.faiss_gpu`).
 
     Raises:
-        InputError: a file is missing, damaged or cut short, does not agree with the manifest, or needs FAISS.
+        InputError: a file is missing, damaged or cut short, does not agree with the manifest, or needs FAISS; GPUs
+            are seen, but not one of this number.
     """
-    folder = Path(folder)
+    folder, gpu = Path(folder), find_gpu(device)
     if not (folder / MANIFEST).is_file():
         raise InputError(
             f"{folder} is no index: it has no {MANIFEST}; expected what align index or align encode writes"
         )
     manifest = read_json(folder / MANIFEST)
     if isinstance(manifest, dict) and manifest.get("format") == VECTORS_FORMAT:
-        return _open_vectors(folder, verify=verify)
+        return _open_vectors(folder, gpu, verify=verify)
     if not (isinstance(manifest, dict) and manifest.keys() >= FIELDS and manifest["format"] == FORMAT):
         raise InputError(f"{folder / MANIFEST} is not the manifest of an index ({FORMAT})")
     exact = manifest["factory"] == EXACT
@@ -172,11 +177,11 @@ def load_index(folder: Path | str, *, verify: bool = True, mmap: bool = True) ->
     if exact:
         vectors = read_npy(folder / name, mmap=mmap)
         found = [*vectors.shape, str(vectors.dtype)]
-        engine = ExactIndex(vectors, unit=manifest["unit"])
+        engine = ExactIndex(vectors, unit=manifest["unit"], gpu=gpu)
     else:
         index = read_index(folder / name, mmap=mmap)
         found = [index.ntotal, index.d, manifest["dtype"]]
-        engine = FaissIndex(index, manifest["factory"], manifest["search"])
+        engine = FaissIndex(index, manifest["factory"], manifest["search"], gpu)
     rows = open_rows(folder / ROWS)
     found.append(sum(table.num_rows for table in rows.tables(["id"])))
     expected = [manifest["rows"], manifest["dimension"], manifest["dtype"], manifest["rows"]]
@@ -199,11 +204,11 @@ def writing_index(out: Path | str) -> Iterator[tuple[Path, dict[str, Any]]]:
         write_json(folder / MANIFEST, {"format": FORMAT, **manifest, "files": files})
 
 
-def _open_vectors(folder: Path, *, verify: bool) -> Index:
+def _open_vectors(folder: Path, gpu: Gpu | None, *, verify: bool) -> Index:
     vectors = open_vectors(folder)
     if verify:
         vectors.check()
-    return Index(folder, vectors.manifest, StreamedVectors(vectors), rows_of_vectors(vectors))
+    return Index(folder, vectors.manifest, StreamedVectors(vectors, gpu), rows_of_vectors(vectors))
 
 
 def _check_file(path: Path, about: Mapping[str, Any], *, verify: bool) -> None:

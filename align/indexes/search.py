@@ -49,6 +49,7 @@ def search(
     romanized: bool = False,
     nprobe: int | None = None,
     ef_search: int | None = None,
+    device: str | None = None,
 ) -> list[list[Hit]]:
     """The texts nearest to each query, best first.
 
@@ -64,6 +65,7 @@ def search(
         romanized: the same.
         nprobe: see :meth:`align.indexes.build.Index.search`.
         ef_search: the same.
+        device: of the search, where ``index`` is a folder: see :func:`align.indexes.index.load_index`.
 
     Returns:
         A list of hits for each query.
@@ -71,7 +73,7 @@ def search(
     Raises:
         InputError: as :func:`query_encoder` and :meth:`align.indexes.build.Index.search`.
     """
-    index = index if isinstance(index, Index) else load_index(index)
+    index = index if isinstance(index, Index) else load_index(index, device=device)
     if isinstance(model, str):
         from align.encoders.checkpoint import load_encoder
 
