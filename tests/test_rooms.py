@@ -6,9 +6,14 @@ import ast
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from align import cli
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="only in a checkout of the source")
@@ -156,14 +161,25 @@ def test_no_verb_is_a_module():
     assert not names & set(align.__all__)
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], *[[verb, "--help"] for verb in ("train", "encode", "search", "eval", "pairs")]]
-)
-def test_help_costs_no_torch(words):
+def verbs(group: Any, *before: str) -> Iterator[tuple[str, ...]]:
+    """The words of every verb, and of every group of verbs."""
+    yield before
+    for name, command in getattr(group, "commands", {}).items():
+        yield from verbs(command, *before, name)
+
+
+def test_help_costs_no_torch():
+    asked = list(verbs(typer.main.get_command(cli.app)))
+    assert len(asked) > 30
     code = (
-        "import sys; from align.cli import main; sys.argv = ['align', *sys.argv[1:]]\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'datasets')))"
+        "import sys\nfrom align.cli import main\n"
+        "for line in sys.stdin.read().split('\\n'):\n"
+        "    sys.argv = ['align', *line.split(), '--help']\n"
+        "    try: main()\n    except SystemExit as stopped: assert not stopped.code, line\n"
+        "    heavy = {'torch', 'transformers', 'datasets', 'scipy'} & set(sys.modules)\n"
+        "    assert not heavy, f'align {line} --help imports {heavy}'"
     )
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=False)
+    lines = "\n".join(" ".join(words) for words in asked)
+    done = subprocess.run([sys.executable, "-c", code], input=lines, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Usage: ") == len(asked)

@@ -8,18 +8,8 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import (
-    AverageLayers,
-    Layer,
-    ModelOption,
-    Out,
-    PoolingKind,
-    Runtime,
-    Special,
-    load,
-    one_of,
-    show,
-)
+from align.cli.arguments import Out, one_of, show
+from align.cli.encoder_choice import EncoderChoice, ModelOption, QueryPrompt, takes_encoder
 from align.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -27,8 +17,10 @@ log = logging.getLogger(__name__)
 SOURCES = ("romanized", "first-sentence", "lexicon", "column")
 
 
+@takes_encoder(without="prompt")
 def augment(
     context: typer.Context,
+    choice: EncoderChoice,
     vectors: Annotated[Path, typer.Argument(help="Folder written by align encode.")],
     queries: Annotated[Path, typer.Argument(help="Queries: lines of id TAB query, plain or .gz.")],
     out: Out,
@@ -42,22 +34,14 @@ def augment(
     unit: Annotated[
         bool, typer.Option("--unit/--raw", help="Unit vectors, for cosine; or vectors as they are.")
     ] = True,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Annotated[
-        str | None, typer.Option(help='Before every query, such as "query: " for E5; that of the texts may differ.')
-    ] = None,
-    backend: Runtime = "torch",
+    prompt: QueryPrompt = None,
 ) -> None:
     """Move the vectors of passages towards queries supplied for them: an index of equal size that finds more."""
     from align.indexes.augment import augment_vectors
 
-    encoder = load(model, layer, pooling, special_tokens, None, average_layers, backend=backend)
     made = augment_vectors(
-        vectors, queries, out, encoder=encoder, prompt=prompt, alpha=alpha, dev=dev, k=k, reduce=reduce, unit=unit,
-        progress=context.obj,
+        vectors, queries, out, encoder=choice.load(), prompt=prompt, alpha=alpha, dev=dev, k=k, reduce=reduce,
+        unit=unit, progress=context.obj,
     )  # fmt: skip
     about = made.manifest["augmentation"]
     for weight, recall in about.get("recall", {}).items():

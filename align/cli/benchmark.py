@@ -5,29 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import (
-    AverageLayers,
-    Layer,
-    Model,
-    PoolingKind,
-    Prompt,
-    Runtime,
-    Special,
-    Vector,
-    followed,
-    listed,
-    load,
-)
+from align.cli.arguments import listed
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
+@takes_encoder()
 def run(
     context: typer.Context,
-    model: Model,
+    choice: EncoderChoice,
     benchmark: Annotated[
         list[str], typer.Option("--benchmark", "-b", help="A name of `align list`, or a folder of aligned text.")
     ],
@@ -54,17 +45,8 @@ def run(
     mteb: Annotated[Path | None, typer.Option(help="Folder to write results in MTEB's shape to, too.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of kept scores; by default in the user's cache.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Score everything anew, and keep nothing.")] = False,
-    bf16: Annotated[
-        bool, typer.Option("--bf16", help="Encode in bfloat16: faster where the processor has it.")
-    ] = False,
     resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Prompt = None,
-    backend: Runtime = "torch",
 ) -> None:
     """Score an encoder on benchmarks: scores with intervals, groups, a file for each that `compare` and `report` read.
 
@@ -79,22 +61,20 @@ def run(
 
     chosen = [find_benchmark(one) for one in dict.fromkeys(benchmark)]
     rules = [rules_of(one, protocol, candidates) for one in chosen]
-    vector: Vector = (layer, pooling, special_tokens, average_layers)
+    loaded = choice
     for place, rule in enumerate(rules):
         if isinstance(rule, Protocol):  # all are of one layer, or none is: they have one name
-            rules[place], vector = followed(rule, layer, pooling, special_tokens, average_layers)
+            rules[place], loaded = choice.followed(rule)
     if out:  # other models and benchmarks may be scored into the same folder meanwhile
-        short = file_part("-".join(Path(name or model).parts[-2:]))
+        short = file_part("-".join(Path(name or choice.model).parts[-2:]))
         for one in chosen:
             context.with_resource(locked(out / f"{short}.{one.name}"))
-    encoder = load(
-        model, *vector[:3], prompt, vector[3], bf16=bf16 and backend != "torch", backend=backend
-    )  # by torch in bf16: autocast, below
+    encoder = replace(loaded, bf16=choice.bf16 and choice.backend != "torch").load()  # torch: autocast, below
     codes = listed(languages)
     for one, rule in zip(chosen, rules, strict=True):
         result = evaluate(
-            encoder, one, data=data, languages=codes, protocol=rule, name=name or model,
-            items=not no_items, cache=cache, use_cache=not no_cache, bf16=bf16, resamples=resamples, seed=seed,
+            encoder, one, data=data, languages=codes, protocol=rule, name=name or choice.model,
+            items=not no_items, cache=cache, use_cache=not no_cache, bf16=choice.bf16, resamples=resamples, seed=seed,
             progress=context.obj,
         )  # fmt: skip
         if sentence_map:

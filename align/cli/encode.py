@@ -8,23 +8,14 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import (
-    Attention,
-    AverageLayers,
-    Layer,
-    Model,
-    PoolingKind,
-    Prompt,
-    Runtime,
-    Special,
-    one_of,
-    show,
-)
+from align.cli.arguments import one_of, show
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
+@takes_encoder()
 def encode(
     context: typer.Context,
-    model: Model,
+    choice: EncoderChoice,
     inputs: Annotated[
         list[Path],
         typer.Argument(help="Text (one a line), .tsv with a header, .jsonl, each also .gz or .zst; .parquet."),
@@ -46,7 +37,6 @@ def encode(
     half: Annotated[bool, typer.Option("--float16", help="Store float16 instead of float32.")] = False,
     no_texts: Annotated[bool, typer.Option("--no-store-texts", help="Keep no texts beside the vectors.")] = False,
     part_rows: Annotated[int, typer.Option(help="Lines of a part, which a process has in memory.")] = 50_000,
-    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16: faster if the hardware has it.")] = False,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="A vector depends, to the last bit, on its own text alone.")
     ] = False,
@@ -55,26 +45,17 @@ def encode(
     address: Annotated[
         str | None, typer.Option(help="Of a Ray cluster: auto or host:port; by default Ray is started here.")
     ] = None,
-    attention: Attention = "auto",
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Prompt = None,
-    backend: Runtime = "torch",
 ) -> None:
     """Vectors of a corpus, in parts. Stopped at any time, the same command goes on; each row is there exactly once."""
     started = time.monotonic()
-    one_of(("auto", "padded"), attention, "--attention")
     one_of(("local", "ray"), engine, "--engine")
     from align.vectors.corpus.encoding import encode as run
 
     made = run(
-        model, inputs, out, text=text, id=ids, language=language, language_column=language_column, romanize=romanize,
-        dtype="float16" if half else "float32", store_texts=not no_texts, part_rows=part_rows,
-        deterministic=deterministic, attention=attention, backend=backend, workers=workers, engine=engine,
-        address=address, progress=context.obj, bf16=bf16, layer=layer, kind=pooling, special_tokens=special_tokens,
-        average_layers=average_layers, prompt=prompt,
+        choice.model, inputs, out, text=text, id=ids, language=language, language_column=language_column,
+        romanize=romanize, dtype="float16" if half else "float32", store_texts=not no_texts, part_rows=part_rows,
+        deterministic=deterministic, attention=choice.attention, backend=choice.backend, workers=workers, engine=engine,
+        address=address, progress=context.obj, **choice.options(),
     )  # fmt: skip
     rejected = made.manifest["rejected"]
     show({

@@ -9,19 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from align.cli import benchmark, evaluate_words, layers, mexa, wordsim, xsim
-from align.cli.arguments import (
-    AverageLayers,
-    Layer,
-    Model,
-    PoolingKind,
-    Prompt,
-    ResultFile,
-    Runtime,
-    Special,
-    followed,
-    listed,
-    load,
-)
+from align.cli.arguments import ResultFile, listed
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
 class RunByDefault(TyperGroup):
@@ -45,9 +34,10 @@ Languages = Annotated[str | None, typer.Option(help="Codes, with commas: only th
 
 
 @app.command("retrieval")
+@takes_encoder()
 def retrieval(
     context: typer.Context,
-    model: Model,
+    choice: EncoderChoice,
     data: Annotated[
         str, typer.Option(help="Folder of line-aligned files, a two-column .tsv, or a Hub dataset by name.")
     ],
@@ -60,12 +50,6 @@ def retrieval(
     block: Annotated[int, typer.Option(min=1, help="Lines of a side in one product: bounds memory.")] = 2048,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep the rank of every line in the JSON.")] = False,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Prompt = None,
-    backend: Runtime = "torch",
 ) -> None:
     """Sentence retrieval: the translation, or the other script, among all lines."""
     from align.files.whole import write_json
@@ -75,20 +59,21 @@ def retrieval(
     from align.tasks.retrieval.protocols import changed, find_protocol
 
     chosen = changed(find_protocol(protocol), similarity=similarity, margin_k=k)
-    chosen, vector = followed(chosen, layer, pooling, special_tokens, average_layers)
+    chosen, choice = choice.followed(chosen)
     sets = list(read_sets(data, languages=listed(languages)))
-    encoder = load(model, *vector[:3], prompt, vector[3], backend=backend)
+    encoder = choice.load()
     encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), chosen.pivot)
     result = combine([run(encode, texts, protocol=chosen, per_item=per_item, block=block) for texts in sets])
     if out:
-        write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
+        write_json(out, result.to_json() | choice.about(encoder))
     print(result.table())
 
 
 @app.command("sts")
+@takes_encoder()
 def sts(
     context: typer.Context,
-    model: Model,
+    choice: EncoderChoice,
     data: Annotated[str, typer.Option(help="Folder of <name>.tsv, one such file, or a Hub dataset by name.")],
     languages: Annotated[str | None, typer.Option(help="Names of sets, with commas: only these.")] = None,
     split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
@@ -97,12 +82,6 @@ def sts(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep the cosine of every pair in the JSON.")] = False,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Prompt = None,
-    backend: Runtime = "torch",
 ) -> None:
     """Semantic textual similarity: does the cosine follow what people say?"""
     from align.files.whole import write_json
@@ -110,7 +89,7 @@ def sts(
     from align.tasks.sts import sts as run
 
     sets = read_sts(data, languages=listed(languages), split=split)
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
+    encoder = choice.load()
     result = run(
         lambda texts, _: encoder.encode(texts, progress=context.obj),
         sets,
@@ -120,14 +99,15 @@ def sts(
         per_item=per_item,
     )
     if out:
-        write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
+        write_json(out, result.to_json() | choice.about(encoder))
     print(result.table())
 
 
 @app.command("classification")
+@takes_encoder()
 def classification(
     context: typer.Context,
-    model: Model,
+    choice: EncoderChoice,
     data: Annotated[Path, typer.Option(help="Folder of line-aligned <lang_Script>.txt and index.tsv.")],
     train: Annotated[str, typer.Option(help="Language to learn from.")] = "eng_Latn",
     languages: Languages = None,
@@ -135,12 +115,6 @@ def classification(
     penalty: Annotated[float | None, typer.Option(help="L2 penalty; by default what the dev split says.")] = None,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep every predicted class in the JSON.")] = False,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Prompt = None,
-    backend: Runtime = "torch",
 ) -> None:
     """Classes learnt in one language, told apart in the others: kNN and a logistic probe on frozen embeddings."""
     from align.files.whole import write_json
@@ -149,7 +123,7 @@ def classification(
 
     codes = listed(languages)
     texts = read_classification(data, languages=codes and list(dict.fromkeys([train, *codes])))
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
+    encoder = choice.load()
     result = run(
         lambda lines, _: encoder.encode(lines, progress=context.obj),
         texts,
@@ -159,5 +133,5 @@ def classification(
         per_item=per_item,
     )
     if out:
-        write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
+        write_json(out, result.to_json() | choice.about(encoder))
     print(result.table())

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, PoolingKind, Prompt, ResultFile, Special, Template, load
+from align.cli.arguments import ResultFile, Template
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@takes_encoder()
 def bli(
     context: typer.Context,
+    choice: EncoderChoice,
     model: Annotated[
         str | None, typer.Argument(help="seed, a folder, or a name on the Hub; none with --static alone.")
     ] = None,
@@ -68,12 +71,7 @@ def bli(
         Path | None, typer.Option(help="Folder that keeps vectors of vocabularies; by default in the user's cache.")
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors of vocabularies.")] = False,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
     template: Template = None,
-    prompt: Prompt = None,
 ) -> None:
     """Bilingual lexicon induction: the translation of a word among all words of the other language, NN and CSLS."""
     from align.evaluation.vocabulary_cache import cached
@@ -96,10 +94,12 @@ def bli(
     if model is not None:
         from align.encoders.words import word_encoder
 
-        encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
-        about["encoder"] = encoder.identity() | ({"template": template} if template else {})
+        encoder = choice.load()
+        about |= choice.about(encoder)
+        about["encoder"] |= {"template": template} if template else {}
         contextual = word_encoder(encoder, template=template, progress=context.obj)
-        by_model = contextual if no_cache else cached(contextual, encoder=about["encoder"], folder=cache)
+        made_by = about["encoder"] | ({"bf16": True} if choice.bf16 else {})
+        by_model = contextual if no_cache else cached(contextual, encoder=made_by, folder=cache)
         about["mix"] = (0.8 if mix is None else mix) if static else None
         encode = mixed(encode, by_model, weight=about["mix"]) if static else by_model
     result = bli_pairs(

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import load, show
+from align.cli.arguments import show
+from align.cli.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
 from align.errors import InputError
 
 ENGINE_HELP = """\b
@@ -53,7 +54,9 @@ def export(
     )
 
 
+@takes_encoder(without="prompt")
 def verify_export(
+    choice: EncoderChoice,
     vectors: Folder,
     engine: EngineName,
     to: To,
@@ -66,6 +69,7 @@ def verify_export(
     seed: Annotated[int, typer.Option(help="Of the queries.")] = 0,
     option: Option = None,
     retries: Retries = 7,
+    prompt: QueryPrompt = None,
 ) -> None:
     """Send the same queries to the engine and to the exact search; exit code 2 where they do not agree."""
     from align.engines import verify_export as run
@@ -73,8 +77,8 @@ def verify_export(
     given: Any = queries
     if (queries_file is None) != (model is None):
         raise InputError("expected --queries-file and --model together")
-    if queries_file is not None and model is not None:
-        given = encoded(vectors, queries_file, model)
+    if queries_file is not None:
+        given = encoded(vectors, queries_file, choice, prompt)
     result = run(
         vectors, engine, to, name=name, queries=given, k=k, recall=recall, seed=seed, retries=retries,
         **options_of(option),
@@ -97,7 +101,7 @@ def options_of(words: list[str] | None) -> dict[str, str]:
     return {key.replace("-", "_"): value for key, _, value in pairs}
 
 
-def encoded(vectors: Path, file: Path, model: str) -> Any:
+def encoded(vectors: Path, file: Path, choice: EncoderChoice, prompt: str | None) -> Any:
     """Vectors of the lines of a file, by the encoder of the stored ones."""
     from align.files.whole import read_lines
     from align.indexes.build import load_index
@@ -106,7 +110,7 @@ def encoded(vectors: Path, file: Path, model: str) -> Any:
     lines = [line for line in read_lines(file) if line.strip()]
     if not lines:
         raise InputError(f"{file} is empty: there is nothing to ask")
-    return query_encoder(load_index(vectors), load(model, None, None, None, None))(lines)
+    return query_encoder(load_index(vectors), choice.load(), prompt=prompt)(lines)
 
 
 def reason(result: dict[str, Any]) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.arguments import AverageLayers, Model, PoolingKind, Prompt, ResultFile, Special, listed, load
+from align.cli.arguments import ResultFile, listed
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.cli.mexa import BatchTokens
 from align.errors import InputError
 
@@ -27,9 +28,10 @@ logger = logging.getLogger(__name__)
 TASKS = ("retrieval", "sts", "bli")
 
 
+@takes_encoder(without="layer backend attention")  # their own, all; the states of a graph are of one; padded
 def layers(
     context: typer.Context,
-    model: Model,
+    choice: EncoderChoice,
     task: Annotated[str, typer.Option(help="retrieval, sts or bli.")],
     data: Annotated[list[str], typer.Option(help="As that task takes it; of bli again for more.")],
     languages: Annotated[str | None, typer.Option(help="Codes or names, with commas: only these.")] = None,
@@ -42,10 +44,6 @@ def layers(
     ] = "disk",
     seed: Annotated[int, typer.Option(help="Of the halves, where the data has no dev split.")] = 0,
     out: ResultFile = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Prompt = None,
     batch_tokens: BatchTokens = 4096,
 ) -> None:
     """A task at every layer, each text encoded once; the layer is chosen on dev and scored on test.
@@ -59,7 +57,7 @@ def layers(
 
     codes = listed(languages)
     metric, splits = _splits(task, data, codes, protocol, vocabulary, candidates, seed)
-    encoder = load(model, None, pooling, special_tokens, prompt, average_layers)
+    encoder = choice.load()
     dev: dict[str, tuple[float, ...]] = {}
     test: dict[str, tuple[float, ...]] = {}
     chosen_on: list[str] = []
@@ -74,8 +72,8 @@ def layers(
         chosen_on.append(dev_is)
     result = LayerResult(metric, numbers, dev, test, "; ".join(dict.fromkeys(chosen_on)))
     if out:
-        value = {"task": task, "headline": {metric: result.score}, "layers": result.to_json(), "model": model}
-        write_json(out, value | {"encoder": encoder.identity()})
+        value = {"task": task, "headline": {metric: result.score}, "layers": result.to_json()}
+        write_json(out, value | choice.about(encoder))
     print(result.table())
 
 

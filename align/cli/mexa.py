@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import Prompt, ResultFile, Special, listed, load
+from align.cli.arguments import ResultFile, listed
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ BatchTokens = Annotated[int, typer.Option(min=1, help="Padded tokens of one forw
 Dtype = Annotated[str, typer.Option(help="Of a decoder's weights: float32, bfloat16 or float16.")]
 
 
+@takes_encoder(without="layer pooling average_layers bf16 backend attention")
 def mexa(
     context: typer.Context,
+    choice: EncoderChoice,
     model: Annotated[
         str, typer.Argument(help="seed, a folder, or a name on the Hub: an encoder or a decoder-only language model.")
     ],
@@ -43,8 +46,6 @@ def mexa(
     ] = None,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep the hits of every line in the JSON.")] = False,
-    special_tokens: Special = None,
-    prompt: Prompt = None,
     dtype: Dtype = "float32",
     batch_tokens: BatchTokens = 4096,
 ) -> None:
@@ -58,7 +59,7 @@ def mexa(
     accuracies = _read_accuracy(accuracy) if accuracy else None
     codes = listed(languages)
     sets = list(read_sets(data, languages=codes and list(dict.fromkeys([*codes, pivot]))))
-    encoder = load_any(model, special_tokens, prompt, dtype)
+    encoder = load_any(choice, dtype)
     kinds = [kind.strip() for kind in pooling.split(",")] if pooling else default_kinds(encoder)
     encode = partial(encode_layers, encoder, kinds=kinds, batch_tokens=batch_tokens, progress=context.obj)
     results, failed = [], []
@@ -81,16 +82,18 @@ def mexa(
     print(result.table())
 
 
-def load_any(model: str, special_tokens: bool | None, prompt: str | None, dtype: str) -> Layered:
+def load_any(choice: EncoderChoice, dtype: str) -> Layered:
     """A decoder if the configuration says so, else an encoder."""
     from align.encoders.decoder import is_decoder, load_decoder
 
-    if not is_decoder(model):
-        encoder: Layered = load(model, None, None, special_tokens, prompt)
-        return encoder
-    if special_tokens is False:
-        raise InputError(f"{model} is a decoder-only model: its special tokens count, as in MEXA")
-    return load_decoder(model, prompt=prompt or "", dtype=dtype)
+    if not is_decoder(choice.model, choice.revision):
+        return choice.load()
+    if choice.special_tokens is False:
+        raise InputError(f"{choice.model} is a decoder-only model: its special tokens count, as in MEXA")
+    return load_decoder(
+        choice.model, prompt=choice.prompt or "", dtype=dtype, max_tokens=choice.max_tokens, device=choice.device,
+        revision=choice.revision,
+    )  # fmt: skip
 
 
 def default_kinds(encoder: Layered) -> list[str]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Runtime, Special, listed, load
+from align.cli.arguments import listed
+from align.cli.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@takes_encoder(without="prompt")
 def search(
-    model: Model,
+    choice: EncoderChoice,
     index: Annotated[Path, typer.Argument(help="Folder written by align index; or by align encode: exact, slower.")],
     query: Annotated[list[str] | None, typer.Argument(help="Queries.")] = None,
     queries: Annotated[Path | None, typer.Option(help="File of queries, one a line, plain or .gz.")] = None,
@@ -43,14 +45,7 @@ def search(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare the files with their SHA-256 first.")
     ] = True,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Annotated[
-        str | None, typer.Option(help='Before every query, such as "query: " for E5; that of the texts may differ.')
-    ] = None,
-    backend: Runtime = "torch",
+    prompt: QueryPrompt = None,
 ) -> None:
     """The nearest texts of each query, best first."""
     from align.files.whole import read_lines
@@ -61,8 +56,7 @@ def search(
     if not given and not interactive:
         raise InputError("nothing to search for: expected a QUERY, --queries FILE with a line, or --interactive")
     stored = load_index(index, verify=verify)
-    encoder = load(model, layer, pooling, special_tokens, None, average_layers, backend=backend)
-    encode = query_encoder(stored, encoder, prompt=prompt, query_language=query_language, romanized=romanize)
+    encode = query_encoder(stored, choice.load(), prompt=prompt, query_language=query_language, romanized=romanize)
 
     def answer(texts: Sequence[str]) -> list[list[Hit]]:
         began = time.perf_counter()

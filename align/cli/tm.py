@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, Runtime, Special, load
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.cli.sources import pair_of
 from align.errors import InputError
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from align.memory.translation_memory import Found
 
 
+@takes_encoder()
 def tm(
-    model: Model,
+    choice: EncoderChoice,
     memory: Annotated[
         Path,
         typer.Argument(help="Translations: .tsv (source TAB target), .tmx, .jsonl, .parquet, or a table of pairs."),
@@ -43,12 +44,6 @@ def tm(
         str | None, typer.Option(help="Codes of source and target in a .tmx: eng_Latn-hin_Deva.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a text.")] = False,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Prompt = None,
-    backend: Runtime = "torch",
 ) -> None:
     """Translations of the segments most like each text, and of the terms in it."""
     from align.files.whole import read_lines
@@ -58,7 +53,7 @@ def tm(
     if not texts:
         raise InputError("there is nothing to look up: give texts, or --queries FILE")
     codes = pair_of(languages) if languages else None
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers, backend=backend)
+    encoder = choice.load()
     for found in run(
         memory, texts, encoder=encoder, k=k, threshold=threshold, min_percent=min_percent, terms=terms, vectors=vectors,
         languages=codes,

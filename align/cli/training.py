@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import ModelOption, Out, Prompt, load, show
+from align.cli.arguments import Out, show
+from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@takes_encoder(without="layer pooling special_tokens average_layers bf16 backend attention")  # the recipe's
 def train(
     context: typer.Context,
+    choice: EncoderChoice,
     recipe: Annotated[
         str, typer.Argument(help="A recipe in this package (transliteration, translico) or a .toml file.")
     ],
@@ -44,7 +47,6 @@ def train(
     ] = None,
     teacher: Annotated[str | None, typer.Option(help="Encoder whose vectors `distil` learns.")] = None,
     rehearse: Annotated[list[Path] | None, typer.Option(help="Text files whose vectors shall not move.")] = None,
-    prompt: Prompt = None,
     evaluate: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,9 +91,8 @@ def train(
     from align.training.callbacks import TrainingStopped
     from align.training.train import train as run
 
-    vector = chosen.encoder
-    encoder = load(model, vector.layer, vector.pooling, vector.special_tokens, prompt, vector.average_layers)
-    guide = load(teacher, None, None, None, None) if teacher else None
+    encoder = replace(choice, **asdict(chosen.encoder)).load()
+    guide = EncoderChoice(teacher, device=choice.device).load() if teacher else None
     manifests = [read_json(path / "manifest.json") for path in paths.values() if (path / "manifest.json").is_file()]
     about: dict[str, Any] = {
         "romaniser": ", ".join(sorted({m["romaniser"] for m in manifests if "romaniser" in m})) or "not recorded",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, PoolingKind, Prompt, ResultFile, Special, Template, load
+from align.cli.arguments import ResultFile, Template
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from align.vectors.static import StaticVectors
 
 
+@takes_encoder(without="layer")
 def wordsim(
     context: typer.Context,
+    choice: EncoderChoice,
     model: Annotated[
         str | None, typer.Argument(help="seed, a folder, or a name on the Hugging Face Hub; none with --static.")
     ] = None,
@@ -40,11 +43,7 @@ def wordsim(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep the cosine of every pair in the JSON.")] = False,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
     template: Template = None,
-    prompt: Prompt = None,
 ) -> None:
     """Word similarity: does the cosine of two words follow what people say?"""
     from align.files.whole import write_json
@@ -56,6 +55,8 @@ def wordsim(
         raise InputError("expected a model or static vectors (--static), one of them")
     if static and (layers or template):
         raise InputError("static vectors have no layers and no context: --layers and --template need a model")
+    if layers and (choice.bf16 or choice.backend != "torch"):
+        raise InputError("--layers reads every layer of the float32 model: not with --bf16, nor with --backend")
     sets = read_wordsim(data)
     options: dict[str, Any] = {"resamples": resamples, "seed": seed, "per_item": per_item}
     if static:
@@ -71,7 +72,7 @@ def wordsim(
     else:
         from align.encoders.words import word_encoder
 
-        encoder = load(str(model), None, pooling, special_tokens, prompt, average_layers)
+        encoder = choice.load()
         encoders = list(_by_layer(encoder, layers))
         results = {
             one.layer: run(word_encoder(one, template=template, progress=context.obj), sets, **options)
@@ -82,7 +83,7 @@ def wordsim(
         else:
             (encoder,), (result,) = encoders, results.values()
             value, table = result.to_json(), result.table()
-        value |= {"model": model, "encoder": encoder.identity(), "template": template}
+        value |= choice.about(encoder) | {"template": template}
     if out:
         write_json(out, value)
     print(table)
@@ -113,7 +114,9 @@ def _by_layer(encoder: Encoder, layers: str | None) -> Iterator[Encoder]:
         raise InputError(f"--layers {layers}: expected all, or numbers with commas such as 0,4,8")
     chosen = range(len(blocks(encoder.model)) + 1) if layers == "all" else dict.fromkeys(map(int, layers.split(",")))
     for layer in chosen:
-        yield Encoder(
+        one = Encoder(
             encoder.model, encoder.tokenizer, replace(encoder.pooling, layer=layer), tail=list(encoder.tail),
             unit=encoder.unit, prompt=encoder.prompt, max_tokens=encoder.max_tokens,
         )  # fmt: skip
+        one.attention = encoder.attention
+        yield one

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import AverageLayers, Layer, Model, PoolingKind, Prompt, ResultFile, Special, listed, load
+from align.cli.arguments import ResultFile, listed
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 
+@takes_encoder()
 def xsim(
     context: typer.Context,
-    model: Model,
+    choice: EncoderChoice,
     data: Annotated[
         str, typer.Option(help="Folder of line-aligned files, a two-column .tsv, or a Hub dataset by name.")
     ],
@@ -29,11 +31,6 @@ def xsim(
     seed: Annotated[int | None, typer.Option(help="Of the hard negatives; by default 0.")] = None,
     out: ResultFile = None,
     per_item: Annotated[bool, typer.Option(help="Keep in the JSON which lines are wrong.")] = False,
-    layer: Layer = None,
-    pooling: PoolingKind = None,
-    special_tokens: Special = None,
-    average_layers: AverageLayers = None,
-    prompt: Prompt = None,
 ) -> None:
     """Error of aligning each line with the lines of English: xsim, and with --hard xsim++."""
     from align.files.whole import write_json
@@ -48,10 +45,10 @@ def xsim(
         raise InputError("--per-kind and --seed are of hard negatives: they need --hard")
     codes = listed(languages)
     sets = list(read_sets(data, languages=codes))
-    encoder = load(model, layer, pooling, special_tokens, prompt, average_layers)
+    encoder = choice.load()
     encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), "eng_Latn")
     measure = xsim_plus if hard else run
     result = combine_xsim([measure(encode, texts, **options) for texts in sets])
     if out:
-        write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity()})
+        write_json(out, result.to_json() | choice.about(encoder))
     print(result.table())

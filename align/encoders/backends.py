@@ -60,11 +60,11 @@ def load_backend(
         raise InputError(f"unknown backend {backend!r}: expected torch, {' or '.join(NEEDED)}")
     if not all(map(find_spec, NEEDED[backend])):
         raise InputError(f"backend {backend} is not installed: pip install 'align-encoders[{backend}]'")
-    if torch.device(device or "cpu").type != "cpu":
+    if device is not None and str(device).partition(":")[0] != "cpu":
         raise InputError(f"backend {backend} runs on the CPU, got device {str(device)!r}: use torch on a GPU")
     if bf16 and not has_bf16(backend):
         raise InputError(f"backend {backend} has no bfloat16 {'on a' if backend == 'onnx' else 'for this'} CPU")
-    if is_decoder(name):
+    if is_decoder(name, revision):
         raise InputError(f"{name} is a decoder-only model: backend {backend} runs encoders")
     encoder = load_encoder(
         name, layer=layer, kind=kind, special_tokens=special_tokens, average_layers=average_layers, prompt=prompt,

@@ -34,7 +34,7 @@ from transformers import (
 from align import __version__
 from align.encoders.adapter import Adapter
 from align.encoders.blocks import blocks, first_blocks
-from align.encoders.device import own_device
+from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
 from align.encoders.weights import load_weights, quiet
@@ -78,10 +78,11 @@ def load_encoder(
         bf16: round the weights to bfloat16, to encode faster where the hardware has it; not to train.
 
     Raises:
-        InputError: no such folder or name, a folder without weights or tokenizer, weights that are not all there or
-            not of the encoder's size, a tokenizer with more ids than embeddings, a pooling that does not exist.
+        InputError: no such folder or name, the revision of a folder, no such device, a folder without weights or
+            tokenizer, weights that are not all there or not of the encoder's size, a tokenizer with more ids than
+            embeddings, a pooling that does not exist.
     """
-    place = model_place(name)
+    place, where = model_place(name, revision), chosen_device(device)
     asked: dict[str, Any] = {
         "layer": layer, "kind": kind, "special_tokens": special_tokens, "average_layers": average_layers,
     }  # fmt: skip
@@ -94,15 +95,19 @@ def load_encoder(
         model, tokenizer = _from_transformers(place, revision)
         encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
     encoder.name = str(name)
-    encoder.to(device or own_device()).eval()
+    encoder.to(where).eval()
     return encoder.in_bfloat16() if bf16 else encoder
 
 
-def model_place(name: str | Path) -> str:
-    """A local folder or a Hub name."""
-    if str(name) == "seed":
-        return str(files("align") / "data" / "seed")
-    path = Path(name)
+def model_place(name: str | Path, revision: str | None = None) -> str:
+    """A local folder or a Hub name.
+
+    Raises:
+        InputError: no such folder, or the revision of one.
+    """
+    path = Path(str(files("align") / "data" / "seed") if str(name) == "seed" else name)
+    if revision is not None and path.exists():
+        raise InputError(f"revision {revision!r} is of a model on the Hugging Face Hub, and {name} is none")
     if path.is_file():
         raise InputError(f"{path} is a file; expected a model folder")
     if path.is_dir():

@@ -18,6 +18,7 @@ from transformers.models.auto.modeling_auto import (
 
 from align.encoders.blocks import longest_input
 from align.encoders.checkpoint import TOKENIZER_FILES, is_sentence_transformer, model_place, readable
+from align.encoders.device import chosen_device
 from align.encoders.encoder import padded
 from align.encoders.pooling import Pooling
 from align.encoders.weights import check_tokenizer, load_weights
@@ -118,20 +119,20 @@ class Decoder(nn.Module):
         }  # fmt: skip
 
 
-def is_decoder(name: str | Path) -> bool:
+def is_decoder(name: str | Path, revision: str | None = None) -> bool:
     """Whether a model is a decoder-only language model, by its configuration.
 
     It is when transformers has a causal but no masked language model of its type (BERT has both), and it is no
     encoder-decoder. What Align or sentence-transformers saved is an encoder.
 
     Raises:
-        InputError: no such folder or name.
+        InputError: no such folder or name, or the revision of a folder.
     """
-    place = model_place(name)
-    if (Path(place) / "align.json").is_file() or is_sentence_transformer(place, None):
+    place = model_place(name, revision)
+    if (Path(place) / "align.json").is_file() or is_sentence_transformer(place, revision):
         return False
     with readable(place):
-        config = AutoConfig.from_pretrained(place)
+        config = AutoConfig.from_pretrained(place, revision=revision)
     causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     return causal and config.model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.is_encoder_decoder
 
@@ -158,12 +159,13 @@ def load_decoder(
         revision: commit or branch of a Hub name.
 
     Raises:
-        InputError: no such folder or name, one without safetensors or tokenizer, weights that are not all there or not
-            of the model's size, a tokenizer with more ids than embeddings, an unknown ``dtype``.
+        InputError: no such folder, name or device, the revision of a folder, one without safetensors or tokenizer,
+            weights that are not all there or not of the model's size, a tokenizer with more ids than embeddings, an
+            unknown ``dtype``.
     """
     if dtype not in DTYPES:
         raise InputError(f"unknown dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
-    place = model_place(name)
+    place, where = model_place(name, revision), chosen_device(device)
     if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
         raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
     with readable(place):
@@ -172,5 +174,5 @@ def load_decoder(
     model.config.use_cache = False  # keys and values of earlier tokens: nothing is generated here
     decoder = Decoder(model, tokenizer, prompt=prompt, max_tokens=max_tokens)
     decoder.name = str(name)
-    decoder.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    decoder.to(where)
     return decoder.eval()

@@ -6,6 +6,25 @@ import os
 
 import torch
 
+from align.errors import InputError
+
+
+def chosen_device(asked: str | torch.device | None) -> torch.device:
+    """The device that was asked for; ``None``: :func:`own_device`.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    if asked is None:
+        return own_device()
+    try:
+        device = torch.device(asked)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"no device {str(asked)!r} here ({reason}): expected cpu, cuda, cuda:1, ...") from error
+    return device
+
 
 def own_device() -> torch.device:
     """Where this process computes: on the GPU of its number under torchrun, on the current GPU alone, or on the CPU."""
