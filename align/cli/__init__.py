@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Annotated, ClassVar, NoReturn
 
 import typer
 
@@ -27,29 +28,42 @@ from align.cli import (
     tm,
     training,
 )
+from align.cli.help_pages import Verbs, add_verbs
 from align.errors import InputError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command()(text.romanize)
-app.add_typer(pairs.app, name="pairs")
-app.command("check-overlap")(overlap.check_overlap)
-app.command()(training.train)
-app.command()(training.recipe)
-app.add_typer(evaluate.app, name="eval")
-app.command("list")(benchmark.list_benchmarks)
-app.command()(compare.compare)
-app.command()(report.report)
-app.command()(encode.encode)
-app.command()(index.index)
-app.command()(search.search)
-app.command()(export.export)
-app.command("verify-export")(export.verify_export)
-app.command()(mine.mine)
-app.command()(tm.tm)
-app.command()(augment.augment)
-app.command("augment-queries")(augment.augment_queries)
-app.command("map")(mapping.map_words)
-app.command()(training.demo)
+
+class Groups(Verbs):
+    """The verbs of the command line."""
+
+    groups: ClassVar[Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]]] = {
+        "Prepare": {"pairs": pairs.app, "romanize": text.romanize, "check-overlap": overlap.check_overlap},
+        "Train": {"train": training.train, "recipe": training.recipe, "map": mapping.map_words, "demo": training.demo},
+        "Measure": {
+            "eval": evaluate.app,
+            "list": benchmark.list_benchmarks,
+            "compare": compare.compare,
+            "report": report.report,
+        },
+        "Search": {
+            "encode": encode.encode,
+            "index": index.index,
+            "search": search.search,
+            "tm": tm.tm,
+            "mine": mine.mine,
+            "augment-queries": augment.augment_queries,
+            "augment": augment.augment,
+            "export": export.export,
+            "verify-export": export.verify_export,
+        },
+    }
+
+
+app = typer.Typer(
+    cls=Groups, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"max_content_width": 110},
+)  # fmt: skip
+for verbs in Groups.groups.values():
+    add_verbs(app, verbs)
 
 
 def main() -> None:

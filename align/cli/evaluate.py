@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from align.cli import benchmark, evaluate_words, layers, mexa, wordsim, xsim
 from align.cli.arguments import ResultFile, listed
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
+from align.cli.help_pages import Verbs, add_verbs
 
 
-class RunByDefault(TyperGroup):
+class RunByDefault(Verbs):
     """``align eval MODEL --benchmark NAME`` is ``align eval run MODEL --benchmark NAME``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -22,18 +22,9 @@ class RunByDefault(TyperGroup):
         return super().parse_args(ctx, ["run", *args] if asked and args[0] not in self.commands else args)
 
 
-app = typer.Typer(cls=RunByDefault, no_args_is_help=True, help="Measure an encoder.")
-app.command()(benchmark.run)
-app.command()(wordsim.wordsim)
-app.command()(mexa.mexa)
-app.command()(layers.layers)
-app.command()(evaluate_words.bli)
-app.command()(xsim.xsim)
-
 Languages = Annotated[str | None, typer.Option(help="Codes, with commas: only these, in this order.")]
 
 
-@app.command("retrieval")
 @takes_encoder()
 def retrieval(
     context: typer.Context,
@@ -69,7 +60,6 @@ def retrieval(
     print(result.table())
 
 
-@app.command("sts")
 @takes_encoder()
 def sts(
     context: typer.Context,
@@ -103,7 +93,6 @@ def sts(
     print(result.table())
 
 
-@app.command("classification")
 @takes_encoder()
 def classification(
     context: typer.Context,
@@ -135,3 +124,20 @@ def classification(
     if out:
         write_json(out, result.to_json() | choice.about(encoder))
     print(result.table())
+
+
+app = typer.Typer(cls=RunByDefault, no_args_is_help=True, help="Measure an encoder.")
+add_verbs(
+    app,
+    {
+        "run": benchmark.run,
+        "retrieval": retrieval,
+        "xsim": xsim.xsim,
+        "bli": evaluate_words.bli,
+        "sts": sts,
+        "wordsim": wordsim.wordsim,
+        "classification": classification,
+        "mexa": mexa.mexa,
+        "layers": layers.layers,
+    },
+)

@@ -9,19 +9,16 @@ import typer
 
 from align.cli.arguments import Backend, Licence, Out, Processes, show
 from align.cli.conditional import conditional
+from align.cli.help_pages import Verbs, add_verbs
 from align.cli.sources import Hub, Parallel, Split, Texts, pair_of, sources
 from align.cli.synonyms import synonyms
 
-app = typer.Typer(no_args_is_help=True, help="Build a table of pairs from raw data.")
-app.command("conditional")(conditional)
-app.command("synonyms")(synonyms)
 Identity = Literal["drop", "keep"]
 Groups = Literal["text", "line"]
 Form = Literal["triplets", "pairs", "labels"]
 Side = Literal["source", "target"]
 
 
-@app.command("transliteration")
 def transliteration(
     texts: Annotated[
         list[Path] | None, typer.Argument(help="Files or folders of <lang_Script>.txt[.gz], .jsonl, .parquet.")
@@ -57,7 +54,6 @@ def transliteration(
     _show(manifest, out, "languages", "rejects", "identity_pairs", "romaniser")
 
 
-@app.command("translation")
 def translation(
     texts: Texts = None,
     out: Out = Path("pairs"),
@@ -100,7 +96,6 @@ def translation(
     _show(manifest, out, "lines", "language_pairs", "rejects", "excluded")
 
 
-@app.command("nli")
 def nli(
     texts: Texts = None,
     out: Out = Path("pairs"),
@@ -125,7 +120,6 @@ def nli(
     _show(manifest, out, "lines", "languages", "labels", "negatives", "left_out", "rejects")
 
 
-@app.command("sts")
 def sts(
     texts: Texts = None,
     out: Out = Path("pairs"),
@@ -151,3 +145,17 @@ def sts(
 def _show(manifest: dict[str, Any], out: Path, *keys: str) -> None:
     """The counts that a user looks at first; the manifest has the rest."""
     show({key: manifest[key] for key in ("rows", *keys)} | {"out": str(out)})
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True, help="Build a table of pairs from raw data.")
+add_verbs(
+    app,
+    {
+        "transliteration": transliteration,
+        "translation": translation,
+        "nli": nli,
+        "sts": sts,
+        "synonyms": synonyms,
+        "conditional": conditional,
+    },
+)

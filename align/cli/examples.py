@@ -1,0 +1,71 @@
+"""Examples of every verb, which its help ends with."""
+
+from __future__ import annotations
+
+EXAMPLES = {
+    "romanize": ["align romanize rus_Cyrl.txt rus_Latn.txt --lang rus_Cyrl"],
+    "pairs transliteration": [
+        "align pairs transliteration rus_Cyrl.txt ell_Grek.txt --out pairs",
+        "align pairs transliteration corpus --share 0.1 --minimum 10000 --processes 8 --out pairs",
+    ],
+    "pairs translation": [
+        "align pairs translation rus_Cyrl.txt eng_Latn.txt --out pairs",
+        "align pairs translation memory.tmx --pair eng_Latn-hin_Deva --exclude testset --out pairs",
+    ],
+    "pairs conditional": ["align pairs conditional mlt_Latn.txt --labelled tagged.tsv --lang mlt_Latn --out pairs"],
+    "pairs nli": ["align pairs nli eng_Latn.train.tsv hin_Deva.train.tsv --parallel --out pairs"],
+    "pairs sts": ["align pairs sts eng_Latn.train.tsv --scale 0 5 --out pairs"],
+    "pairs synonyms": [
+        "align pairs synonyms eng_Latn-deu_Latn=train.tsv --exclude eng_Latn-deu_Latn.tsv --out pairs",
+        "align pairs synonyms --wordnet omw-fr:1.4 --wordnet omw-en:1.4 --out pairs",
+    ],
+    "check-overlap": ["align check-overlap pairs tatoeba sib200 --romanize --fail-above 0.01"],
+    "train": [
+        "align train transliteration --pairs pairs --model xlm-roberta-base --out model",
+        "align train translation --pairs pairs --evaluate retrieval=dev --best retrieval/P@1 --patience 3 --out model",
+        "align train translico --pairs pairs --set train.steps=2000 --set train.bf16=true --out model",
+    ],
+    "recipe": ["align recipe", "align recipe translico --set train.steps=2000 > mine.toml"],
+    "map": ["align map en.vec de.vec --dictionary train.tsv --method rcsls --out mapped"],
+    "demo": ["align demo --out demo"],
+    "eval run": [
+        "align eval model --benchmark tatoeba --benchmark stsb --out results",
+        "align eval model --benchmark aligned/text --languages rus_Cyrl,rus_Latn,eng_Latn --map --out results",
+    ],
+    "eval retrieval": [
+        "align eval retrieval model --data verses --languages rus_Cyrl,rus_Latn,eng_Latn",
+        "align eval retrieval xlm-roberta-base --data verses --protocol glot500 --out scores.json",
+    ],
+    "eval sts": ["align eval sts model --data sts --cross"],
+    "eval classification": ["align eval classification model --data sib200 --train eng_Latn"],
+    "eval xsim": ["align eval xsim model --data flores --hard"],
+    "eval bli": [
+        "align eval bli model --data eng_Latn-deu_Latn.tsv --vocabulary lists --protocol xling --both",
+        "align eval bli --static eng_Latn=en.vec --static deu_Latn=de.vec --data eng_Latn-deu_Latn.tsv",
+    ],
+    "eval wordsim": ["align eval wordsim model --data multisimlex --layers all"],
+    "eval mexa": ["align eval mexa meta-llama/Llama-3.2-1B --data flores --dtype bfloat16"],
+    "eval layers": ["align eval layers model --task retrieval --data verses --out layers.json"],
+    "list": ["align list", "align list tatoeba --data data"],
+    "compare": ["align compare results --baseline seed --by script"],
+    "report": ["align report results --baseline seed --training model --out report.html"],
+    "encode": [
+        "align encode model corpus.tsv --out vectors",
+        "align encode intfloat/multilingual-e5-small corpus.parquet --prompt 'passage: ' --bf16 --out vectors",
+    ],
+    "index": ["align index vectors --out index", "align index vectors --factory IVF1024,PQ48 --out index"],
+    "search": [
+        'align search model index "V nachale bylo Slovo" -k 3 --language rus_Cyrl',
+        "align search model index --queries queries.txt --json > hits.jsonl",
+    ],
+    "tm": ["align tm model memory.tmx --languages eng_Latn-hin_Deva --queries new.txt --terms terms.tsv --json"],
+    "mine": ["align mine russian english --out mined.tsv --threshold 1.05"],
+    "augment-queries": ["align augment-queries vectors --source romanized --out likely.tsv"],
+    "augment": ["align augment vectors likely.tsv --model model --dev asked.tsv --out augmented"],
+    "export": [
+        "align export vectors npy out/npy",
+        "align export vectors milvus http://localhost:19530 --option index=FLAT",
+    ],
+    "verify-export": ["align verify-export vectors lance out/lance --queries 200"],
+}
+"""What is typed after ``align`` -> command lines."""

@@ -1,0 +1,77 @@
+"""How help looks: verbs in groups, the options of the encoder apart, examples at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from align.cli.encoder_choice import EncoderChoice
+from align.cli.examples import EXAMPLES
+
+ENCODER = {field.name for field in fields(EncoderChoice)}
+
+
+class Verb(TyperCommand):
+    """A verb, whose help has the options of the encoder apart, and examples."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, options, options of the encoder."""
+        records = [(parameter, parameter.get_help_record(ctx)) for parameter in self.get_params(ctx)]
+        loads = any(parameter.name == "model" for parameter, _ in records)
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Encoder": []}
+        for parameter, record in records:
+            if record is not None:
+                kind = "Encoder" if loads and parameter.name in ENCODER else "Options"
+                sections["Arguments" if parameter.param_type_name == "argument" else kind].append(record)
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Examples."""
+        words = ctx.command_path.removeprefix(ctx.find_root().command_path).strip()
+        if words in EXAMPLES:
+            with formatter.section("Examples"):
+                indent = " " * formatter.current_indent
+                formatter.write("".join(f"{indent}{line}\n" for line in EXAMPLES[words]))
+
+
+class Verbs(TyperGroup):
+    """Verbs that are listed in their order, under the titles of :attr:`groups` if it has any."""
+
+    groups: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the verbs, group by group."""
+        return [name for group in self.groups.values() for name in group] or list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """A section for each group: what each verb does, in a line where it fits."""
+        widest = max(map(len, self.commands))
+        width = formatter.width - widest - 6
+        for title, group in (self.groups or {"Verbs": self.commands}).items():
+            with formatter.section(title):
+                rows = {name.ljust(widest): _in_short(self.commands[name].help or "", width) for name in group}
+                formatter.write_dl(list(rows.items()))
+
+
+def _in_short(help: str, width: int) -> str:
+    """The first sentence; one that is too long for a line, up to its colon or semicolon."""
+    sentence = re.split(r"\.(?:\s|$)", " ".join(help.split("\n\n")[0].split()))[0]
+    short = re.split(r"[:;] ", sentence)[0]
+    return short if len(sentence) > width and " " in short else sentence
+
+
+def add_verbs(app: typer.Typer, verbs: Mapping[str, Callable[..., None] | typer.Typer]) -> None:
+    """Give an app its verbs, and groups of verbs, by their names."""
+    for name, verb in verbs.items():
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name=name)
+        else:
+            app.command(name, cls=Verb)(verb)
