@@ -25,7 +25,10 @@ ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "docs" / "results"
 HARDWARE = """Hardware: no GPU; torch 2.13 CPU; 24 GB. Up to the recipes, 2 cores of an AMD EPYC (Zen 3, AVX2, 75
 GFLOP/s a core in torch's float32 matrix product); from translated NLI on, 2 cores of another (Zen 4, AVX-512, 91
-GFLOP/s a core, 208 in bfloat16), shared by several runs at a time."""
+GFLOP/s a core, 208 in bfloat16), shared by several runs at a time.
+
+What a seed draws has changed since these runs (languages by temperature or `mixing`, masks, banks, rehearsal, new
+heads), and what is a negative (no text is its own): trained anew, a model differs from these as one of another seed."""
 
 
 def demo_section() -> str:

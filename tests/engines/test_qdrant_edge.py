@@ -195,7 +195,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_process_killed_in_the_middle_loses_nothing_acknowledged(shard, tmp_path):
-    tests = Path(__file__).parents[2]
+    tests = Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"}
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=60
