@@ -1,4 +1,7 @@
-"""Objectives: functions of embeddings or of masked logits. They know no encoder, optimiser or process."""
+"""Objectives: functions of embeddings or of masked logits. They know no encoder, optimiser or process.
+
+One file each, which offers an :class:`.objective.Objective`; :func:`.registry.objectives` finds them all.
+"""
 
 from align.objectives.anchor import cosine_anchor, mse_anchor
 from align.objectives.contrastive import info_nce, nt_xent
@@ -12,25 +15,7 @@ from align.objectives.multiple_negatives import multiple_negatives
 from align.objectives.softmax_nli import softmax_nli
 from align.objectives.tlm import join_pairs, padded_joints
 
-OBJECTIVES = {
-    "nt_xent": nt_xent,
-    "info_nce": info_nce,
-    "multiple_negatives": multiple_negatives,
-    "label_nt_xent": label_nt_xent,
-    "supcon": supcon,
-    "multi_similarity": multi_similarity,
-    "cosine_mse": cosine_mse,
-    "cosent": cosent,
-    "angle": angle,
-    "softmax_nli": softmax_nli,
-    "distil": distil,
-    "mlm": mlm,
-    "cosine_anchor": cosine_anchor,
-    "mse_anchor": mse_anchor,
-}
-
 __all__ = [
-    "OBJECTIVES",
     "angle",
     "cosent",
     "cosine_anchor",

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
+from align.objectives.inputs import Inputs
+from align.objectives.objective import Objective
+from align.objectives.ranges import AT_LEAST_0, POSITIVE, need
 from align.objectives.similarity_blocks import Contrast
 from align.objectives.streaming import stream
+from align.objectives.temperature import Temperature, learned_temperature, temperature_now
 
 NEVER = float("-inf")  # the logit of a row that is no candidate
+
+
+@dataclass(frozen=True)
+class ContrastiveOptions:
+    """A contrastive objective over the pairs of a batch."""
+
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    temperature: Annotated[float, POSITIVE] = 0.05
+    """Divides the similarities."""
+    learn_temperature: bool = False
+    """Train log(temperature) too."""
+    cosine: bool = True
+    """Compare directions; false: raw dot products."""
+    frozen: bool = False
+    """Contrast the target side with the vectors that the starting encoder gives the sources, not with current ones."""
+    bank: Annotated[int, AT_LEAST_0] = 0
+    """With info_nce and frozen: starting vectors of so many other sources as extra negatives, at no cost."""
 
 
 def nt_xent(
@@ -181,3 +208,42 @@ def _check(
         raise ValueError(f"{name} needs one group per target ({len(target)}), got {tuple(groups.shape)}")
     if block is not None and block < 0:
         raise ValueError(f"{name} needs a block of 1 row or more, 0 for all or None, got {block}")
+
+
+def _value(
+    function: Callable[..., Tensor], inputs: Inputs, options: ContrastiveOptions, learned: Temperature | None
+) -> Tensor:
+    """The targets are the anchors, so that frozen sources and their bank are the candidates."""
+    groups, candidates = inputs.all("groups"), inputs.all("start" if options.frozen else "source")
+    if options.bank:
+        bank = inputs.own("bank")
+        groups = torch.cat([groups, groups.new_full((len(bank),), -1)])  # no group of the batch
+        candidates = torch.cat([candidates, bank])
+    return function(
+        inputs.all("target"), candidates, temperature=temperature_now(options, learned), cosine=options.cosine,
+        groups=groups, rows=inputs.rows(), block=inputs.block,
+    )  # fmt: skip
+
+
+def _reads(options: ContrastiveOptions) -> set[str]:
+    return {"target", "groups", "start" if options.frozen else "source"} | ({"bank"} if options.bank else set())
+
+
+def _check_nt_xent(options: ContrastiveOptions) -> None:
+    need(not options.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", options.bank)
+
+
+def _check_info_nce(options: ContrastiveOptions) -> None:
+    need(options.frozen or not options.bank, "info_nce.bank needs info_nce.frozen = true", options.frozen)
+
+
+OBJECTIVES = (
+    Objective(
+        "nt_xent", nt_xent, ContrastiveOptions, _reads, partial(_value, nt_xent), learned_temperature,
+        check=_check_nt_xent, negatives=lambda options, batch: 2 * batch - 2, prefixes=True, by_blocks=True,
+    ),
+    Objective(
+        "info_nce", info_nce, ContrastiveOptions, _reads, partial(_value, info_nce), learned_temperature,
+        check=_check_info_nce, negatives=lambda options, batch: batch - 1 + options.bank, prefixes=True, by_blocks=True,
+    ),
+)  # fmt: skip

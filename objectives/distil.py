@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from align.objectives.anchor import mse_anchor
+from align.objectives.inputs import Inputs
+from align.objectives.objective import Objective, PlainOptions, Sizes, Terms
 
 
 def distil(source: Tensor, target: Tensor, teacher: Tensor) -> Tensor:
-    """L = mean over i, d of (source_id - teacher_id)^2 + mean over i, d of (target_id - teacher_id)^2.
+    """The vectors of a text and of its translation become a teacher's vector of the text.
+
+    ::
+
+        L = mean over i, d of (source_id - teacher_id)^2 + mean over i, d of (target_id - teacher_id)^2
 
     Args:
         source: (B, D) the student's vectors of the texts. Gradients flow through.
@@ -45,3 +52,22 @@ def unexplained(student: Tensor, teacher: Tensor) -> Tensor:
     """
     error = mse_anchor(student, teacher)
     return error / (teacher - teacher.mean(dim=0)).pow(2).mean()
+
+
+def _value(inputs: Inputs, options: PlainOptions, learned: nn.Module | None) -> Terms:
+    project = learned or nn.Identity()
+    source, target = project(inputs.own("source")), project(inputs.own("target"))
+    teacher = inputs.own("teacher")
+    terms = {"distil": (options.weight, distil(source, target, teacher))}
+    if len(teacher) > 1:  # reported, not trained on
+        both = torch.cat([source, target]).detach()
+        terms["unexplained"] = (0.0, unexplained(both, torch.cat([teacher, teacher])))
+    return terms
+
+
+def _projection(options: PlainOptions, sizes: Sizes) -> nn.Module | None:
+    same = sizes.teacher in (None, sizes.width)
+    return None if same else nn.Linear(sizes.width, sizes.teacher or sizes.width, bias=False)
+
+
+OBJECTIVE = Objective("distil", distil, PlainOptions, ("source", "target", "teacher"), _value, _projection)

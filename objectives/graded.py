@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
+
+from align.objectives.inputs import Inputs
+from align.objectives.objective import Objective, PlainOptions
+from align.objectives.ranges import AT_LEAST_0, POSITIVE
+
+
+@dataclass(frozen=True)
+class GradedOptions:
+    """An objective on the order of scores (STS)."""
+
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    temperature: Annotated[float, POSITIVE] = 0.05
+    """Divides the differences of similarities (1 / scale of sentence-transformers)."""
 
 
 def cosine_mse(source: Tensor, target: Tensor, score: Tensor) -> Tensor:
@@ -99,3 +117,16 @@ def _check(name: str, source: Tensor, target: Tensor, score: Tensor) -> None:
     if source.dim() != 2 or source.shape != target.shape or score.shape != source.shape[:1] or len(source) == 0:
         shapes = f"{tuple(source.shape)}, {tuple(target.shape)} and {tuple(score.shape)}"
         raise ValueError(f"{name} needs (B, D), (B, D) and (B,), B >= 1, got {shapes}")
+
+
+def _objective(function: Callable[..., Tensor], *, options: type = GradedOptions, even: bool = False) -> Objective:
+    def value(inputs: Inputs, options: Any, learned: None) -> Tensor:
+        extra = {"temperature": options.temperature} if hasattr(options, "temperature") else {}
+        return function(inputs.all("source"), inputs.all("target"), score=inputs.all("scores"), **extra)
+
+    return Objective(
+        function.__name__, function, options, ("source", "target", "scores"), value, prefixes=True, even=even
+    )
+
+
+OBJECTIVES = (_objective(cosine_mse, options=PlainOptions), _objective(cosent), _objective(angle, even=True))

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Annotated, Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize, softplus
 
 from align.objectives.contrastive import NEVER
+from align.objectives.inputs import Inputs
+from align.objectives.objective import Objective
+from align.objectives.ranges import AT_LEAST_0, POSITIVE
+
+
+@dataclass(frozen=True)
+class LabelledOptions:
+    """A contrastive objective over all texts of a batch, in which those of one group are positives."""
+
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    temperature: Annotated[float, POSITIVE] = 0.07
+    """Divides the cosines."""
 
 
 def label_nt_xent(
@@ -128,3 +146,27 @@ def _check_temperature(name: str, temperature: float | Tensor) -> None:
     warmth = float(torch.as_tensor(temperature).detach())
     if not warmth > 0:  # written so that NaN fails
         raise ValueError(f"{name} needs a temperature > 0, got {warmth}")
+
+
+def over_texts(function: Callable[..., Tensor], inputs: Inputs, options: Any, learned: None) -> Tensor:
+    """An objective of this kind over the texts of both sides, whose labels are the pairs' meanings."""
+    settings = asdict(options)
+    del settings["weight"]
+    labels = inputs.all("groups", "groups")
+    return function(inputs.all("source", "target"), labels=labels, rows=inputs.rows(2), **settings)
+
+
+def _objective(function: Callable[..., Tensor]) -> Objective:
+    return Objective(
+        function.__name__, function, LabelledOptions, TEXTS, partial(over_texts, function), negatives=other_texts,
+        prefixes=True,
+    )  # fmt: skip
+
+
+def other_texts(options: Any, batch: int) -> int:
+    """Negatives of a text in a batch of so many pairs."""
+    return 2 * batch - 2
+
+
+TEXTS = ("source", "target", "groups")
+OBJECTIVES = (_objective(label_nt_xent), _objective(supcon))

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from align.objectives.inputs import Inputs
+from align.objectives.objective import Objective, Terms
+from align.objectives.ranges import AT_LEAST_0, SHARE_NOT_0
 from align.objectives.vocabulary import linear_cross_entropy
 
 IGNORED = -100  # label of a position that is not predicted
+
+
+@dataclass(frozen=True)
+class MlmOptions:
+    """Masked language modelling on both sides; the contrastive views are then the masked texts."""
+
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of each side's mean loss in the sum; 0: reported, not trained."""
+    rate: Annotated[float, SHARE_NOT_0] = 0.15
+    """Share of tokens to predict."""
 
 
 class Head(NamedTuple):
@@ -76,6 +90,24 @@ def predict(
     return total / (truth.numel() if count is None else count)
 
 
+@dataclass(frozen=True)
+class Masked:
+    """The masked positions of some texts, as a masked-LM objective reads them."""
+
+    states: Tensor
+    """(P, D) last states."""
+    truth: Tensor
+    """(P,) true pieces."""
+    head: Head
+    """Of the model."""
+    count: Tensor
+    """() what their sum is divided by: the mean of P over the forward passes of a step, in all processes."""
+
+    def loss(self) -> Tensor:
+        """() see :func:`mlm`."""
+        return predict(self.states, self.truth, self.head, count=self.count)
+
+
 def mask_tokens(
     ids: Tensor, maskable: Tensor, *, rate: float, mask_id: int, vocabulary: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
@@ -106,3 +138,11 @@ def mask_tokens(
     masked = torch.where(chosen & (fate < 0.8), mask_id, ids)
     masked = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), random, masked)
     return masked, torch.where(chosen, ids, IGNORED)
+
+
+def _value(inputs: Inputs, options: MlmOptions, learned: None) -> Terms:
+    masked: Mapping[str, Masked] = inputs.own("masked")
+    return {f"mlm_{side}": (options.weight, part.loss()) for side, part in masked.items()}
+
+
+OBJECTIVE = Objective("mlm", mlm, MlmOptions, ("source", "target", "masked"), _value)

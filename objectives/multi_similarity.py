@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from align.objectives.contrastive import NEVER
-from align.objectives.labelled import check_labelled, relations, similarities
+from align.objectives.labelled import TEXTS, check_labelled, other_texts, over_texts, relations, similarities
+from align.objectives.objective import Objective
+from align.objectives.ranges import AT_LEAST_0, COSINE, COSINE_DIFFERENCE, POSITIVE, one_of
 
 MINERS = ("triplet", "multi_similarity")
+
+
+@dataclass(frozen=True)
+class MultiSimilarityOptions:
+    """Multi-Similarity on the hard pairs of a batch, in which texts of one group are positives."""
+
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    alpha: Annotated[float, POSITIVE] = 1.0
+    """Sharpness of the positives."""
+    beta: Annotated[float, POSITIVE] = 60.0
+    """Sharpness of the negatives."""
+    base: Annotated[float, COSINE] = 0.5
+    """The cosine between near and far."""
+    margin: Annotated[float, COSINE_DIFFERENCE] = 0.2
+    """Pairs count if a positive is not nearer than a negative by more than this: SapBERT's 0.2; 0.1 in Wang et al."""
+    miner: Annotated[str, one_of(*MINERS)] = "triplet"
+    """Nearer by what: triplet, the distance of unit vectors (SapBERT); multi_similarity, the cosine (Wang et al.)."""
 
 
 def multi_similarity(
@@ -75,3 +99,9 @@ def multi_similarity(
     pull = (-alpha * (similarity - base)).masked_fill(~pulled, NEVER).logsumexp(dim=1)  # (A,)
     push = (beta * (similarity - base)).masked_fill(~pushed, NEVER).logsumexp(dim=1)  # (A,)
     return (softplus(pull) / alpha + softplus(push) / beta).mean()
+
+
+OBJECTIVE = Objective(
+    "multi_similarity", multi_similarity, MultiSimilarityOptions, TEXTS, partial(over_texts, multi_similarity),
+    negatives=other_texts, prefixes=True,
+)  # fmt: skip

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
 from align.objectives.contrastive import info_nce
+from align.objectives.inputs import Inputs
+from align.objectives.objective import Objective
+from align.objectives.ranges import AT_LEAST_0, POSITIVE
+from align.objectives.temperature import Temperature, learned_temperature, temperature_now
+
+
+@dataclass(frozen=True)
+class MultipleNegativesOptions:
+    """Multiple negatives ranking, with the texts of the column ``negative`` as hard negatives."""
+
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    """Factor of this objective in the sum; 0: reported, not trained."""
+    temperature: Annotated[float, POSITIVE] = 0.05
+    """Divides the similarities (1 / scale of sentence-transformers)."""
+    learn_temperature: bool = False
+    """Train log(temperature) too."""
+    cosine: bool = True
+    """Compare directions; false: raw dot products."""
+    symmetric: bool = False
+    """Also let each target pick its source."""
+    hard_negatives: bool = True
+    """The pairs must bring a negative; false: none is read, those of the batch have to do."""
 
 
 def multiple_negatives(
@@ -71,3 +96,24 @@ def multiple_negatives(
         source, candidates, temperature=temperature, cosine=cosine, symmetric=symmetric, groups=groups, rows=rows,
         block=block,
     )  # fmt: skip
+
+
+def _value(inputs: Inputs, options: MultipleNegativesOptions, learned: Temperature | None) -> Tensor:
+    hard = options.hard_negatives
+    return multiple_negatives(
+        inputs.all("source"), inputs.all("target"), inputs.all("negatives") if hard else None,
+        temperature=temperature_now(options, learned), cosine=options.cosine, symmetric=options.symmetric,
+        groups=inputs.all("groups"),
+        negative_groups=inputs.all("negative_groups") if hard and "negative_groups" in inputs else None,
+        rows=inputs.rows(), block=inputs.block,
+    )  # fmt: skip
+
+
+def _reads(options: MultipleNegativesOptions) -> set[str]:
+    return {"source", "target", "groups"} | ({"negatives"} if options.hard_negatives else set())
+
+
+OBJECTIVE = Objective(
+    "multiple_negatives", multiple_negatives, MultipleNegativesOptions, _reads, _value, learned_temperature,
+    negatives=lambda options, batch: batch - 1 + batch * options.hard_negatives, prefixes=True, by_blocks=True,
+)  # fmt: skip

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+
+from align.objectives.inputs import Inputs
+from align.objectives.objective import Objective, PlainOptions, Sizes
 
 
 def softmax_nli(source: Tensor, target: Tensor, label: Tensor, head: Callable[[Tensor], Tensor]) -> Tensor:
-    """Cross-entropy of the label given both vectors: L = mean over i of -log softmax(head([u; v; |u - v|]))[label_i].
+    """A classifier reads the label of a pair (entailment, neutral, contradiction) from both vectors.
+
+    ::
+
+        L = mean over i of -log softmax(head([u_i; v_i; |u_i - v_i|]))[label_i]
 
     Args:
         source: (B, D) vectors u. Gradients flow through.
@@ -31,3 +38,14 @@ def softmax_nli(source: Tensor, target: Tensor, label: Tensor, head: Callable[[T
         shapes = f"{tuple(source.shape)}, {tuple(target.shape)} and {tuple(label.shape)}"
         raise ValueError(f"softmax_nli needs (B, D), (B, D) and (B,), B >= 1, got {shapes}")
     return cross_entropy(head(torch.cat([source, target, (source - target).abs()], dim=1)), label)
+
+
+def _value(inputs: Inputs, options: PlainOptions, learned: nn.Module) -> Tensor:
+    return softmax_nli(inputs.own("source"), inputs.own("target"), inputs.own("classes"), learned)
+
+
+def _classifier(options: PlainOptions, sizes: Sizes) -> nn.Module:
+    return nn.Linear(3 * sizes.width, sizes.classes)
+
+
+OBJECTIVE = Objective("softmax_nli", softmax_nli, PlainOptions, ("source", "target", "classes"), _value, _classifier)

@@ -103,10 +103,10 @@ def step(loss: Loss, vectors: Tensor, labels: Tensor) -> tuple[float, Tensor]:
 
 
 def ours(name: str) -> Loss:
-    from align.objectives import OBJECTIVES
+    from align.objectives.registry import objective
 
-    objective, options = OBJECTIVES[name.partition(",")[0]], ROWS[name]
-    return lambda vectors, labels: objective(vectors, labels, **options)
+    function, options = objective(name.partition(",")[0]).function, ROWS[name]
+    return lambda vectors, labels: function(vectors, labels, **options)
 
 
 def peer(name: str) -> Loss:

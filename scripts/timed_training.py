@@ -157,7 +157,8 @@ class Columns:
 
 def recipe(settings: dict[str, Any]) -> Any:
     """Multiple negatives ranking as sentence-transformers defines it, with settings of [train]."""
-    from align.training.recipe import MultipleNegativesOptions, Recipe, TrainOptions
+    from align.objectives.multiple_negatives import MultipleNegativesOptions
+    from align.training.recipe import Recipe, TrainOptions
 
     objective = MultipleNegativesOptions(temperature=1 / SCALE, hard_negatives=False)
     return Recipe(multiple_negatives=objective, train=TrainOptions(**settings))

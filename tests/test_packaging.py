@@ -48,8 +48,9 @@ def third_party(module):
 @pytest.mark.parametrize("path", sorted((ROOT / "objectives").glob("*.py")), ids=lambda p: p.name)
 def test_objectives_need_torch_only(path):
     for module in imports_of(path):
-        assert module.startswith(("torch", "align.objectives")) or module in sys.stdlib_module_names | {
-            "collections.abc"
+        assert module.startswith(("torch", "align.objectives", "align.errors")) or module in sys.stdlib_module_names | {
+            "collections.abc",
+            "importlib.metadata",
         }
 
 

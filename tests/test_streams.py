@@ -9,13 +9,13 @@ import torch
 from toy import table
 
 from align.encoders.checkpoint import load_encoder
-from align.objectives.mlm import IGNORED
+from align.objectives.mlm import IGNORED, MlmOptions
 from align.streams import stream
 from align.tasks.statistics.permutation import sign_flip_p
 from align.tasks.statistics.resampling import resampled_rows
 from align.training.batches import Batches
 from align.training.randomness import drawn_from
-from align.training.recipe import MlmOptions, Recipe, TrainOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.sampling import epoch_batches
 from align.training.store import build_store
 

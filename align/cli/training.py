@@ -160,7 +160,7 @@ def scores_before(encoder: Encoder, specs: Sequence[str], lines: int, best: str 
 
 def recipe(
     name: Annotated[
-        str | None, typer.Argument(help="A recipe in this package or a .toml file; none: list them.")
+        str | None, typer.Argument(help="A recipe in this package or a .toml file; none: list them, and the objectives.")
     ] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="A setting such as train.steps=100; may be repeated.")
@@ -168,7 +168,7 @@ def recipe(
 ) -> None:
     """What a recipe does: every setting with its value and meaning, as TOML to start your own from."""
     from align.training.config import load_changed, load_recipe, recipes
-    from align.training.explain import explain
+    from align.training.explain import explain, objectives_table
 
     if name is None:
         if change:
@@ -177,6 +177,7 @@ def recipe(
             chosen = load_recipe(one)
             stages = [", ".join(stage.objectives) for stage in chosen.stages or (chosen,)]
             print(f"{one:16} {'; then '.join(stages)}")
+        print(f"\n{objectives_table()}", end="")
     else:
         chosen, added = load_changed(name, change or ())
         print(explain(chosen, added=added), end="")

@@ -38,8 +38,9 @@ class Batches(Dataset[dict[str, Any]]):
         recipe: says what the objectives need.
         rank: of this process, which takes ``rows[rank::world]``.
         world: number of processes.
-        start: (n, D) starting vectors of the sources, NaN where a row is never drawn; None if not needed.
         rehearsal: rehearsal texts and their starting vectors, or None.
+        frozen: (n, D) vectors of the rows by what does not move, NaN where a row is never drawn, as objectives need
+            them: ``start`` and ``teacher`` of the sources, ``guide_source`` and ``guide_target``.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class Batches(Dataset[dict[str, Any]]):
         *,
         rank: int = 0,
         world: int = 1,
-        start: NDArray[np.float32] | None = None,
         rehearsal: tuple[Tokens, NDArray[np.float32]] | None = None,
+        **frozen: NDArray[np.float32],
     ) -> None:
         self.store, self.recipe, self.rank, self.world = store, recipe, rank, world
-        self.start, self.rehearsal = start, rehearsal
+        self.frozen, self.rehearsal = frozen, rehearsal
+        self.needs = recipe.needs
         self.pad_id = encoder.tokenizer.pad_token_id or 0
         self.mask_id = encoder.tokenizer.mask_token_id
         self.added = torch.tensor(encoder.added_ids)
@@ -62,65 +64,65 @@ class Batches(Dataset[dict[str, Any]]):
         self.begin = first if first is not None else -1
         self.joint_tokens = min(2 * recipe.train.max_tokens, longest_input(encoder.model, encoder.tokenizer))
         self.vocabulary = int(encoder.model.config.vocab_size)
-        self.bank_size = recipe.info_nce.bank if recipe.info_nce else 0
-        self.banked = np.flatnonzero(np.isfinite(start[:, 0])) if start is not None else np.empty(0, dtype=np.int64)
+        if "bank" in self.needs:
+            self.bank_size = int(recipe.setting("bank", "bank"))
+            self.banked = np.flatnonzero(np.isfinite(frozen["start"][:, 0]))
 
     def __getitem__(self, key: tuple[int, NDArray[np.int64]]) -> dict[str, Any]:
         """The arguments of :meth:`align.training.step.Alignment.forward`, and ``rows``."""
         number, every = key
         rows = every[self.rank :: self.world]
         rng = stream(self.recipe.train.seed, "batch", number, self.rank)
-        store, recipe = self.store, self.recipe
+        store, needs = self.store, self.needs
         keys = store.groups[every]
         meanings = linked(keys)
         batch: dict[str, Any] = {"groups": torch.from_numpy(meanings[self.rank :: self.world])}
         batch["rows"] = torch.from_numpy(rows)
-        if recipe.needs_target:
+        if needs - {"joint"}:
             kept, extra = self._rehearse(rng)
-            sides = [store.source.take(rows if recipe.needs_source else rows[:0]), store.target.take(rows)]
+            sides = [store.source.take(rows if "source" in needs else rows[:0]), store.target.take(rows)]
             sides += [store.negative.take(rows) if store.negative else NOTHING, kept]
             lengths = np.concatenate([counts for _, counts in sides])
             # Numbers that the host needs stay plain ones: on a GPU each would be waited for.
             batch |= extra | {"sides": [len(counts) for _, counts in sides], "lengths": lengths.tolist()}
             batch["ids"], batch["attention"] = filled(np.concatenate([ids for ids, _ in sides]), lengths, self.pad_id)
-            if recipe.mlm:
+            if "masked" in needs:
+                rate = self.recipe.setting("masked", "rate")
                 batch["ids"], batch["labels"] = self._mask(
-                    batch["ids"], batch["attention"], rate=recipe.mlm.rate, rng=rng, rows=sum(batch["sides"][:2])
+                    batch["ids"], batch["attention"], rate=rate, rng=rng, rows=sum(batch["sides"][:2])
                 )
-        if recipe.tlm:
+        if "joint" in needs:
             batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
         if store.negative_texts is not None:
             own = same_text(store.negative_texts[rows], keys[:, 1:], meanings)
             batch["negative_groups"] = torch.from_numpy(own)
-        if recipe.mlm or recipe.tlm:
+        if not needs.isdisjoint(("masked", "joint")):
             batch["predicted"] = predicted(batch)
         if store.scores is not None:
             batch["scores"] = torch.from_numpy(store.scores[rows]).float()
         if store.labels is not None:
             batch["classes"] = torch.from_numpy(store.labels[rows])
-        if self.start is not None:
-            batch["start"] = torch.from_numpy(self.start[rows])
-            if self.bank_size:
-                others = rng.choice(self.banked, size=min(self.bank_size + len(every), len(self.banked)), replace=False)
-                others = others[~np.isin(store.groups[others], keys).any(axis=1)]  # what means the same is no negative
-                others = others[: self.bank_size]
-                batch["bank"] = torch.from_numpy(self.start[others])
+        batch |= {name: torch.from_numpy(vectors[rows]) for name, vectors in self.frozen.items()}
+        if "bank" in needs:
+            others = rng.choice(self.banked, size=min(self.bank_size + len(every), len(self.banked)), replace=False)
+            others = others[~np.isin(store.groups[others], keys).any(axis=1)]  # what means the same is no negative
+            others = others[: self.bank_size]
+            batch["bank"] = torch.from_numpy(self.frozen["start"][others])
         return batch
 
     def _join(
         self, sources: list[NDArray[np.int32]], targets: list[NDArray[np.int32]], rng: np.random.Generator
     ) -> dict[str, Any]:
         """Both texts of each pair in one masked sequence."""
-        options = self.recipe.tlm
-        assert options is not None
+        rate, restart = (self.recipe.setting("joint", option) for option in ("rate", "restart_positions"))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         joints = join_pairs(
             [text.tolist() for text in sources], [text.tolist() for text in targets], begin=self.begin,
-            max_tokens=self.joint_tokens, restart=options.restart_positions, generator=generator,
+            max_tokens=self.joint_tokens, restart=restart, generator=generator,
         )  # fmt: skip
         joint: dict[str, Any] = padded_joints(joints, pad_id=self.pad_id)
         joint["lengths"] = [len(one.ids) for one in joints]
-        joint["ids"], joint["labels"] = self._mask(joint["ids"], joint["attention"], rate=options.rate, rng=rng)
+        joint["ids"], joint["labels"] = self._mask(joint["ids"], joint["attention"], rate=rate, rng=rng)
         return joint
 
     def _mask(
@@ -135,10 +137,11 @@ class Batches(Dataset[dict[str, Any]]):
         )
 
     def _rehearse(self, rng: np.random.Generator) -> tuple[Taken, dict[str, Tensor]]:
-        if self.rehearsal is None or not self.recipe.anchor:
+        if self.rehearsal is None or "rehearsal" not in self.needs:
             return NOTHING, {}
         tokens, start = self.rehearsal
-        chosen = rng.choice(len(tokens), size=min(self.recipe.anchor.rehearsal_size, len(tokens)), replace=False)
+        size = self.recipe.setting("rehearsal", "rehearsal_size")
+        chosen = rng.choice(len(tokens), size=min(size, len(tokens)), replace=False)
         return tokens.take(chosen), {"rehearsal_start": torch.from_numpy(start[chosen])}
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from align.errors import InputError
 from align.files.whole import read_lines
-from align.training.ranges import alternatives, called
-from align.training.recipe import SECTIONS, Recipe
+from align.objectives.ranges import alternatives, called
+from align.training.recipe import Recipe, keys, sections
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def _apply(table: dict[str, Any], change: str) -> None:
         for stage in stages.values():
             _set(stage, [first, *rest], copy.deepcopy(value), change)
     elif stages and first != "encoder":
-        example = ".".join([next(iter(stages)), *([first] if first in SECTIONS else ["train"]), *(rest or ["steps"])])
+        example = ".".join([next(iter(stages)), *([first] if first in sections() else ["train"]), *(rest or ["steps"])])
         raise InputError(
             f"{change!r} names no stage: expected one of {', '.join(stages)} first ({example}=...), or train (all of "
             "them) or encoder"
@@ -116,12 +116,12 @@ def _stages(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _sections(table: Mapping[str, Any]) -> set[str]:
     """Names of the objectives, ``matryoshka`` and ``lora`` in a recipe: ``nt_xent``, or ``STAGE.nt_xent``."""
-    own = {name for name in SECTIONS if name in table and name not in ("encoder", "train")}
+    own = {name for name in sections() if name in table and name not in ("encoder", "train")}
     return own.union(*({f"{stage}.{name}" for name in _sections(one)} for stage, one in _stages(table).items()))
 
 
 def _build(kind: type, table: Mapping[str, Any], prefix: str) -> Any:
-    types_of = typing.get_type_hints(kind)
+    types_of = keys() if kind is Recipe else typing.get_type_hints(kind)
     values = {}
     for key, value in table.items():
         if key not in types_of:
@@ -152,5 +152,7 @@ def as_table(recipe: Recipe) -> dict[str, Any]:
     """The resolved recipe as JSON values, unset objectives left out."""
     if recipe.stages:
         return {"encoder": dataclasses.asdict(recipe.encoder), "stages": [as_table(stage) for stage in recipe.stages]}
-    table = {key: value for key, value in dataclasses.asdict(recipe).items() if value not in (None, "", ())}
+    values = dataclasses.asdict(recipe)
+    values |= values.pop("objectives")
+    table = {key: values[key] for key in keys() if values.get(key) not in (None, "", ())}
     return typing.cast(dict[str, Any], json.loads(json.dumps(table)))  # lists, not tuples: as it is read back

@@ -12,7 +12,8 @@ import typing
 from collections.abc import Collection
 from typing import Any
 
-from align.training.recipe import Recipe
+from align.objectives.registry import objectives
+from align.training.recipe import Recipe, sections
 
 
 def explain(recipe: Recipe, *, added: Collection[str] = ()) -> str:
@@ -28,21 +29,21 @@ def explain(recipe: Recipe, *, added: Collection[str] = ()) -> str:
         if recipe.stages:
             prefix = "stages."
             parts.append(f"[[stages]]\nname = {json.dumps(stage.name)}\npairs = {json.dumps(list(stage.pairs))}")
-        for section in dataclasses.fields(Recipe):
-            options = getattr(recipe if section.name == "encoder" else stage, section.name)
-            if dataclasses.is_dataclass(options) and not (prefix and section.name == "encoder"):
-                new = (f"{stage.name}.{section.name}" if prefix else section.name) in added
-                parts.append("# added by --set\n" * new + _section(prefix + section.name, options))
-    unused = [name for name, kind in _sections().items() if not _used(recipe, name) and kind is not None]
+        for name in sections():
+            options = getattr(recipe if name == "encoder" else stage, name)
+            if options is not None and not (prefix and name == "encoder"):
+                new = (f"{stage.name}.{name}" if prefix else name) in added
+                parts.append("# added by --set\n" * new + _section(prefix + name, options))
+    unused = [name for name in sections() if not _used(recipe, name)]
     if recipe.stages:
         parts.insert(0, _section("encoder", recipe.encoder))
     return "\n\n".join([*parts, f"# not used here: {', '.join(unused)}"]) + "\n"
 
 
-def _sections() -> dict[str, Any]:
-    hints = typing.get_type_hints(Recipe)
-    kinds = {name: next(iter(typing.get_args(hint)), hint) for name, hint in hints.items()}
-    return {name: kind for name, kind in kinds.items() if dataclasses.is_dataclass(kind) and kind is not Recipe}
+def objectives_table() -> str:
+    """Every objective and the first line of its documentation, as a table of Markdown: the README's."""
+    lines = [f"| `{name}` | {one.summary.replace('``', '`').removesuffix('.')} |" for name, one in objectives().items()]
+    return "\n".join(["| objective | what it does |", "|---|---|", *lines]) + "\n"
 
 
 def _used(recipe: Recipe, name: str) -> bool:

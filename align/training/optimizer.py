@@ -85,22 +85,23 @@ def _bias_correction(beta: float, step: Tensor) -> Tensor:
 def parameter_groups(module: nn.Module, options: TrainOptions) -> list[dict[str, Any]]:
     """What moves, in groups for AdamW: matrices, which decay; norms, biases and other vectors, which do not; the rest.
 
-    That is learned temperatures (``log_temperature``): decay would pull them to 1. They have the learning rate
+    That is the numbers that objectives learn (temperatures): decay would pull them to 1. They have the learning rate
     ``train.temperature_rate``: Adam steps by about the learning rate whatever the gradient, and one that suits the
     weights of an encoder changes a temperature by less than a percent in a hundred steps.
     """
     matrices: list[nn.Parameter] = []
     vectors: list[nn.Parameter] = []
-    temperatures: list[nn.Parameter] = []
+    numbers: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
-            kind = temperatures if name.startswith("log_temperature.") else matrices if parameter.dim() > 1 else vectors
+            number = name.startswith("learned.") and parameter.dim() == 0
+            kind = numbers if number else matrices if parameter.dim() > 1 else vectors
             kind.append(parameter)
     groups: list[dict[str, Any]] = [
         {"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0},
     ]  # fmt: skip
-    if temperatures:
-        groups.append({"params": temperatures, "weight_decay": 0.0, "lr": options.temperature_rate})
+    if numbers:
+        groups.append({"params": numbers, "weight_decay": 0.0, "lr": options.temperature_rate})
     return groups
 
 
@@ -130,7 +131,7 @@ def check_sparse_embeddings(encoder: Encoder, recipe: Recipe) -> None:
     if not recipe.train.sparse_embeddings:
         return
     table, head = encoder.body.get_input_embeddings(), encoder.model.get_output_embeddings()
-    names = [name for name in ("mlm", "tlm") if name in recipe.trained]
+    names = [name for name in recipe.trained if not recipe.reads(name).isdisjoint(("masked", "joint"))]
     tied = head is not None and head.weight is table.weight
     if names and tied:
         raise InputError(

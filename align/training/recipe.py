@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from align.errors import InputError
-from align.training.ranges import (
+from align.objectives.objective import Objective
+from align.objectives.ranges import (
     AT_LEAST_0,
     AT_LEAST_1,
-    COSINE,
-    COSINE_DIFFERENCE,
     POSITIVE,
     SEED,
     SHARE,
-    SHARE_NOT_0,
     SHARE_NOT_1,
     check_options,
     need,
     one_of,
 )
+from align.objectives.registry import objectives
 
 
 @dataclass(frozen=True)
@@ -38,88 +39,6 @@ class EncoderOptions:
 
 
 @dataclass(frozen=True)
-class ContrastiveOptions:
-    """A contrastive objective over the pairs of a batch."""
-
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
-    temperature: Annotated[float, POSITIVE] = 0.05
-    """Divides the similarities."""
-    learn_temperature: bool = False
-    """Train log(temperature) too."""
-    cosine: bool = True
-    """Compare directions; false: raw dot products."""
-    frozen: bool = False
-    """Contrast the target side with the vectors that the starting encoder gives the sources, not with current ones."""
-    bank: Annotated[int, AT_LEAST_0] = 0
-    """With info_nce and frozen: starting vectors of so many other sources as extra negatives, at no cost."""
-
-
-@dataclass(frozen=True)
-class MultipleNegativesOptions:
-    """Multiple negatives ranking, with the texts of the column ``negative`` as hard negatives."""
-
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
-    temperature: Annotated[float, POSITIVE] = 0.05
-    """Divides the similarities (1 / scale of sentence-transformers)."""
-    learn_temperature: bool = False
-    """Train log(temperature) too."""
-    cosine: bool = True
-    """Compare directions; false: raw dot products."""
-    symmetric: bool = False
-    """Also let each target pick its source."""
-    hard_negatives: bool = True
-    """The pairs must bring a negative; false: none is read, those of the batch have to do."""
-
-
-@dataclass(frozen=True)
-class LabelledOptions:
-    """A contrastive objective over all texts of a batch, in which those of one group are positives."""
-
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
-    temperature: Annotated[float, POSITIVE] = 0.07
-    """Divides the cosines."""
-
-
-@dataclass(frozen=True)
-class MultiSimilarityOptions:
-    """Multi-Similarity on the hard pairs of a batch, in which texts of one group are positives."""
-
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
-    alpha: Annotated[float, POSITIVE] = 1.0
-    """Sharpness of the positives."""
-    beta: Annotated[float, POSITIVE] = 60.0
-    """Sharpness of the negatives."""
-    base: Annotated[float, COSINE] = 0.5
-    """The cosine between near and far."""
-    margin: Annotated[float, COSINE_DIFFERENCE] = 0.2
-    """Pairs count if a positive is not nearer than a negative by more than this: SapBERT's 0.2; 0.1 in Wang et al."""
-    miner: Annotated[str, one_of("triplet", "multi_similarity")] = "triplet"
-    """Nearer by what: triplet, the distance of unit vectors (SapBERT); multi_similarity, the cosine (Wang et al.)."""
-
-
-@dataclass(frozen=True)
-class GradedOptions:
-    """An objective on the order of scores (STS)."""
-
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
-    temperature: Annotated[float, POSITIVE] = 0.05
-    """Divides the differences of similarities (1 / scale of sentence-transformers)."""
-
-
-@dataclass(frozen=True)
-class PlainOptions:
-    """An objective without settings of its own."""
-
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
-
-
-@dataclass(frozen=True)
 class MatryoshkaOptions:
     """Train every contrastive and graded objective on prefixes of the vectors, too."""
 
@@ -127,44 +46,6 @@ class MatryoshkaOptions:
     """Widths, such as [64, 128, 384]; the full one is not implied."""
     weights: tuple[Annotated[float, AT_LEAST_0], ...] = ()
     """One a width; none: 1 each."""
-
-
-@dataclass(frozen=True)
-class MlmOptions:
-    """Masked language modelling on both sides; the contrastive views are then the masked texts."""
-
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of each side's mean loss in the sum; 0: reported, not trained."""
-    rate: Annotated[float, SHARE_NOT_0] = 0.15
-    """Share of tokens to predict."""
-
-
-@dataclass(frozen=True)
-class TlmOptions:
-    """Masked language modelling on both sides of a pair in one sequence, in random order."""
-
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of the mean loss in the sum; 0: reported, not trained."""
-    rate: Annotated[float, SHARE_NOT_0] = 0.15
-    """Share of tokens to predict."""
-    restart_positions: bool = False
-    """Count positions anew in the second text, and keep its start token."""
-
-
-@dataclass(frozen=True)
-class AnchorOptions:
-    """Stay near the vectors of the starting encoder, so that nothing it knows is forgotten."""
-
-    source: Annotated[float, AT_LEAST_0] = 0.0
-    """Weight of the distance of each source (native side) to its own starting vector."""
-    target: Annotated[float, AT_LEAST_0] = 0.0
-    """Weight of the distance of each target to its source's starting vector."""
-    rehearsal: Annotated[float, AT_LEAST_0] = 0.0
-    """Weight of the distance of rehearsal texts to their own starting vectors."""
-    rehearsal_size: Annotated[int, AT_LEAST_1] = 8
-    """Rehearsal texts per process and step."""
-    distance: Annotated[str, one_of("cosine", "mse")] = "cosine"
-    """cosine or mse."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +85,7 @@ class TrainOptions:
     learning_rate: Annotated[float, POSITIVE] = 5e-5
     """Peak learning rate of AdamW."""
     temperature_rate: Annotated[float, POSITIVE] = 1e-2
-    """The same of learned temperatures: about the most by which a step changes log(temperature)."""
+    """The same of learned temperatures and biases: about the most by which a step changes log(temperature)."""
     warmup: Annotated[float, SHARE] = 0.1
     """Share of the steps with a rising learning rate."""
     schedule: Annotated[str, one_of("linear", "cosine", "constant")] = "linear"
@@ -259,42 +140,70 @@ class TrainOptions:
     """Steps between lines of metrics."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Recipe:
-    """A weighted sum of objectives, the vector they act on, and the optimisation; or several of these, one by one."""
+    """A weighted sum of objectives, the vector they act on, and the optimisation; or several of these, one by one.
 
-    encoder: EncoderOptions = field(default_factory=EncoderOptions)
-    name: str = ""
+    Objectives are given by their names, ``Recipe(nt_xent=ContrastiveOptions())``, or as a mapping; ``recipe.nt_xent``
+    is its options, or None.
+    """
+
+    encoder: EncoderOptions
+    name: str
     """Of a stage."""
-    pairs: tuple[str, ...] = ()
+    pairs: tuple[str, ...]
     """Names of the tables that a stage draws from; none: all that are given."""
-    nt_xent: ContrastiveOptions | None = None
-    info_nce: ContrastiveOptions | None = None
-    multiple_negatives: MultipleNegativesOptions | None = None
-    label_nt_xent: LabelledOptions | None = None
-    supcon: LabelledOptions | None = None
-    multi_similarity: MultiSimilarityOptions | None = None
-    cosine_mse: PlainOptions | None = None
-    cosent: GradedOptions | None = None
-    angle: GradedOptions | None = None
-    softmax_nli: PlainOptions | None = None
-    distil: PlainOptions | None = None
-    mlm: MlmOptions | None = None
-    tlm: TlmOptions | None = None
-    anchor: AnchorOptions | None = None
-    matryoshka: MatryoshkaOptions | None = None
-    lora: LoraOptions | None = None
-    train: TrainOptions = field(default_factory=TrainOptions)
-    stages: tuple[Recipe, ...] = ()
+    objectives: Mapping[str, Any] = field(hash=False)
+    """Options of the objectives in the sum, by name, in the order of the registry."""
+    matryoshka: MatryoshkaOptions | None
+    lora: LoraOptions | None
+    train: TrainOptions
+    stages: tuple[Recipe, ...]
     """Instead of objectives: recipes that run one after the other, each from where the last one ended."""
 
-    def __post_init__(self) -> None:
-        """Refuse what could only fail, or do nothing, later."""
+    def __init__(
+        self,
+        *,
+        encoder: EncoderOptions | None = None,
+        name: str = "",
+        pairs: tuple[str, ...] = (),
+        objectives: Mapping[str, Any] | None = None,
+        matryoshka: MatryoshkaOptions | None = None,
+        lora: LoraOptions | None = None,
+        train: TrainOptions | None = None,
+        stages: tuple[Recipe, ...] = (),
+        **sections: Any,
+    ) -> None:
+        """Refuse what could only fail, or do nothing, later.
+
+        Raises:
+            InputError: there is no such objective, an option is outside its limits, or options contradict each other.
+        """
+        chosen = dict(objectives or {}) | sections
+        values = {
+            "encoder": encoder or EncoderOptions(), "name": name, "pairs": pairs, "objectives": in_order(chosen),
+            "matryoshka": matryoshka, "lora": lora, "train": train or TrainOptions(), "stages": stages,
+        }  # fmt: skip
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+        self._check()
+
+    def __getattr__(self, name: str) -> Any:
+        """The options of an objective, or None."""
+        if name.startswith("_") or name not in objectives():
+            raise AttributeError(f"a recipe has no {name!r}")
+        return self.objectives.get(name)
+
+    def _check(self) -> None:
         place = f"the stage {self.name!r}" if self.name else "the recipe"
         if not (self.stages or self.objectives):
-            raise InputError(f"{place} trains nothing: expected one of {', '.join(OBJECTIVES)}")
+            raise InputError(f"{place} trains nothing: expected one of {', '.join(objectives())}")
         try:
             check_options(self)
+            for name, objective in self.active.items():
+                options = self.objectives[name]
+                need(isinstance(options, objective.options), f"{name} must be table", options)
+                check_options(options, name)
             if self.stages:
                 self._check_stages()
             else:
@@ -304,31 +213,24 @@ class Recipe:
             raise (InputError(f"{place}: {error}") if self.name else error) from None
 
     def _check_objectives(self) -> None:
-        if self.nt_xent:
-            need(not self.nt_xent.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", self.nt_xent.bank)
-        if self.info_nce and self.info_nce.bank:
-            need(self.info_nce.frozen, "info_nce.bank needs info_nce.frozen = true", self.info_nce.frozen)
-        if self.anchor:
-            weights = (self.anchor.source, self.anchor.target, self.anchor.rehearsal)
-            need(max(weights) > 0, "anchor needs a positive source, target or rehearsal", weights)
+        for name, objective in self.active.items():
+            objective.check(self.objectives[name])
         need(
             bool(self.trained), "the recipe trains nothing: expected one weight above 0",
             {f"{name}.weight": 0 for name in self.objectives},
         )  # fmt: skip
-        if self.distil:
-            frozen = [name for name in CONTRASTIVE if getattr(self, name) and getattr(self, name).frozen]
-            both = frozen + ["anchor"] * bool(self.anchor and (self.anchor.source or self.anchor.target))
-            need(not both, "distil learns a teacher's vectors, and no objective beside it can use the start's", both)
         if self.matryoshka:
             sizes, factors = self.matryoshka.dimensions, self.matryoshka.weights
             need(bool(sizes), "matryoshka.dimensions must be widths of at least 1", list(sizes))
             need(len(factors) in (0, len(sizes)), "matryoshka.weights must be as many as dimensions", list(factors))
             need(max(factors, default=1) > 0, "matryoshka.weights must have one above 0", list(factors))
-            need(any(getattr(self, name) for name in PREFIXED), (
-                f"matryoshka cuts the vectors of {', '.join(PREFIXED)}: the recipe must have one of these"
-            ), self.objectives)  # fmt: skip
-            odd = [size for size in sizes if size % 2 and self.angle]
-            need(not odd, "angle takes vectors for complex numbers: matryoshka.dimensions must be even", odd)
+            cut = [name for name, objective in objectives().items() if objective.prefixes]
+            need(any(name in cut for name in self.objectives), (
+                f"matryoshka cuts the vectors of {', '.join(cut)}: the recipe must have one of these"
+            ), list(self.objectives))  # fmt: skip
+            for name, objective in self.active.items():
+                odd = [size for size in sizes if size % 2 and objective.even]
+                need(not odd, f"{name} takes vectors for complex numbers: matryoshka.dimensions must be even", odd)
 
     def _check_training(self) -> None:
         train = self.train
@@ -337,8 +239,8 @@ class Recipe:
             "must be at least 1", train.evaluate_every,
         )  # fmt: skip
         need(
-            self.tlm is None or train.max_tokens >= 3, "tlm needs room for a piece of each text between three special "
-            "tokens: train.max_tokens must be at least 3", train.max_tokens,
+            "joint" not in self.needs or train.max_tokens >= 3, "tlm needs room for a piece of each text between three "
+            "special tokens: train.max_tokens must be at least 3", train.max_tokens,
         )  # fmt: skip
         if self.lora and self.lora.dora:
             need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
@@ -348,7 +250,7 @@ class Recipe:
         need(all(names) and len(set(names)) == len(names), "every stage needs a name of its own", names)
         bad = [name for name in names if not re.fullmatch(r"[\w-]+", name) or name in ("encoder", "train")]
         need(not bad, "a stage's name must be of letters, digits, _ and -, and neither encoder nor train", bad)
-        own = [name for name in (*OBJECTIVES, "matryoshka", "lora") if getattr(self, name)]
+        own = [*self.objectives, *(name for name in ("matryoshka", "lora") if getattr(self, name))]
         need(not own, "a recipe with stages has its objectives inside them", own)
         need(self.train == TrainOptions(), "a recipe with stages has its [train] inside them", ["train"])
         need(not self.pairs, "a recipe with stages has its pairs inside them", list(self.pairs))
@@ -357,52 +259,55 @@ class Recipe:
             need(stage.encoder == EncoderOptions(), "all stages share one [encoder]: set it outside them", stage.name)
 
     @property
-    def objectives(self) -> list[str]:
-        """Names of the objectives in the sum."""
-        return [name for name in OBJECTIVES if getattr(self, name)]
+    def active(self) -> dict[str, Objective]:
+        """The records of the objectives in the sum, by name."""
+        return {name: objectives()[name] for name in self.objectives}
 
     @property
     def trained(self) -> list[str]:
         """Names of the objectives whose weight is not 0: the others are reported only."""
-        return [name for name in self.objectives if getattr(getattr(self, name), "weight", 1)]
+        return [name for name, options in self.objectives.items() if getattr(options, "weight", 1)]
 
     @property
     def trains_head(self) -> bool:
         """Whether the masked-LM head, and so every block below it, gets a gradient."""
-        return bool({"mlm", "tlm"} & set(self.trained))
+        return any(not self.reads(name).isdisjoint(("masked", "joint")) for name in self.trained)
 
     @property
-    def needs_start(self) -> bool:
-        """Whether vectors of the sources by the starting encoder, or by a teacher, are needed."""
-        frozen = any(options and options.frozen for options in (self.nt_xent, self.info_nce))
-        return frozen or bool(self.distil or (self.anchor and (self.anchor.source or self.anchor.target)))
+    def needs(self) -> frozenset[str]:
+        """What the objectives read, names of :data:`align.objectives.objective.NEEDS`."""
+        return frozenset().union(*map(self.reads, self.objectives))
 
-    @property
-    def needs_source(self) -> bool:
-        """Whether the source side is encoded in training at all."""
-        current = any(options and not options.frozen for options in (self.nt_xent, self.info_nce))
-        names = ("multiple_negatives", *LABELLED, *GRADED, "distil", "mlm")
-        others = (getattr(self, name) for name in names)
-        return current or any(others) or bool(self.softmax_nli or (self.anchor and self.anchor.source))
+    def reads(self, name: str) -> frozenset[str]:
+        """What one of the objectives reads."""
+        return objectives()[name].reads(self.objectives[name])
 
-    @property
-    def needs_target(self) -> bool:
-        """Whether any objective reads the target on its own (TLM reads both in one sequence)."""
-        return set(self.objectives) != {"tlm"}
-
-    @property
-    def needs_columns(self) -> list[str]:
-        """Columns that the pairs must have beside those of every table."""
-        negative = self.multiple_negatives and self.multiple_negatives.hard_negatives
-        score = any(getattr(self, name) for name in GRADED)
-        asked = {"negative": negative, "score": score, "label": self.softmax_nli}
-        return [name for name, needed in asked.items() if needed]
+    def setting(self, needed: str, option: str) -> Any:
+        """The option of the first objective that needs this: how many texts to rehearse, which share to mask."""
+        return next(getattr(self.objectives[name], option) for name in self.objectives if needed in self.reads(name))
 
 
-CONTRASTIVE = ("nt_xent", "info_nce")
-LABELLED = ("label_nt_xent", "supcon", "multi_similarity")
-GRADED = ("cosine_mse", "cosent", "angle")
-PREFIXED = (*CONTRASTIVE, "multiple_negatives", *LABELLED, *GRADED)
-"""Objectives that ``matryoshka`` trains on prefixes of the vectors."""
-OBJECTIVES = (*PREFIXED, "softmax_nli", "distil", "mlm", "tlm", "anchor")
-SECTIONS = ("encoder", *OBJECTIVES, "matryoshka", "lora", "train")
+def in_order(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of objectives in the order of the registry, without those that are None.
+
+    Raises:
+        InputError: there is no such objective.
+    """
+    for name in chosen:
+        if name not in objectives():
+            raise InputError(f"no objective {name!r}: expected one of {', '.join(objectives())}")
+    return {name: chosen[name] for name in objectives() if chosen.get(name) is not None}
+
+
+def sections() -> dict[str, Any]:
+    """The tables of a recipe and of a stage by name, with the class of each."""
+    hints = typing.get_type_hints(Recipe)
+    plain = {name: next(iter(typing.get_args(hints[name])), hints[name]) for name in ("matryoshka", "lora", "train")}
+    return {"encoder": EncoderOptions} | {name: one.options for name, one in objectives().items()} | plain
+
+
+def keys() -> dict[str, Any]:
+    """All keys of a recipe and their types, the tables of objectives among them."""
+    hints = {name: hint for name, hint in typing.get_type_hints(Recipe).items() if name != "objectives"}
+    first = {name: hints.pop(name) for name in ("encoder", "name", "pairs")}
+    return first | {name: one.options for name, one in objectives().items()} | hints

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from align.encoders.blocks import attention_dropouts
 from align.encoders.encoder import Encoder
 from align.training.optimizer import optimizer_in_use
-from align.training.recipe import CONTRASTIVE, LABELLED, Recipe
+from align.training.recipe import Recipe
 from align.training.store import PairStore
 
 
@@ -66,14 +66,8 @@ def _passes(of: NDArray[np.int64], names: Sequence[str], drawn: NDArray[np.int64
 
 
 def negatives(recipe: Recipe, batch: int) -> int:
-    """Negatives of an anchor in a batch of so many pairs, groups aside."""
-    if recipe.nt_xent or any(getattr(recipe, name) for name in LABELLED):
-        return 2 * batch - 2
-    if recipe.info_nce:
-        return batch - 1 + recipe.info_nce.bank
-    if recipe.multiple_negatives:
-        return batch - 1 + batch * recipe.multiple_negatives.hard_negatives
-    return 0
+    """Negatives of an anchor in a batch of so many pairs, groups aside; the most that an objective has."""
+    return max(objective.negatives(recipe.objectives[name], batch) for name, objective in recipe.active.items())
 
 
 def summary_line(facts: Mapping[str, Any]) -> str:
@@ -96,7 +90,7 @@ def engine(encoder: Encoder, recipe: Recipe) -> str:
     train = recipe.train
     rates = [dropout.p for dropout in attention_dropouts(encoder.model)]
     parts = ["attention " + encoder.attention_in_use(dropout=max(rates, default=0.0), bf16=train.bf16)]
-    if any(getattr(recipe, name) for name in (*CONTRASTIVE, "multiple_negatives")):
+    if any(objective.by_blocks for objective in recipe.active.values()):
         parts.append("contrast " + ("whole, as asked" if train.loss == "plain" else "by blocks"))
     if train.micro_tokens:
         parts.append(f"micro-batches of {train.micro_tokens:,} tokens")

@@ -27,6 +27,7 @@ from align.training.batches import Batches
 from align.training.callbacks import Evaluation, Evaluator
 from align.training.compiling import ROUND_TO, check_compile
 from align.training.distributed import backend, first_of_launch, in_shares, launch, world
+from align.training.inputs import columns, frozen
 from align.training.lora import adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.training.model_card import model_card, provenance
 from align.training.optimizer import check_sparse_embeddings
@@ -129,9 +130,9 @@ def train(
     for stage in stages:
         if stage.train.patience and not best:
             raise InputError("train.patience waits for a better score: expected best, the score to watch")
-        if stage.anchor and stage.anchor.rehearsal and not rehearsal:
+        if "rehearsal" in stage.needs and not rehearsal:
             raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
-        if stage.distil and teacher is None:
+        if "teacher" in stage.needs and teacher is None:
             raise InputError("the recipe distils, but no teacher was given")
     join_processes(encoder, teacher)
     progress = progress and world()[0] == 0
@@ -257,17 +258,18 @@ def plan(stage: Recipe, tables: Tables, encoder: Encoder, progress: bool) -> Pla
         raise InputError(
             f"train.max_tokens is {options.max_tokens}; a piece of text, the prompt and special tokens need {needed}"
         )
-    store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=stage.needs_columns, progress=progress)
+    store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=columns(stage.needs), progress=progress)
     if options.freeze_blocks > encoder.layer:
         raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
     if stage.matryoshka and max(stage.matryoshka.dimensions) > encoder.dimension:
         raise InputError(
             f"matryoshka.dimensions asks for {max(stage.matryoshka.dimensions)}, the vectors have {encoder.dimension}"
         )
-    if stage.angle and not stage.matryoshka and encoder.dimension % 2:
-        raise InputError(
-            f"angle takes vectors for complex numbers, of even width; the encoder's is {encoder.dimension}"
-        )
+    for name, objective in stage.active.items():
+        if objective.even and not stage.matryoshka and encoder.dimension % 2:
+            raise InputError(
+                f"{name} takes vectors for complex numbers, of even width; the encoder's is {encoder.dimension}"
+            )
     with attention_dropout(encoder.model, options.attention_dropout):
         pass  # refuses what has none
     check_compile(options)
@@ -313,15 +315,12 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
     if rank == 0:
         log.info("%s%s", f"stage {recipe.name}: " if recipe.name else "", summary_line(facts))
     start = start_weights(module) if options.interpolate < 1 and not recipe.lora else None
-    before = run.teacher if recipe.distil and run.teacher else encoder
-    vectors = (
-        starting_vectors(before, plan, device=encoder.device, progress=run.progress) if recipe.needs_start else None
-    )
+    vectors = frozen_vectors(run, plan)
     kept = None
-    if recipe.anchor and recipe.anchor.rehearsal:
+    if "rehearsal" in recipe.needs:
         tokens = tokenize(run.rehearsal, encoder, max_tokens=options.max_tokens, progress=run.progress)
         kept = (tokens, raw_vectors(encoder, run.rehearsal, plan, device=encoder.device, progress=run.progress))
-    batches = Batches(store, encoder, recipe, rank=rank, world=processes, start=vectors, rehearsal=kept)
+    batches = Batches(store, encoder, recipe, rank=rank, world=processes, rehearsal=kept, **vectors)
     told = arguments(recipe, work, encoder, run.report_to, run.progress)
     evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best, options.patience)
     trainer = AlignTrainer(
@@ -362,10 +361,8 @@ def set_trainable(module: Alignment) -> int:
     encoder, recipe = module.encoder, module.recipe
     for parameter in module.parameters():
         parameter.requires_grad_(True)
-    learners = {"softmax_nli": module.classifier, "distil": module.projection, **module.log_temperature}
-    for name in learners.keys() - set(recipe.trained):
-        if (learner := learners[name]) is not None:
-            learner.requires_grad_(False)
+    for name, learner in module.learned.items():
+        learner.requires_grad_(name in recipe.trained)
     if not recipe.trains_head:
         for name, parameter in encoder.model.named_parameters():
             if encoder.model is not encoder.body and not name.startswith(f"{encoder.model.base_model_prefix}."):
@@ -381,10 +378,27 @@ def set_trainable(module: Alignment) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
-def starting_vectors(encoder: Encoder, plan: Plan, *, device: torch.device, progress: bool) -> NDArray[np.float32]:
-    """(n, D) raw vectors of the sources by the encoder as it is now; NaN for rows that are never drawn."""
+def frozen_vectors(run: Run, plan: Plan) -> dict[str, NDArray[np.float32]]:
+    """What the objectives read of encoders that do not move, by its name in the batch."""
+    encoders = {"start": run.encoder, "teacher": run.teacher, "guide": run.teacher or run.encoder}
+    found: dict[tuple[int, str], NDArray[np.float32]] = {}
+    vectors = {}
+    for name, by, column in frozen(plan.recipe.needs):
+        encoder = encoders[by]
+        assert encoder is not None  # checked before
+        key = id(encoder), column
+        if key not in found:
+            found[key] = vectors_of(encoder, plan, column, device=run.encoder.device, progress=run.progress)
+        vectors[name] = found[key]
+    return vectors
+
+
+def vectors_of(
+    encoder: Encoder, plan: Plan, column: str, *, device: torch.device, progress: bool
+) -> NDArray[np.float32]:
+    """(n, D) raw vectors of a column by the encoder as it is now; NaN for rows that are never drawn."""
     rows = np.flatnonzero(plan.drawn)
-    texts = [text for table in plan.tables.values() for text in table["source"]]
+    texts = [text for table in plan.tables.values() for text in table[column]]
     vectors = np.full((len(texts), encoder.dimension), np.nan, dtype=np.float32)
     vectors[rows] = raw_vectors(encoder, [texts[row] for row in rows], plan, device=device, progress=progress)
     return vectors

@@ -13,16 +13,12 @@ from transformers import AutoModel, AutoTokenizer, DistilBertConfig, DistilBertM
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.mlm import MlmOptions
+from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.training.config import as_table, load_recipe
 from align.training.lora import adapted_modules
-from align.training.recipe import (
-    ContrastiveOptions,
-    LoraOptions,
-    MlmOptions,
-    MultipleNegativesOptions,
-    Recipe,
-    TrainOptions,
-)
+from align.training.recipe import LoraOptions, Recipe, TrainOptions
 from align.training.train import train
 
 pytest.importorskip("peft")

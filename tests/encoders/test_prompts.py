@@ -16,8 +16,9 @@ from toy import greek, table, words
 from align.encoders.checkpoint import load_encoder, save_encoder
 from align.encoders.layers import encode_layers
 from align.errors import InputError
+from align.objectives.contrastive import ContrastiveOptions
 from align.tasks.retrieval import retrieval
-from align.training.recipe import ContrastiveOptions, Recipe, TrainOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
 
 TEXTS = ["abc", "hello", "αβγ", "", "x" * 100]

@@ -7,7 +7,9 @@ from steps import Passes, masked_losses
 from toy import quiet, table
 
 from align.encoders.checkpoint import load_encoder
-from align.training.recipe import MlmOptions, Recipe, TlmOptions, TrainOptions
+from align.objectives.mlm import MlmOptions
+from align.objectives.tlm import TlmOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
 
 

@@ -9,9 +9,10 @@ from toy import table
 from transformers import TrainerCallback
 
 from align.encoders.checkpoint import load_encoder
+from align.objectives.contrastive import ContrastiveOptions
 from align.training.callbacks import TrainingStopped
 from align.training.clipping import clip_gradients, gradient_norm, not_finite
-from align.training.recipe import ContrastiveOptions, Recipe, TrainOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.step import Alignment
 from align.training.train import train
 from align.training.trainer import AlignTrainer

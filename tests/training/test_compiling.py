@@ -12,8 +12,9 @@ from transformers import TrainerCallback
 from align.encoders.blocks import blocks
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
+from align.objectives.contrastive import ContrastiveOptions
 from align.training.compiling import check_compile, compile_blocks, eager_blocks
-from align.training.recipe import ContrastiveOptions, Recipe, TrainOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
 
 

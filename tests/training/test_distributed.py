@@ -20,25 +20,22 @@ from align.encoders.checkpoint import load_encoder
 from align.encoders.device import own_device
 from align.encoders.encoder import Encoder
 from align.errors import InputError
+from align.objectives.anchor import AnchorOptions
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.graded import GradedOptions
+from align.objectives.labelled import LabelledOptions
+from align.objectives.mlm import MlmOptions
+from align.objectives.multi_similarity import MultiSimilarityOptions
+from align.objectives.multiple_negatives import MultipleNegativesOptions
+from align.objectives.objective import PlainOptions
+from align.objectives.tlm import TlmOptions
 from align.training import distributed
 from align.training import train as trainer
 from align.training.batches import Batches
 from align.training.distributed import backend, gather, in_shares, launch, total, world
 from align.training.history import History
-from align.training.recipe import (
-    AnchorOptions,
-    ContrastiveOptions,
-    GradedOptions,
-    LabelledOptions,
-    MatryoshkaOptions,
-    MlmOptions,
-    MultipleNegativesOptions,
-    MultiSimilarityOptions,
-    PlainOptions,
-    Recipe,
-    TlmOptions,
-    TrainOptions,
-)
+from align.training.inputs import columns
+from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
 from align.training.step import Alignment
 from align.training.store import build_store
 from align.training.train import train
@@ -90,12 +87,14 @@ def step(folder, name, rank, processes, micro_tokens=0):
     recipe = replace(recipe, train=replace(recipe.train, micro_tokens=micro_tokens))
     encoder = load_encoder(folder, device="cpu")
     start = encoder.encode(pairs()["source"], raw=True) + 0.1
-    store = build_store(pairs(), encoder, max_tokens=32, columns=recipe.needs_columns)
-    whole = Batches(store, encoder, recipe, start=start)[(0, ROWS)]  # masks drawn once for all, then shared out
+    store = build_store(pairs(), encoder, max_tokens=32, columns=columns(recipe.needs))
+    whole = Batches(store, encoder, recipe, **{need: start for need in ("start", "teacher") if need in recipe.needs})[
+        (0, ROWS)
+    ]  # masks drawn once for all, then shared out
     mine = ROWS[rank::processes]
     texts = np.concatenate([mine + 12 * i for i, size in enumerate(whole["sides"]) if size])
     share = {name: whole[name][texts] for name in ("ids", "attention", "labels") if name in whole}
-    share |= {name: whole[name][mine] for name in ("groups", "start", "scores", "classes") if name in whole}
+    share |= {name: whole[name][mine] for name in ("groups", "start", "teacher", "scores", "classes") if name in whole}
     share["sides"] = [len(mine) if size else 0 for size in whole["sides"]]
     share["lengths"] = [whole["lengths"][text] for text in texts]
     if "joint" in whole:
@@ -138,7 +137,7 @@ def dropout_streams(folder, out, seed):
         def on_train_begin(self, args, state, control, *, model, **_):
             with torch.random.fork_rng(devices=[]):
                 seen.append(torch.rand(1, dtype=torch.float64))
-            seen.append(torch.stack([p.detach().sum() for p in model.classifier.parameters()])[None])
+            seen.append(torch.stack([p.detach().sum() for p in model.learned["softmax_nli"].parameters()])[None])
 
     torch.manual_seed(world()[0])  # the processes come from different places
     chosen = Recipe(softmax_nli=PlainOptions(), train=TrainOptions(steps=1, batch_size=4, seed=seed))

@@ -14,14 +14,11 @@ from toy import quiet, table, words
 from align.encoders.blocks import attention_dropout, attention_dropouts
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
-from align.training.recipe import (
-    ContrastiveOptions,
-    MlmOptions,
-    MultipleNegativesOptions,
-    Recipe,
-    TlmOptions,
-    TrainOptions,
-)
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.mlm import MlmOptions
+from align.objectives.multiple_negatives import MultipleNegativesOptions
+from align.objectives.tlm import TlmOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
 from align.vectors.folder import open_vectors, vectors_of
 

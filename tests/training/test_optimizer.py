@@ -15,6 +15,10 @@ from transformers import TrainerCallback
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.mlm import MlmOptions
+from align.objectives.objective import PlainOptions
+from align.objectives.tlm import TlmOptions
 from align.training import optimizer
 from align.training.optimizer import (
     AdamW,
@@ -23,15 +27,7 @@ from align.training.optimizer import (
     parameter_groups,
     sparse_embeddings,
 )
-from align.training.recipe import (
-    ContrastiveOptions,
-    LoraOptions,
-    MlmOptions,
-    PlainOptions,
-    Recipe,
-    TlmOptions,
-    TrainOptions,
-)
+from align.training.recipe import LoraOptions, Recipe, TrainOptions
 from align.training.step import Alignment
 from align.training.train import train
 
@@ -277,11 +273,11 @@ def test_what_decays_and_what_has_its_own_rate(bert_folder):
     named = {parameter: name for name, parameter in module.named_parameters()}
     groups = parameter_groups(module, chosen.train)
     matrices, vectors, temperatures = ([named[p] for p in group["params"]] for group in groups)
-    assert {"classifier.weight", "projection.weight"} < set(matrices)
-    assert {"classifier.bias", "encoder.model.bert.embeddings.LayerNorm.weight"} < set(vectors)
+    assert {"learned.softmax_nli.weight", "learned.distil.weight"} < set(matrices)
+    assert {"learned.softmax_nli.bias", "encoder.model.bert.embeddings.LayerNorm.weight"} < set(vectors)
     assert not any("bias" in name or "norm" in name.lower() for name in matrices)
     assert all("bias" in name or "norm" in name.lower() for name in vectors)
-    assert temperatures == ["log_temperature.info_nce"]
+    assert temperatures == ["learned.info_nce.log_temperature"]
     assert [group["weight_decay"] for group in groups] == [0.1, 0.0, 0.0]
     assert [group.get("lr") for group in groups] == [None, None, 0.5]
     moved = [name for name, parameter in module.named_parameters() if parameter.requires_grad]

@@ -12,8 +12,13 @@ from toy import quiet, table, words
 from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
+from align.objectives.anchor import AnchorOptions
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.graded import GradedOptions
+from align.objectives.objective import PlainOptions
+from align.training import inputs
 from align.training.batches import Batches
-from align.training.recipe import AnchorOptions, ContrastiveOptions, GradedOptions, PlainOptions, Recipe, TrainOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.step import Alignment
 from align.training.store import build_store
 from align.training.train import train
@@ -35,10 +40,10 @@ def encoder(bert_folder):
 def step(encoder, recipe, *, bf16):
     """Loss, terms and gradients by all but the model, on the vectors that bfloat16 pooled in both cases."""
     columns = {"label": ["abc"[i % 3] for i in range(96)], "score": [i % 5 / 4 for i in range(96)]}
-    store = build_store(table(**columns), encoder, max_tokens=32, columns=recipe.needs_columns)
+    store = build_store(table(**columns), encoder, max_tokens=32, columns=inputs.columns(recipe.needs))
     width = 7 if recipe.distil else 12
     start = np.random.default_rng(0).normal(size=(96, width)).astype(np.float32)
-    batch = Batches(store, encoder, recipe, start=start)[(0, ROWS)]
+    batch = Batches(store, encoder, recipe, **{"teacher" if recipe.distil else "start": start})[(0, ROWS)]
     module = Alignment(encoder, recipe, classes=3, teacher_dimension=width)
     hidden = encoder.hidden
 

@@ -15,23 +15,17 @@ from transformers import BertConfig, BertForMaskedLM
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
+from align.objectives.anchor import AnchorOptions
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.graded import GradedOptions
+from align.objectives.mlm import MlmOptions
+from align.objectives.objective import PlainOptions
+from align.objectives.tlm import TlmOptions
 from align.training.config import load_recipe
-from align.training.recipe import (
-    SECTIONS,
-    AnchorOptions,
-    ContrastiveOptions,
-    GradedOptions,
-    MatryoshkaOptions,
-    MlmOptions,
-    PlainOptions,
-    Recipe,
-    TlmOptions,
-    TrainOptions,
-)
+from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions, sections
 from align.training.train import train
 
-HINTS = typing.get_type_hints(Recipe)
-KINDS = {name: next(iter(typing.get_args(HINTS[name])), HINTS[name]) for name in SECTIONS}
+KINDS = sections()
 WRONG = {
     int: (2.0, 2.5, True, "2", -1, math.nan),
     float: (math.nan, math.inf, -math.inf, True, "1", 10**400),
@@ -41,7 +35,7 @@ WRONG = {
 FREE = {("lora", "targets")}  # any word
 OPTIONS = [
     (section, field, kind)
-    for section in SECTIONS
+    for section in KINDS
     for field, hint in typing.get_type_hints(KINDS[section]).items()
     for kind in (next((k for k in (*typing.get_args(hint), hint) if k in WRONG), None),)
     if (section, field) not in FREE
@@ -61,7 +55,7 @@ def test_every_option_refuses_values_of_no_sense_by_its_name(section, field, kin
 
 
 def test_the_defaults_of_every_section_are_accepted():
-    for section in SECTIONS:
+    for section in KINDS:
         given = {"anchor": AnchorOptions(source=1.0), "matryoshka": MatryoshkaOptions(dimensions=(4,))}
         Recipe(**{"cosent": GradedOptions(), section: given.get(section, KINDS[section]())})
 

@@ -15,8 +15,11 @@ from transformers import TrainerCallback
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
+from align.objectives.anchor import AnchorOptions
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.objective import PlainOptions
 from align.training import model_card, resume
-from align.training.recipe import AnchorOptions, ContrastiveOptions, PlainOptions, Recipe, TrainOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
 
 

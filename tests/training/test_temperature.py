@@ -11,8 +11,10 @@ from transformers import TrainerCallback
 
 from align.encoders.checkpoint import load_encoder
 from align.files.whole import read_json
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.objective import PlainOptions
 from align.reporting.training import curves
-from align.training.recipe import ContrastiveOptions, PlainOptions, Recipe, TrainOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
 
 

@@ -13,17 +13,13 @@ from transformers import TrainerCallback
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives import cosine_anchor, info_nce, mlm, mse_anchor, nt_xent
+from align.objectives.anchor import AnchorOptions
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.mlm import MlmOptions
+from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.training.batches import Batches
 from align.training.callbacks import TrainingStopped
-from align.training.recipe import (
-    AnchorOptions,
-    ContrastiveOptions,
-    EncoderOptions,
-    MlmOptions,
-    MultipleNegativesOptions,
-    Recipe,
-    TrainOptions,
-)
+from align.training.recipe import EncoderOptions, Recipe, TrainOptions
 from align.training.resume import newest_checkpoint
 from align.training.sampling import BatchStream
 from align.training.step import Alignment

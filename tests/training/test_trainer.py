@@ -8,9 +8,11 @@ import pytest
 from toy import table, words
 
 from align.encoders.checkpoint import load_encoder
+from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.mlm import MlmOptions
 from align.training import trainer as loop
 from align.training.callbacks import TrainingStopped
-from align.training.recipe import ContrastiveOptions, MlmOptions, Recipe, TrainOptions
+from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from align.errors import InputError
@@ -56,6 +56,8 @@ def _check(value: Any, hint: Any, name: str) -> None:
     kind, limit = kinds[0], None
     if typing.get_origin(kind) is Annotated:
         kind, limit = typing.get_args(kind)
+    if typing.get_origin(kind) is Mapping:  # options of objectives, checked by their own names
+        return
     if typing.get_origin(kind) is tuple:
         need(isinstance(value, Sequence) and not isinstance(value, str), f"{name} must be a list", value)
         for i, item in enumerate(value):

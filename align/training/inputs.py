@@ -1,0 +1,91 @@
+"""Who provides what objectives need: a column of the pairs, vectors made before the first step, or the step itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from align.objectives.inputs import Inputs
+from align.objectives.mlm import Head, Masked
+from align.training.distributed import gather, total, world
+from align.training.gradient_caching import Encoded
+
+SIDES = ("source", "target", "negatives", "rehearsal")
+COLUMNS = {"negatives": "negative", "scores": "score", "classes": "label"}
+"""The column of the pairs that a need reads, beside those that every table has."""
+
+
+class Frozen(NamedTuple):
+    """Vectors of the pairs by an encoder that does not move, made before the first step."""
+
+    name: str
+    """In the batch."""
+    by: str
+    """start, teacher, or guide: the teacher if there is one, else the start."""
+    column: str
+    """Whose texts."""
+
+
+FROZEN = {
+    "start": [Frozen("start", "start", "source")],
+    "teacher": [Frozen("teacher", "teacher", "source")],
+    "guide": [Frozen("guide_source", "guide", "source"), Frozen("guide_target", "guide", "target")],
+}
+
+
+def columns(needs: frozenset[str]) -> list[str]:
+    """Columns that the pairs must have beside those of every table."""
+    return [column for need, column in COLUMNS.items() if need in needs]
+
+
+def frozen(needs: frozenset[str]) -> list[Frozen]:
+    """What has to be made before the first step."""
+    return [one for need, several in FROZEN.items() if need in needs for one in several]
+
+
+def batch_inputs(
+    encoded: Encoded | None, sides: Sequence[int], given: Mapping[str, Any], later: Mapping[str, Callable[[], Any]], *,
+    plain: bool = False,
+) -> Inputs:  # fmt: skip
+    """Inputs of the objectives from the vectors of a batch, split by its sides, and all else that it carries.
+
+    Args:
+        encoded: of the texts of both sides, negatives and rehearsal; None: there are none.
+        sides: how many of each.
+        given: the rest, of this process.
+        later: the same, made when an objective asks for it.
+        plain: similarity matrices are held whole.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    if encoded is not None:
+        dtype = encoded.vectors.dtype
+        values = {name: _as(value, dtype) for name, value in values.items()}
+        values |= dict(zip(SIDES, torch.split(encoded.vectors, list(sides)), strict=True))
+    return Inputs(values, later, gather=gather, rank=world()[0], block=0 if plain else None)
+
+
+def _as(value: Any, dtype: torch.dtype) -> Any:
+    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def masked_sides(
+    states: Tensor, labels: Tensor, masked: Tensor, sides: Sequence[int], head: Head, predicted: Tensor | None
+) -> dict[str, Masked]:
+    """The masked positions of sources and targets, from the (P, D) states of those of all rows."""
+    truth, of_row = labels[masked], masked.sum(1)  # (P,) pieces; (R,) masked positions of each row
+    counts = torch.stack([rows.sum() for rows in torch.split(of_row, list(sides))]).tolist()
+    parts = zip(SIDES[:2], torch.split(states, counts), torch.split(truth, counts), strict=False)
+    return {
+        side: masked_positions(read, right, head, None if predicted is None else predicted[i])
+        for i, (side, read, right) in enumerate(parts)
+    }  # nothing is masked in the others
+
+
+def masked_positions(states: Tensor, truth: Tensor, head: Head, count: Tensor | None) -> Masked:
+    """Their sum is divided by ``count``, or by the processes' mean of P."""
+    if count is None:
+        count = total(torch.tensor(float(len(truth)), device=states.device)) / world()[1]
+    return Masked(states, truth, head, count)
