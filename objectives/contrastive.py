@@ -78,11 +78,11 @@ def nt_xent(
     References:
         Chen et al. 2020, arXiv:2002.05709, eq. 1; Liu et al. 2024 (TransliCo), ACL 2024.acl-long.136, eq. 2.
     """
-    _check("nt_xent", source, target, temperature, groups, block)
+    check_contrast("nt_xent", source, target, temperature, groups, block)
     if len(source) != len(target):
         raise ValueError(f"nt_xent needs as many targets as sources, got {len(target)} and {len(source)}")
     size = len(source)
-    pairs = _anchors("nt_xent", source, rows)
+    pairs = anchors_of("nt_xent", source, rows)
     everything = torch.cat([source, target])  # (2B, D)
     if block != 0:
         ids = _meanings(groups)
@@ -91,7 +91,7 @@ def nt_xent(
         contrasts = [Contrast(0, side, 0, partner, ids, itself=True) for side, partner in sides]
         return stream([everything], contrasts, temperature=temperature, cosine=cosine, block=block)
     with torch.autocast(source.device.type, enabled=False):
-        everything = _working(everything, cosine)
+        everything = working(everything, cosine)
         anchors = torch.cat([pairs, pairs + size])  # (2A,) rows of `everything`
         partners = torch.cat([pairs + size, pairs])  # (2A,)
         logits = everything[anchors] @ everything.T / temperature  # (2A, 2B)
@@ -140,9 +140,9 @@ def info_nce(
     References:
         van den Oord et al. 2018, arXiv:1807.03748, eq. 4.
     """
-    _check("info_nce", source, target, temperature, groups, block)
+    check_contrast("info_nce", source, target, temperature, groups, block)
     size = len(source)
-    pairs = _anchors("info_nce", source, rows)  # (A,)
+    pairs = anchors_of("info_nce", source, rows)  # (A,)
     if block != 0:
         ids = _meanings(groups)
         if symmetric and len(pairs) == size:
@@ -152,7 +152,7 @@ def info_nce(
             contrasts += [Contrast(1, pairs, 0, pairs, ids[:size] if ids is not None else None)] if symmetric else []
         return stream([source, target], contrasts, temperature=temperature, cosine=cosine, block=block)
     with torch.autocast(source.device.type, enabled=False):
-        source, target = _working(source, cosine), _working(target, cosine)
+        source, target = working(source, cosine), working(target, cosine)
         forward = _one_way(source[pairs], target, pairs, groups, temperature)
         if not symmetric:
             return forward
@@ -171,7 +171,7 @@ def _one_way(
     return cross_entropy(logits, gold)
 
 
-def _anchors(name: str, source: Tensor, rows: slice | None) -> Tensor:
+def anchors_of(name: str, source: Tensor, rows: slice | None) -> Tensor:
     """(A,) the pairs that serve as anchors."""
     pairs = torch.arange(len(source), device=source.device)[rows if rows is not None else slice(None)]
     if len(pairs) == 0:
@@ -187,15 +187,17 @@ def _meanings(groups: Tensor | None) -> Tensor | None:
     return ids.int() if len(distinct) < len(groups) else None
 
 
-def _working(vectors: Tensor, cosine: bool) -> Tensor:
+def working(vectors: Tensor, cosine: bool) -> Tensor:
     """Vectors in float32 at least, as unit rows if ``cosine``."""
     vectors = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
     return normalize(vectors, dim=-1) if cosine else vectors
 
 
-def _check(
-    name: str, source: Tensor, target: Tensor, temperature: float | Tensor, groups: Tensor | None, block: int | None
-) -> None:
+def check_contrast(
+    name: str, source: Tensor, target: Tensor, temperature: float | Tensor, groups: Tensor | None,
+    block: int | None = None,
+) -> None:  # fmt: skip
+    """Refuse anything but (N, D) and (M, D) vectors with M >= N >= 1, M groups and a positive temperature."""
     shapes = f"{tuple(source.shape)} and {tuple(target.shape)}"
     if source.dim() != 2 or target.dim() != 2 or source.shape[1] != target.shape[1] or len(target) < len(source):
         raise ValueError(f"{name} needs (N, D) and (M, D) with M >= N, got {shapes}")

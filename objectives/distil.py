@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -65,9 +67,10 @@ def _value(inputs: Inputs, options: PlainOptions, learned: nn.Module | None) -> 
     return terms
 
 
-def _projection(options: PlainOptions, sizes: Sizes) -> nn.Module | None:
+def projection(options: Any, sizes: Sizes) -> nn.Module | None:
+    """A linear map to the teacher's dimensions, where these are not the encoder's."""
     same = sizes.teacher in (None, sizes.width)
     return None if same else nn.Linear(sizes.width, sizes.teacher or sizes.width, bias=False)
 
 
-OBJECTIVE = Objective("distil", distil, PlainOptions, ("source", "target", "teacher"), _value, _projection)
+OBJECTIVE = Objective("distil", distil, PlainOptions, ("source", "target", "teacher"), _value, projection)

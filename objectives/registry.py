@@ -6,10 +6,10 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from align import objectives as home
 from align.errors import InputError
 from align.objectives.objective import NEEDS, Objective
 
@@ -24,7 +24,7 @@ def objectives() -> dict[str, Objective]:
         InputError: an installed package offers what is no objective, or one whose name is taken.
     """
     found: dict[str, tuple[Objective, str]] = {}
-    for module in pkgutil.iter_modules(home.__path__, f"{GROUP}."):
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)], f"{GROUP}."):
         for objective in offered(import_module(module.name), module.name):
             _add(found, objective, module.name)
     for entry in entry_points(group=GROUP):

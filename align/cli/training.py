@@ -160,7 +160,8 @@ def scores_before(encoder: Encoder, specs: Sequence[str], lines: int, best: str 
 
 def recipe(
     name: Annotated[
-        str | None, typer.Argument(help="A recipe in this package or a .toml file; none: list them, and the objectives.")
+        str | None,
+        typer.Argument(help="A recipe in this package or a .toml file; none: list them and the objectives."),
     ] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="A setting such as train.steps=100; may be repeated.")
