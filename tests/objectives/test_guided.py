@@ -50,9 +50,7 @@ def test_a_guide_decides_which_negatives_count():
     everything = guided(source, target, blind, blind, temperature=0.3)
     assert everything > info_nce(source, target, symmetric=False, temperature=0.3)  # two blocks more
     same = torch.ones(4, 4, dtype=torch.float64)
-    same[:, 0] = torch.tensor(
-        [1.0, -1, 1, -1]
-    )  # 0 and 2 are as near as pairs are, and 1 and 3
+    same[:, 0] = torch.tensor([1.0, -1, 1, -1])  # 0 and 2 are as near as pairs are, and 1 and 3
     assert guided(source, target, same, same, temperature=0.3, margin=0.1) < everything
     nothing = guided(source, target, blind, -blind, temperature=0.3)  # every other one is nearer than the pair
     assert nothing.item() == 0.0

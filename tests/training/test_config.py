@@ -49,7 +49,7 @@ def test_a_recipe_from_a_file(tmp_path):
     [
         ("train.stepz=5", "recipe translico: unknown key train.stepz; did you mean train.steps?"),
         ("nt_xnet.weight=1", "unknown key nt_xnet; did you mean nt_xent?"),
-        ("qqq.weight=1", "unknown key qqq; known are encoder, name, pairs, nt_xent"),
+        ("qqq.weight=1", "unknown key qqq; known are encoder, name, pairs, barlow_twins, nt_xent"),
         ("train.steps=true", "train.steps must be int, got True"),
         ("train.steps=1.5", "train.steps must be int, got 1.5"),
         ("train.bf16=1", "train.bf16 must be bool, got 1"),
@@ -112,7 +112,7 @@ def test_what_an_explained_recipe_says():
     text = explain(load_recipe("ppa"))
     assert "learning_rate = 2e-05            # Peak learning rate of AdamW." in text
     assert "[nt_xent]" in text
-    assert text.rstrip().splitlines()[-1].startswith("# not used here: info_nce, label_nt_xent")
+    assert text.rstrip().splitlines()[-1].startswith("# not used here: barlow_twins, info_nce")
 
 
 def test_a_setting_of_train_goes_to_all_stages():
