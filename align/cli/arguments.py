@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from align.errors import InputError
+from align.files.whole import json_values, write_json
 
 Template = Annotated[
     str | None, typer.Option(help='Words in context: "This is {word}."; the vector is of the word\'s own subwords.')
@@ -18,6 +19,7 @@ Processes = Annotated[int, typer.Option(min=1, help="Processes that romanise.")]
 Backend = Annotated[str, typer.Option(help="uroman, or fast (extra fast-romanize: the same output, sooner).")]
 Licence = Annotated[str, typer.Option(help="Licence of the text, for the manifest.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write, whole or not at all.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ResultFile = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file to write.")]
 
 
@@ -33,6 +35,16 @@ def listed(text: str | None) -> list[str] | None:
     return [part.strip() for part in text.split(",")] if text else None
 
 
-def show(value: dict[str, Any]) -> None:
-    """Print a result as JSON on stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+def show(value: Any, *, indent: int | None = 2) -> None:
+    """Print a result as JSON on stdout; NaN and Inf, which JSON does not know, are null."""
+    print(json.dumps(json_values(value), ensure_ascii=False, indent=indent, allow_nan=False))
+
+
+def tell(value: Any, table: str, *, as_json: bool, out: Path | None = None) -> None:
+    """Write a result to a JSON file, if there is to be one, and print its table, or that JSON."""
+    if out:
+        write_json(out, value)
+    if as_json:
+        show(value)
+    else:
+        print(table)

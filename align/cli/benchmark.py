@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import listed
+from align.cli.arguments import AsJson, listed, show, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
@@ -37,6 +37,7 @@ def run(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the model in results; by default as it was given.")] = None,
     no_items: Annotated[bool, typer.Option("--no-items", help="Smaller files, without tests in comparisons.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a benchmark, not tables.")] = False,
     scores: Annotated[bool, typer.Option("--scores", help="Print every score, not the groups alone.")] = False,
     sentence_map: Annotated[bool, typer.Option("--map", help="A 2-D map of sentences, for the report.")] = False,
     layers: Annotated[
@@ -85,7 +86,10 @@ def run(
             write_result(out / f"{result_name(result)}.json", result)
         if mteb:
             _write_mteb(mteb, result)
-        print(result_table(result, scores=scores))
+        if as_json:
+            show(result, indent=None)
+        else:
+            print(result_table(result, scores=scores))
 
 
 def list_benchmarks(
@@ -93,6 +97,7 @@ def list_benchmarks(
     data: Annotated[
         Path | None, typer.Option(envvar="ALIGN_DATA", help="Data folder: tells what is there, and in which languages.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Tasks, benchmarks, languages, scripts and licences that `align eval` knows."""
     from align.errors import InputError
@@ -101,33 +106,48 @@ def list_benchmarks(
 
     if name is None:
         with _without_log():
-            print(_benchmark_table(data))
+            rows = list(_benchmark_rows(data))
+        tell(rows, _benchmark_table(rows), as_json=as_json)
         return
     one = find_benchmark(name)
     folder = local_folder(one, data)
     if folder is None:
         raise InputError(f"{name} is not in a data folder (--data, or ALIGN_DATA): its languages are on the Hub")
     with _without_log():
-        print("\n".join(languages_of(one, folder)))
+        codes = languages_of(one, folder)
+    tell(codes, "\n".join(codes), as_json=as_json)
 
 
-def _benchmark_table(data: Path | None) -> str:
+def _benchmark_rows(data: Path | None) -> Iterator[dict[str, Any]]:
     from align.errors import InputError
     from align.evaluation.benchmarks import BENCHMARKS, local_folder
     from align.evaluation.units import languages_of
-    from align.tasks.table import markdown
 
-    rows: list[list[Any]] = []
     for one in BENCHMARKS.values():
         try:
             folder = local_folder(one, data) if data else None
         except InputError:
             folder = None
         codes = languages_of(one, folder) if folder else []
-        scripts = len({code.partition("_")[2] for code in codes if "_" in code})
-        here = f"{len(codes)} languages, {scripts} scripts" if scripts else f"{len(codes)} sets" if codes else "-"
-        rows.append([one.name, one.task, here, one.licence, one.hub or one.origin, one.about])
-    return markdown(["benchmark", "task", "in the data folder", "licence", "from", "what"], rows)
+        yield {
+            "benchmark": one.name, "task": one.task, "languages": codes, "licence": one.licence,
+            "from": one.hub or one.origin, "what": one.about,
+        }  # fmt: skip
+
+
+def _benchmark_table(rows: list[dict[str, Any]]) -> str:
+    from align.tasks.table import markdown
+
+    header = ["benchmark", "task", "in the data folder", "licence", "from", "what"]
+    return markdown(header, [[_counted(cell) for cell in row.values()] for row in rows])
+
+
+def _counted(cell: str | list[str]) -> str:
+    """How many languages and scripts, or sets, are in a list."""
+    if isinstance(cell, str):
+        return cell
+    scripts = len({code.partition("_")[2] for code in cell if "_" in code})
+    return f"{len(cell)} languages, {scripts} scripts" if scripts else f"{len(cell)} sets" if cell else "-"
 
 
 @contextmanager

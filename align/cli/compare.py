@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import ResultFile
+from align.cli.arguments import AsJson, ResultFile, tell
 
 
 def compare(
@@ -25,13 +25,13 @@ def compare(
         ),
     ] = None,
     out: ResultFile = None,
+    as_json: AsJson = False,
     resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1000,
     permutations: Annotated[int, typer.Option(min=1, help="Where there are too many to try all.")] = 9999,
     seed: Annotated[int, typer.Option(min=0, help="Seed of both.")] = 0,
 ) -> None:
     """Compare models on the benchmarks they share: differences, their intervals, and which are real."""
     from align.evaluation.compare import compare as run
-    from align.files.whole import write_json
 
     found = run(
         results,
@@ -42,6 +42,4 @@ def compare(
         permutations=permutations,
         seed=seed,
     )
-    if out:
-        write_json(out, found.to_json())
-    print(found.table(by))
+    tell(found.to_json(), found.table(by), out=out, as_json=as_json)

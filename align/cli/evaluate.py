@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from align.cli import benchmark, evaluate_words, layers, mexa, wordsim, xsim
-from align.cli.arguments import ResultFile, listed
+from align.cli.arguments import AsJson, ResultFile, listed, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.cli.help_pages import Verbs, add_verbs
 
@@ -40,10 +40,10 @@ def retrieval(
     k: Annotated[int | None, typer.Option("-k", min=1, help="Neighbours of csls, ratio and distance.")] = None,
     block: Annotated[int, typer.Option(min=1, help="Lines of a side in one product: bounds memory.")] = 2048,
     out: ResultFile = None,
+    as_json: AsJson = False,
     per_item: Annotated[bool, typer.Option(help="Keep the rank of every line in the JSON.")] = False,
 ) -> None:
     """Sentence retrieval: the translation, or the other script, among all lines."""
-    from align.files.whole import write_json
     from align.tasks import combine, read_sets
     from align.tasks.embedding import remembered
     from align.tasks.retrieval import retrieval as run
@@ -55,9 +55,7 @@ def retrieval(
     encoder = choice.load()
     encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), chosen.pivot)
     result = combine([run(encode, texts, protocol=chosen, per_item=per_item, block=block) for texts in sets])
-    if out:
-        write_json(out, result.to_json() | choice.about(encoder))
-    print(result.table())
+    tell(result.to_json() | choice.about(encoder), result.table(), out=out, as_json=as_json)
 
 
 @takes_encoder()
@@ -71,10 +69,10 @@ def sts(
     resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no interval.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     out: ResultFile = None,
+    as_json: AsJson = False,
     per_item: Annotated[bool, typer.Option(help="Keep the cosine of every pair in the JSON.")] = False,
 ) -> None:
     """Semantic textual similarity: does the cosine follow what people say?"""
-    from align.files.whole import write_json
     from align.tasks import read_sts
     from align.tasks.sts import sts as run
 
@@ -88,9 +86,7 @@ def sts(
         seed=seed,
         per_item=per_item,
     )
-    if out:
-        write_json(out, result.to_json() | choice.about(encoder))
-    print(result.table())
+    tell(result.to_json() | choice.about(encoder), result.table(), out=out, as_json=as_json)
 
 
 @takes_encoder()
@@ -103,10 +99,10 @@ def classification(
     k: Annotated[int, typer.Option("-k", min=1, help="Neighbours that vote.")] = 5,
     penalty: Annotated[float | None, typer.Option(help="L2 penalty; by default what the dev split says.")] = None,
     out: ResultFile = None,
+    as_json: AsJson = False,
     per_item: Annotated[bool, typer.Option(help="Keep every predicted class in the JSON.")] = False,
 ) -> None:
     """Classes learnt in one language, told apart in the others: kNN and a logistic probe on frozen embeddings."""
-    from align.files.whole import write_json
     from align.tasks import read_classification
     from align.tasks.classification import classification as run
 
@@ -121,9 +117,7 @@ def classification(
         penalty=penalty,
         per_item=per_item,
     )
-    if out:
-        write_json(out, result.to_json() | choice.about(encoder))
-    print(result.table())
+    tell(result.to_json() | choice.about(encoder), result.table(), out=out, as_json=as_json)
 
 
 app = typer.Typer(cls=RunByDefault, no_args_is_help=True, help="Measure an encoder.")

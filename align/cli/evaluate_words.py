@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import ResultFile, Template
+from align.cli.arguments import AsJson, ResultFile, Template, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
@@ -66,6 +66,7 @@ def bli(
     resamples: Annotated[int, typer.Option(min=0, help="0: no interval.")] = 1000,
     seed: Annotated[int, typer.Option(help="Kept in the result; the interval draws nothing.")] = 0,
     out: ResultFile = None,
+    as_json: AsJson = False,
     per_item: Annotated[bool, typer.Option(help="Keep the rank of every word in the JSON.")] = False,
     cache: Annotated[
         Path | None, typer.Option(help="Folder that keeps vectors of vocabularies; by default in the user's cache.")
@@ -75,7 +76,7 @@ def bli(
 ) -> None:
     """Bilingual lexicon induction: the translation of a word among all words of the other language, NN and CSLS."""
     from align.evaluation.vocabulary_cache import cached
-    from align.files.whole import whole_file, write_json
+    from align.files.whole import whole_file
     from align.tasks import bli_pairs, find_bli_protocol, mixed
     from align.vectors.static import static_encode
 
@@ -117,9 +118,7 @@ def bli(
     if translations:
         with whole_file(translations) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
             file.writelines(line + "\n" for line in result.translations())
-    if out:
-        write_json(out, result.to_json() | about)
-    print(result.table())
+    tell(result.to_json() | about, result.table(), out=out, as_json=as_json)
 
 
 def changed_protocol(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.arguments import ResultFile, listed
+from align.cli.arguments import AsJson, ResultFile, listed, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.cli.mexa import BatchTokens
 from align.errors import InputError
@@ -44,6 +44,7 @@ def layers(
     ] = "disk",
     seed: Annotated[int, typer.Option(help="Of the halves, where the data has no dev split.")] = 0,
     out: ResultFile = None,
+    as_json: AsJson = False,
     batch_tokens: BatchTokens = 4096,
 ) -> None:
     """A task at every layer, each text encoded once; the layer is chosen on dev and scored on test.
@@ -52,7 +53,6 @@ def layers(
     or dictionary is halved at random: one half chooses, the other scores.
     """
     from align.encoders.layer_vectors import LayerVectors
-    from align.files.whole import write_json
     from align.tasks.layers import LayerResult, layer_sweep
 
     codes = listed(languages)
@@ -71,10 +71,8 @@ def layers(
             numbers = vectors.layers
         chosen_on.append(dev_is)
     result = LayerResult(metric, numbers, dev, test, "; ".join(dict.fromkeys(chosen_on)))
-    if out:
-        value = {"task": task, "headline": {metric: result.score}, "layers": result.to_json()}
-        write_json(out, value | choice.about(encoder))
-    print(result.table())
+    value = {"task": task, "headline": {metric: result.score}, "layers": result.to_json()}
+    tell(value | choice.about(encoder), result.table(), out=out, as_json=as_json)
 
 
 def _splits(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import ResultFile, listed
+from align.cli.arguments import AsJson, ResultFile, listed, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
@@ -45,13 +45,13 @@ def mexa(
         Path | None, typer.Option(help='JSON of task accuracies in the pivot, {"belebele": 0.82}: adjusts the scores.')
     ] = None,
     out: ResultFile = None,
+    as_json: AsJson = False,
     per_item: Annotated[bool, typer.Option(help="Keep the hits of every line in the JSON.")] = False,
     dtype: Dtype = "float32",
     batch_tokens: BatchTokens = 4096,
 ) -> None:
     """MEXA: the share of sentences that are nearest to their translation, both ways, at every layer."""
     from align.encoders.layers import encode_layers
-    from align.files.whole import write_json
     from align.tasks import read_sets
     from align.tasks.mexa.result import Missing, combine_mexa
     from align.tasks.mexa.task import mexa as run
@@ -77,9 +77,8 @@ def mexa(
         raise InputError(failed[0].reason)
     result = combine_mexa(results)
     result = replace(result, missing=(*result.missing, *failed))
-    if out:
-        write_json(out, result.to_json() | {"model": model, "encoder": encoder.identity() | {"poolings": kinds}})
-    print(result.table())
+    about = {"model": model, "encoder": encoder.identity() | {"poolings": kinds}}
+    tell(result.to_json() | about, result.table(), out=out, as_json=as_json)
 
 
 def load_any(choice: EncoderChoice, dtype: str) -> Layered:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.arguments import Processes
+from align.cli.arguments import Processes, tell
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check_overlap(
     ] = False,
     near: Annotated[float, typer.Option(help="Least Jaccard similarity of near texts, from 0.5; 0: none.")] = 0.8,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="TSV to write: every hit.")] = None,
-    json: Annotated[Path | None, typer.Option(help="JSON to write: the counts.")] = None,
+    json: Annotated[Path | None, typer.Option(help="JSON to write: the counts; - prints it, not the table.")] = None,
     fail_above: Annotated[
         float | None,
         typer.Option(help="Exit with 1 if a larger share of a benchmark's texts in one language is found."),
@@ -43,7 +43,6 @@ def check_overlap(
     processes: Processes = 1,
 ) -> None:
     """Find texts of test sets in training pairs: equal, equal when romanised, and near."""
-    from align.files.whole import write_json
     from align.pairs import read_pairs
     from align.pairs.overlap import check_overlap as run
     from align.pairs.overlap_result import overlap_table
@@ -52,9 +51,9 @@ def check_overlap(
         read_pairs(pairs), list(read_tests(benchmarks, data)), romanize=romanize, near=near, processes=processes,
         out=out, progress=context.obj,
     )  # fmt: skip
-    if json:
-        write_json(json, found.to_json())
-    print(overlap_table(found.to_json()), end="")
+    to_stdout = json == Path("-")
+    table = overlap_table(found.to_json()).removesuffix("\n")
+    tell(found.to_json(), table, as_json=to_stdout, out=None if to_stdout else json)
     if fail_above is not None and found.share > fail_above:
         print(f"align: {found.share:.2%} of a test set was found, more than {fail_above:.2%}", file=sys.stderr)
         raise SystemExit(1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import Out, show
+from align.cli.arguments import AsJson, Out, show, tell
 from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
 from align.errors import InputError
 
@@ -166,22 +166,24 @@ def recipe(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="A setting such as train.steps=100; may be repeated.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """What a recipe does: every setting with its value and meaning, as TOML to start your own from."""
+    from align.objectives.registry import objectives
     from align.training.config import load_changed, load_recipe, recipes
     from align.training.explain import explain, objectives_table
 
     if name is None:
         if change:
             raise InputError(f"--set {change[0]} changes no recipe: expected the name of one")
-        for one in recipes():
-            chosen = load_recipe(one)
-            stages = [", ".join(stage.objectives) for stage in chosen.stages or (chosen,)]
-            print(f"{one:16} {'; then '.join(stages)}")
-        print(f"\n{objectives_table()}", end="")
+        loaded = {one: load_recipe(one) for one in recipes()}
+        names = {one: [list(stage.objectives) for stage in each.stages or (each,)] for one, each in loaded.items()}
+        lines = [f"{one:16} {'; then '.join(map(', '.join, stages))}" for one, stages in names.items()]
+        about = {"recipes": names, "objectives": {name: one.summary for name, one in objectives().items()}}
+        tell(about, "\n".join([*lines, "", objectives_table().removesuffix("\n")]), as_json=as_json)
     else:
         chosen, added = load_changed(name, change or ())
-        print(explain(chosen, added=added), end="")
+        tell(asdict(chosen), explain(chosen, added=added).removesuffix("\n"), as_json=as_json)
 
 
 def named_tables(given: list[str]) -> dict[str, Path]:

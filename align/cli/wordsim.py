@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import ResultFile, Template
+from align.cli.arguments import AsJson, ResultFile, Template, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
@@ -42,11 +42,11 @@ def wordsim(
     resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no interval.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     out: ResultFile = None,
+    as_json: AsJson = False,
     per_item: Annotated[bool, typer.Option(help="Keep the cosine of every pair in the JSON.")] = False,
     template: Template = None,
 ) -> None:
     """Word similarity: does the cosine of two words follow what people say?"""
-    from align.files.whole import write_json
     from align.tasks import read_wordsim
     from align.tasks.wordsim import wordsim as run
     from align.tasks.wordsim.result import layers_json, layers_table
@@ -84,9 +84,7 @@ def wordsim(
             (encoder,), (result,) = encoders, results.values()
             value, table = result.to_json(), result.table()
         value |= choice.about(encoder) | {"template": template}
-    if out:
-        write_json(out, value)
-    print(table)
+    tell(value, table, out=out, as_json=as_json)
 
 
 def _read_static(sources: list[str], words: set[str], lowercase: bool) -> StaticVectors | dict[str, StaticVectors]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import ResultFile, listed
+from align.cli.arguments import AsJson, ResultFile, listed, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
@@ -30,10 +30,10 @@ def xsim(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the hard negatives; by default 0.")] = None,
     out: ResultFile = None,
+    as_json: AsJson = False,
     per_item: Annotated[bool, typer.Option(help="Keep in the JSON which lines are wrong.")] = False,
 ) -> None:
     """Error of aligning each line with the lines of English: xsim, and with --hard xsim++."""
-    from align.files.whole import write_json
     from align.tasks import combine_xsim, read_sets, xsim_plus
     from align.tasks.embedding import remembered
     from align.tasks.xsim import xsim as run
@@ -49,6 +49,4 @@ def xsim(
     encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), "eng_Latn")
     measure = xsim_plus if hard else run
     result = combine_xsim([measure(encode, texts, **options) for texts in sets])
-    if out:
-        write_json(out, result.to_json() | choice.about(encoder))
-    print(result.table())
+    tell(result.to_json() | choice.about(encoder), result.table(), out=out, as_json=as_json)

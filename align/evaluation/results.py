@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files.whole import read_json, whole_file
+from align.files.whole import json_values, read_json, whole_file
 
 FORMAT = "align-result"
 VERSION = 1
@@ -44,7 +44,7 @@ def write_result(path: Path | str, result: Mapping[str, Any]) -> None:
     Raises:
         InputError: as ``read_result``, or the file cannot be written.
     """
-    plain = check_result(_plain(result), path)
+    plain = check_result(json_values(result), path)
     with whole_file(Path(path)) as temporary:
         temporary.write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -60,7 +60,7 @@ def result_name(result: Mapping[str, Any]) -> str:
     told: dict[str, Any] = {key: result.get(key) for key in keys}
     told["model"] = str(Path(result["model"]))  # model/ is model
     told["data"] = {key: result["data"].get(key) for key in ("source", "sha256")}
-    digest = hashlib.sha256(json.dumps(_plain(told), sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(json_values(told), sort_keys=True).encode()).hexdigest()
     return ".".join([*(file_part(result[key]) for key in ("model", "benchmark")), digest[:12]])
 
 
@@ -178,14 +178,3 @@ def _short(value: Any) -> str:
 def _is_result(path: Path) -> bool:
     value = read_json(path)
     return isinstance(value, dict) and value.get("format") == FORMAT
-
-
-def _plain(value: Any) -> Any:
-    """JSON values alone: tuples and numpy's scalars and arrays too."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,11 +6,12 @@ import errno
 import gzip
 import hashlib
 import json
+import math
 import os
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,17 @@ def write_json(path: Path, value: Any) -> None:
     with whole_file(path) as temporary:
         text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def json_values(value: Any) -> Any:
+    """What JSON knows of a value: lists for tuples and numpy's arrays, null for NaN and Inf."""
+    if isinstance(value, Mapping):
+        return {str(key): json_values(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_values(inner) for inner in value]
+    if hasattr(value, "tolist"):
+        return json_values(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(path: Path) -> Any:
