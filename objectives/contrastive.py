@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -35,8 +35,14 @@ class ContrastiveOptions:
     """Compare directions; false: raw dot products."""
     frozen: bool = False
     """Contrast the target side with the vectors that the starting encoder gives the sources, not with current ones."""
+    teacher: bool = False
+    """The same with the vectors that the teacher gives the sources."""
     bank: Annotated[int, AT_LEAST_0] = 0
     """With info_nce and frozen: starting vectors of so many other sources as extra negatives, at no cost."""
+    false_negatives: Annotated[float, AT_LEAST_0] | None = None
+    """A candidate whose similarity exceeds the positive's by more than this is no negative (0.1); unset: all are."""
+    hardness: Annotated[float, AT_LEAST_0] = 0.0
+    """Times its own similarity is added to the logit of each negative, as a constant: near ones weigh more."""
 
 
 def nt_xent(
@@ -48,6 +54,8 @@ def nt_xent(
     groups: Tensor | None = None,
     rows: slice | None = None,
     block: int | None = None,
+    false_negatives: float | None = None,
+    hardness: float = 0.0,
 ) -> Tensor:
     """NT-Xent: every row of both sides must pick its partner out of all 2B - 1 other rows.
 
@@ -68,17 +76,23 @@ def nt_xent(
         rows: the pairs whose two rows serve as anchors (both sides still see all candidates). For a batch gathered
             from several processes these are the local pairs. None: all.
         block: rows of S held at once; None: chosen by size; 0: all, as in the formula. See :func:`.streaming.stream`.
+        false_negatives: at least 0: a candidate whose similarity exceeds the positive's by more than this is no
+            negative (0.1 in Qwen3 Embedding, arXiv:2506.05176). None: all are.
+        hardness: at least 0: to the logit of each negative this times its similarity is added, as a constant, so that
+            near ones weigh more (arXiv:2503.04812).
 
     Returns:
         () mean loss in nats, in float32 at least; at least 0; log(2B - 1) when all similarities are equal.
 
     Raises:
-        ValueError: the shapes disagree, there is no anchor, or the temperature is not positive.
+        ValueError: the shapes disagree, there is no anchor, the temperature is not positive, or false_negatives or
+            hardness is negative.
 
     References:
         Chen et al. 2020, arXiv:2002.05709, eq. 1; Liu et al. 2024 (TransliCo), ACL 2024.acl-long.136, eq. 2.
     """
     check_contrast("nt_xent", source, target, temperature, groups, block)
+    _check_switches("nt_xent", false_negatives, hardness)
     if len(source) != len(target):
         raise ValueError(f"nt_xent needs as many targets as sources, got {len(target)} and {len(source)}")
     size = len(source)
@@ -88,13 +102,17 @@ def nt_xent(
         ids = _meanings(groups)
         ids = torch.cat([ids, ids]) if ids is not None else None
         sides = [(pairs, pairs + size), (pairs + size, pairs)]  # rows of `everything`, and their partners
-        contrasts = [Contrast(0, side, 0, partner, ids, itself=True) for side, partner in sides]
+        contrasts = [
+            Contrast(0, side, 0, partner, ids, itself=True, false_negatives=false_negatives, hardness=hardness)
+            for side, partner in sides
+        ]
         return stream([everything], contrasts, temperature=temperature, cosine=cosine, block=block)
     with torch.autocast(source.device.type, enabled=False):
         everything = working(everything, cosine)
         anchors = torch.cat([pairs, pairs + size])  # (2A,) rows of `everything`
         partners = torch.cat([pairs + size, pairs])  # (2A,)
         logits = everything[anchors] @ everything.T / temperature  # (2A, 2B)
+        logits = _switched(logits, partners, temperature, false_negatives, hardness)
         columns = torch.arange(2 * size, device=source.device)
         barred = columns == anchors[:, None]  # itself
         if groups is not None:
@@ -113,6 +131,8 @@ def info_nce(
     groups: Tensor | None = None,
     rows: slice | None = None,
     block: int | None = None,
+    false_negatives: float | None = None,
+    hardness: float = 0.0,
 ) -> Tensor:
     """InfoNCE: row i of ``source`` must pick row i of ``target`` out of all targets.
 
@@ -130,45 +150,72 @@ def info_nce(
         groups: (M,) integers; a target of the same group as the source, other than its own, is no negative.
         rows: the sources (and, if symmetric, the targets) that serve as anchors. None: all.
         block: rows of S held at once; None: chosen by size; 0: all, as in the formula. See :func:`.streaming.stream`.
+        false_negatives: at least 0: a candidate whose similarity exceeds the positive's by more than this is no
+            negative (0.1 in Qwen3 Embedding, arXiv:2506.05176). None: all are.
+        hardness: at least 0: to the logit of each negative this times its similarity is added, as a constant, so that
+            near ones weigh more (arXiv:2503.04812).
 
     Returns:
         () mean loss in nats, in float32 at least; log(M) one-way when all similarities are equal.
 
     Raises:
-        ValueError: the shapes disagree, there is no anchor, or the temperature is not positive.
+        ValueError: the shapes disagree, there is no anchor, the temperature is not positive, or false_negatives or
+            hardness is negative.
 
     References:
         van den Oord et al. 2018, arXiv:1807.03748, eq. 4.
     """
     check_contrast("info_nce", source, target, temperature, groups, block)
+    _check_switches("info_nce", false_negatives, hardness)
+    switches: dict[str, Any] = {"false_negatives": false_negatives, "hardness": hardness}
     size = len(source)
     pairs = anchors_of("info_nce", source, rows)  # (A,)
     if block != 0:
         ids = _meanings(groups)
-        if symmetric and len(pairs) == size:
-            contrasts = [Contrast(0, pairs, 1, pairs, ids, mutual=True)]
+        if symmetric and len(pairs) == size and false_negatives is None:
+            contrasts = [Contrast(0, pairs, 1, pairs, ids, mutual=True, **switches)]
         else:
-            contrasts = [Contrast(0, pairs, 1, pairs, ids)]
-            contrasts += [Contrast(1, pairs, 0, pairs, ids[:size] if ids is not None else None)] if symmetric else []
+            contrasts = [Contrast(0, pairs, 1, pairs, ids, **switches)]
+            inside = ids[:size] if ids is not None else None
+            contrasts += [Contrast(1, pairs, 0, pairs, inside, **switches)] if symmetric else []
         return stream([source, target], contrasts, temperature=temperature, cosine=cosine, block=block)
     with torch.autocast(source.device.type, enabled=False):
         source, target = working(source, cosine), working(target, cosine)
-        forward = _one_way(source[pairs], target, pairs, groups, temperature)
+        forward = _one_way(source[pairs], target, pairs, groups, temperature, **switches)
         if not symmetric:
             return forward
         inside = groups[:size] if groups is not None else None
-        return (forward + _one_way(target[pairs], source, pairs, inside, temperature)) / 2
+        return (forward + _one_way(target[pairs], source, pairs, inside, temperature, **switches)) / 2
 
 
 def _one_way(
-    anchors: Tensor, candidates: Tensor, gold: Tensor, groups: Tensor | None, temperature: float | Tensor
-) -> Tensor:
+    anchors: Tensor, candidates: Tensor, gold: Tensor, groups: Tensor | None, temperature: float | Tensor, *,
+    false_negatives: float | None, hardness: float,
+) -> Tensor:  # fmt: skip
     logits = anchors @ candidates.T / temperature  # (A, M)
+    logits = _switched(logits, gold, temperature, false_negatives, hardness)
     if groups is not None:
         columns = torch.arange(len(candidates), device=logits.device)
         barred = (groups == groups[gold][:, None]) & (columns != gold[:, None])
         logits = logits.masked_fill(barred, NEVER)
     return cross_entropy(logits, gold)
+
+
+def _switched(
+    logits: Tensor, gold: Tensor, temperature: float | Tensor, false_negatives: float | None, hardness: float
+) -> Tensor:
+    """(A, M) logits with what the two switches do to those of the negatives."""
+    similarity = (logits * temperature).detach()
+    own = similarity.gather(1, gold[:, None])
+    if hardness:
+        logits = logits + (hardness * similarity).scatter(1, gold[:, None], 0.0)
+    return logits if false_negatives is None else logits.masked_fill(similarity > own + false_negatives, NEVER)
+
+
+def _check_switches(name: str, false_negatives: float | None, hardness: float) -> None:
+    for option, value in (("false_negatives", false_negatives), ("hardness", hardness)):
+        if value is not None and not value >= 0:  # written so that NaN fails
+            raise ValueError(f"{name} needs {option} of at least 0, got {value}")
 
 
 def anchors_of(name: str, source: Tensor, rows: slice | None) -> Tensor:
@@ -216,27 +263,34 @@ def _value(
     function: Callable[..., Tensor], inputs: Inputs, options: ContrastiveOptions, learned: Temperature | None
 ) -> Tensor:
     """The targets are the anchors, so that frozen sources and their bank are the candidates."""
-    groups, candidates = inputs.all("groups"), inputs.all("start" if options.frozen else "source")
+    groups, candidates = inputs.all("groups"), inputs.all(_partner(options))
     if options.bank:
         bank = inputs.own("bank")
         groups = torch.cat([groups, groups.new_full((len(bank),), -1)])  # no group of the batch
         candidates = torch.cat([candidates, bank])
     return function(
         inputs.all("target"), candidates, temperature=temperature_now(options, learned), cosine=options.cosine,
-        groups=groups, rows=inputs.rows(), block=inputs.block,
+        groups=groups, rows=inputs.rows(), block=inputs.block, false_negatives=options.false_negatives,
+        hardness=options.hardness,
     )  # fmt: skip
 
 
 def _reads(options: ContrastiveOptions) -> set[str]:
-    return {"target", "groups", "start" if options.frozen else "source"} | ({"bank"} if options.bank else set())
+    return {"target", "groups", _partner(options)} | ({"bank"} if options.bank else set())
+
+
+def _partner(options: ContrastiveOptions) -> str:
+    return "teacher" if options.teacher else "start" if options.frozen else "source"
 
 
 def _check_nt_xent(options: ContrastiveOptions) -> None:
     need(not options.bank, "nt_xent has no use for a bank (info_nce has): it must be 0", options.bank)
+    need(not (options.frozen and options.teacher), "nt_xent needs frozen or teacher, not both", True)
 
 
 def _check_info_nce(options: ContrastiveOptions) -> None:
     need(options.frozen or not options.bank, "info_nce.bank needs info_nce.frozen = true", options.frozen)
+    need(not (options.frozen and options.teacher), "info_nce needs frozen or teacher, not both", True)
 
 
 OBJECTIVES = (

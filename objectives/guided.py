@@ -91,8 +91,9 @@ def guided(
         limit = own - margin * (own.abs() if margin_kind == "relative" else 1)
         barred = [(guide > limit) | same for guide in guides]
         barred[0] = barred[0] & ~itself
-        logits = torch.cat([s.masked_fill(no, NEVER) for s, no in zip(scores, barred, strict=True)], dim=1)
-        return cross_entropy(logits / temperature, pairs)
+        # divided first: the gradient of -inf / temperature is NaN
+        logits = [(s / temperature).masked_fill(no, NEVER) for s, no in zip(scores, barred, strict=True)]
+        return cross_entropy(torch.cat(logits, dim=1), pairs)
 
 
 def _blocks(source: Tensor, target: Tensor, pairs: Tensor) -> list[Tensor]:

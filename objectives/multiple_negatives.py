@@ -31,6 +31,10 @@ class MultipleNegativesOptions:
     """Also let each target pick its source."""
     hard_negatives: bool = True
     """The pairs must bring a negative; false: none is read, those of the batch have to do."""
+    false_negatives: Annotated[float, AT_LEAST_0] | None = None
+    """A candidate whose similarity exceeds the positive's by more than this is no negative (0.1); unset: all are."""
+    hardness: Annotated[float, AT_LEAST_0] = 0.0
+    """Times its own similarity is added to the logit of each negative, as a constant: near ones weigh more."""
 
 
 def multiple_negatives(
@@ -45,6 +49,8 @@ def multiple_negatives(
     negative_groups: Tensor | None = None,
     rows: slice | None = None,
     block: int | None = None,
+    false_negatives: float | None = None,
+    hardness: float = 0.0,
 ) -> Tensor:
     """Row i of ``source`` must pick row i of ``target`` out of all targets and all hard negatives.
 
@@ -68,12 +74,17 @@ def multiple_negatives(
         negative_groups: (K,) integers naming the meaning of each hard negative; None: none is that of a pair.
         rows: the pairs that serve as anchors. None: all.
         block: rows of S held at once; None: chosen by size; 0: all, as in the formula. See :func:`.streaming.stream`.
+        false_negatives: at least 0: a candidate whose similarity exceeds the positive's by more than this is no
+            negative (0.1 in Qwen3 Embedding, arXiv:2506.05176). None: all are.
+        hardness: at least 0: to the logit of each negative this times its similarity is added, as a constant, so that
+            near ones weigh more (arXiv:2503.04812).
 
     Returns:
         () mean loss in nats, in float32 at least; log(B + K) one-way when all similarities are equal.
 
     Raises:
-        ValueError: the shapes disagree, there is no anchor, or the temperature is not positive.
+        ValueError: the shapes disagree, there is no anchor, the temperature is not positive, or false_negatives or
+            hardness is negative.
 
     References:
         Henderson et al. 2017, arXiv:1705.00652, section 4.4; Reimers and Gurevych 2019, arXiv:1908.10084.
@@ -94,7 +105,7 @@ def multiple_negatives(
             groups = torch.cat([groups, negative_groups])
     return info_nce(
         source, candidates, temperature=temperature, cosine=cosine, symmetric=symmetric, groups=groups, rows=rows,
-        block=block,
+        block=block, false_negatives=false_negatives, hardness=hardness,
     )  # fmt: skip
 
 
@@ -105,7 +116,7 @@ def _value(inputs: Inputs, options: MultipleNegativesOptions, learned: Temperatu
         temperature=temperature_now(options, learned), cosine=options.cosine, symmetric=options.symmetric,
         groups=inputs.all("groups"),
         negative_groups=inputs.all("negative_groups") if hard and "negative_groups" in inputs else None,
-        rows=inputs.rows(), block=inputs.block,
+        rows=inputs.rows(), block=inputs.block, false_negatives=options.false_negatives, hardness=options.hardness,
     )  # fmt: skip
 
 

@@ -28,6 +28,11 @@ class Contrast(NamedTuple):
     """The anchor is one of the candidates, and may not pick itself."""
     mutual: bool = False
     """Each gold candidate must pick its anchor too: the anchors are all rows 0..N-1, and gold is the same."""
+    false_negatives: float | None = None
+    """A candidate whose similarity exceeds the gold one's by more than this is none; not with ``mutual``, whose two
+    directions would differ. None: all are."""
+    hardness: float = 0.0
+    """Times its own similarity, as a constant, is added to the logit of each candidate but the gold one."""
 
 
 class Side:
@@ -100,7 +105,7 @@ class Blocks:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
         """Rows (b,), gold (b, 1), anchors divided by the temperature (b, D), S (b, M) and its gold entries (b, 1)."""
-        groups = self.contrast.groups
+        groups, margin, hardness = self.contrast.groups, self.contrast.false_negatives, self.contrast.hardness
         pieces = zip(
             *(torch.split(each, self.height) for each in (self.contrast.rows, self.contrast.gold)), strict=True
         )
@@ -111,6 +116,10 @@ class Blocks:
                 torch.mm(anchors, rows.T, out=scores[:, part])
             gold = gold[:, None]
             own = scores.gather(1, gold)
+            if margin is not None:
+                scores.masked_fill_(scores > own + margin / self.heat, float("-inf"))
+            if hardness:  # -inf stays; what the slopes mean is made of the vectors, not of these
+                scores.mul_(1 + hardness * self.heat).scatter_(1, gold, own)
             if groups is not None:
                 scores.masked_fill_(groups == groups[gold], float("-inf")).scatter_(1, gold, own)
             if self.contrast.itself:

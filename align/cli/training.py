@@ -45,7 +45,9 @@ def train(
             help="A setting such as train.steps=100, in all stages, or STAGE.train.steps=100; may be repeated.",
         ),
     ] = None,
-    teacher: Annotated[str | None, typer.Option(help="Encoder whose vectors `distil` learns.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Encoder whose vectors `distil` learns, or that guides `guided`.")
+    ] = None,
     rehearse: Annotated[list[Path] | None, typer.Option(help="Text files whose vectors shall not move.")] = None,
     evaluate: Annotated[
         list[str] | None,

@@ -87,7 +87,7 @@ def train(
         recipe: ``align.load_recipe("transliteration")`` or your own.
         out: folder of the result, written whole at the end; an older encoder of Align's is replaced, and no other
             process may write there meanwhile.
-        teacher: whose vectors ``distil`` learns.
+        teacher: whose vectors ``distil``, ``smooth_l1`` and contrasts with ``teacher`` learn; it guides ``guided``.
         rehearsal: texts in any language whose vectors shall not move (``anchor.rehearsal``).
         evaluators: name -> function of the encoder that returns scores by name.
         best: "name/score" of an evaluator, higher is better: each stage ends with the weights of its best evaluation,
@@ -134,6 +134,12 @@ def train(
             raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
         if "teacher" in stage.needs and teacher is None:
             raise InputError("the recipe distils, but no teacher was given")
+        for name, options in stage.objectives.items():
+            if getattr(options, "teacher", False) and teacher and teacher.dimension != encoder.dimension:
+                raise InputError(
+                    f"{name}.teacher compares vectors with the teacher's: expected {encoder.dimension} dimensions, got "
+                    f"{teacher.dimension}"
+                )
     join_processes(encoder, teacher)
     progress = progress and world()[0] == 0
     tables = pairs if isinstance(pairs, Mapping) else {"pairs": pairs}

@@ -58,7 +58,8 @@ def test_a_guide_decides_which_negatives_count():
 
 def test_gradients_reach_the_vectors_and_not_the_guide():
     given = [rows(4, seed).requires_grad_() for seed in (1, 2, 3, 4)]
-    assert torch.autograd.gradcheck(lambda a, b: guided(a, b, *given[2:], temperature=0.5), given[:2])
+    heat = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda a, b, t: guided(a, b, *given[2:], temperature=t), (*given[:2], heat))
     guided(*given).backward()
     assert given[2].grad is None and given[3].grad is None
 

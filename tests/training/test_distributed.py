@@ -21,20 +21,25 @@ from align.encoders.device import own_device
 from align.encoders.encoder import Encoder
 from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
+from align.objectives.barlow_twins import BarlowTwinsOptions
 from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.graded import GradedOptions
+from align.objectives.guided import GuidedOptions
 from align.objectives.labelled import LabelledOptions
 from align.objectives.mlm import MlmOptions
 from align.objectives.multi_similarity import MultiSimilarityOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.objectives.objective import PlainOptions
+from align.objectives.siglip import SiglipOptions
+from align.objectives.smooth_l1 import SmoothL1Options
+from align.objectives.spread import SpreadOptions
 from align.objectives.tlm import TlmOptions
 from align.training import distributed
 from align.training import train as trainer
 from align.training.batches import Batches
 from align.training.distributed import backend, gather, in_shares, launch, total, world
 from align.training.history import History
-from align.training.inputs import columns
+from align.training.inputs import columns, frozen
 from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
 from align.training.step import Alignment
 from align.training.store import build_store
@@ -58,6 +63,11 @@ RECIPES = {
     "lexical": Recipe(
         label_nt_xent=LabelledOptions(), supcon=LabelledOptions(weight=0.5), multi_similarity=MultiSimilarityOptions(),
         matryoshka=MatryoshkaOptions(dimensions=(4, 16)),
+    ),
+    "more": Recipe(
+        siglip=SiglipOptions(), barlow_twins=BarlowTwinsOptions(), spread=SpreadOptions(), smooth_l1=SmoothL1Options(),
+        guided=GuidedOptions(learn_temperature=True, temperature=0.5),
+        nt_xent=ContrastiveOptions(teacher=True, false_negatives=0.1, hardness=2.0),
     ),
     "muril": Recipe(tlm=TlmOptions(rate=0.5), distil=PlainOptions()),
 }  # fmt: skip
@@ -88,13 +98,12 @@ def step(folder, name, rank, processes, micro_tokens=0):
     encoder = load_encoder(folder, device="cpu")
     start = encoder.encode(pairs()["source"], raw=True) + 0.1
     store = build_store(pairs(), encoder, max_tokens=32, columns=columns(recipe.needs))
-    whole = Batches(store, encoder, recipe, **{need: start for need in ("start", "teacher") if need in recipe.needs})[
-        (0, ROWS)
-    ]  # masks drawn once for all, then shared out
+    made = {one.name: start + (one.column == "target") for one in frozen(recipe.needs)}
+    whole = Batches(store, encoder, recipe, **made)[(0, ROWS)]  # masks drawn once for all, then shared out
     mine = ROWS[rank::processes]
     texts = np.concatenate([mine + 12 * i for i, size in enumerate(whole["sides"]) if size])
     share = {name: whole[name][texts] for name in ("ids", "attention", "labels") if name in whole}
-    share |= {name: whole[name][mine] for name in ("groups", "start", "teacher", "scores", "classes") if name in whole}
+    share |= {name: whole[name][mine] for name in ("groups", "scores", "classes", *made) if name in whole}
     share["sides"] = [len(mine) if size else 0 for size in whole["sides"]]
     share["lengths"] = [whole["lengths"][text] for text in texts]
     if "joint" in whole:
