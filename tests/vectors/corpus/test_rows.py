@@ -234,7 +234,11 @@ def test_survey_finds_copies_over_files(tmp_path):
     assert copies == [(2, 0), (5, 1), (6, 0)]
     assert found.rejected_first == f"{a}, line 5: the text is blank"
     assert [found.place(corpus, position) for position in (0, 3, 4)] == [f"{a}, line 2", f"{a}, line 5", f"{c}, line 1"]
-    assert sorted(path.name for path in (tmp_path / "survey").iterdir()) == ["copies.npy", "survey.json"]
+    assert sorted(path.name for path in (tmp_path / "survey").iterdir()) == [
+        ".align-folder.json",
+        "copies.npy",
+        "survey.json",
+    ]
 
 
 def test_survey_is_kept_while_it_is_of_the_same(tmp_path, monkeypatch):
@@ -245,10 +249,10 @@ def test_survey_is_kept_while_it_is_of_the_same(tmp_path, monkeypatch):
     assert look(tmp_path, path, of={"n": 2})[1].lines == 3
     (tmp_path / "survey" / "copies.npy").write_bytes(b"other")
     assert look(tmp_path, path, of={"n": 2})[2] == [(1, 0), (2, 0)]
-    (tmp_path / ".survey.left").mkdir()
+    (tmp_path / ".survey.new").mkdir()
     (tmp_path / "survey" / "survey.json").write_text("[]")
     assert look(tmp_path, path, of={"n": 2})[1].copies == 2
-    assert not (tmp_path / ".survey.left").exists()
+    assert not (tmp_path / ".survey.new").exists()
 
 
 def test_survey_refuses(tmp_path):
