@@ -119,13 +119,13 @@ def check_engine(make: Callable[[], Any], count: int = 250) -> None:
     reader.close()
 
 
-def check_refusals(make: Callable[[], Any]) -> None:
+def check_refusals(make: Callable[[], Any], *, start: int = 0) -> None:
     """A collection of other vectors is refused, by name, and stays as it was."""
     absent = make()
     with pytest.raises(InputError, match="is not there: run align export first"):
         absent.prepare(schema(), make=False)
     absent.close()
-    first, table = make(), rows(20)
+    first, table = make(), rows(20, start=start)
     fill(first, table)
     first.close()
     others = {
@@ -147,9 +147,11 @@ def check_refusals(make: Callable[[], Any]) -> None:
     reader.close()
 
 
-def check_export(engine: str, to: str, folder: Path, *, dtype: str = "float32", **options: Any) -> dict[str, Any]:
+def check_export(
+    engine: str, to: str, folder: Path, *, dtype: str = "float32", start: int = 0, **options: Any
+) -> dict[str, Any]:
     """The whole way, twice: a folder of vectors that are not unit, written to an engine, and verified."""
-    table = rows(120)
+    table = rows(120, start=start)
     vectors = vectors_of(table) * np.linspace(0.1, 9, 120)[:, None]
     columns = {name: table.column(name).to_pylist() for name in ("id", "language", "script", "text")}
     save_vectors(

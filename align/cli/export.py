@@ -11,19 +11,6 @@ from align.cli.arguments import show
 from align.cli.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
 from align.errors import InputError
 
-ENGINE_HELP = """\b
-ENGINE         TO
-milvus         http://HOST:19530, or a file that ends in .db
-qdrant         http://HOST:6333, or a folder
-qdrant-edge    a folder
-pgvector       postgresql://USER@HOST/DATABASE, or a DSN
-lance          a folder, or a URI that LanceDB knows
-parquet        a folder
-npy            a folder: vectors.npy, ids.jsonl
-opensearch     a folder: index.json, bulk-*.ndjson
-elasticsearch  a folder: the same in its dialect
-vespa          a folder: NAME.sd, feed.jsonl"""
-
 Folder = Annotated[Path, typer.Argument(help="Folder of vectors, as align encode writes it.", metavar="VECTORS")]
 EngineName = Annotated[str, typer.Argument(help="One of those above.", metavar="ENGINE")]
 To = Annotated[str, typer.Argument(help="URL, DSN, file or folder, as above.", metavar="TO")]
@@ -86,10 +73,6 @@ def verify_export(
     show(result)
     if not result["passed"]:
         raise InputError(reason(result))
-
-
-for verb in (export, verify_export):
-    verb.__doc__ = f"{verb.__doc__}\n\n{ENGINE_HELP}"
 
 
 def options_of(words: list[str] | None) -> dict[str, str]:

@@ -3,13 +3,22 @@
     index.json          body of ``PUT /NAME``: settings and mapping; ``_meta`` has what made the vectors
     bulk-00000.ndjson   bodies of ``POST /_bulk``: of each row an action with its id, then the row
 
-``_id`` is the row's id: a file that is sent twice changes nothing.
+``_id`` is the row's id: a file that is sent twice changes nothing. To load them::
+
+    curl -X PUT localhost:9200/align -H 'Content-Type: application/json' --data-binary @index.json
+    for file in bulk-*.ndjson; do
+      curl -X POST localhost:9200/_bulk -H 'Content-Type: application/x-ndjson' --data-binary @$file
+    done
+
+In that order: an index that is made by its first row has no vectors to search. The rows are the same for both; how
+either declares a vector is its :class:`Dialect`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +27,7 @@ import pyarrow as pa
 
 from align.engines.folder import Folder
 from align.engines.json_rows import BoundedFiles, fields, table_of
-from align.engines.target import Schema
+from align.engines.target import Engine, Schema
 from align.errors import InputError
 from align.files.whole import write_json
 from align.vectors.folder import vectors_of
@@ -27,56 +36,100 @@ ID_BYTES = 512
 """Of an ``_id``."""
 FORBIDDEN = ' "*+/\\|?#<>,:'
 
-Index = Callable[[Schema], Mapping[str, Any]]
 
+@dataclass(frozen=True)
+class Dialect:
+    """What differs between the two.
 
-def bulk_folder(to: str, name: str, engine: str, index: Index, *, megabytes: int, zeros: bool = True) -> Folder:
-    """A folder of requests.
-
-    Args:
-        to: the folder.
-        name: of the index.
+    Attributes:
         engine: its name.
-        index: the body that makes the index.
-        megabytes: the most of one file, in 2^20 bytes.
-        zeros: the engine takes a vector of zeros.
-
-    Raises:
-        InputError: an index cannot have this name, or ``megabytes`` is less than 1.
+        kind: of a field that holds a vector.
+        dimensions: the most of one.
+        vector: the rest of its declaration, from the dimensions, m and ef_construction.
+        ef_construction: the engine's own default.
+        settings: of the index.
+        zeros: a vector of zeros is taken.
     """
-    if not name or name != name.lower() or name[0] in "-_+." or set(name) & set(FORBIDDEN) or len(name.encode()) > 255:
-        raise InputError(
-            f"an index of {engine} has a name in lower case, without {FORBIDDEN.strip()} or spaces, that does not "
-            f"begin with - _ or a dot, got {name!r}"
-        )
-    if megabytes < 1:
-        raise InputError(f"megabytes must be at least 1, got {megabytes}")
-    return Folder(to, name, engine, Bulk(name, engine, index, megabytes * 2**20, zeros))
+
+    engine: str
+    kind: str
+    dimensions: int
+    vector: Callable[[int, int, int], Mapping[str, Any]]
+    ef_construction: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    zeros: bool = True
+
+    def index(self, schema: Schema, m: int, ef_construction: int) -> dict[str, Any]:
+        """The body that makes the index: keywords to filter by, the text, the vector.
+
+        Raises:
+            InputError: it has too many dimensions.
+        """
+        if schema.dimension > self.dimensions:
+            raise InputError(f"a {self.kind} has at most {self.dimensions:,} dimensions, got {schema.dimension:,}")
+        properties: dict[str, Any] = {column: {"type": "keyword"} for column in ("id", *schema.payload)}
+        if schema.texts:
+            properties["text"] = {"type": "text"}
+        properties["vector"] = {"type": self.kind, **self.vector(schema.dimension, m, ef_construction)}
+        mappings = {"dynamic": "strict", "_meta": {"align.export": schema.described()}, "properties": properties}
+        return {**self.settings, "mappings": mappings}
+
+
+def opener(dialect: Dialect) -> Callable[..., Folder]:
+    """The dialect's ``open_target``."""
+
+    def open_target(
+        to: str, *, name: str, megabytes: int = 16, m: int = 16, ef_construction: int = dialect.ef_construction
+    ) -> Folder:
+        """A folder of requests.
+
+        Args:
+            to: the folder.
+            name: of the index.
+            megabytes: the most of one file, in 2^20 bytes; servers refuse bodies of 100 MB.
+            m: neighbours of a node of HNSW.
+            ef_construction: candidates when HNSW is built.
+
+        Raises:
+            InputError: an index cannot have this name, or ``megabytes`` is less than 1.
+        """
+        wrong = not name or name != name.lower() or name[0] in "-_+." or set(name) & set(FORBIDDEN)
+        if wrong or len(name.encode()) > 255:
+            raise InputError(
+                f"an index of {dialect.engine} has a name in lower case, without {FORBIDDEN.strip()} or spaces, that "
+                f"does not begin with - _ or a dot, got {name!r}"
+            )
+        if megabytes < 1:
+            raise InputError(f"megabytes must be at least 1, got {megabytes}")
+        return Folder(to, name, dialect.engine, Bulk(name, dialect, megabytes * 2**20, m, ef_construction))
+
+    return open_target
 
 
 class Bulk:
     """The :class:`align.engines.folder.Format`."""
 
-    def __init__(self, name: str, engine: str, index: Index, most: int, zeros: bool) -> None:
-        self._name, self._engine, self._index, self._most, self._zeros = name, engine, index, most, zeros
+    def __init__(self, name: str, dialect: Dialect, most: int, m: int, ef_construction: int) -> None:
+        self._name, self._dialect, self._most, self._hnsw = name, dialect, most, (m, ef_construction)
         self._files: BoundedFiles | None = None
 
     def begin(self, folder: Path, schema: Schema) -> None:
         """Write the index's body."""
-        write_json(folder / "index.json", self._index(schema))
+        write_json(folder / "index.json", self._dialect.index(schema, *self._hnsw))
         self._files = BoundedFiles(folder, "bulk", "ndjson", self._most)
 
     def add(self, table: pa.Table) -> None:
         """Write an action and a source for each row."""
         assert self._files is not None
-        if not self._zeros:
+        engine = self._dialect.engine
+        if not self._dialect.zeros:
             empty = ~vectors_of(table).any(axis=1)
             if empty.any():
                 key = table["id"][int(empty.argmax())].as_py()
-                raise InputError(f"the vector of id {key!r} is all zeros, which {self._engine} refuses: leave it out")
+                raise InputError(f"the vector of id {key!r} is all zeros, which {engine} refuses: leave it out")
         for key, source in fields(table):
             if not 0 < len(key.encode()) <= ID_BYTES:
-                raise InputError(f"an _id of {self._engine} has 1 to {ID_BYTES} bytes, got {key[:60]!r}")
+                raise InputError(f"an _id of {engine} has 1 to {ID_BYTES} bytes, got {key[:60]!r}")
             action = json.dumps({"index": {"_index": self._name, "_id": key}}, ensure_ascii=False)
             self._files.write(f"{action}\n{source}\n")
 
@@ -94,7 +147,19 @@ class Bulk:
                     yield table_of(rows, [row.pop("vector") for row in rows], schema.dtype)
 
 
-def keywords(schema: Schema, text: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping of id and payload: keywords to filter by, the text as ``text`` has it."""
-    kinds: dict[str, Any] = {column: {"type": "keyword"} for column in ("id", *schema.payload)}
-    return kinds | ({"text": dict(text)} if schema.texts else {})
+def _knn_vector(dimensions: int, m: int, ef_construction: int) -> dict[str, Any]:
+    parameters = {"m": m, "ef_construction": ef_construction}
+    method = {"name": "hnsw", "engine": "faiss", "space_type": "innerproduct", "parameters": parameters}
+    return {"dimension": dimensions, "method": method}
+
+
+def _dense_vector(dimensions: int, m: int, ef_construction: int) -> dict[str, Any]:
+    options = {"type": "hnsw", "m": m, "ef_construction": ef_construction}  # by name: since 9.1 the default is one bit
+    return {"dims": dimensions, "index": True, "similarity": "cosine", "index_options": options}
+
+
+DIALECTS = (
+    Dialect("opensearch", "knn_vector", 16_000, _knn_vector, 128, settings={"settings": {"index": {"knn": True}}}),
+    Dialect("elasticsearch", "dense_vector", 4096, _dense_vector, 100, zeros=False),
+)
+ENGINES = tuple(Engine(one.engine, "a folder: index.json, bulk-*.ndjson", opener(one)) for one in DIALECTS)

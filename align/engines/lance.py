@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from align.engines.target import Schema, Unreachable, absent, agree
+from align.engines.target import Engine, Schema, Unreachable, absent, agree
 from align.errors import InputError
 
 INDEXES = ("none", "ivf_flat", "ivf_pq", "ivf_hnsw_sq")
@@ -197,3 +197,6 @@ def _agree(there: pa.Schema, schema: Schema, where: str) -> None:
 def _is_in(column: str, values: Sequence[str]) -> str:
     quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     return f"{column} IN ({quoted})"
+
+
+ENGINE = Engine("lance", "a folder, or a URI that LanceDB knows", open_target)

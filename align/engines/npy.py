@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from align.engines.folder import Folder
-from align.engines.target import Schema
+from align.engines.target import Engine, Schema
 from align.vectors.folder import vector_column, vectors_of
 
 
@@ -76,3 +76,6 @@ class Npy:
         # numpy leaves room in a header for the first axis to grow: its length is the same for any number of rows
         facts = {"descr": self._dtype.str, "fortran_order": False, "shape": self._shape}
         np.lib.format.write_array_header_2_0(self._vectors, facts)
+
+
+ENGINE = Engine("npy", "a folder: vectors.npy, ids.jsonl", open_target)

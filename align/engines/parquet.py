@@ -2,7 +2,7 @@
 
     part-00000.parquet   columns id, the payload, vector (a fixed-size list, unit vectors)
 
-The schema's metadata has what made the vectors as JSON under ``align.engines``.
+The schema's metadata has what made the vectors as JSON under ``align.export``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from align.engines.folder import Folder
-from align.engines.target import Schema
+from align.engines.target import Engine, Schema
 from align.errors import InputError
 from align.vectors.writing import PART_ROWS, part_name
 
@@ -80,3 +80,6 @@ class Parquet:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(batch_size=16_384):
                     yield pa.Table.from_batches([batch])
+
+
+ENGINE = Engine("parquet", "a folder: part-*.parquet", open_target)

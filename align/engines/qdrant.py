@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.engines.retry import INDEX_WAIT, await_index, check_seconds
-from align.engines.target import Schema, Unreachable, absent, agree
+from align.engines.target import Engine, Schema, Unreachable, absent, agree
 from align.errors import InputError
 from align.files.whole import read_json
 from align.vectors.folder import vectors_of
@@ -250,3 +250,6 @@ def _reason(error: Any) -> str:
         return str(error.structured()["status"]["error"])
     except (ValueError, KeyError, TypeError):
         return str(error.reason_phrase)
+
+
+ENGINE = Engine("qdrant", "http://HOST:6333, or a folder (the client's local mode)", open_target)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.engines.qdrant import point_id
-from align.engines.target import Schema, absent, agree
+from align.engines.target import Engine, Schema, absent, agree
 from align.errors import InputError
 from align.files.whole import read_json, write_json
 from align.vectors.folder import vectors_of
@@ -180,3 +180,6 @@ class QdrantEdge:
             shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
         shard.flush()
         return shard
+
+
+ENGINE = Engine("qdrant-edge", "a folder", open_target)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from align.engines.address import shown
-from align.engines.engines import opened
+from align.engines.opening import opened
 from align.engines.retry import again
 from align.engines.target import Schema
 from align.errors import InputError
@@ -44,7 +44,7 @@ def export(
 
     Args:
         vectors: what ``align encode`` wrote.
-        engine: one of :data:`align.engines.ENGINES`.
+        engine: one of :func:`align.engines.registry.engines`.
         to: where: a URL, a DSN, a file or a folder, as the engine has it.
         name: of the collection, table or index.
         batch_rows: rows of one upsert.

@@ -1,12 +1,11 @@
 """What an engine gives so that vectors can be exported to it: a schema to agree on, and a handful of calls.
 
-An engine is a module of ``align.engines`` with ``open_target(to, *, name, **options) -> Target``; a line in
-``align.engines.ENGINES`` makes it known. It may reach nothing before :meth:`Target.prepare`.
+An engine is a file with an :class:`Engine`, which :mod:`align.engines.registry` finds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -94,6 +93,22 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Let go of everything; what was not finished may be given up. Never raises :class:`Unreachable`."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that is known.
+
+    Attributes:
+        name: as ``align export`` knows it.
+        to: what TO is, for the help.
+        open_target: ``(to, *, name, **options) -> Target``. Options have defaults and are declared with their types;
+            it may reach nothing before :meth:`Target.prepare`, and imports the engine's client itself.
+    """
+
+    name: str
+    to: str
+    open_target: Callable[..., Target]
 
 
 def agree(stored: Any, schema: Schema, where: str) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.engines.address import shown
 from align.engines.asked import Ask, compared, true_scores
-from align.engines.engines import opened
+from align.engines.opening import opened
 from align.engines.retry import again
 from align.engines.send import RETRIES, schema_of, unit_tables
 from align.engines.target import Schema
@@ -59,7 +59,7 @@ def verify_export(
 
     Args:
         vectors: what was exported.
-        engine: one of :data:`align.engines.ENGINES`.
+        engine: one of :func:`align.engines.registry.engines`.
         to: where it was exported to.
         name: of the collection.
         queries: how many, each the weighted mean of two random rows (weights w and 1 - w, w from 0.55 to 0.9: equal

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from align.engines.folder import Folder
 from align.engines.json_rows import fields, table_of
-from align.engines.target import Schema
+from align.engines.target import Engine, Schema
 from align.errors import InputError
 
 # what Vespa refuses in a string: control characters but tab and line ends, and code points that are none
@@ -134,3 +134,6 @@ def schema_text(name: str, schema: Schema, m: int, ef_construction: int) -> str:
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+ENGINE = Engine("vespa", "a folder: NAME.sd, feed.jsonl", open_target)

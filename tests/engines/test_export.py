@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
-import types
 
 import numpy as np
 import pytest
 
 from align.cli.export import reason
-from align.engines import ENGINES, export, verify_export
+from align.engines import export, verify_export
 from align.engines.address import hidden, secrets, shown
 from align.engines.asked import compared
-from align.engines.engines import Engine
 from align.engines.exact import exact_search
+from align.engines.registry import engines
 from align.engines.retry import again, await_index, check_seconds
-from align.engines.target import Schema, Unreachable, absent, agree
+from align.engines.target import Engine, Schema, Unreachable, absent, agree
 from align.errors import InputError
 from align.vectors.folder import vectors_of
 from align.vectors.writing import save_vectors
@@ -80,7 +78,6 @@ class Memory:
 def world(monkeypatch):
     """The engine ``memory``, and the state of its one server."""
     state = {}
-    module = types.ModuleType("align.engines.memory")
 
     def open_target(to: str, *, name: str, size: int = 1, fast: bool = False, share: float | None = None,
                     password: str = "") -> Memory:  # fmt: skip
@@ -89,9 +86,7 @@ def world(monkeypatch):
             raise RuntimeError(f"cannot log in with {password}")
         return Memory(state, name)
 
-    module.open_target = open_target
-    monkeypatch.setitem(sys.modules, "align.engines.memory", module)
-    monkeypatch.setitem(ENGINES, "memory", Engine("memory", "anywhere"))
+    monkeypatch.setitem(engines(), "memory", Engine("memory", "anywhere", open_target))
     monkeypatch.setattr("align.engines.retry.time.sleep", lambda seconds: None)
     monkeypatch.setattr("align.engines.retry.FIRST", 0)
     return state
@@ -223,7 +218,7 @@ def test_options(world, tmp_path):
         with pytest.raises(InputError) as error:
             export(vectors, "memory", "x", **given)
         assert str(error.value) == message
-    with pytest.raises(InputError, match="no engine 'milvu': expected one of milvus, qdrant, qdrant-edge, pgvector"):
+    with pytest.raises(InputError, match="no engine 'milvu': expected one of elasticsearch, lance, milvus, npy"):
         export(vectors, "milvu", "x")
     with pytest.raises(InputError, match="expected batch_rows from 1 and retries from 0, got 0 and 7"):
         export(vectors, "memory", "x", batch_rows=0)

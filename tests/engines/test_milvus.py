@@ -225,7 +225,7 @@ def test_an_index_that_never_comes_is_not_waited_for_for_ever(server, collection
 
 def test_a_server_that_is_killed_in_the_middle(tmp_path, monkeypatch):
     """What was acknowledged is there after the restart; the same export again completes it."""
-    from align.engines import milvus_collection
+    from align.engines.milvus import collection as milvus_collection
 
     monkeypatch.setattr("align.engines.retry.FIRST", 0.05)
     vectors = folder(tmp_path / "v", 600)
@@ -258,7 +258,7 @@ def test_a_server_that_is_killed_in_the_middle(tmp_path, monkeypatch):
 
 def test_a_server_that_comes_back_during_the_export(tmp_path, monkeypatch):
     """The export waits, and goes on by itself."""
-    from align.engines import milvus_collection
+    from align.engines.milvus import collection as milvus_collection
 
     monkeypatch.setattr("align.engines.retry.FIRST", 0.3)
     vectors = folder(tmp_path / "v", 200)
@@ -297,7 +297,7 @@ def test_what_is_no_address_or_option(to, options, message):
 
 
 def test_the_extra_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "align.engines.milvus_collection", raising=False)
+    monkeypatch.delitem(sys.modules, "align.engines.milvus.collection", raising=False)
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(InputError, match=r"needs pymilvus: pip install 'align-encoders\[milvus\]'"):
         open_target("http://127.0.0.1:1", name="align")

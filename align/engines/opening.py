@@ -1,44 +1,16 @@
-"""The engines that are known, and opening one by its name."""
+"""Opening an engine by its name, with options that may be words of the command line."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from align.engines.address import hidden, secrets
+from align.engines.registry import engine as engine_of
 from align.engines.target import Target
 from align.errors import InputError
-
-
-@dataclass(frozen=True)
-class Engine:
-    """An engine that is known.
-
-    Attributes:
-        module: of ``align.engines``; imported when the engine is used.
-        to: what TO is, for the help.
-    """
-
-    module: str
-    to: str
-
-
-ENGINES: Mapping[str, Engine] = {
-    "milvus": Engine("milvus", "http://HOST:19530, or a file that ends in .db (milvus-lite)"),
-    "qdrant": Engine("qdrant", "http://HOST:6333, or a folder (the client's local mode)"),
-    "qdrant-edge": Engine("qdrant_edge", "a folder"),
-    "pgvector": Engine("pgvector", "postgresql://USER@HOST/DATABASE, or a DSN"),
-    "lance": Engine("lance", "a folder, or a URI that LanceDB knows"),
-    "parquet": Engine("parquet", "a folder"),
-    "npy": Engine("npy", "a folder"),
-    "opensearch": Engine("opensearch", "a folder"),
-    "elasticsearch": Engine("elasticsearch", "a folder"),
-    "vespa": Engine("vespa", "a folder"),
-}
 
 
 @contextmanager
@@ -49,15 +21,9 @@ def opened(engine: str, to: str, name: str, options: Mapping[str, Any]) -> Itera
         InputError: no such engine or option, or an option's value is of another type.
     """
     with hidden(secrets(to, options)):
-        open_target = _module(engine).open_target
+        open_target = engine_of(engine).open_target
         with closing(open_target(to, name=name, **_typed(engine, open_target, options))) as target:
             yield target
-
-
-def _module(engine: str) -> Any:
-    if engine not in ENGINES:
-        raise InputError(f"no engine {engine!r}: expected one of {', '.join(ENGINES)}")
-    return import_module(f"align.engines.{ENGINES[engine].module}")
 
 
 def _typed(engine: str, open_target: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,12 +33,12 @@ def _typed(engine: str, open_target: Any, options: Mapping[str, Any]) -> dict[st
     for key in options:
         if key not in known:
             raise InputError(f"{engine} has no option {key!r}: expected one of {', '.join(known) or 'none'}")
-    return {key: _value(engine, key, value, str(known[key].annotation)) for key, value in options.items()}
+    return {key: _value(engine, key, value, known[key].annotation) for key, value in options.items()}
 
 
-def _value(engine: str, key: str, value: Any, annotation: str) -> Any:
-    """A word as the first type of an annotation such as ``int | None``, which is text: modules postpone evaluation."""
-    kinds = annotation.split(" | ")
+def _value(engine: str, key: str, value: Any, annotation: Any) -> Any:
+    """A word as the first type of an annotation such as ``int | None``; of most modules that is text."""
+    kinds = (annotation.__name__ if isinstance(annotation, type) else str(annotation)).split(" | ")
     if not isinstance(value, str) or "str" in kinds or kinds[0] not in _READ:
         return value
     read, what = _READ[kinds[0]]

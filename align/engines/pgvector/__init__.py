@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from align.engines.retry import INDEX_WAIT, check_seconds
+from align.engines.target import Engine
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.engines.pgvector_table import Table
+    from align.engines.pgvector.table import Table
 
 TIMEOUT = 300.0
 """Seconds that one call may take, by default."""
@@ -76,7 +77,7 @@ def open_target(
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
 
-        from align.engines.pgvector_table import Table
+        from align.engines.pgvector.table import Table
     except ImportError as error:
         raise InputError("engine pgvector needs psycopg: pip install 'align-encoders[pgvector]'") from error
     options = Options(index, m, ef_construction, ef_search, lists, probes, timeout, index_wait)
@@ -89,3 +90,6 @@ def open_target(
     database = given.get("dbname") or given.get("user") or "its default database"
     address = f"{given.get('host') or 'localhost'}:{given.get('port') or 5432}/{database}"
     return Table(to, name, options, f"table {name} of {address}")
+
+
+ENGINE = Engine("pgvector", "postgresql://USER@HOST/DATABASE, or a DSN", open_target)

@@ -2,7 +2,7 @@
 
     id VARCHAR primary key, text_sha256, language, script[, text] VARCHAR, vector FLOAT_VECTOR or FLOAT16_VECTOR
 
-What made the vectors is the collection's property ``align.engines``, and its description, as JSON. From elsewhere::
+What made the vectors is the collection's property ``align.export``, and its description, as JSON. From elsewhere::
 
     MilvusClient("http://127.0.0.1:19530").search("align", data=[vector], limit=10, filter='language == "hin_Deva"')
 """
@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from align.engines.retry import INDEX_WAIT, check_seconds
+from align.engines.target import Engine
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.engines.milvus_collection import Collection
+    from align.engines.milvus.collection import Collection
 
+PROPERTY = "align.export"
+"""Of a collection."""
 INDEXES: Mapping[str, tuple[str, ...]] = {
     "FLAT": (), "HNSW": ("M", "efConstruction"), "IVF_FLAT": ("nlist",), "AUTOINDEX": (),
 }  # fmt: skip
@@ -91,7 +94,7 @@ def open_target(
     if not (to.startswith(("http://", "https://")) or to.endswith(".db")):
         raise InputError("TO is no address of Milvus: expected http://HOST:PORT, or a file that ends in .db")
     try:
-        from align.engines.milvus_collection import Collection
+        from align.engines.milvus.collection import Collection
     except ImportError as error:
         raise InputError("engine milvus needs pymilvus: pip install 'align-encoders[milvus]'") from error
     return Collection(to, name, options, token, database)
@@ -107,4 +110,4 @@ def described(collection: Mapping[str, Any]) -> Any:
     return None
 
 
-PROPERTY = "align.export"
+ENGINE = Engine("milvus", "http://HOST:19530, or a file that ends in .db (milvus-lite)", open_target)

@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types import TypeInfo
 
 from align.engines.pgvector import Options
-from align.engines.pgvector_schema import TYPES, identifiers, index, lists_for, make_table, present, refuse_dimension
+from align.engines.pgvector.schema import TYPES, identifiers, index, lists_for, make_table, present, refuse_dimension
 from align.engines.retry import index_late
 from align.engines.target import Schema, Unreachable, absent
 from align.errors import InputError

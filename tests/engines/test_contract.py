@@ -1,0 +1,183 @@
+"""What every engine of the registry has to do: one that is new is tested here as soon as it is found.
+
+An engine that is written to a folder, or to a file, needs nothing more; one that needs a server has it in its own test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import types
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exported import check_empty, check_export, check_refusals, schema
+
+import align.engines
+from align.engines import export, registry
+from align.engines.opening import opened
+from align.engines.registry import engine, engines
+from align.engines.target import Engine
+from align.errors import InputError
+from align.vectors.writing import save_vectors
+
+NAMES = list(engines())
+SERVERS = {"pgvector"}
+"""Engines whose own test has a server: what is checked here is checked there."""
+PLACES = {
+    "milvus": ("align.db", {"index": "FLAT"}),
+    "qdrant": ("align", {"exact": True}),
+    "qdrant-edge": ("align", {"exact": True}),
+}
+"""Where a test writes to, and with what to be exact, unless a folder will do."""
+CLIENTS = {
+    "milvus": ("pymilvus", "milvus_lite"), "qdrant": ("qdrant_client",), "qdrant-edge": ("qdrant_edge",),
+    "lance": ("lancedb",),
+}  # fmt: skip
+
+
+@pytest.fixture(params=[name for name in NAMES if name not in SERVERS])
+def place(request, tmp_path):
+    """An engine, where it is written to, and its options."""
+    for client in CLIENTS.get(request.param, ()):
+        pytest.importorskip(client, reason=f"needs {client}")
+    where, options = PLACES.get(request.param, ("align", {}))
+    return request.param, str(tmp_path / where), options
+
+
+def test_an_engine_with_a_server_has_its_own_test():
+    for name in SERVERS:
+        own = (Path(__file__).parent / f"test_{name}.py").read_text()
+        assert all(f"{check}(" in own for check in ("check_engine", "check_export", "check_refusals", "check_empty"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_engine_says_what_it_takes(name):
+    found = engine(name)
+    assert found.name == name and name == name.lower() and " " not in name
+    assert 5 < len(found.to) < 70 and found.to == found.to.strip()
+    options = dict(inspect.signature(found.open_target).parameters)
+    assert next(iter(options)) == "to" and options.pop("to").kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert options.pop("name").default is inspect.Parameter.empty
+    documented = inspect.getdoc(found.open_target) or ""
+    for option in options.values():
+        assert option.kind is inspect.Parameter.KEYWORD_ONLY and option.default is not inspect.Parameter.empty
+        assert str(option.annotation).split(" | ")[0] in ("bool", "int", "float", "str"), option
+        assert f"\n    {option.name}: " in documented, f"{name}: {option.name} is not documented"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_engine_refuses_what_it_does_not_know(name, tmp_path):
+    with (
+        pytest.raises(InputError, match=rf"{name} has no option 'colour': expected one of \w+"),
+        opened(name, str(tmp_path / "x"), "align", {"colour": "red"}),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_reached_before_it_is_prepared(place, tmp_path):
+    name, to, options = place
+    with opened(name, to, "align", options):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_the_whole_way(place, tmp_path):
+    name, to, options = place
+    proof = check_export(name, to, tmp_path / "vectors", start=20, **options)  # without hostile ids, which some refuse
+    assert proof["exact"]
+
+
+def test_other_vectors_are_refused(place):
+    name, to, options = place
+    check_refusals(lambda: engine(name).open_target(to, name="align", **options), start=20)
+
+
+def test_no_rows(place):
+    name, to, options = place
+    check_empty(lambda: engine(name).open_target(to, name="align", **options))
+
+
+def test_every_file_of_the_room_is_an_engine_or_none():
+    """An engine that imports its client at its head would hide all of them from who has not its extra."""
+    home = Path(align.engines.__file__).parent
+    for path in home.glob("*.py"):
+        value = importlib.import_module(f"align.engines.{path.stem}") if path.stem != "__init__" else align.engines
+        for one in registry._offered(value):
+            assert engines()[one.name] is one
+
+
+THEIRS = """
+from align.engines.registry import engine
+from align.engines.target import Engine
+
+given = []
+
+def open_target(to: str, *, name: str, size: int = 1, share: float | None = None):
+    given[:] = [to, size, share]
+    return engine("npy").open_target(to, name=name)
+
+ENGINE = Engine("theirs", "a folder of theirs", open_target)
+"""
+
+
+class TestOfAnotherPackage:
+    @pytest.fixture
+    def offer(self, monkeypatch):
+        """Offer a value as the entry point of another package."""
+
+        def make(value):
+            monkeypatch.setattr(EntryPoint, "load", lambda entry: value() if callable(value) else value)
+            entry = EntryPoint("theirs", "their_package.engine:ENGINE", registry.GROUP)
+            monkeypatch.setattr(registry, "entry_points", lambda group: [entry] if group == registry.GROUP else [])
+            registry.engines.cache_clear()
+
+        yield make
+        monkeypatch.undo()
+        registry.engines.cache_clear()
+
+    @pytest.mark.parametrize("postponed", ["", "from __future__ import annotations\n"])
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_is_found_and_used(self, offer, tmp_path, postponed, whole):
+        theirs = types.ModuleType("their_package")
+        exec(postponed + THEIRS, vars(theirs))
+        offer(theirs if whole else theirs.ENGINE)
+        assert list(engines()) == sorted([*NAMES, "theirs"])
+        vectors = save_vectors(tmp_path / "v", ["a"], np.eye(1, 3), texts=["x"], encoder={"model": "toy"})
+        assert export(vectors, "theirs", str(tmp_path / "out"), size="7", share="0.5")["count"] == 1
+        assert theirs.given == [str(tmp_path / "out"), 7, 0.5]
+
+    def test_is_refused_where_it_is_none(self, offer):
+        place = r"the entry point 'theirs' of align\.engines \(their_package\.engine:ENGINE\)"
+
+        def missing():
+            raise ModuleNotFoundError("No module named 'their_package'")
+
+        for value, message in (
+            (missing, rf"{place} does not load: No module named 'their_package'"),
+            (types.ModuleType("their_package"), rf"{place} offers no engine"),
+            (3, rf"{place} must offer align\.engines\.target\.Engine, got 3"),
+            (
+                Engine("npy", "x", engine("npy").open_target),
+                r"two engines are called 'npy': of align\.engines\.npy and",
+            ),
+        ):
+            offer(value)
+            with pytest.raises(InputError, match=message):
+                engines()
+
+
+@pytest.mark.parametrize("dialect", ["opensearch", "elasticsearch"])
+def test_either_dialect_to_the_byte(tmp_path, dialect):
+    vectors = save_vectors(
+        tmp_path / "v", ["a", 'say "x"', "é\n"], np.array([[3, 4, 0], [0, 0, 2], [0, -8, -6]], np.float32),
+        texts=["one", "två", "तीन"], encoder={"model": "toy", "pooling": "mean"}, languages=["eng", "swe", "hin"],
+        scripts=["Latn", "Latn", "Deva"],
+    )  # fmt: skip
+    export(vectors, dialect, str(tmp_path / "out"), name="docs", m=24)
+    written = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.name[0] != "."}
+    golden = Path(__file__).parent / "golden" / dialect
+    assert written == {path.name: path.read_bytes() for path in golden.iterdir()}
+    assert schema().described()["format"] in (golden / "index.json").read_text()
