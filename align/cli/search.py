@@ -55,7 +55,7 @@ def search(
     given = [*(query or []), *(read_lines(queries) if queries else [])]
     if not given and not interactive:
         raise InputError("nothing to search for: expected a QUERY, --queries FILE with a line, or --interactive")
-    stored = load_index(index, verify=verify)
+    stored = load_index(index, verify=verify, device=choice.device)
     encode = query_encoder(stored, choice.load(), prompt=prompt, query_language=query_language, romanized=romanize)
 
     def answer(texts: Sequence[str]) -> list[list[Hit]]:

@@ -128,3 +128,11 @@ def test_what_it_refuses(align, vectors, encoder, bert_folder, tmp_path) -> None
         printed = align("search", bert_folder, *words, code=2)
         assert message in printed.err and printed.out == ""
     assert align("search", bert_folder, vectors.folder, "a", "--prompt", "query: ", "-k", "1").out.startswith("a\n  1.")
+
+
+def test_faiss_searches_on_the_device_of_the_encoder(align, encoder, vectors, bert_folder, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr("align.indexes.index.find_gpu", seen.append)
+    align("search", bert_folder, vectors.folder, TEXTS[0], "--device", "cpu")
+    align("search", bert_folder, vectors.folder, TEXTS[0])
+    assert seen == ["cpu", None]
