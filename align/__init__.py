@@ -14,20 +14,30 @@ if TYPE_CHECKING:
     from align.encoders.checkpoint import save_encoder as save_encoder
     from align.encoders.encoder import Encoder as Encoder
     from align.encoders.pooling import Pooling as Pooling
-    from align.engines import verify_export as verify_export
+    from align.engines.send import export as export
+    from align.engines.verify import verify_export as verify_export
     from align.errors import InputError as InputError
+    from align.evaluation.compare import compare as compare
     from align.evaluation.evaluate import evaluate as evaluate
-    from align.indexes.augmentation import augment as augment
-    from align.indexes.build import load_index as load_index
+    from align.evaluation.listing import list_benchmarks as list_benchmarks
+    from align.evaluation.overlap import check_overlap as check_overlap
+    from align.indexes.augment import augment as augment
+    from align.indexes.build import index as index
+    from align.indexes.index import load_index as load_index
+    from align.indexes.queries import augment_queries as augment_queries
     from align.indexes.search import search as search
+    from align.mapping.methods import map as map
     from align.memory.translation_memory import tm as tm
     from align.mining.mining import mine as mine
-    from align.pairs import nli_pairs as nli_pairs
-    from align.pairs import sts_pairs as sts_pairs
-    from align.pairs import synonym_pairs as synonym_pairs
-    from align.pairs import translation_pairs as translation_pairs
-    from align.pairs import transliteration_pairs as transliteration_pairs
-    from align.pairs.overlap import check_overlap as check_overlap
+    from align.pairs.conditional import conditional_pairs as conditional_pairs
+    from align.pairs.nli import nli_pairs as nli_pairs
+    from align.pairs.reading.table import read_pairs as read_pairs
+    from align.pairs.sts import sts_pairs as sts_pairs
+    from align.pairs.synonyms import synonym_pairs as synonym_pairs
+    from align.pairs.translation import translation_pairs as translation_pairs
+    from align.pairs.transliteration import transliteration_pairs as transliteration_pairs
+    from align.reporting.report import report as report
+    from align.text.romanize.romanizer import romanize as romanize
     from align.training.config import load_recipe as load_recipe
     from align.training.train import train as train
     from align.vectors.corpus.encoding import encode as encode
@@ -38,27 +48,37 @@ _HOMES = {
     "Encoder": "align.encoders.encoder",
     "InputError": "align.errors",
     "Pooling": "align.encoders.pooling",
-    "augment": "align.indexes.augmentation",
-    "check_overlap": "align.pairs.overlap",
+    "augment": "align.indexes.augment",
+    "augment_queries": "align.indexes.queries",
+    "check_overlap": "align.evaluation.overlap",
+    "compare": "align.evaluation.compare",
+    "conditional_pairs": "align.pairs.conditional",
     "encode": "align.vectors.corpus.encoding",
     "evaluate": "align.evaluation.evaluate",
+    "export": "align.engines.send",
+    "index": "align.indexes.build",
+    "list_benchmarks": "align.evaluation.listing",
     "load_backend": "align.encoders.backends",
     "load_encoder": "align.encoders.checkpoint",
-    "load_index": "align.indexes.build",
+    "load_index": "align.indexes.index",
     "load_recipe": "align.training.config",
+    "map": "align.mapping.methods",
     "mine": "align.mining.mining",
-    "nli_pairs": "align.pairs",
+    "nli_pairs": "align.pairs.nli",
     "open_vectors": "align.vectors.folder",
+    "read_pairs": "align.pairs.reading.table",
+    "report": "align.reporting.report",
+    "romanize": "align.text.romanize.romanizer",
     "save_encoder": "align.encoders.checkpoint",
     "save_vectors": "align.vectors.writing",
     "search": "align.indexes.search",
-    "sts_pairs": "align.pairs",
-    "synonym_pairs": "align.pairs",
+    "sts_pairs": "align.pairs.sts",
+    "synonym_pairs": "align.pairs.synonyms",
     "tm": "align.memory.translation_memory",
     "train": "align.training.train",
-    "translation_pairs": "align.pairs",
-    "transliteration_pairs": "align.pairs",
-    "verify_export": "align.engines",
+    "translation_pairs": "align.pairs.translation",
+    "transliteration_pairs": "align.pairs.transliteration",
+    "verify_export": "align.engines.verify",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

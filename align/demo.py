@@ -60,8 +60,8 @@ def _run(
     seed: int,
     progress: bool,
 ) -> dict[str, Any]:
+    from align import read_pairs, translation_pairs, transliteration_pairs
     from align.encoders.checkpoint import load_encoder
-    from align.pairs import read_pairs, translation_pairs, transliteration_pairs
     from align.training.train import train
 
     began = time.perf_counter()

@@ -25,8 +25,8 @@ from script_barrier import SCRIPTS, TICO, lines, romanised
 import align
 from align.encoders.encoder import Encoder
 from align.files.whole import write_json
-from align.indexes.augment import augment_vectors
-from align.indexes.query_sources import make_queries, romanized
+from align.indexes.queries import make_queries
+from align.indexes.query_sources import romanized
 from align.vectors.writing import save_vectors
 
 
@@ -81,7 +81,7 @@ def main() -> None:
         counts = make_queries(stored, work / "queries.tsv", romanized)
         pairs = [f"{number}\t{' '.join(roman.split())}\n" for of in dev.values() for number, roman in of]
         (work / "dev.tsv").write_text("".join(pairs), encoding="utf-8")
-        made = augment_vectors(
+        made = align.augment(
             work / "vectors", work / "queries.tsv", work / "augmented", encoder=encoder, dev=work / "dev.tsv", k=K,
             progress=True,
         )  # fmt: skip

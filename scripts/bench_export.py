@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from provenance import ran
 
-from align.engines import export, verify_export
+from align import export, verify_export
 from align.files.whole import write_json
 from align.vectors.folder import Vectors
 from align.vectors.writing import save_vectors

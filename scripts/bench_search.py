@@ -38,9 +38,9 @@ from provenance import ran
 
 from align.files.whole import read_lines, write_json
 from align.indexes.approximate import effort_of_all
-from align.indexes.build import Index, index, load_index
+from align.indexes.build import index
 from align.indexes.exact import ExactIndex
-from align.indexes.index import EXACT
+from align.indexes.index import EXACT, Index, load_index
 from align.similarity.cosine import normalize
 from align.vectors.folder import Vectors, vector_table
 from align.vectors.writing import begin, finish, write_part

@@ -17,9 +17,8 @@ from pathlib import Path
 import torch
 
 import align
-from align import demo
+from align import demo, read_pairs, transliteration_pairs
 from align.files.whole import read_json, write_json
-from align.pairs import read_pairs, transliteration_pairs
 
 STEPS, PAIRS = 200, 64
 COMMON = [f"train.steps={STEPS}", f"train.batch_size={PAIRS}", "train.accumulate=1", "train.max_tokens=48"]

@@ -23,8 +23,8 @@ import torch
 from numpy.typing import NDArray
 
 import align
+from align import nli_pairs, read_pairs, sts_pairs
 from align.files.whole import write_json
-from align.pairs import nli_pairs, read_pairs, sts_pairs
 from align.tasks import StsResult, read_sts
 from align.tasks.sts import sts
 from align.training.config import load_recipe

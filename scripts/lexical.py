@@ -29,10 +29,11 @@ import torch
 from numpy.typing import NDArray
 
 import align
+from align import read_pairs, synonym_pairs
 from align.encoders.encoder import Encoder
 from align.files.whole import read_json, write_json
 from align.mapping import fit_procrustes
-from align.pairs import Lexicon, WordFilters, read_pairs, synonym_pairs
+from align.pairs import Lexicon, WordFilters
 from align.tasks import BLI_PROTOCOLS, BliResult, Dictionary, bli_pairs, read_dictionary, read_vocabulary, read_wordsim
 from align.tasks.bli import bli
 from align.tasks.wordsim import wordsim

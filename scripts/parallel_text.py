@@ -23,9 +23,9 @@ from script_barrier import SIB, TICO, TICO_TRAIN, lines, p1
 from transformers import AutoTokenizer, BertForMaskedLM
 
 import align
+from align import read_pairs, translation_pairs
 from align.encoders.encoder import Encoder
 from align.files.whole import write_json
-from align.pairs import read_pairs, translation_pairs
 
 BIBLE = {
     "ces": "ces_Latn", "deu": "deu_Latn", "ell": "ell_Grek", "fin": "fin_Latn", "hun": "hun_Latn", "hye": "hye_Armn",

@@ -25,7 +25,8 @@ from script_barrier import SCRIPTS, romanised
 import align
 from align.encoders.encoder import Encoder
 from align.files.whole import write_json
-from align.indexes.build import index, load_index
+from align.indexes.build import index
+from align.indexes.index import load_index
 from align.tasks.statistics.intervals import bootstrap_mean, macro_interval
 from align.vectors.writing import save_vectors
 

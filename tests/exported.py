@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from align.engines import export, verify_export
+from align import export, verify_export
 from align.engines.target import Schema
 from align.errors import InputError
 from align.vectors.folder import vector_table, vectors_of

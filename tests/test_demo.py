@@ -21,7 +21,7 @@ def test_the_text_of_the_demo():
 def test_romanised_verses_are_looked_for_in_all_languages(bert_folder, tmp_path):
     from align.demo import search_by_romanisation
     from align.encoders.checkpoint import load_encoder
-    from align.indexes.build import load_index
+    from align.indexes.index import load_index
 
     encoder = load_encoder(str(bert_folder))
     verses = {"rus_Cyrl": ["αβ", "γδ"], "eng_Latn": ["ab", "gd"]}

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "mapping": "vectors similarity pairs",
     "engines": "indexes vectors similarity",  # verified against the rows that an index finds
     "tasks": "similarity text",
-    "evaluation": "tasks encoders indexes similarity text",  # vectors of vocabularies are kept as indexes
+    "evaluation": "tasks encoders indexes pairs similarity text",  # vectors of vocabularies are kept as indexes
     "reporting": "evaluation tasks text",
 }
 """Room -> rooms. ``cli`` and ``demo`` may import all."""

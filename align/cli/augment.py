@@ -8,13 +8,10 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Out, one_of, show
+from align.cli.arguments import Out, show
 from align.cli.encoder_choice import EncoderChoice, ModelOption, QueryPrompt, takes_encoder
-from align.errors import InputError
 
 log = logging.getLogger(__name__)
-
-SOURCES = ("romanized", "first-sentence", "lexicon", "column")
 
 
 @takes_encoder(without="prompt")
@@ -37,9 +34,9 @@ def augment(
     prompt: QueryPrompt = None,
 ) -> None:
     """Move the vectors of passages towards queries supplied for them: an index of equal size that finds more."""
-    from align.indexes.augment import augment_vectors
+    from align import augment as run
 
-    made = augment_vectors(
+    made = run(
         vectors, queries, out, encoder=choice.load(), prompt=prompt, alpha=alpha, dev=dev, k=k, reduce=reduce,
         unit=unit, progress=context.obj,
     )  # fmt: skip
@@ -52,7 +49,7 @@ def augment(
 def augment_queries(
     vectors: Annotated[Path, typer.Argument(help="Folder written by align encode; for column, a .jsonl or .parquet.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write: lines of id TAB query.")],
-    source: Annotated[str, typer.Option(help=f"{', '.join(SOURCES)}.")],
+    source: Annotated[str, typer.Option(help="romanized, first-sentence, lexicon or column.")],
     lexicon: Annotated[Path | None, typer.Option(help="For lexicon: a dictionary, word TAB translation.")] = None,
     share: Annotated[float, typer.Option(help="For lexicon: share of the known words that is replaced.")] = 0.5,
     seed: Annotated[int, typer.Option(help="For lexicon: of the words and translations drawn.")] = 0,
@@ -61,21 +58,10 @@ def augment_queries(
     language: Annotated[str | None, typer.Option(help="Only passages in this language, such as hin_Deva.")] = None,
 ) -> None:
     """Make queries for passages offline: romanised, first sentences, words by a dictionary; or a column of a corpus."""
-    from align.indexes import query_sources
-    from align.vectors.folder import open_vectors
+    from align import augment_queries as run
 
-    one_of(SOURCES, source, "--source")
-    if (source == "lexicon") != (lexicon is not None):
-        raise InputError("--source lexicon and --lexicon FILE go together")
-    if source == "column":
-        if language is not None:
-            raise InputError("--source column takes all rows: --language is for the other sources")
-        show(query_sources.column_queries(vectors, out, column=column, id_column=id_column) | {"out": str(out)})
-        return
-    if source == "lexicon":
-        assert lexicon is not None
-        made = query_sources.lexicon_switched(lexicon, share=share, seed=seed)
-    else:
-        made = query_sources.romanized if source == "romanized" else query_sources.first_sentences
-    counts = query_sources.make_queries(open_vectors(vectors), out, made, language=language)
+    counts = run(
+        vectors, out, source=source, lexicon=lexicon, share=share, seed=seed, column=column, id_column=id_column,
+        language=language,
+    )  # fmt: skip
     show({**counts, "out": str(out)})

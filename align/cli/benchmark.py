@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -100,39 +97,21 @@ def list_benchmarks(
     as_json: AsJson = False,
 ) -> None:
     """Tasks, benchmarks, languages, scripts and licences that `align eval` knows."""
-    from align.errors import InputError
-    from align.evaluation.benchmarks import find_benchmark, local_folder
-    from align.evaluation.units import languages_of
+    from align import list_benchmarks as run
+    from align.evaluation.listing import benchmark_languages
 
-    if name is None:
-        with _without_log():
-            rows = list(_benchmark_rows(data))
-        tell(rows, _benchmark_table(rows), as_json=as_json)
+    if name is not None:
+        codes = benchmark_languages(name, data)
+        tell(codes, "\n".join(codes), as_json=as_json)
         return
-    one = find_benchmark(name)
-    folder = local_folder(one, data)
-    if folder is None:
-        raise InputError(f"{name} is not in a data folder (--data, or ALIGN_DATA): its languages are on the Hub")
-    with _without_log():
-        codes = languages_of(one, folder)
-    tell(codes, "\n".join(codes), as_json=as_json)
-
-
-def _benchmark_rows(data: Path | None) -> Iterator[dict[str, Any]]:
-    from align.errors import InputError
-    from align.evaluation.benchmarks import BENCHMARKS, local_folder
-    from align.evaluation.units import languages_of
-
-    for one in BENCHMARKS.values():
-        try:
-            folder = local_folder(one, data) if data else None
-        except InputError:
-            folder = None
-        codes = languages_of(one, folder) if folder else []
-        yield {
-            "benchmark": one.name, "task": one.task, "languages": codes, "licence": one.licence,
-            "from": one.hub or one.origin, "what": one.about,
-        }  # fmt: skip
+    rows = [
+        {
+            "benchmark": one.benchmark.name, "task": one.benchmark.task, "languages": list(one.languages),
+            "licence": one.benchmark.licence, "from": one.benchmark.hub or one.benchmark.origin,
+            "what": one.benchmark.about,
+        } for one in run(data)
+    ]  # fmt: skip
+    tell(rows, _benchmark_table(rows), as_json=as_json)
 
 
 def _benchmark_table(rows: list[dict[str, Any]]) -> str:
@@ -150,24 +129,13 @@ def _counted(cell: str | list[str]) -> str:
     return f"{len(cell)} languages, {scripts} scripts" if scripts else f"{len(cell)} sets" if cell else "-"
 
 
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """What is odd in a file is said when it is scored, not when its name is listed."""
-    log = logging.getLogger("align")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-
-
 def _map(encoder: Any, benchmark: Any, data: Path | None, languages: list[str] | None) -> dict[str, Any]:
     """A map of some lines of every language of a line-aligned benchmark."""
     from align.errors import InputError
     from align.evaluation.benchmarks import local_folder
     from align.evaluation.projection import sentence_map
-    from align.evaluation.units import PIVOT, units
+    from align.evaluation.unit_readers import PIVOT
+    from align.evaluation.units import units
 
     if benchmark.task != "retrieval":
         return {}

@@ -33,7 +33,7 @@ def export(
     retries: Retries = 7,
 ) -> None:
     """Write vectors to a search engine; running it again completes what was cut off."""
-    from align.engines import export as run
+    from align import export as run
 
     given = options_of(option)
     show(
@@ -59,7 +59,7 @@ def verify_export(
     prompt: QueryPrompt = None,
 ) -> None:
     """Send the same queries to the engine and to the exact search; exit code 2 where they do not agree."""
-    from align.engines import verify_export as run
+    from align import verify_export as run
 
     given: Any = queries
     if (queries_file is None) != (model is None):
@@ -87,7 +87,7 @@ def options_of(words: list[str] | None) -> dict[str, str]:
 def encoded(vectors: Path, file: Path, choice: EncoderChoice, prompt: str | None) -> Any:
     """Vectors of the lines of a file, by the encoder of the stored ones."""
     from align.files.whole import read_lines
-    from align.indexes.build import load_index
+    from align.indexes.index import load_index
     from align.indexes.search import query_encoder
 
     lines = [line for line in read_lines(file) if line.strip()]

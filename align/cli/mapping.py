@@ -35,11 +35,11 @@ def map_words(
     block: Annotated[int, typer.Option(min=1, help="Rows of each side in one product: bounds the memory.")] = 2048,
 ) -> None:
     """Map the word vectors of two languages into one space, from a seed dictionary or without one."""
-    from align.mapping import map_vectors
+    from align import map as run
 
     files: dict[str, Any] = {"dictionary": dictionary, "limit": limit, "lowercase": lowercase, "form": form}
     options: dict[str, Any] = {"numerals": numerals, "normalization": normalize, "seed": seed, "block": block}
-    manifest = map_vectors(source, target, out, method=method, **files, **options)
+    manifest = run(source, target, out, method=method, **files, **options)
     course = manifest["objective"]["course"]
     objective = {"measure": manifest["objective"]["measure"], "first": course[0], "last": course[-1]}
     keys = ("words", "dimensions", "dictionary", "fitted_pairs")

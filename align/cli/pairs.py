@@ -41,7 +41,8 @@ def transliteration(
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
 ) -> None:
     """Pairs of a text and its romanisation, as Parquet with a manifest."""
-    from align.pairs import Filters, HubText, Share, transliteration_pairs
+    from align import transliteration_pairs
+    from align.pairs import Filters, HubText, Share
 
     given: list[Any] = list(texts or [])
     if hub:
@@ -85,7 +86,8 @@ def translation(
     licence: Licence = "unknown",
 ) -> None:
     """Pairs of translations: line-aligned files, .tsv, .tmx, .jsonl, .parquet or a Hub dataset."""
-    from align.pairs import TranslationFilters, language_identifier, translation_pairs
+    from align import translation_pairs
+    from align.pairs import TranslationFilters, language_identifier
 
     manifest = translation_pairs(
         sources(texts, hub, split, licence), out, pivot=pivot, pivot_side=pivot_side,
@@ -111,7 +113,7 @@ def nli(
     licence: Licence = "unknown",
 ) -> None:
     """Pairs of natural language inference: label, premise, hypothesis in .tsv, .jsonl, .parquet or a Hub dataset."""
-    from align.pairs import nli_pairs
+    from align import nli_pairs
 
     given = [label.strip() for label in numbers.split(",")]
     manifest = nli_pairs(
@@ -133,7 +135,7 @@ def sts(
     licence: Licence = "unknown",
 ) -> None:
     """Scored pairs: score, sentence1, sentence2 in .tsv, .jsonl, .parquet or a Hub dataset."""
-    from align.pairs import sts_pairs
+    from align import sts_pairs
 
     manifest = sts_pairs(
         sources(texts, hub, split, licence), out, scale=scale, parallel=parallel, cross=cross, per_row=per_row,

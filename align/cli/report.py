@@ -23,9 +23,7 @@ def report(
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Evaluation report",
 ) -> None:
     """One HTML file of results, to look at without a network: scores, layers, scripts, a map of sentences."""
-    from align.reporting import plots as draw
-    from align.reporting import report as write
+    from align import report as run
 
-    write(results, out, baseline=baseline, training=training or [], title=title)
-    drawn = draw(results, plots, baseline=baseline) if plots else []
-    show({"report": str(out), "plots": [str(path) for path in drawn]})
+    page, *drawn = run(results, out, baseline=baseline, training=training or [], plots=plots, title=title)
+    show({"report": str(page), "plots": [str(path) for path in drawn]})

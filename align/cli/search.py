@@ -49,7 +49,7 @@ def search(
 ) -> None:
     """The nearest texts of each query, best first."""
     from align.files.whole import read_lines
-    from align.indexes.build import load_index
+    from align.indexes.index import load_index
     from align.indexes.search import find, query_encoder
 
     given = [*(query or []), *(read_lines(queries) if queries else [])]

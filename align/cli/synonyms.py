@@ -67,7 +67,8 @@ def synonyms(
     licence: Licence = "unknown",
 ) -> None:
     """Synonym pairs, across languages and within, from free word lists."""
-    from align.pairs import PairShare, Pivot, WordFilters, synonym_pairs
+    from align import synonym_pairs
+    from align.pairs import PairShare, Pivot, WordFilters
 
     sources = _dictionaries(dictionaries, "dictionary") + _dictionaries(freedict, "freedict")
     sources += _lexicons(panlex, "panlex") + _lexicons(wordnet, "wordnet")

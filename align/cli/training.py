@@ -74,10 +74,10 @@ def train(
     report_to: Annotated[str, typer.Option(help="Tracker as transformers names it: tensorboard, wandb, ...")] = "none",
 ) -> None:
     """Align an encoder on pairs by a recipe."""
+    from align import read_pairs
     from align.encoders.checkpoint import ENCODER
     from align.files.folders import check_replaceable, writing
     from align.files.whole import read_json, read_lines
-    from align.pairs import read_pairs
     from align.training.config import load_recipe
     from align.training.distributed import first_of_launch
 
@@ -137,11 +137,10 @@ def with_training(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
 
 def overlap_of(tables: Mapping[str, Dataset], tests: Sequence[str], *, progress: bool) -> dict[str, Any]:
     """What ``align check-overlap`` finds in the tables, for the model card; its table goes to the log."""
-    from align.cli.overlap import read_tests
-    from align.pairs.overlap import check_overlap
+    from align import check_overlap
     from align.pairs.overlap_result import overlap_table
 
-    found = check_overlap(tables, list(read_tests(tests)), progress=progress).to_json()
+    found = check_overlap(tables, tests, progress=progress).to_json()
     log.info("%s", overlap_table(found, most=10))
     return found
 

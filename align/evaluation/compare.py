@@ -24,7 +24,8 @@ from align.evaluation.comparison import BenchmarkComparison, Comparison, Interva
 from align.evaluation.result_names import baseline_first, result_names
 from align.evaluation.results import check_result, read_result, result_files
 from align.tasks.retrieval.protocols import in_headline
-from align.tasks.statistics.tests import as_good_as_best, samples_interval
+from align.tasks.statistics.best import as_good_as_best
+from align.tasks.statistics.intervals import samples_interval
 
 
 def compare(

@@ -10,7 +10,8 @@ import numpy as np
 
 from align.errors import InputError
 from align.evaluation.comparison import LeftOut, Slice, Tested
-from align.tasks.statistics.tests import Sample, holm, joint_samples, macro_difference
+from align.tasks.statistics.samples import Sample, joint_samples
+from align.tasks.statistics.tests import holm, macro_difference
 from align.text.families import family
 
 Score = Mapping[str, Any]

@@ -23,7 +23,8 @@ from align.errors import InputError
 from align.evaluation.benchmarks import Benchmark, find_benchmark, local_folder
 from align.evaluation.groups import groups, trained_languages
 from align.evaluation.rows import Row, metric_of, score_unit
-from align.evaluation.units import PIVOT, content_hash, unit_key, units
+from align.evaluation.unit_readers import PIVOT
+from align.evaluation.units import content_hash, unit_key, units
 from align.files.whole import read_json, user_cache, write_json
 from align.tasks.bli.protocols import BliProtocol, find_bli_protocol
 from align.tasks.retrieval.protocols import Protocol, find_protocol

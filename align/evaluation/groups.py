@@ -53,7 +53,8 @@ def groups(
         seed: of the bootstrap.
     """
     from align.tasks.retrieval.protocols import in_headline
-    from align.tasks.statistics.tests import Sample, joint_samples, macro_interval, samples_interval
+    from align.tasks.statistics.intervals import macro_interval, samples_interval
+    from align.tasks.statistics.samples import Sample, joint_samples
 
     statistic = "spearman" if task in ("sts", "wordsim") else "mean"
     counted = in_headline([row["direction"] for row in rows])

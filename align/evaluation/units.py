@@ -13,8 +13,6 @@ from align.errors import InputError
 from align.evaluation.benchmarks import Benchmark
 from align.evaluation.unit_readers import PIVOT, Unit, reader, tatoeba_code
 
-__all__ = ["PIVOT", "Unit", "content_hash", "languages_of", "texts_of", "unit_key", "units"]
-
 
 def units(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None = None) -> Iterator[Unit]:
     """The units of a benchmark, in a fixed order; their text is read when they are loaded.

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.files.whole import user_cache
-from align.indexes.build import load_index, save_index
+from align.indexes.build import save_index
+from align.indexes.index import load_index
 from align.similarity.cosine import matrix
 
 logger = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from align.errors import InputError
 from align.files.locks import locked
 from align.files.whole import read_lines, sha256, whole_file
-from align.indexes.augmentation import augment, best_alpha, check_weight
-from align.indexes.build import load_index
+from align.indexes.augmentation import augment_matrix, best_alpha, check_weight
+from align.indexes.index import load_index
 from align.indexes.search import query_encoder
 from align.vectors.folder import MANIFEST, Vectors, open_vectors, vector_column, vectors_of
 from align.vectors.writing import begin, check_vectors, finish, finished_parts, write_part
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
     """(M,) row of each query's passage."""
 
 
-def augment_vectors(
+def augment(
     folder: Path | str,
     queries: Path | str,
     out: Path | str,
@@ -56,7 +56,7 @@ def augment_vectors(
     unit: bool = True,
     progress: bool = False,
 ) -> Vectors:
-    """Write the vectors of a folder, moved towards queries that were supplied for them; see :func:`align.augment`.
+    """Write the vectors of a folder, moved towards queries that were supplied for them (``augment_matrix``).
 
     Vectors are read, moved and written part by part; of the queries, the texts and owners are in memory. A run that
     was stopped goes on where it did.
@@ -73,7 +73,7 @@ def augment_vectors(
             then encoded first, into a temporary file.
         k: of the recall@k on ``dev``.
         reduce: ``sum``, or ``mean``.
-        unit: see :func:`align.indexes.augmentation.augment`.
+        unit: see :func:`align.indexes.augmentation.augment_matrix`.
         progress: show a bar.
 
     Returns:
@@ -146,7 +146,7 @@ def _write(
         here = slice(*np.searchsorted(asked.owners, [start, start + entry["rows"]]))
         if number not in done:
             part = _part(vectors, entry)
-            moved = augment(vectors_of(part), encoded(here), asked.owners[here] - start, **how)
+            moved = augment_matrix(vectors_of(part), encoded(here), asked.owners[here] - start, **how)
             write_part(out, number, _with_vectors(part, moved))
         start += entry["rows"]
 

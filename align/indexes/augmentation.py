@@ -26,7 +26,7 @@ Blocks = Callable[[], Iterable[NDArray[Any]]]
 """Gives (rows, d) blocks of a matrix that is not in memory, in order, from its start each time it is called."""
 
 
-def augment(
+def augment_matrix(
     passages: ArrayLike,
     queries: ArrayLike,
     owners: ArrayLike,
@@ -118,14 +118,14 @@ def best_alpha(
         gold: (n,) row of the passage that answers each.
         alphas: weights to try.
         k: of recall@k.
-        reduce: as in :func:`augment`.
-        unit: as in :func:`augment`.
+        reduce: as in :func:`augment_matrix`.
+        unit: as in :func:`augment_matrix`.
 
     Returns:
         The weight (of equal ones the smallest), and recall@k of each, smallest weight first.
 
     Raises:
-        InputError: as :func:`augment`; no weights, no dev queries, a gold row that does not exist, or k below 1.
+        InputError: as :func:`augment_matrix`; no weights, no dev queries, a gold row that does not exist, or k below 1.
     """
     asked, units, answers = matrix(queries), normalize(dev), np.asarray(gold)
     tried = sorted({float(alpha) for alpha in alphas})
@@ -145,7 +145,7 @@ def best_alpha(
         for block in blocks():
             mine = order[slice(*np.searchsorted(owner[order], [start, start + len(block)]))]
             for place, alpha in enumerate(tried):
-                rows = augment(block, asked[mine], owner[mine] - start, alpha=alpha, reduce=reduce, unit=unit)
+                rows = augment_matrix(block, asked[mine], owner[mine] - start, alpha=alpha, reduce=reduce, unit=unit)
                 yield start, place, normalize(rows, first_row=start)
             start += len(block)
 

@@ -40,8 +40,6 @@ from align.text.surrogates import well_formed
 from align.vectors.descriptions import plain
 from align.vectors.folder import Vectors, open_vectors, vector_table, vectors_of
 
-__all__ = ["Index", "index", "load_index", "save_index"]
-
 log = logging.getLogger(__name__)
 
 Labels = dict[str, set[str]]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.indexes.build import Index, load_index
+from align.indexes.index import Index, load_index
 from align.text.romanize.romanizer import romanize, romanizer_version
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ Every method takes the vectors of two vocabularies, most frequent words first, a
 """
 
 from align.mapping.linear_map import Fit, LinearMap, Normalization
-from align.mapping.methods import METHODS, fit_map, map_vectors
+from align.mapping.methods import METHODS, fit_map
 from align.mapping.procrustes import fit_procrustes, procrustes
 from align.mapping.rcsls import rcsls
 from align.mapping.refine import refine
@@ -23,7 +23,6 @@ __all__ = [
     "fit_map",
     "fit_procrustes",
     "identical_seed",
-    "map_vectors",
     "pairs_of",
     "procrustes",
     "rcsls",

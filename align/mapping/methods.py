@@ -89,7 +89,7 @@ def _no_pair(found: Seed | None, name: str, numerals: bool) -> str:
     return f"no pair of {name} has a vector on both sides: {found.lines} lines, the first {first!r}"
 
 
-def map_vectors(
+def map(
     source: Path,
     target: Path,
     out: Path,

@@ -8,15 +8,9 @@ from align.pairs.filters.translations import TranslationFilters
 from align.pairs.filters.words import WordFilters
 from align.pairs.lexicons.kinds import Lexicon
 from align.pairs.lexicons.pivot import Pivot
-from align.pairs.nli import nli_pairs
 from align.pairs.reading.row_sources import HubRows, RowFile
 from align.pairs.reading.sources import HubText, Source
-from align.pairs.reading.table import read_pairs
-from align.pairs.sts import sts_pairs
-from align.pairs.synonyms import synonym_pairs
 from align.pairs.table import COLUMNS, PairWriter, pair_writer, write_pairs
-from align.pairs.translation import translation_pairs
-from align.pairs.transliteration import transliteration_pairs
 
 __all__ = [
     "COLUMNS",
@@ -33,13 +27,7 @@ __all__ = [
     "TranslationFilters",
     "WordFilters",
     "language_identifier",
-    "nli_pairs",
     "pair_writer",
     "quotas",
-    "read_pairs",
-    "sts_pairs",
-    "synonym_pairs",
-    "translation_pairs",
-    "transliteration_pairs",
     "write_pairs",
 ]

@@ -84,7 +84,7 @@ def compared(text: str) -> str:
     return str(_DROPPED.sub("", normalised(text)))
 
 
-def check_overlap(
+def find_overlap(
     pairs: Dataset | Mapping[str, Dataset],
     tests: Iterable[TestSet],
     *,

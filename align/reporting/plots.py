@@ -26,7 +26,7 @@ MARKERS = ("o", "s", "^", "D", "v", "*", "P", "X", "<", ">", "h", "p")
 Draw = Callable[[Any, Benchmark, Sequence[str]], bool]
 
 
-def plots(results: Sequence[Path], folder: Path, *, baseline: str | None = None) -> list[Path]:
+def draw_plots(results: Sequence[Path], folder: Path, *, baseline: str | None = None) -> list[Path]:
     """Draw heat maps, layer curves, script gaps and maps of every benchmark that has them.
 
     All text in them is codes, names and numbers in ASCII, so that no font lacks a letter. The same results give the

@@ -19,7 +19,8 @@ from align.streams import stream
 from align.training.distributed import total, world
 from align.training.linked import linked, same_text
 from align.training.recipe import Recipe
-from align.training.store import PairStore, Tokens
+from align.training.store import PairStore
+from align.training.tokens import Tokens
 
 Taken = tuple[NDArray[np.int32], NDArray[np.int64]]
 """Ids of some texts, one after the other, and the tokens of each."""

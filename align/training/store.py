@@ -22,14 +22,12 @@ from align.files.whole import user_cache
 from align.training.distributed import world
 from align.training.pair_columns import NEEDED, TEXTS, Survey, integers, read_blocks, survey
 from align.training.store_files import MANIFEST, growing_arrays, open_arrays, seal
-from align.training.tokens import Tokens, token_block, tokenize, tokenizer_digest
+from align.training.tokens import Tokens, token_block, tokenizer_digest
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
     from align.encoders.encoder import Encoder
-
-__all__ = ["NEEDED", "PairStore", "Tokens", "build_store", "open_store", "tokenize"]
 
 VERSION = 2  # of the files; another number leaves the older ones alone
 STORED = ("languages", "language_pairs", "groups", "tables", "negative_texts", "scores", "labels")

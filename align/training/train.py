@@ -42,8 +42,9 @@ from align.training.resume import (
 )
 from align.training.sampling import BatchStream
 from align.training.step import Alignment
-from align.training.store import PairStore, build_store, tokenize
+from align.training.store import PairStore, build_store
 from align.training.summary import engine, summary, summary_line
+from align.training.tokens import tokenize
 from align.training.trainer import AlignTrainer, arguments
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from align.tasks.bli.protocols import BliProtocol
 from align.tasks.bli.result import BliScore, MethodScore, Translation, Word
 from align.tasks.bli.units import Questions, Unit
 from align.tasks.bli.words import Side, Vocabulary
-from align.tasks.statistics.tests import bootstrap_mean
+from align.tasks.statistics.intervals import bootstrap_mean
 
 Means = NDArray[np.float32] | None
 """(m,) r_S of the target vocabulary; ``None``: CSLS is not asked for."""

@@ -14,26 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.tasks.statistics.best import as_good_as_best, difference_p
-from align.tasks.statistics.intervals import Interval, bootstrap_mean, macro_interval, samples_interval
+from align.tasks.statistics.best import difference_p
+from align.tasks.statistics.intervals import Interval
 from align.tasks.statistics.resampling import percentile_interval
-from align.tasks.statistics.samples import Sample, joint_samples, mean_resampled, paired_samples
-
-__all__ = [
-    "Difference",
-    "Interval",
-    "Sample",
-    "as_good_as_best",
-    "bootstrap_mean",
-    "holm",
-    "joint_samples",
-    "macro_difference",
-    "macro_interval",
-    "paired_difference",
-    "paired_samples",
-    "percentile_interval",
-    "samples_interval",
-]
+from align.tasks.statistics.samples import Sample, mean_resampled, paired_samples
 
 Array = NDArray[np.float64]
 

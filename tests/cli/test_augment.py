@@ -57,10 +57,10 @@ def test_the_other_sources(align, tmp_path, stored):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--source", "titles"), "--source must be romanized or first-sentence or lexicon or column, got 'titles'"),
-        (("--source", "lexicon"), "--source lexicon and --lexicon FILE go together"),
-        (("--source", "romanized", "--lexicon", "d.tsv"), "--source lexicon and --lexicon FILE go together"),
-        (("--source", "column", "--language", "eng_Latn"), "--source column takes all rows"),
+        (("--source", "titles"), "source must be romanized or first-sentence or lexicon or column, got 'titles'"),
+        (("--source", "lexicon"), "source lexicon and a lexicon file go together"),
+        (("--source", "romanized", "--lexicon", "d.tsv"), "source lexicon and a lexicon file go together"),
+        (("--source", "column", "--language", "eng_Latn"), "source column takes all rows"),
         (("--source", "romanized", "--language", "eng_Latn"), "v has no passage in eng_Latn"),
     ],
 )

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from rotated import pairs_of_gold, rotated
 
+import align
 from align import cli
 from align.errors import InputError
 from align.files.whole import sha256
-from align.mapping import METHODS, map_vectors
+from align.mapping import METHODS
 from align.mapping.methods import fit_map
 from align.vectors.static import StaticVectors, read_vectors, write_vectors
 
@@ -104,7 +105,7 @@ def test_every_method_recovers_the_rotation(data, method, monkeypatch):
     folder, gold = data
     monkeypatch.setattr("align.mapping.methods.SelfLearning", quick)
     dictionary = None if method in ("identical", "unsupervised") else folder / "a-b.txt"
-    manifest = map_vectors(
+    manifest = align.map(
         folder / "a.vec", folder / "b.vec", folder / "out", dictionary=dictionary, method=method, seed=1
     )
     assert found(folder / "out", gold) > (0.5 if method == "unsupervised" else 0.99)
@@ -121,7 +122,7 @@ def quick(**options):
 
 def test_a_new_word_is_mapped_by_what_the_folder_holds(data):
     folder, _ = data
-    map_vectors(
+    align.map(
         folder / "a.vec", folder / "b.vec", folder / "out", dictionary=folder / "a-b.txt", method="vecmap", form="npy"
     )
     means, w, v = (np.load(folder / "out" / f"{name}.npy") for name in ("means", "map", "target_map"))
@@ -135,13 +136,13 @@ def test_a_new_word_is_mapped_by_what_the_folder_holds(data):
             read_vectors(folder / f"{name}.vec").words
         )
     with pytest.raises(InputError, match="unknown form 'bin': expected vec or npy"):
-        map_vectors(folder / "a.vec", folder / "b.vec", folder / "out", dictionary=folder / "a-b.txt", form="bin")
+        align.map(folder / "a.vec", folder / "b.vec", folder / "out", dictionary=folder / "a-b.txt", form="bin")
 
 
 def test_limit_and_normalisation_reach_the_map(data):
     folder, _ = data
     given = {"dictionary": folder / "a-b.txt", "limit": 50, "normalization": "center", "block": 7}
-    manifest = map_vectors(folder / "a.vec", folder / "b.vec", folder / "out", **given)
+    manifest = align.map(folder / "a.vec", folder / "b.vec", folder / "out", **given)
     assert manifest["words"] == {"source": 50, "target": 50}
     assert manifest["normalization"] == ["center"]
     assert 0 < manifest["dictionary"]["pairs"] < 50

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from align.cli.index import index
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
-from align.indexes.build import load_index, save_index
+from align.indexes.build import save_index
+from align.indexes.index import load_index
 from align.text.romanize.romanizer import romanize, romanizer_version
 from align.vectors.writing import save_vectors
 

@@ -7,8 +7,8 @@ import traceback
 import numpy as np
 import pytest
 
+from align import export, verify_export
 from align.cli.export import reason
-from align.engines import export, verify_export
 from align.engines.address import hidden, secrets, shown
 from align.engines.asked import compared
 from align.engines.exact import exact_search

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from exported import HOSTILE
 
-from align.engines import export, verify_export
+from align import export, verify_export
 from align.engines.json_rows import BoundedFiles
 from align.errors import InputError
 from align.similarity.cosine import normalize

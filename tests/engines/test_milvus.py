@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from exported import ENCODER, check_empty, check_engine, check_refusals, fill, nearest, queries, rows, schema
 
-from align.engines import export, verify_export
+from align import export, verify_export
 from align.engines.milvus import open_target
 from align.engines.target import Unreachable
 from align.errors import InputError

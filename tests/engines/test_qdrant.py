@@ -29,7 +29,8 @@ from exported import (
     schema,
 )  # fmt: skip
 
-from align.engines import export, qdrant
+from align import export
+from align.engines import qdrant
 from align.engines.qdrant import open_target, point_id
 from align.engines.target import Unreachable
 from align.errors import InputError

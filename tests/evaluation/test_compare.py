@@ -13,7 +13,9 @@ from result_dicts import ranked, result, save, score, sts_result, without_items
 from align.errors import InputError
 from align.evaluation.compare import compare
 from align.evaluation.result_names import result_names
-from align.tasks.statistics.tests import holm, joint_samples, macro_interval, paired_difference, samples_interval
+from align.tasks.statistics.intervals import macro_interval, samples_interval
+from align.tasks.statistics.samples import joint_samples
+from align.tasks.statistics.tests import holm, paired_difference
 
 
 def right(share: float, n: int = 100) -> list[int]:

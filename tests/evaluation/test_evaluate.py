@@ -426,7 +426,7 @@ def test_a_benchmark_of_ones_own(data: Path, tmp_path: Path) -> None:
 
 
 def test_overlap_reads_benchmarks_by_name(data: Path) -> None:
-    from align.cli.overlap import read_tests
+    from align.evaluation.overlap import read_tests
 
     found = list(read_tests(["tatoeba", "sib200", "stsb", "xling"], data))
     names = [(name, language) for name, language, _ in found]

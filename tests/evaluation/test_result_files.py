@@ -14,7 +14,7 @@ from reported import save
 from result_dicts import result, score
 
 from align.evaluation.results import file_part, result_name
-from align.reporting import plots
+from align.reporting.plots import draw_plots
 
 ONE = result("runs/model", [score("hin_Deva", [1, 0])])
 
@@ -96,5 +96,5 @@ def test_figures_of_benchmarks_whose_names_differ_in_a_sign(tmp_path: Path) -> N
     pytest.importorskip("matplotlib")
     bare = [{k: v for k, v in shown(benchmark=name).items() if k not in ("layers", "script_gaps", "map")}
             for name in ("a b", "a-b", "a-b-2", "a:b")]  # fmt: skip
-    written = plots(save(tmp_path, *bare), tmp_path / "plots")
+    written = draw_plots(save(tmp_path, *bare), tmp_path / "plots")
     assert len(written) == len(set(written)) == len(list((tmp_path / "plots").iterdir())) == 8

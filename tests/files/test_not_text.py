@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from align import read_pairs, sts_pairs
 from align.errors import InputError
 from align.files.whole import read_lines
-from align.pairs import read_pairs, sts_pairs
 from align.pairs.reading.records import json_records, parquet_records
 from align.training.config import load_recipe
 from align.vectors.corpus.rows import Reject, open_corpus, read_rows

@@ -9,8 +9,8 @@ from conftest import tiny_bert, tiny_tokenizer
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
 from align.errors import InputError
-from align.indexes.augment import augment_vectors
-from align.indexes.augmentation import ALPHAS, augment, best_alpha
+from align.indexes.augment import augment
+from align.indexes.augmentation import ALPHAS, augment_matrix, best_alpha
 from align.similarity.cosine import gold_ranks, normalize
 from align.vectors.corpus.parts import encoder_identity
 from align.vectors.folder import open_vectors, vector_table, vectors_of
@@ -45,7 +45,7 @@ def test_the_definition(n, m, reduce, unit, alpha):
     passages, queries = 3 * rows(n, seed=1), 2 * rows(m, seed=2)
     owners = np.random.default_rng(3).integers(0, max(n, 1), m)
     expected = by_definition(passages, queries, owners, alpha, reduce, unit).reshape(n, 5)
-    found = augment(passages, queries, owners, alpha=alpha, reduce=reduce, unit=unit)
+    found = augment_matrix(passages, queries, owners, alpha=alpha, reduce=reduce, unit=unit)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
@@ -54,16 +54,16 @@ def test_numbers_by_hand():
     passages, queries = [[2.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 3.0]]
     # .8 * (2, 0) + .2 * ((0, 1) + (0, 3)), and with the mean .2 * (0, 2)
     np.testing.assert_allclose(
-        augment(passages, queries, [0, 0], alpha=0.2, unit=False), [[1.6, 0.8], [0, 1]], rtol=1e-6
+        augment_matrix(passages, queries, [0, 0], alpha=0.2, unit=False), [[1.6, 0.8], [0, 1]], rtol=1e-6
     )
     np.testing.assert_allclose(
-        augment(passages, queries, [0, 0], alpha=0.2, unit=False, reduce="mean"), [[1.6, 0.4], [0, 1]], rtol=1e-6
+        augment_matrix(passages, queries, [0, 0], alpha=0.2, unit=False, reduce="mean"), [[1.6, 0.4], [0, 1]], rtol=1e-6
     )
     # unit: .6 * (1, 0) + .4 * (0, 2) = (.6, .8), of length 1; the passage's own length is 2
-    np.testing.assert_allclose(augment(passages, queries, [0, 0], alpha=0.4), [[1.2, 1.6], [0, 1]], rtol=1e-6)
+    np.testing.assert_allclose(augment_matrix(passages, queries, [0, 0], alpha=0.4), [[1.2, 1.6], [0, 1]], rtol=1e-6)
     # the default weight, .99 and .01, and queries alone
-    np.testing.assert_allclose(augment([[1, 0]], [[0, 1]], [0], unit=False), [[0.99, 0.01]], rtol=1e-6)
-    np.testing.assert_allclose(augment(passages, queries, [0, 0], alpha=1.0), [[0, 2], [0, 1]], atol=1e-7)
+    np.testing.assert_allclose(augment_matrix([[1, 0]], [[0, 1]], [0], unit=False), [[0.99, 0.01]], rtol=1e-6)
+    np.testing.assert_allclose(augment_matrix(passages, queries, [0, 0], alpha=1.0), [[0, 2], [0, 1]], atol=1e-7)
 
 
 def test_the_mean_points_where_the_sum_does_with_another_weight():
@@ -71,8 +71,8 @@ def test_the_mean_points_where_the_sum_does_with_another_weight():
     owners = np.repeat(np.arange(4), q)
     other = a * q / (1 - a + a * q)
     assert round(other, 2) == 0.26
-    summed = augment(passages, queries, owners, alpha=a)
-    np.testing.assert_allclose(summed, augment(passages, queries, owners, alpha=other, reduce="mean"), atol=1e-5)
+    summed = augment_matrix(passages, queries, owners, alpha=a)
+    np.testing.assert_allclose(summed, augment_matrix(passages, queries, owners, alpha=other, reduce="mean"), atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
@@ -81,12 +81,12 @@ def test_what_is_not_moved_stays_to_the_last_bit(dtype, unit):
     passages = rows(6).astype(dtype)
     before = passages.copy()
     for found in (
-        augment(passages, rows(9, seed=1), [0, 1, 2] * 3, alpha=0.0, unit=unit),
-        augment(passages, np.empty((0, 5)), np.empty(0), alpha=0.3, unit=unit),
+        augment_matrix(passages, rows(9, seed=1), [0, 1, 2] * 3, alpha=0.0, unit=unit),
+        augment_matrix(passages, np.empty((0, 5)), np.empty(0), alpha=0.3, unit=unit),
     ):
         assert found.dtype == dtype and found is not passages
         np.testing.assert_array_equal(found, before)
-    moved = augment(passages, rows(2, seed=1), [1, 4], alpha=0.3, unit=unit)
+    moved = augment_matrix(passages, rows(2, seed=1), [1, 4], alpha=0.3, unit=unit)
     assert moved.dtype == dtype
     assert (moved != before).any(axis=1).tolist() == [False, True, False, False, True, False]
     np.testing.assert_array_equal(moved[[0, 2, 3, 5]], before[[0, 2, 3, 5]])
@@ -96,21 +96,23 @@ def test_what_is_not_moved_stays_to_the_last_bit(dtype, unit):
 @pytest.mark.parametrize("reduce", ["sum", "mean"])
 def test_blocks_and_the_order_of_queries_change_no_bit(reduce):
     passages, queries, owners = rows(11), rows(40, seed=1), np.random.default_rng(2).integers(0, 11, 40)
-    whole = augment(passages, queries, owners, alpha=0.2, reduce=reduce)
+    whole = augment_matrix(passages, queries, owners, alpha=0.2, reduce=reduce)
     for block in (1, 3, 11, 12):
-        np.testing.assert_array_equal(augment(passages, queries, owners, alpha=0.2, reduce=reduce, block=block), whole)
+        np.testing.assert_array_equal(
+            augment_matrix(passages, queries, owners, alpha=0.2, reduce=reduce, block=block), whole
+        )
     by_owner = np.argsort(owners, kind="stable")
-    again = augment(passages, queries[by_owner], owners[by_owner], alpha=0.2, reduce=reduce)
+    again = augment_matrix(passages, queries[by_owner], owners[by_owner], alpha=0.2, reduce=reduce)
     np.testing.assert_array_equal(again, whole)
 
 
 def test_lengths():
     unit = normalize(rows(5))
-    np.testing.assert_allclose(np.linalg.norm(augment(unit, rows(5), range(5), alpha=0.5), axis=1), 1, rtol=1e-6)
-    huge = augment([[1e30, 0.0]], [[0.0, 1e-30]], [0], alpha=0.5)
+    np.testing.assert_allclose(np.linalg.norm(augment_matrix(unit, rows(5), range(5), alpha=0.5), axis=1), 1, rtol=1e-6)
+    huge = augment_matrix([[1e30, 0.0]], [[0.0, 1e-30]], [0], alpha=0.5)
     np.testing.assert_allclose(huge, [[0.5**0.5 * 1e30, 0.5**0.5 * 1e30]], rtol=1e-6)
-    np.testing.assert_array_equal(augment([[1.0, 0.0]], [[-1.0, 0.0]], [0], alpha=0.5), [[0, 0]])
-    np.testing.assert_array_equal(augment([[0.0, 0.0]], [[1.0, 0.0]], [0], alpha=0.5), [[0, 0]])
+    np.testing.assert_array_equal(augment_matrix([[1.0, 0.0]], [[-1.0, 0.0]], [0], alpha=0.5), [[0, 0]])
+    np.testing.assert_array_equal(augment_matrix([[0.0, 0.0]], [[1.0, 0.0]], [0], alpha=0.5), [[0, 0]])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ def test_lengths():
 def test_refused(changes, message):
     given = {"passages": rows(3), "queries": rows(2), "owners": [0, 1], "alpha": 0.1} | changes
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        augment(**given)
+        augment_matrix(**given)
 
 
 @pytest.mark.parametrize("reduce", ["sum", "mean"])
@@ -146,7 +148,7 @@ def test_recall_is_that_of_the_ranks(reduce, unit):
     blocks = lambda: (passages[start : start + 7] for start in range(0, 30, 7))  # noqa: E731
     for given in (passages, blocks):
         best, recalls = best_alpha(given, queries, owners, dev, gold, k=3, reduce=reduce, unit=unit)
-        moved = {a: augment(passages, queries, owners, alpha=a, reduce=reduce, unit=unit) for a in ALPHAS}
+        moved = {a: augment_matrix(passages, queries, owners, alpha=a, reduce=reduce, unit=unit) for a in ALPHAS}
         expected = {alpha: float((gold_ranks(dev, rows, gold) <= 3).mean()) for alpha, rows in moved.items()}
         assert recalls == expected and list(recalls) == sorted(ALPHAS) and len(set(recalls.values())) > 2
         assert best == min(alpha for alpha in ALPHAS if recalls[alpha] == max(recalls.values()))
@@ -219,8 +221,8 @@ def in_memory(vectors):
 
 def test_a_folder(tmp_path, stored, encoder):
     queries = written(tmp_path / "q.tsv", QUERIES)
-    made = augment_vectors(stored.folder, queries, tmp_path / "new", encoder=encoder, alpha=0.3)
-    expected = augment(
+    made = augment(stored.folder, queries, tmp_path / "new", encoder=encoder, alpha=0.3)
+    expected = augment_matrix(
         in_memory(stored), encoder.encode([query for _, query in QUERIES]), [2, 0, 2, 6], alpha=0.3
     )  # fmt: skip
     np.testing.assert_allclose(in_memory(made), expected, atol=1e-6)
@@ -239,16 +241,16 @@ def test_a_folder(tmp_path, stored, encoder):
 def test_the_options_of_a_folder(tmp_path, stored, encoder, options):
     queries = written(tmp_path / "q.tsv", QUERIES)
     vectors, owners = encoder.encode([query for _, query in QUERIES]), [2, 0, 2, 6]
-    made = augment_vectors(stored.folder, queries, tmp_path / "new", encoder=encoder, alpha=0.3, **options)
+    made = augment(stored.folder, queries, tmp_path / "new", encoder=encoder, alpha=0.3, **options)
     np.testing.assert_allclose(
-        in_memory(made), augment(in_memory(stored), vectors, owners, alpha=0.3, **options), atol=1e-6
+        in_memory(made), augment_matrix(in_memory(stored), vectors, owners, alpha=0.3, **options), atol=1e-6
     )
     assert made.manifest["augmentation"] | options == made.manifest["augmentation"]
 
 
 def test_a_stopped_run_goes_on(tmp_path, stored, encoder, monkeypatch):
     queries, new = written(tmp_path / "q.tsv", QUERIES), tmp_path / "new"
-    whole = in_memory(augment_vectors(stored.folder, queries, new, encoder=encoder))
+    whole = in_memory(augment(stored.folder, queries, new, encoder=encoder))
     kept = (new / "part-00000.parquet").stat().st_mtime_ns
     (new / "part-00002.json").unlink()
     manifest = json.loads((new / "manifest.json").read_text())
@@ -256,12 +258,12 @@ def test_a_stopped_run_goes_on(tmp_path, stored, encoder, monkeypatch):
     asked = []
     plain = Encoder.encode
     monkeypatch.setattr(Encoder, "encode", lambda self, texts: asked.extend(texts) or plain(self, texts))
-    again = augment_vectors(stored.folder, queries, new, encoder=encoder)
+    again = augment(stored.folder, queries, new, encoder=encoder)
     np.testing.assert_allclose(in_memory(again), whole, atol=1e-6)
     assert again.manifest["augmentation"]["alpha"] == 0.01
     assert asked == ["mu"] and (new / "part-00000.parquet").stat().st_mtime_ns == kept
     with pytest.raises(InputError, match="was begun with other settings: augmentation"):
-        augment_vectors(stored.folder, queries, new, encoder=encoder, alpha=0.2)
+        augment(stored.folder, queries, new, encoder=encoder, alpha=0.2)
 
 
 def test_no_queries_and_parts_without_rows(tmp_path, encoder):
@@ -272,22 +274,20 @@ def test_no_queries_and_parts_without_rows(tmp_path, encoder):
         write_part(tmp_path / "v", number, part)
     stored = finish(tmp_path / "v", 3)
     for name, pairs in (("none", []), ("one", [("b", "zz")])):
-        made = augment_vectors(
-            stored.folder, written(tmp_path / name, pairs), tmp_path / f"new-{name}", encoder=encoder
-        )
+        made = augment(stored.folder, written(tmp_path / name, pairs), tmp_path / f"new-{name}", encoder=encoder)
         assert made.manifest["augmentation"]["passages_without"] == 2 - len(pairs)
         assert [about["rows"] for about in finished_parts(made.folder).values()] == [0, 2, 0]
         moved = (in_memory(made) != in_memory(stored)).any(axis=1)
         assert moved.tolist() == [False, bool(pairs)] and in_memory(made).dtype == np.float16
     dev = written(tmp_path / "dev", [("a", "x")])
-    made = augment_vectors(stored.folder, tmp_path / "none", tmp_path / "d", encoder=encoder, dev=dev)
+    made = augment(stored.folder, tmp_path / "none", tmp_path / "d", encoder=encoder, dev=dev)
     assert made.manifest["augmentation"]["alpha"] == 0.0
 
 
 def test_the_weight_is_chosen_on_dev_queries(tmp_path, stored, encoder):
     queries = written(tmp_path / "q.tsv", [("d", "zzzz"), ("a", "q"), ("e", "yxyx")])
     dev = written(tmp_path / "dev.tsv", [("d", "zzz"), ("b", "beta"), ("e", "yxy")])
-    made = augment_vectors(stored.folder, queries, tmp_path / "new", encoder=encoder, dev=dev, k=1)
+    made = augment(stored.folder, queries, tmp_path / "new", encoder=encoder, dev=dev, k=1)
     best, recalls = best_alpha(
         in_memory(stored), encoder.encode(["zzzz", "q", "yxyx"]), [3, 0, 4], encoder.encode(["zzz", "beta", "yxy"]),
         [3, 1, 4], k=1,
@@ -295,7 +295,7 @@ def test_the_weight_is_chosen_on_dev_queries(tmp_path, stored, encoder):
     about = made.manifest["augmentation"]
     assert about["recall"] == {str(alpha): recall for alpha, recall in recalls.items()}
     assert about["alpha"] == best > 0 and about["k"] == 1 and len(about["dev_sha256"]) == 64
-    expected = augment(in_memory(stored), encoder.encode(["zzzz", "q", "yxyx"]), [3, 0, 4], alpha=best)
+    expected = augment_matrix(in_memory(stored), encoder.encode(["zzzz", "q", "yxyx"]), [3, 0, 4], alpha=best)
     np.testing.assert_allclose(in_memory(made), expected, atol=1e-6)
 
 
@@ -303,14 +303,14 @@ def test_romanised_passages_take_romanised_queries(tmp_path, encoder):
     identity = encoder_identity(encoder, romanize=True)
     save_vectors(tmp_path / "v", ["a"], encoder.encode(["moskva"]), texts=["Москва"], encoder=identity)
     queries = written(tmp_path / "q.tsv", [("a", "река")])
-    made = augment_vectors(tmp_path / "v", queries, tmp_path / "n", encoder=encoder, alpha=1.0)
+    made = augment(tmp_path / "v", queries, tmp_path / "n", encoder=encoder, alpha=1.0)
     np.testing.assert_allclose(in_memory(made), encoder.encode(["reka"]), atol=1e-6)
     assert made.encoder == identity
 
 
 def test_queries_with_a_prompt_of_their_own(tmp_path, stored, encoder):
     queries = written(tmp_path / "q.tsv", [("a", "zz")])
-    made = augment_vectors(stored.folder, queries, tmp_path / "n", encoder=encoder, alpha=1.0, prompt="ab")
+    made = augment(stored.folder, queries, tmp_path / "n", encoder=encoder, alpha=1.0, prompt="ab")
     np.testing.assert_allclose(in_memory(made)[:1], encoder.encode(["abzz"]), atol=1e-6)
     assert made.manifest["augmentation"]["prompt"] == "ab" and encoder.prompt == ""
 
@@ -331,7 +331,7 @@ def test_lines_that_are_refused(tmp_path, stored, encoder, text, message):
     good = written(tmp_path / "good.tsv", QUERIES)
     for given in ({"queries": tmp_path / "q.tsv"}, {"queries": good, "dev": tmp_path / "q.tsv"}):
         with pytest.raises(InputError, match=message):
-            augment_vectors(stored.folder, out=tmp_path / "new", encoder=encoder, **given)
+            augment(stored.folder, out=tmp_path / "new", encoder=encoder, **given)
         assert not (tmp_path / "new").exists()
 
 
@@ -341,7 +341,7 @@ def test_other_refusals(tmp_path, stored, encoder):
 
     def refused(message, folder=stored.folder, given=queries, by=encoder, **options):
         with pytest.raises(InputError, match=message):
-            augment_vectors(folder, given, new, encoder=by, **options)
+            augment(folder, given, new, encoder=by, **options)
         assert not new.exists()
 
     refused("give alpha, or dev queries to choose it on, not both", alpha=0.1, dev=queries)
@@ -353,7 +353,7 @@ def test_other_refusals(tmp_path, stored, encoder):
     refused(
         r"come from another encoder than the index: prompt \(\"\" in the index, \"query: \" in the queries\)", by=other
     )
-    twice = augment_vectors(stored.folder, queries, tmp_path / "once", encoder=encoder).folder
+    twice = augment(stored.folder, queries, tmp_path / "once", encoder=encoder).folder
     refused("once is augmented already: give the vectors it was made from, and all queries together", folder=twice)
     part = stored.folder / "part-00001.parquet"
     part.write_bytes(part.read_bytes()[:-9])

@@ -12,8 +12,9 @@ from align.errors import InputError
 from align.files.whole import sha256
 from align.indexes import check as index_check
 from align.indexes import faiss_filter, faiss_probe
-from align.indexes.build import index, load_index, summary
+from align.indexes.build import index, summary
 from align.indexes.check import check_scores
+from align.indexes.index import load_index
 from align.similarity.cosine import normalize
 from align.vectors.folder import Vectors
 from align.vectors.writing import save_vectors

@@ -8,14 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from align.errors import InputError
-from align.indexes.query_sources import (
-    column_queries,
-    first_sentences,
-    generated,
-    lexicon_switched,
-    make_queries,
-    romanized,
-)
+from align.indexes.queries import column_queries, make_queries
+from align.indexes.query_sources import first_sentences, generated, lexicon_switched, romanized
 from align.vectors.writing import save_vectors
 
 

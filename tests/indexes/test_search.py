@@ -5,7 +5,8 @@ import pytest
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
-from align.indexes.build import load_index, save_index
+from align.indexes.build import save_index
+from align.indexes.index import load_index
 from align.indexes.search import Hit, find, query_encoder, search
 from align.text.romanize import romanizer
 from align.vectors.writing import save_vectors

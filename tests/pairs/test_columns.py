@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from align import nli_pairs, sts_pairs, translation_pairs, transliteration_pairs
 from align.errors import InputError
-from align.pairs import nli_pairs, sts_pairs, translation_pairs, transliteration_pairs
 from align.pairs.filters.evaluation_words import EvaluationWords
 from align.pairs.lexicons.dictionary import dictionary_pairs
 from align.pairs.tagging.word_tables import read_lexicon

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from align import nli_pairs, read_pairs, sts_pairs
 from align.errors import InputError
-from align.pairs import HubRows, nli_pairs, read_pairs, sts_pairs
+from align.pairs import HubRows
 
 TSV = "label\tpremise\thypothesis"
 XNLI = "language\tgold_label\tsentence1_parse\tsentence1\tsentence2\tpromptID\tpairID"

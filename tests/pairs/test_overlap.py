@@ -8,7 +8,7 @@ from datasets import Dataset
 
 from align.errors import InputError
 from align.pairs import overlap
-from align.pairs.overlap import COLUMNS, check_overlap, compared
+from align.pairs.overlap import COLUMNS, compared, find_overlap
 from align.pairs.overlap_result import overlap_table
 from align.training.model_card import overlap_lines
 
@@ -41,7 +41,7 @@ def counts(found):
 
 
 def test_three_kinds_are_counted_apart():
-    found = check_overlap(TRAINING, TESTS, romanize=True)
+    found = find_overlap(TRAINING, TESTS, romanize=True)
     assert counts(found) == {
         ("talk", "eng_Latn"): (3, 1, 1, 1, 1, 1),
         ("talk", "rus_Cyrl"): (3, 1, 1, 0, 0, 1),
@@ -53,24 +53,24 @@ def test_three_kinds_are_counted_apart():
 
 
 def test_romanising_and_near_are_choices():
-    plain = check_overlap(TRAINING, TESTS)
+    plain = find_overlap(TRAINING, TESTS)
     assert counts(plain)["talk", "eng_Latn"] == (3, 1, 1, 0, 1, 1)
     assert plain.romaniser == ""
-    assert counts(check_overlap(TRAINING, TESTS, near=0))["talk", "eng_Latn"] == (3, 1, 1, 0, 0, 1)
-    assert counts(check_overlap(TRAINING, TESTS, near=1.0))["talk", "eng_Latn"] == (3, 1, 1, 0, 0, 1)
+    assert counts(find_overlap(TRAINING, TESTS, near=0))["talk", "eng_Latn"] == (3, 1, 1, 0, 0, 1)
+    assert counts(find_overlap(TRAINING, TESTS, near=1.0))["talk", "eng_Latn"] == (3, 1, 1, 0, 0, 1)
 
 
 def test_the_other_script_of_the_test_text_is_found_and_the_near_one_too():
     training = pairs(("eng_Latn", "moskva bolshoy gorod na reke i stolica", "eng_Latn", "x"))
     tests = [("t", "rus_Cyrl", ["Москва большой город на реке и столица!"])]
-    assert check_overlap(training, tests).total().found == 0
-    (count,) = check_overlap(training, tests, romanize=True, near=0.5).counts  # uroman: bolshoi, stolitsa
+    assert find_overlap(training, tests).total().found == 0
+    (count,) = find_overlap(training, tests, romanize=True, near=0.5).counts  # uroman: bolshoi, stolitsa
     assert (count.equal, count.romanised, count.near) == (0, 0, 1)
 
 
 def test_hits_are_listed(tmp_path, monkeypatch):
     monkeypatch.setattr(overlap, "BLOCK_ROWS", 1)
-    check_overlap({"a": TRAINING, "b": TRAINING}, TESTS, romanize=True, out=tmp_path / "hits.tsv")
+    find_overlap({"a": TRAINING, "b": TRAINING}, TESTS, romanize=True, out=tmp_path / "hits.tsv")
     lines = (tmp_path / "hits.tsv").read_text(encoding="utf-8").splitlines()
     rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     assert lines[0] == "\t".join(COLUMNS)
@@ -92,7 +92,7 @@ def test_hits_are_listed(tmp_path, monkeypatch):
 
 def test_a_hit_with_white_space_stays_one_line(tmp_path):
     training = pairs(("eng_Latn", "a\tb\nc\u2028d\r", "eng_Latn", "x"))
-    check_overlap(training, [("t", "eng_Latn", ["ab cd"])], out=tmp_path / "hits.tsv")
+    find_overlap(training, [("t", "eng_Latn", ["ab cd"])], out=tmp_path / "hits.tsv")
     text = (tmp_path / "hits.tsv").read_text(encoding="utf-8")
     assert text.splitlines()[1].split("\t")[7] == "a b c d"
     assert text.count("\n") == 2
@@ -100,7 +100,7 @@ def test_a_hit_with_white_space_stays_one_line(tmp_path):
 
 def test_negatives_count_and_an_empty_one_does_not():
     training = pairs(("eng_Latn", "a", "eng_Latn", "b"), ("eng_Latn", "c", "eng_Latn", "d"), negative=["Found!", ""])
-    (count,) = check_overlap(training, [("t", "eng_Latn", ["found"])]).counts
+    (count,) = find_overlap(training, [("t", "eng_Latn", ["found"])]).counts
     assert (count.equal, count.pairs) == (1, 0)
 
 
@@ -111,32 +111,32 @@ def test_a_pair_is_two_texts_of_one_line_on_both_sides():
         ("eng_Latn", "cat", "deu_Latn", "Eule"),  # of two lines
         ("eng_Latn", "owl", "eng_Latn", "Owl!"),  # one text twice
     )
-    assert [(c.equal, c.pairs) for c in check_overlap(training, tests, near=0).counts] == [(3, 1), (2, 1)]
+    assert [(c.equal, c.pairs) for c in find_overlap(training, tests, near=0).counts] == [(3, 1), (2, 1)]
     tests[1] = ("u", *tests[1][1:])
-    assert [c.pairs for c in check_overlap(training, tests, near=0).counts] == [0, 0]
+    assert [c.pairs for c in find_overlap(training, tests, near=0).counts] == [0, 0]
 
 
 def test_sets_of_one_name_and_language_are_one_and_duplicates_all_count():
     tests = [("t", "eng_Latn", ["dog", "dog"]), ("t", "eng_Latn", ["Dog", "cow"])]
-    (count,) = check_overlap(pairs(("eng_Latn", "dog", "eng_Latn", "x")), tests).counts
+    (count,) = find_overlap(pairs(("eng_Latn", "dog", "eng_Latn", "x")), tests).counts
     assert (count.texts, count.equal, count.share) == (4, 3, 0.75)
 
 
 def test_an_unknown_language_is_romanised_without_rules():
     training = pairs(("rus_Cyrl", "Привет", "eng_Latn", "x"))
-    assert check_overlap(training, [("t", "ber_Latn", ["privet"])], romanize=True).total().romanised == 1
+    assert find_overlap(training, [("t", "ber_Latn", ["privet"])], romanize=True).total().romanised == 1
 
 
 def test_each_text_is_romanised_by_the_rules_of_its_language():
     training = pairs(("ukr_Cyrl", "Голова", "rus_Cyrl", "Голова"))
     for text in ("holova", "golova"):
-        assert check_overlap(training, [("t", "eng_Latn", [text])], romanize=True, near=0).total().romanised == 1
+        assert find_overlap(training, [("t", "eng_Latn", [text])], romanize=True, near=0).total().romanised == 1
 
 
 def test_a_later_weaker_match_changes_nothing():
     for sides in ((LONG, LONG + "s"), (LONG + "s", LONG)):
         training = pairs(*(("eng_Latn", side, "eng_Latn", "x") for side in sides))
-        (count,) = check_overlap(training, [("t", "eng_Latn", [LONG])]).counts
+        (count,) = find_overlap(training, [("t", "eng_Latn", [LONG])]).counts
         assert (count.equal, count.near) == (1, 0)
 
 
@@ -147,7 +147,7 @@ def test_what_is_compared():
 
 
 def test_the_table_has_the_largest_shares_first():
-    value = check_overlap(TRAINING, TESTS).to_json()
+    value = find_overlap(TRAINING, TESTS).to_json()
     assert value == json.loads(json.dumps(value))
     lines = overlap_table(value).splitlines()
     assert lines[2:5] == [
@@ -162,7 +162,7 @@ def test_the_table_has_the_largest_shares_first():
     short = overlap_table(value, most=1)
     assert "rus_Cyrl" not in short
     assert "1 more sets with one" in short
-    assert "near: not looked for" in overlap_table(check_overlap(TRAINING, TESTS, near=0).to_json())
+    assert "near: not looked for" in overlap_table(find_overlap(TRAINING, TESTS, near=0).to_json())
     assert overlap_lines(None) == []
     assert overlap_lines(value)[0] == "## Overlap with test sets"
 
@@ -170,12 +170,12 @@ def test_the_table_has_the_largest_shares_first():
 def test_messages():
     for near in (0.4, 1.1, float("nan")):
         with pytest.raises(InputError, match=f"near is a Jaccard similarity from 0.5 to 1, or 0 for none, got {near}"):
-            check_overlap(TRAINING, TESTS, near=near)
+            find_overlap(TRAINING, TESTS, near=near)
     with pytest.raises(InputError, match="ngram must be at least 1, got 0"):
-        check_overlap(TRAINING, TESTS, ngram=0)
+        find_overlap(TRAINING, TESTS, ngram=0)
     for tests in ([], [("t", "eng_Latn", ["", "?!"])]):
         with pytest.raises(InputError, match="there is no test text to look for"):
-            check_overlap(TRAINING, tests)
+            find_overlap(TRAINING, tests)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from align import read_pairs, sts_pairs
 from align.errors import InputError
-from align.pairs import HubRows, read_pairs, sts_pairs
+from align.pairs import HubRows
 
 TSV = "score\tsentence1\tsentence2"
 SCORES = [5.0, 0.0, 3.2]

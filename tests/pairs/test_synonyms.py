@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from align import synonym_pairs
 from align.errors import InputError
-from align.pairs import Lexicon, PairShare, Pivot, WordFilters, synonym_pairs
+from align.pairs import Lexicon, PairShare, Pivot, WordFilters
 from align.pairs.filters.evaluation_words import EvaluationWords
 from align.pairs.lexicons.entities import entity_words, locale_language
 from align.pairs.lexicons.kinds import lexicon_rows, licence_of

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from align import translation_pairs
 from align.errors import InputError
-from align.pairs import HubRows, RowFile, TranslationFilters, translation_pairs
+from align.pairs import HubRows, RowFile, TranslationFilters
 from align.pairs.filters.translations import letters
 from align.pairs.reading.bitext import read_bitext
 from align.pairs.reading.tmx import is_tagged, read_tmx

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from align import transliteration_pairs
 from align.errors import InputError
-from align.pairs import Filters, HubText, Share, Source, transliteration_pairs
+from align.pairs import Filters, HubText, Share, Source
 from align.text.normal_forms import normalised, text_hash
 
 LATIN = str.maketrans("абвгдежклмнопрстуця", "abvgdezklmnoprstucq")

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 from reported import CODES, result, save, score
 
+from align import report
 from align.errors import InputError
 from align.evaluation.groups import trained_languages
-from align.reporting import plots, report
 from align.reporting.collection import Collection, collect
 from align.reporting.layers import layers
+from align.reporting.plots import draw_plots
 from align.reporting.scores import scores
 from align.reporting.summary import summary
 from align.reporting.table import dots
@@ -67,7 +68,7 @@ def test_the_baseline_is_before(tmp_path: Path, align) -> None:  # type: ignore[
     said = align("report", "runs", "--baseline", "sed", "--out", "other.html", code=2).err
     assert said == "align: baseline 'sed' is none of the models: aligned, seed\n"
     with pytest.raises(InputError, match="baseline 'sed' is none of the models"):
-        plots([tmp_path / "runs"], tmp_path / "plots", baseline="sed")
+        draw_plots([tmp_path / "runs"], tmp_path / "plots", baseline="sed")
 
 
 def correlated(*values: float) -> dict:

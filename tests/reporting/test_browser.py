@@ -6,7 +6,7 @@ import pytest
 from chromium import Chromium, find_chromium
 from reported import SUMMARY, TEXTS, result, save, trained
 
-from align.reporting import report
+from align import report
 
 BINARY = find_chromium()
 pytestmark = pytest.mark.skipif(BINARY is None, reason="no Chromium is installed")

@@ -7,8 +7,7 @@ import pytest
 from reported import result, save
 
 from align.errors import InputError
-from align.reporting import plots
-from align.reporting.plots import file_name, plain
+from align.reporting.plots import draw_plots, file_name, plain
 
 
 def test_without_matplotlib(tmp_path, monkeypatch):
@@ -22,7 +21,7 @@ def test_without_matplotlib(tmp_path, monkeypatch):
     paths = save(tmp_path, result())
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(InputError, match=r"plots need matplotlib: pip install 'align-encoders\[plots\]'"):
-        plots(paths, tmp_path / "plots")
+        draw_plots(paths, tmp_path / "plots")
     assert not (tmp_path / "plots").exists()
 
 
@@ -30,7 +29,7 @@ def test_figures(tmp_path):
     pytest.importorskip("matplotlib")
     names = ("модель $x$_", "/long/path/after")
     paths = save(tmp_path, result(names[0]), result(names[1], 30, map={"points": []}))
-    written = plots(paths, tmp_path / "plots")
+    written = draw_plots(paths, tmp_path / "plots")
     kinds = ("heat", "layers", "gaps", "map")
     assert [path.name for path in written] == [f"{k}-toy-retrieval.{form}" for k in kinds for form in ("png", "svg")]
     for path in written:
@@ -38,17 +37,17 @@ def test_figures(tmp_path):
         assert len(data) > 3000
         assert data.startswith(b"\x89PNG" if path.suffix == ".png" else b"<?xml")
     drawn = {path.name: path.read_bytes() for path in written}
-    again = {path.name: path.read_bytes() for path in plots(paths, tmp_path / "again")}
+    again = {path.name: path.read_bytes() for path in draw_plots(paths, tmp_path / "again")}
     assert drawn == again
 
 
 def test_only_what_the_results_hold(tmp_path):
     pytest.importorskip("matplotlib")
     bare = {k: v for k, v in result().items() if k not in ("layers", "script_gaps", "map")}
-    assert [path.name for path in plots(save(tmp_path, bare), tmp_path)] == [
+    assert [path.name for path in draw_plots(save(tmp_path, bare), tmp_path)] == [
         "heat-toy-retrieval.png", "heat-toy-retrieval.svg",
     ]  # fmt: skip
-    assert plots(save(tmp_path, bare | {"scores": []}), tmp_path) == []
+    assert draw_plots(save(tmp_path, bare | {"scores": []}), tmp_path) == []
 
 
 def test_pairs_of_one_language_keep_their_rows(tmp_path):

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 import pytest
 from reported import CODES, SUMMARY, TEXTS, result, save, score, trained
 
+from align import report
 from align.errors import InputError
-from align.reporting import collection, difference, report
+from align.reporting import collection, difference
 from align.reporting.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Line, chart, ticks
 from align.reporting.collection import collect, short_names
 from align.reporting.difference import differences

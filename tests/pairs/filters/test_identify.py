@@ -4,8 +4,9 @@ import importlib.util
 
 import pytest
 
+from align import translation_pairs
 from align.errors import InputError
-from align.pairs import language_identifier, translation_pairs
+from align.pairs import language_identifier
 from align.text.languages import macrolanguage, three_letters
 
 ENGLISH = "The committee will publish its final report next week."

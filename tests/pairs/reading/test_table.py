@@ -5,8 +5,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from align import read_pairs
 from align.errors import InputError
-from align.pairs import read_pairs, write_pairs
+from align.pairs import write_pairs
 
 datasets = pytest.importorskip("datasets")
 HEADER = "source\ttarget\tsource_lang\ttarget_lang"

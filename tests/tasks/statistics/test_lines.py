@@ -10,16 +10,12 @@ import pytest
 from align.errors import InputError
 from align.tasks.statistics.best import as_good_as_best
 from align.tasks.statistics.correlation import spearman
+from align.tasks.statistics.intervals import bootstrap_mean, macro_interval
 from align.tasks.statistics.lines import line_sums, linked, numbered_lines
 from align.tasks.statistics.permutation import sign_flip_p, swap_p
 from align.tasks.statistics.resampling import resampled_rows
-from align.tasks.statistics.tests import (
-    bootstrap_mean,
-    joint_samples,
-    macro_difference,
-    macro_interval,
-    paired_difference,
-)
+from align.tasks.statistics.samples import joint_samples
+from align.tasks.statistics.tests import macro_difference, paired_difference
 
 NAMES = [["a", "b", "c"], ["b", "c", "d", "d"], ["x", "y"]]
 VALUES = [np.array([0.5, 0.0, 1.0]), np.array([0.25, 1.0, 0.0, 0.5]), np.array([1.0, 0.25])]

@@ -12,17 +12,11 @@ import scipy.stats
 from align.errors import InputError
 from align.tasks.statistics import permutation
 from align.tasks.statistics.correlation import bootstrap_interval, spearman
+from align.tasks.statistics.intervals import bootstrap_mean, macro_interval
 from align.tasks.statistics.permutation import sign_flip_p, swap_p
 from align.tasks.statistics.resampling import percentile_interval, resampled_rows
-from align.tasks.statistics.samples import paired_samples
-from align.tasks.statistics.tests import (
-    bootstrap_mean,
-    holm,
-    joint_samples,
-    macro_difference,
-    macro_interval,
-    paired_difference,
-)
+from align.tasks.statistics.samples import joint_samples, paired_samples
+from align.tasks.statistics.tests import holm, macro_difference, paired_difference
 
 RIGHT = np.array([1, 0, 1, 1, 0, 1, 1, 1, 0, 1.0])
 WRONG = np.array([0, 0, 1, 0, 0, 1, 1, 0, 0, 1.0])

@@ -1,0 +1,152 @@
+"""Files of queries for passages, lines ``id TAB query``: what ``augment`` moves the passages' vectors towards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import regex
+
+from align.errors import InputError
+from align.files.whole import whole_file
+from align.indexes.query_sources import Source, first_sentences, lexicon_switched, romanized
+from align.pairs.reading.records import json_records, parquet_records
+from align.text.normal_forms import normalised
+from align.text.surrogates import well_formed
+from align.vectors.folder import Vectors, open_vectors
+
+SOURCES = ("romanized", "first-sentence", "lexicon", "column")
+
+
+def augment_queries(
+    vectors: Path | str,
+    out: Path | str,
+    *,
+    source: str,
+    lexicon: Path | str | None = None,
+    share: float = 0.5,
+    seed: int = 0,
+    column: str = "title",
+    id_column: str = "id",
+    language: str | None = None,
+) -> dict[str, int]:
+    """Make queries for passages offline, and write them as :func:`align.augment` reads them: lines ``id TAB query``.
+
+    Args:
+        vectors: folder of vectors that holds its texts; of ``column``, the ``.jsonl`` or ``.parquet`` of the corpus.
+        out: the file, written whole or not at all.
+        source: ``romanized``, ``first-sentence``, ``lexicon`` (words replaced by a dictionary's) or ``column``.
+        lexicon: of ``lexicon``, see :func:`lexicon_switched`.
+        share: likewise.
+        seed: likewise.
+        column: of ``column``, see :func:`column_queries`.
+        id_column: likewise.
+        language: only passages in this language; ``None``: all.
+
+    Returns:
+        How many passages (of ``column``: rows) and queries there are, and how many were ``left_out``.
+
+    Raises:
+        InputError: an unknown source, an option of another one, or what :func:`make_queries` and the source refuse.
+    """
+    if source not in SOURCES:
+        raise InputError(f"source must be {' or '.join(SOURCES)}, got {source!r}")
+    if (source == "lexicon") != (lexicon is not None):
+        raise InputError("source lexicon and a lexicon file go together")
+    if source == "column":
+        if language is not None:
+            raise InputError("source column takes all rows: language is for the other sources")
+        return column_queries(Path(vectors), Path(out), column=column, id_column=id_column)
+    if lexicon is not None:
+        made = lexicon_switched(Path(lexicon), share=share, seed=seed)
+    else:
+        made = romanized if source == "romanized" else first_sentences
+    return make_queries(open_vectors(vectors), Path(out), made, language=language)
+
+
+def make_queries(vectors: Vectors, out: Path, source: Source, *, language: str | None = None) -> dict[str, int]:
+    """Write the queries of a folder's passages: lines ``id TAB query``, in the order of the passages.
+
+    White space in a query becomes a space. Empty ones, and those that are the passage itself (which would not move
+    it), are left out and counted.
+
+    Args:
+        vectors: a folder that holds its texts.
+        out: the file, written whole or not at all.
+        source: such as :func:`romanized`.
+        language: of the passages that get queries, as the folder has it; ``None``: all.
+
+    Returns:
+        ``passages``, ``queries``, and ``left_out``.
+
+    Raises:
+        InputError: the folder has no texts, or none in this language; an id with a tab or line end; and what the
+            source raises.
+    """
+    counts = {"passages": 0, "queries": 0, "left_out": 0}
+    with whole_file(out) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        for ids, texts, languages in _passages(vectors, language):
+            counts["passages"] += len(ids)
+            for name, text, queries in zip(ids, texts, source(texts, languages), strict=True):
+                for query in queries:
+                    line = " ".join(well_formed(query).split())
+                    if not line or normalised(line) == normalised(text):
+                        counts["left_out"] += 1
+                        continue
+                    file.write(f"{name}\t{line}\n")
+                    counts["queries"] += 1
+        if not counts["passages"] and language is not None:
+            raise InputError(f"{vectors.folder} has no passage in {language}")
+    return counts
+
+
+def _passages(vectors: Vectors, language: str | None) -> Iterator[tuple[list[str], list[str], list[str]]]:
+    """Ids, texts, languages."""
+    import pyarrow.compute as pc
+
+    for table in vectors.tables(["id", "language", "text"]):
+        if "text" not in table.column_names:
+            raise InputError(f"{vectors.folder} holds no texts to make queries from: encode with the texts stored")
+        if language is not None:
+            table = table.filter(pc.equal(table.column("language"), language))
+        ids, texts, languages = (table.column(name).to_pylist() for name in ("id", "text", "language"))
+        bad = next((name for name in ids if regex.search(r"[\t\n\r]", name)), None)
+        if bad is not None:
+            raise InputError(f"{vectors.folder}: id {bad!r} holds a tab or a line end, which no line id TAB query can")
+        yield ids, texts, languages
+
+
+def column_queries(records: Path, out: Path, *, column: str, id_column: str = "id") -> dict[str, int]:
+    """Write a column of a corpus (its titles, translations) as queries: lines ``id TAB query``.
+
+    Args:
+        records: ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` with a column of ids, those of the encoded corpus.
+        out: the file, written whole or not at all.
+        column: the column; empty and null cells are left out and counted.
+        id_column: that of the ids.
+
+    Returns:
+        ``rows``, ``queries``, and ``left_out``.
+
+    Raises:
+        InputError: no such file or column, or a cell that is no text; with its line.
+    """
+    rows = parquet_records(records) if records.suffix == ".parquet" else json_records(records)
+    counts = {"rows": 0, "queries": 0, "left_out": 0}
+    with whole_file(out) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        for number, row in rows:
+            if id_column not in row or column not in row:
+                raise InputError(
+                    f"{records}, line {number}: expected columns {id_column!r} and {column!r}, got {', '.join(row)}"
+                )
+            name, query = str(row[id_column]), row[column]
+            if query is not None and not isinstance(query, str):
+                raise InputError(f"{records}, line {number}: expected text in {column!r}, got {type(query).__name__}")
+            if regex.search(r"[\t\n\r]", name):
+                raise InputError(f"{records}, line {number}: id {name!r} holds a tab or a line end")
+            line = " ".join(well_formed(query or "").split())
+            counts["rows"] += 1
+            counts["queries" if line else "left_out"] += 1
+            if line:
+                file.write(f"{name}\t{line}\n")
+    return counts

@@ -1,0 +1,72 @@
+"""One HTML file of results to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from align.errors import InputError
+from align.files.whole import whole_file
+from align.reporting.collection import collect
+from align.reporting.gaps import gaps
+from align.reporting.groups import groups
+from align.reporting.layers import layers
+from align.reporting.page import GENERATOR, page
+from align.reporting.plots import draw_plots
+from align.reporting.points import points
+from align.reporting.provenance import provenance
+from align.reporting.scores import scores
+from align.reporting.summary import summary
+from align.reporting.training import curves, read_training
+from align.reporting.words import words
+
+
+def report(
+    results: Sequence[Path],
+    out: Path,
+    *,
+    baseline: str | None = None,
+    training: Sequence[Path] = (),
+    plots: Path | None = None,
+    title: str = "Evaluation report",
+) -> list[Path]:
+    """Write a report of result files as one HTML file that needs no network, and its figures as pictures.
+
+    The same files give the same bytes.
+
+    Args:
+        results: result files, and folders of them, of one or several models on one or several benchmarks.
+        out: the HTML file, written whole or not at all; an older report is replaced.
+        baseline: name of the model that is "before": differences are to it. ``None``: the first that is met.
+        training: folders that ``align train`` wrote, for the training curves.
+        plots: folder for the figures as PNG and SVG, see :func:`align.reporting.plots.draw_plots`; ``None``: none.
+        title: heading of the page.
+
+    Returns:
+        What was written: the page, then the figures.
+
+    Raises:
+        InputError: no result, a file that is no result or no training folder, two results of one model on one
+            benchmark, a baseline that is none of the models, or a place that cannot be written to or
+            holds anything but a report.
+    """
+    _check_place(Path(out))
+    collection = collect(results, baseline=baseline)
+    runs = [run for folder in training for run in read_training(Path(folder))]
+    make = (summary, scores, layers, gaps, points, words)
+    sections = [*(section(collection) for section in make), curves(runs), groups(collection), provenance(collection)]
+    text = page(collection, sections, title=title)
+    with whole_file(Path(out)) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return [Path(out), *(draw_plots(results, plots, baseline=baseline) if plots else [])]
+
+
+def _check_place(out: Path) -> None:
+    if out.is_symlink():
+        raise InputError(f"{out} is a symlink; expected an HTML file to write")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; expected an HTML file to write")
+    if out.exists():
+        with open(out, "rb") as file:
+            if GENERATOR.encode() not in file.read(1000):
+                raise InputError(f"{out} is no report that Align wrote: give another file, or move it away")
