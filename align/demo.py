@@ -169,11 +169,11 @@ def search_by_romanisation(
     )  # fmt: skip
     queries = roman[QUERY_LANGUAGE]
     found = search(stored, encoder, queries, 3)
-    own = [i for i, hits in enumerate(found) if hits[0].id == f"{QUERY_LANGUAGE}:{i}"]
-    shown = own[0] if own else 0
+    found_first = [i for i, hits in enumerate(found) if hits[0].id == f"{QUERY_LANGUAGE}:{i}"]
+    shown = found_first[0] if found_first else 0
     lines = [
         f"Searching {len(rows)} verses in {len(verses)} languages: of {len(queries)} romanised "
-        f"ones in {QUERY_LANGUAGE}, {len(own)} find their own first.",
+        f"ones in {QUERY_LANGUAGE}, {len(found_first)} find their own first.",
         f"For instance: {queries[shown]}",
     ]
     return [*lines, *(f"  {hit.score:.3f}  {hit.id:14} {hit.text}" for hit in found[shown])]

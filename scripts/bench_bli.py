@@ -203,8 +203,8 @@ def check_top(outputs: dict[str, Any], queries: np.ndarray, y: np.ndarray, r_x: 
     np.testing.assert_allclose(
         scores, outputs["MUSE's arithmetic: CSLS, torch.topk"][0], atol=2 * TIE_TOLERANCE, rtol=0
     )
-    own = 2 * np.einsum("id,ikd->ik", queries, y[places]) - r_x[:, None] - r_y[places]
-    np.testing.assert_allclose(scores, own, atol=2 * TIE_TOLERANCE, rtol=0)
+    expected = 2 * np.einsum("id,ikd->ik", queries, y[places]) - r_x[:, None] - r_y[places]
+    np.testing.assert_allclose(scores, expected, atol=2 * TIE_TOLERANCE, rtol=0)
 
 
 def print_table(best: dict[str, tuple[float, float, float | None]], threads: int) -> None:

@@ -233,11 +233,11 @@ def grow(data: Path, size: int) -> Row:
     lines = [" ".join(words[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
     encoder = load_encoder("seed", layer=1, device="cpu")
     encoder.encode(lines[:100])
-    own, stop = [resident("RssAnon")], threading.Event()
+    anonymous, stop = [resident("RssAnon")], threading.Event()
 
     def watch() -> None:
         while not stop.wait(0.02):
-            own.append(resident("RssAnon"))
+            anonymous.append(resident("RssAnon"))
 
     with tempfile.TemporaryDirectory() as folder:
         out = np.lib.format.open_memmap(f"{folder}/out.npy", "w+", dtype=np.float16, shape=(size, encoder.dimension))
@@ -250,7 +250,7 @@ def grow(data: Path, size: int) -> Row:
     assert (sums > 0).all(), "a part of the file was not written"
     return {
         "sentences": size, "wall": cost["wall"], "processor": cost["processor"], "resident_mb": cost["memory"],
-        "own_mb": (max(own) - own[0]) / 1024,
+        "own_mb": (max(anonymous) - anonymous[0]) / 1024,
     }  # fmt: skip
 
 

@@ -295,14 +295,14 @@ def model(folder: Path, tokenizer: str, shape: dict[str, int]) -> str:
     from timed_training import model_folder
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    own = AutoTokenizer.from_pretrained(model_folder(tokenizer))
+    tokenizer_of = AutoTokenizer.from_pretrained(model_folder(tokenizer))
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(own), max_position_embeddings=512, pad_token_id=own.pad_token_id,
+        vocab_size=len(tokenizer_of), max_position_embeddings=512, pad_token_id=tokenizer_of.pad_token_id,
         attention_probs_dropout_prob=0.0, **shape,
     )  # fmt: skip
     BertModel(config).save_pretrained(folder)
-    own.save_pretrained(folder)
+    tokenizer_of.save_pretrained(folder)
     return str(folder)
 
 

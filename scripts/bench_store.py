@@ -98,12 +98,12 @@ def measure(table: Path, cache: Path) -> dict[str, Any]:
 
     pairs = Dataset.from_file(str(table))
     encoder = load_encoder("seed", device="cpu")
-    before, seen = own(), [own()]
+    before, seen = anonymous_memory(), [anonymous_memory()]
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(0.02):
-            seen.append(own())
+            seen.append(anonymous_memory())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -119,7 +119,7 @@ def measure(table: Path, cache: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def own() -> float:
+def anonymous_memory() -> float:
     """Resident megabytes of this process that are no file's (Linux; 0 elsewhere)."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []

@@ -105,7 +105,7 @@ def bench(options: argparse.Namespace, folder: Path) -> Run:
                 }  # fmt: skip
                 common |= prepared(options, common, folder)
                 runs = [common | run for run in plans[options.what](options)]
-                checks += compared(runs, folder)
+                checks += equality_checks(runs, folder)
                 rows += alternated(runs, options.repetitions, folder)
     return {
         "benchmark": options.what, **ran(options.threads),
@@ -142,12 +142,12 @@ def caching_runs(options: argparse.Namespace) -> list[Run]:
 
 def ladder_runs(options: argparse.Namespace) -> list[Run]:
     peer = {"side": "peer", "name": PEER, "with": {"workers": options.peer_workers}}
-    return [peer, *({"side": "ours", "name": name, "with": told} for name, told in LADDER)]
+    return [peer, *({"side": "ours", "name": name, "with": settings} for name, settings in LADDER)]
 
 
 def translico_runs(options: argparse.Namespace) -> list[Run]:
     ours = {"side": "translico", "name": OURS, "with": {}}
-    return [ours, *({"side": "public", "name": name, "with": told} for name, told in TRANSLICO)]
+    return [ours, *({"side": "public", "name": name, "with": settings} for name, settings in TRANSLICO)]
 
 
 def with_head(model: str, place: str, folder: Path) -> str:
@@ -184,7 +184,7 @@ def read(run: Run) -> list[tuple[str, str]]:
     return [(source, target) for source, target in json.loads(Path(run["pairs"]).read_text(encoding="utf-8"))]
 
 
-def compared(runs: Sequence[Run], folder: Path) -> list[Run]:
+def equality_checks(runs: Sequence[Run], folder: Path) -> list[Run]:
     """Every run's loss and gradient of one batch beside those of the first one of its kind.
 
     Raises:
@@ -230,9 +230,9 @@ def alternated(runs: Sequence[Run], repetitions: int, folder: Path) -> list[Run]
 
 def child(task: Run, folder: Path) -> Any:
     """What a process of its own makes of a task."""
-    told, answer = folder / "task.json", folder / "answer.json"
+    settings, answer = folder / "task.json", folder / "answer.json"
     cache = tempfile.mkdtemp(dir=folder)  # a store that is found there would be no set-up
-    told.write_text(json.dumps(task | {"answer": str(answer)}), encoding="utf-8")
+    settings.write_text(json.dumps(task | {"answer": str(answer)}), encoding="utf-8")
     threads = str(task["threads"])
     environment = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads}
     environment |= {
@@ -241,7 +241,7 @@ def child(task: Run, folder: Path) -> Any:
         "XDG_CACHE_HOME": cache,
         "PYTHONWARNINGS": "ignore",
     }
-    arguments = [sys.executable, __file__, "step", "--worker", str(told)]
+    arguments = [sys.executable, __file__, "step", "--worker", str(settings)]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{task.get('name', 'the comparison')} failed:\n{done.stderr[-3000:]}")
@@ -286,9 +286,9 @@ def check(runs: Sequence[Run]) -> list[Run]:
     peer = timed_training.peer_once(runs[0]["place"], pairs)
     found = []
     for run in (run for run in runs if run["side"] == "ours"):
-        told = {key: value for key, value in run["with"].items() if key not in ("random", "halves")}
-        ours = timed_training.ours_once(run["place"], pairs, **told)
-        about = {"name": run["name"], "beside": PEER, "bf16": told.get("bf16", False)}
+        settings = {key: value for key, value in run["with"].items() if key not in ("random", "halves")}
+        ours = timed_training.ours_once(run["place"], pairs, **settings)
+        about = {"name": run["name"], "beside": PEER, "bf16": settings.get("bf16", False)}
         found.append(about | timed_training.difference(ours, peer))
     return found
 

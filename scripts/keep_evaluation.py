@@ -52,9 +52,11 @@ def kept(benchmark: dict[str, Any]) -> dict[str, Any]:
     counts = []
     for place in range(len(benchmark["models"])):
         found = [pair["differences"][place] for pair in pairs]
-        told = [one for one in found if one and one["distinguishable"]]
-        better = sum(one["value"] > 0 for one in told)
-        counts.append({"better": better, "worse": len(told) - better, "as good": len(pairs) - len(told)})
+        distinguished = [one for one in found if one and one["distinguishable"]]
+        better = sum(one["value"] > 0 for one in distinguished)
+        counts.append(
+            {"better": better, "worse": len(distinguished) - better, "as good": len(pairs) - len(distinguished)}
+        )
     return {
         **{name: benchmark[name] for name in ("benchmark", "task", "metric", "scores", "baseline", "models")},
         "protocol": benchmark["protocol"].get("described", benchmark["protocol"].get("name")),

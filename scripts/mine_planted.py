@@ -78,8 +78,8 @@ def planted(data: Path, code: str, distractors: int, seed: int, limit: int | Non
         return (kept[i] for i in rng.permutation(len(kept)))
 
     every = tatoeba(code)
-    own = once(every)
-    own = [own[i] for i in rng.permutation(len(own))[:limit]]
+    distinct = once(every)
+    distinct = [distinct[i] for i in rng.permutation(len(distinct))[:limit]]
     x_known, y_known = ({pair[side] for pair in every} for side in (0, 1))
     tico = lines(data / "tico19" / "en.txt")
     order = rng.permutation(len(tico))
@@ -92,7 +92,7 @@ def planted(data: Path, code: str, distractors: int, seed: int, limit: int | Non
     x_more, y_more = list(x_more)[: 2 * distractors], y_more[: 2 * distractors]
     made = {}
     for at, part in enumerate(PARTS):
-        here = own[at :: len(PARTS)]
+        here = distinct[at :: len(PARTS)]
         whole, quarter = len(here) // 2, len(here) // 4
         x = [pair[0] for pair in here[: whole + quarter]]
         y = [pair[1] for pair in here[:whole] + here[whole + quarter :]]

@@ -31,7 +31,7 @@ def nli_sts_section(kept: Path) -> str:
     """STS at the start, after NLI and after STS, per language and across languages."""
     runs = {name: read_json(kept / f"nli-sts-{name}.json") for name in ("seed", "e5")}
     stages = ("start", "nli", "sts")
-    own = [
+    monolingual = [
         [name, *(f"{run[stage]['languages'][name]:.3f}" for run in runs.values() for stage in stages)]
         for name in runs["e5"]["start"]["languages"]
     ]
@@ -41,7 +41,10 @@ def nli_sts_section(kept: Path) -> str:
     ]
     means = [
         [f"mean, {where}", *(f"{run[stage]['mean'][key]:.3f}" for run in runs.values() for stage in stages)]
-        for key, where in (("languages", f"{len(own)} languages"), ("across", f"{len(across)} pairs across languages"))
+        for key, where in (
+            ("languages", f"{len(monolingual)} languages"),
+            ("across", f"{len(across)} pairs across languages"),
+        )
     ]
     minutes = "; ".join(
         f"{name}: {run['nli']['cpu_minutes']:.1f} and {run['sts']['cpu_minutes']:.1f}" for name, run in runs.items()
@@ -63,7 +66,7 @@ paper's larger steps (mBERT on Tamil: .49, .65, .75) start from an encoder that 
 languages; across them its cosines follow nothing, before and after: it has four layers, no pretraining aligned its
 words, and translations of a premise are no positives in this recipe, only never negatives.
 
-{markdown(["language", *header[1:]], own)}
+{markdown(["language", *header[1:]], monolingual)}
 
 {markdown(["across", *header[1:]], across)}"""
 

@@ -190,9 +190,9 @@ def train_ours(
             stack.enter_context(random_batches())
         if halves:
             two_forwards(encoder)
-        told = recipe(options | settings)
-        clock = Clock(device, skip=skip, asked=partial(engine, encoder, told))
-        train(encoder, table(pairs), told, Path(folder) / "model", callbacks=[clock], progress=False)
+        chosen = recipe(options | settings)
+        clock = Clock(device, skip=skip, asked=partial(engine, encoder, chosen))
+        train(encoder, table(pairs), chosen, Path(folder) / "model", callbacks=[clock], progress=False)
     return clock.cost(steps)
 
 
@@ -221,14 +221,16 @@ def train_peer(
 
     rows = table(pairs).select_columns(["source", "target"])
     with tempfile.TemporaryDirectory() as folder:
-        told = SentenceTransformerTrainingArguments(
+        arguments = SentenceTransformerTrainingArguments(
             output_dir=folder, max_steps=steps, per_device_train_batch_size=batch, learning_rate=RATE,
             warmup_steps=-(-steps // 10), bf16=bf16, dataloader_num_workers=workers, use_cpu=device == "cpu",
             dataloader_pin_memory=device == "cuda", save_strategy="no", logging_steps=1, disable_tqdm=True,
             report_to="none", seed=0,
         )  # fmt: skip
         clock = Clock(device, skip=skip)
-        trainer = SentenceTransformerTrainer(model=model, args=told, train_dataset=rows, loss=loss, callbacks=[clock])
+        trainer = SentenceTransformerTrainer(
+            model=model, args=arguments, train_dataset=rows, loss=loss, callbacks=[clock]
+        )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
         return clock.cost(steps)
@@ -340,14 +342,14 @@ def ours_once(place: str, pairs: Pairs, *, device: str = "cpu", **settings: Any)
     from align.training.store import build_store
 
     encoder = load_encoder(place, device=device, max_tokens=MAX_TOKENS)
-    told = recipe({"batch_size": len(pairs), "max_tokens": MAX_TOKENS} | settings)
+    chosen = recipe({"batch_size": len(pairs), "max_tokens": MAX_TOKENS} | settings)
     store = build_store(table(pairs), encoder, max_tokens=MAX_TOKENS)
-    batch = Batches(store, encoder, told)[(0, np.arange(len(pairs)))]
-    module = Alignment(encoder, told).eval()
+    batch = Batches(store, encoder, chosen)[(0, np.arange(len(pairs)))]
+    module = Alignment(encoder, chosen).eval()
     batch = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
     batch.pop("rows")
-    encoder.attention = told.train.attention
-    with torch.autocast(device, torch.bfloat16, enabled=told.train.bf16):
+    encoder.attention = chosen.train.attention
+    with torch.autocast(device, torch.bfloat16, enabled=chosen.train.bf16):
         loss = module(**batch)["loss"]
     loss.backward()
     return loss.item(), gradients(encoder.model)

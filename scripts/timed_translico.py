@@ -51,9 +51,9 @@ def train_ours(place: str, pairs: Pairs, *, batch: int, steps: int) -> dict[str,
     """``align.train`` with the recipe ``translico``."""
     encoder = load(place)
     with tempfile.TemporaryDirectory() as folder:
-        told = translico(encoder, batch=batch, steps=steps)
-        clock = Clock("cpu", asked=partial(engine, encoder, told))
-        train(encoder, table(pairs), told, Path(folder) / "model", callbacks=[clock], progress=False)
+        options = translico(encoder, batch=batch, steps=steps)
+        clock = Clock("cpu", asked=partial(engine, encoder, options))
+        train(encoder, table(pairs), options, Path(folder) / "model", callbacks=[clock], progress=False)
     return clock.cost(steps)
 
 
@@ -98,9 +98,9 @@ def compare(place: str, pairs: Pairs, variants: Sequence[tuple[str, dict[str, An
     expected = gradients(encoder.model)
     source, target = public.split(batch, encoder)
     results = []
-    for name, told in variants:
+    for name, options in variants:
         encoder.model.zero_grad(set_to_none=True)
-        found = public.terms(encoder.model, source, target, layer=encoder.layer, **told)
+        found = public.terms(encoder.model, source, target, layer=encoder.layer, **options)
         value = public.loss(found)
         value.backward()
         got = gradients(encoder.model)

@@ -134,15 +134,15 @@ def _map(encoder: Any, benchmark: Any, data: Path | None, languages: list[str] |
     from align.errors import InputError
     from align.evaluation.benchmarks import local_folder
     from align.evaluation.projection import sentence_map
-    from align.evaluation.unit_readers import PIVOT
-    from align.evaluation.units import units
+    from align.evaluation.subset_readers import PIVOT
+    from align.evaluation.subsets import subsets
 
     if benchmark.task != "retrieval":
         return {}
     texts: dict[str, list[str]] = {}
-    for unit in units(benchmark, local_folder(benchmark, data), languages):
+    for subset in subsets(benchmark, local_folder(benchmark, data), languages):
         try:
-            loaded = unit.load()
+            loaded = subset.load()
         except InputError:
             continue  # evaluate has said so
         if texts and loaded.get(PIVOT) != texts[PIVOT]:

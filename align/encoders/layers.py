@@ -129,11 +129,11 @@ def poolings(encoder: Layered, kinds: Sequence[str] | None) -> dict[str, Pool]:
         raise InputError(f"expected at least one pooling, each once, got {list(kinds)}")
     if "cls" in kinds and isinstance(encoder, Decoder):
         raise InputError("cls pooling of a decoder reads a token that sees no other: pool by weighted, last or mean")
-    own = encoder.pooling
+    pooling = encoder.pooling
     pools: dict[str, Pool] = {}
     for kind in kinds:
-        special_tokens = own.special_tokens or kind == "cls"
-        pools[kind] = last_token if kind == "last" else replace(own, kind=kind, special_tokens=special_tokens)
+        special_tokens = pooling.special_tokens or kind == "cls"
+        pools[kind] = last_token if kind == "last" else replace(pooling, kind=kind, special_tokens=special_tokens)
     return pools
 
 

@@ -109,12 +109,12 @@ def _wrappers(model: PreTrainedModel, lost: Collection[str], unexpected: Collect
 
 def _sentence(place: str, model: PreTrainedModel, lost: Collection[str], found: Mapping[str, Any]) -> str:
     sizes = {name: (tuple(has), tuple(needs)) for name, has, needs in found["mismatched_keys"]}
-    told = [f"{name} is {sizes[name][0]} instead of {sizes[name][1]}" if name in sizes else name for name in lost]
+    described = [f"{name} is {sizes[name][0]} instead of {sizes[name][1]}" if name in sizes else name for name in lost]
     count = len(_body_names(model, model.state_dict()))
-    more = f", and {len(told) - 3} more" if len(told) > 3 else ""
+    more = f", and {len(described) - 3} more" if len(described) > 3 else ""
     others = sorted(found["unexpected_keys"])
     instead = f"; names that nothing here has: {', '.join(others[:3])}, {len(others)} in all" if others else ""
     return (
         f"{place} lacks {len(lost)} of the {count} weights of {type(model.base_model).__name__}, or has them in "
-        f"another size: {', '.join(told[:3])}{more}{instead}"
+        f"another size: {', '.join(described[:3])}{more}{instead}"
     )

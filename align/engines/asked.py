@@ -78,7 +78,7 @@ class _Scores:
         return rounded
 
 
-def compared(best: Floats, true: Floats, tolerance: float) -> tuple[int, float]:
+def agreement(best: Floats, true: Floats, tolerance: float) -> tuple[int, float]:
     """Queries with an answer that is not right, and recall@k."""
     slack = tolerance + TIE_TOLERANCE / 2  # both are rounded to steps of TIE_TOLERANCE
     wrong = np.abs(true - best) > slack

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.engines.address import shown
-from align.engines.asked import Ask, compared, true_scores
+from align.engines.asked import Ask, agreement, true_scores
 from align.engines.opening import opened
 from align.engines.retry import again
 from align.engines.send import RETRIES, schema_of, unit_tables
@@ -100,7 +100,7 @@ def verify_export(
         found = call(target.payloads, list(sample))
     tolerance = TOLERANCE[schema.dtype]
     scores = true_scores(source, schema, asks, k)
-    judged = [compared(best, true, tolerance) for best, true in scores]
+    judged = [agreement(best, true, tolerance) for best, true in scores]
     right = all(wrong == 0 if exact else measured >= recall for wrong, measured in judged)
     (wrong, measured), *of_languages = judged
     filtered = [

@@ -92,8 +92,8 @@ def find_benchmark(name: str) -> Benchmark:
     if name in BENCHMARKS:
         return BENCHMARKS[name]
     if Path(name).is_dir():
-        own = Path(name).resolve()
-        return Benchmark(own.name, "retrieval", "line-aligned files of one's own", "not stated", str(own), "align")
+        place = Path(name).resolve()
+        return Benchmark(place.name, "retrieval", "line-aligned files of one's own", "not stated", str(place), "align")
     raise InputError(f"unknown benchmark {name!r}: expected one of {', '.join(BENCHMARKS)}, or a folder of text")
 
 

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from align.errors import InputError
-from align.evaluation.compared import (
+from align.evaluation.comparison import BenchmarkComparison, Comparison, Interval, ModelScore
+from align.evaluation.differences import (
     SLICES,
     Results,
     Rules,
     corrected,
     difference,
     differing_scores,
-    hold,
+    shared_scores,
     slices,
     without_lines,
 )  # fmt: skip
-from align.evaluation.comparison import BenchmarkComparison, Comparison, Interval, ModelScore
 from align.evaluation.result_names import baseline_first, result_names
 from align.evaluation.results import check_result, read_result, result_files
 from align.tasks.retrieval.protocols import in_headline
@@ -76,8 +76,8 @@ def compare(
         places = [i for i, one in enumerate(loaded) if (one["benchmark"], one["task"]) == kind]
         for place in places[1:]:
             _check_comparable(loaded[places[0]], loaded[place], wheres[places[0]], wheres[place])
-        held = {found[i]: loaded[i] for i in sorted(places, key=lambda i: models.index(found[i]))}
-        sections.append(_section(held, rules))
+        shared = {found[i]: loaded[i] for i in sorted(places, key=lambda i: models.index(found[i]))}
+        sections.append(_section(shared, rules))
     return Comparison(models, tuple(sections), resamples, permutations, seed, level, tuple(wheres))
 
 
@@ -124,11 +124,11 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
     common = [score for score in first["scores"] if score["id"] not in gone]
     if not common:
         raise InputError(f"{first['benchmark']}: {' and '.join(names)} share no score, there is nothing to compare")
-    held = hold(results, [score["id"] for score in common], rules)
+    shared = shared_scores(results, [score["id"] for score in common], rules)
     counted = in_headline([score["direction"] for score in common])
-    means = {name: float(np.mean([values[i] for i in counted])) for name, values in held.values.items()}
-    samples = {name: [drawn[i] for i in counted] for name, drawn in held.samples.items()}
-    ahead = corrected([difference(name, names[0], counted, held, rules) for name in names], rules)
+    means = {name: float(np.mean([values[i] for i in counted])) for name, values in shared.values.items()}
+    samples = {name: [drawn[i] for i in counted] for name, drawn in shared.samples.items()}
+    ahead = corrected([difference(name, names[0], counted, shared, rules) for name in names], rules)
     as_good: dict[str, bool] = {}
     if max(names, key=lambda name: means[name]) in samples:  # else the best cannot be tested
         kept = as_good_as_best(
@@ -138,7 +138,7 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
     models = []
     for name, ours in zip(names, ahead, strict=True):
         interval = _ends(results[name]["headline"]) if len(results[name]["scores"]) == len(common) else None
-        if name in held.samples:
+        if name in shared.samples:
             interval = samples_interval(samples[name], level=rules.level)
         models.append(ModelScore(name, means[name], interval, ours, as_good.get(name)))
     return BenchmarkComparison(
@@ -150,11 +150,11 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
         baseline=names[0],
         scores=len(counted),
         models=tuple(models),
-        slices={by: slices(by, common, counted, held, rules) for by in rules.by},
+        slices={by: slices(by, common, counted, shared, rules) for by in rules.by},
         groups=_groups(results),
         left_out=tuple(left_out),
-        without_items=tuple(name for name in names if name not in held.samples),
-        without_lines=bool(held.samples) and without_lines(results, [score["id"] for score in common]),
+        without_items=tuple(name for name in names if name not in shared.samples),
+        without_lines=bool(shared.samples) and without_lines(results, [score["id"] for score in common]),
     )
 
 
@@ -167,10 +167,10 @@ def _groups(results: Results) -> tuple[dict[str, Any], ...]:
         {
             "by": by,
             "group": group,
-            "values": [held[name]["value"] if name in held else None for name in results],
-            "intervals": [_ends(held.get(name, {})) for name in results],
+            "values": [shared[name]["value"] if name in shared else None for name in results],
+            "intervals": [_ends(shared.get(name, {})) for name in results],
         }
-        for (by, group), held in found.items()
+        for (by, group), shared in found.items()
     )
 
 

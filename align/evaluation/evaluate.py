@@ -1,6 +1,6 @@
-"""A benchmark scored with an encoder: unit by unit, kept by content, written as one result.
+"""A benchmark scored with an encoder: subset by subset, kept by content, written as one result.
 
-A unit (a pair of languages, a dictionary, a set) is scored once: what it gave is kept under a key of all that decides
+A subset (a pair of languages, a dictionary, a set) is scored once: what it gave is kept under a key of all that decides
 it, so that an unchanged run costs nothing, a changed byte is scored anew, and an interrupted run goes on.
 """
 
@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
+from align.evaluation.averages import averages, trained_languages
 from align.evaluation.benchmarks import Benchmark, find_benchmark, local_folder
-from align.evaluation.groups import groups, trained_languages
-from align.evaluation.rows import Row, metric_of, score_unit
-from align.evaluation.unit_readers import PIVOT
-from align.evaluation.units import content_hash, unit_key, units
+from align.evaluation.scoring import Row, metric_of, score_subset
+from align.evaluation.subset_readers import PIVOT
+from align.evaluation.subsets import content_hash, json_hash, subsets
 from align.files.whole import read_json, user_cache, write_json
 from align.tasks.bli.protocols import BliProtocol, find_bli_protocol
 from align.tasks.retrieval.protocols import Protocol, find_protocol
@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 
 Rules = Protocol | BliProtocol
 
-UNIT_FORMAT = 4
-"""Raised when a unit comes to be scored in another way, so that nothing older is read from the cache."""
+SUBSET_FORMAT = 4
+"""Raised when a subset comes to be scored in another way, so that nothing older is read from the cache."""
 
 
 def evaluate(
@@ -68,21 +68,21 @@ def evaluate(
         candidates: of bli, the first so many words of each vocabulary; ``None``: what the protocol says.
         name: of the model in the result; ``None``: what was loaded.
         items: keep the outcome of every item, which comparisons need.
-        cache: folder of kept units; ``None``: ``results`` in align's folder of the user's cache.
+        cache: folder of kept subsets; ``None``: ``results`` in align's folder of the user's cache.
         use_cache: read and write it.
         bf16: encode under bfloat16 autocast.
         resamples: of the bootstrap (95 % intervals).
         seed: of the bootstrap.
-        progress: log each unit.
+        progress: log each subset.
 
     Returns:
         A result of JSON values: scores with intervals, groups, protocol, data hash, versions (see
-        ``align.evaluation.results``). A unit that fails (a language that is missing, files of unequal length, NaN
+        ``align.evaluation.results``). A subset that fails (a language that is missing, files of unequal length, NaN
         vectors) stands in ``missing`` with its reason; the others are scored.
 
     Raises:
         InputError: unknown benchmark or protocol, a protocol of another layer or pooling than the encoder's, no data,
-            or no unit could be scored.
+            or no subset could be scored.
     """
     from align.evaluation.results import FORMAT, VERSION
     from align.provenance import versions
@@ -102,43 +102,43 @@ def evaluate(
     found: list[Row] = []
     missing: list[dict[str, str]] = []
     hashes: list[str] = []
-    for unit in units(chosen, folder, languages):
+    for subset in subsets(chosen, folder, languages):
         try:
-            content = unit.load()
+            content = subset.load()
             hashes.append(content_hash(content))
-            key = unit_key([UNIT_FORMAT, made_by, chosen.task, _plain(rules), unit.name, unit.lines, hashes[-1]])
+            key = json_hash([SUBSET_FORMAT, made_by, chosen.task, _plain(rules), subset.name, subset.lines, hashes[-1]])
             rows = kept.read(key) if kept else None
             if rows is None:
-                rows = score_unit(chosen.task, unit.name, content, encode, rules, lines=unit.lines)
+                rows = score_subset(chosen.task, subset.name, content, encode, rules, lines=subset.lines)
                 if not all(row["n"] for row in rows):
                     raise InputError("no item of it could be scored")
                 if kept:
                     kept.write(key, rows)
             found += [row | {"sha256": hashes[-1]} for row in rows]
             if progress:
-                log.info("%s %s: %s", chosen.name, unit.name, _brief(rows))
+                log.info("%s %s: %s", chosen.name, subset.name, _brief(rows))
         except InputError as error:
-            missing.append({"name": unit.name, "reason": str(error)})
-            log.warning("%s %s is left out: %s", chosen.name, unit.name, error)
+            missing.append({"name": subset.name, "reason": str(error)})
+            log.warning("%s %s is left out: %s", chosen.name, subset.name, error)
     if not found:
-        reason = missing[0]["reason"] if missing else "it has no unit of these languages"
+        reason = missing[0]["reason"] if missing else "it has no subset of these languages"
         raise InputError(f"{chosen.name}: nothing could be scored: {reason}")
-    spread = groups(found, chosen.task, trained_languages(encoder), resamples=resamples, seed=seed)
+    found_averages = averages(found, chosen.task, trained_languages(encoder), resamples=resamples, seed=seed)
     apart = {"geometry", "examples"} | (set() if items else {"items", "lines", "gold"})
-    scores = [{k: v for k, v in row.items() if k not in apart} for row in spread.rows]
+    scores = [{k: v for k, v in row.items() if k not in apart} for row in found_averages.rows]
     return {
         "format": FORMAT, "version": VERSION, "benchmark": chosen.name, "task": chosen.task,
         "model": name or encoder.name or "encoder", "encoder": identity, "bf16": bf16,
         "languages": None if languages is None else sorted(set(languages)),
-        "protocol": _plain(rules), "metric": metric_of(rules), "statistic": spread.statistic,
+        "protocol": _plain(rules), "metric": metric_of(rules), "statistic": found_averages.statistic,
         "data": {
             "source": str(folder.resolve()) if folder else f"{chosen.hub}@{chosen.revision}", "licence": chosen.licence,
             "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
         },
-        "headline": spread.headline, "scores": scores, "missing": missing, "groups": spread.groups,
-        "script_gaps": spread.script_gaps,
-        "geometry": {row["language"]: row["geometry"] for row in spread.rows if row.get("geometry")},
-        "examples": [one for row in spread.rows for one in row.get("examples", ())],
+        "headline": found_averages.headline, "scores": scores, "missing": missing, "groups": found_averages.groups,
+        "script_gaps": found_averages.script_gaps,
+        "geometry": {row["language"]: row["geometry"] for row in found_averages.rows if row.get("geometry")},
+        "examples": [one for row in found_averages.rows for one in row.get("examples", ())],
         "bootstrap": {"resamples": resamples, "seed": seed, "level": 0.95},
         "versions": versions(), "seconds": round(time.perf_counter() - began, 2),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -161,11 +161,11 @@ def sentence_or_word_encoder(encoder: Encoder, task: str, bf16: bool) -> Encode:
         with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16):
             return inner(texts, language)
 
-    return remembered(encode, PIVOT) if task == "retrieval" else encode  # units share English, line by line in Tatoeba
+    return remembered(encode, PIVOT) if task == "retrieval" else encode  # they share English, by line in Tatoeba
 
 
 def keeping_lists(encode: Encode, *, rows: int = 400_000) -> Encode:
-    """The function that keeps the vectors of its last lists, at most ``rows`` of them, for units that share a list.
+    """The function that keeps the vectors of its last lists, at most ``rows`` of them, for subsets that share a list.
 
     A list of texts is known by language and hash; the list that was not asked for the longest is forgotten first.
     """
@@ -192,7 +192,7 @@ def tokenizer_hash(encoder: Encoder) -> str:
 
 
 class Kept:
-    """Rows of units on disk, each in a file named by its key."""
+    """Rows of subsets on disk, each in a file named by its key."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or user_cache("results")
@@ -213,7 +213,7 @@ class Kept:
         if not isinstance(kept, dict) or kept.get("key") != key or not isinstance(kept.get("rows"), list):
             log.warning("%s holds something else than its name says: scored anew", path)
             return None
-        if kept.get("sha256") != unit_key(kept["rows"]):
+        if kept.get("sha256") != json_hash(kept["rows"]):
             log.warning("%s is damaged: scored anew", path)
             return None
         rows: list[Row] = kept["rows"]
@@ -224,9 +224,9 @@ class Kept:
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {"key": key, "rows": rows, "sha256": unit_key(rows)})
+            write_json(path, {"key": key, "rows": rows, "sha256": json_hash(rows)})
         except (InputError, OSError) as error:
-            log.warning("%s: a unit's scores were not kept: %s", path, error)
+            log.warning("%s: a subset's scores were not kept: %s", path, error)
 
 
 def rules_of(benchmark: Benchmark, protocol: str | Rules | None, candidates: int | None = None) -> Rules | None:

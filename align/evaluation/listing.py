@@ -10,7 +10,7 @@ from pathlib import Path
 
 from align.errors import InputError
 from align.evaluation.benchmarks import BENCHMARKS, Benchmark, find_benchmark, local_folder
-from align.evaluation.units import languages_of
+from align.evaluation.subsets import languages_of
 
 
 @dataclass(frozen=True)

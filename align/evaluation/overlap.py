@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from align.errors import InputError
 from align.evaluation.benchmarks import BENCHMARKS, local_folder
-from align.evaluation.units import content_hash, texts_of, units
+from align.evaluation.subsets import content_hash, subsets, texts_of
 from align.files.whole import read_lines
 from align.pairs.filters.held_out import file_texts, visible_files
 from align.pairs.overlap import TestSet, find_overlap
@@ -88,14 +88,14 @@ def read_tests(given: Sequence[str], data: Path | None = None) -> Iterator[TestS
 
 
 def _named(name: str, data: Path | None) -> Iterator[TestSet]:
-    """Every text of a benchmark once: English, say, is in each of its units."""
+    """Every text of a benchmark once: English, say, is in each of its subsets."""
     given: set[str] = set()
-    for unit in units(BENCHMARKS[name], local_folder(BENCHMARKS[name], data)):
-        for language, texts in texts_of(unit.load()):
+    for subset in subsets(BENCHMARKS[name], local_folder(BENCHMARKS[name], data)):
+        for language, texts in texts_of(subset.load()):
             digest = content_hash([language, texts])
             if digest not in given:
                 given.add(digest)
-                yield f"{name}/{unit.name}" if name in ("tatoeba", "sts17") else name, language, texts
+                yield f"{name}/{subset.name}" if name in ("tatoeba", "sts17") else name, language, texts
 
 
 def _kind(given: str) -> tuple[str, str]:

@@ -57,10 +57,10 @@ def result_name(result: Mapping[str, Any]) -> str:
     and hash of the data. So the same again replaces itself, and nothing else.
     """
     keys = ("encoder", "bf16", "benchmark", "task", "protocol", "languages")
-    told: dict[str, Any] = {key: result.get(key) for key in keys}
-    told["model"] = str(Path(result["model"]))  # model/ is model
-    told["data"] = {key: result["data"].get(key) for key in ("source", "sha256")}
-    digest = hashlib.sha256(json.dumps(json_values(told), sort_keys=True).encode()).hexdigest()
+    identity: dict[str, Any] = {key: result.get(key) for key in keys}
+    identity["model"] = str(Path(result["model"]))  # model/ is model
+    identity["data"] = {key: result["data"].get(key) for key in ("source", "sha256")}
+    digest = hashlib.sha256(json.dumps(json_values(identity), sort_keys=True).encode()).hexdigest()
     return ".".join([*(file_part(result[key]) for key in ("model", "benchmark")), digest[:12]])
 
 

@@ -159,9 +159,9 @@ def best_alpha(
         for first in range(0, len(units), 2048):
             some = slice(first, first + 2048)
             beats = units[some] @ rows.T >= bars[place, some, None]
-            own = answers[some] - start
-            inside = np.flatnonzero((own >= 0) & (own < len(rows)))
-            beats[inside, own[inside]] = False
+            gold_rows = answers[some] - start
+            inside = np.flatnonzero((gold_rows >= 0) & (gold_rows < len(rows)))
+            beats[inside, gold_rows[inside]] = False
             ahead[place, some] += beats.sum(axis=1)
     recalls = {alpha: float((ahead[place] < k).mean()) for place, alpha in enumerate(tried)}
     return max(recalls, key=lambda alpha: recalls[alpha]), recalls

@@ -120,11 +120,11 @@ def query_encoder(
         if isinstance(queries, str):
             raise InputError("expected a list of queries, got one string")
         texts = romanize(queries, lang=query_language, backend=backend) if stored else queries
-        own, encoder.prompt = encoder.prompt, encoder.prompt if prompt is None else prompt
+        prompt_before, encoder.prompt = encoder.prompt, encoder.prompt if prompt is None else prompt
         try:
             return encoder.encode(texts)
         finally:
-            encoder.prompt = own
+            encoder.prompt = prompt_before
 
     return encode
 

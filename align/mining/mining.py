@@ -180,9 +180,12 @@ def _best(near: Neighbours, scores: NDArray[np.float32]) -> Candidates:
         return Candidates(np.empty(0), np.empty(0), has, has)
     level = rounded == rounded.max(axis=1, keepdims=True)
     place = np.where(level, rows, np.iinfo(np.int64).max).argmin(axis=1)
-    own = np.arange(len(has))
+    queries = np.arange(len(has))
     return Candidates(
-        rounded[own, place], np.round(cosines[own, place].astype(np.float64), DECIMALS), has, rows[own, place]
+        rounded[queries, place],
+        np.round(cosines[queries, place].astype(np.float64), DECIMALS),
+        has,
+        rows[queries, place],
     )
 
 

@@ -78,9 +78,9 @@ def _found(
             _, rows = index.search(units, k)
             owners, places = np.nonzero(rows >= 0)
             for part in slices(len(owners), block):  # k times as many rows as queries: a block of them at a time
-                own, near = owners[part], rows[owners[part], places[part]]
-                cosines = np.einsum("id,id->i", units[own], normalize(candidates[near]))
-                keys[here.start + own, places[part]] = rank_keys(cosines, near)
+                query_rows, near = owners[part], rows[owners[part], places[part]]
+                cosines = np.einsum("id,id->i", units[query_rows], normalize(candidates[near]))
+                keys[here.start + query_rows, places[part]] = rank_keys(cosines, near)
     return neighbours_of(keys)
 
 

@@ -101,8 +101,8 @@ class Side:
         """The text number of each id that there is."""
         wanted, start, found = pa.array(sorted(set(ids)), pa.string()), 0, {}
         if self.vectors is None:
-            own = {str(row): row for row in range(self.rows)}
-            return {name: own[name] for name in wanted.to_pylist() if name in own}
+            rows_by_id = {str(row): row for row in range(self.rows)}
+            return {name: rows_by_id[name] for name in wanted.to_pylist() if name in rows_by_id}
         for table in self.vectors.tables(["id"], verify=False):
             column = table["id"]
             for row in np.flatnonzero(pc.is_in(column, value_set=wanted).to_numpy()).tolist():

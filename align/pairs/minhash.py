@@ -62,8 +62,8 @@ class NearTexts:
 
     def _candidates(self, queries: Sequence[str]) -> Iterator[tuple[int, int]]:
         found = []
-        for keys, own, order in zip(self._band_keys(queries), self._keys, self._order, strict=True):
-            first, end = np.searchsorted(own, keys, "left"), np.searchsorted(own, keys, "right")
+        for keys, indexed, order in zip(self._band_keys(queries), self._keys, self._order, strict=True):
+            first, end = np.searchsorted(indexed, keys, "left"), np.searchsorted(indexed, keys, "right")
             counts = end - first
             places = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts) + np.repeat(first, counts)
             found.append(np.repeat(np.arange(len(queries)), counts) * len(self.texts) + order[places])

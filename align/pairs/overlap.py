@@ -56,13 +56,13 @@ class _Form:
         self._index: NearTexts | None = None
 
     def add(self, texts: Sequence[str], test: int) -> None:
-        for place, text in enumerate(map(compared, texts)):
+        for place, text in enumerate(map(match_key, texts)):
             if text:
                 self.items[text].append(_Item(test, place))
 
     def find(self, texts: Sequence[str]) -> Iterator[tuple[int, _Item, _Match]]:
         """(number of the text, item, match) for each that meets."""
-        keys = {i: key for i, key in enumerate(map(compared, texts)) if key}
+        keys = {i: key for i, key in enumerate(map(match_key, texts)) if key}
         for i, key in keys.items():
             for item in self.items.get(key, ()):
                 yield i, item, _Match(self.kind, 0.0)
@@ -75,7 +75,7 @@ class _Form:
                     yield places[query], item, _Match(KINDS.index("near"), 1 - similarity)
 
 
-def compared(text: str) -> str:
+def match_key(text: str) -> str:
     """What of a text is compared: NFKC, case folded, without all but letters, marks and numbers.
 
     >>> compared("Straße  Nr. ５!")

@@ -48,12 +48,12 @@ def _chart(benchmark: Benchmark, models: Sequence[str]) -> Html:
 
 
 def _chosen(found: Layers, models: Sequence[str]) -> Html | None:
-    told = [
+    notes = [
         f"{models[model]}: layer {held['best']}" + (f", chosen on {held['chosen_on']}" if held.get("chosen_on") else "")
         for model, held in found.items()
         if held.get("best") is not None
     ]
-    return element("p", "; ".join(told) + ".", class_="note") if told else None
+    return element("p", "; ".join(notes) + ".", class_="note") if notes else None
 
 
 def _heat(benchmark: Benchmark, models: Sequence[str]) -> Html | None:

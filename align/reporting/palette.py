@@ -35,7 +35,7 @@ def level(value: object, low: float = 0.0, high: float = 1.0) -> int | None:
     return int(np.floor(min(max(share, 0.0), 1.0) * (LEVELS - 1) + 0.5))
 
 
-def heat(step: int, theme: str) -> str:
+def heat_color(step: int, theme: str) -> str:
     """Colour of a step, as #rrggbb, straight between the anchors of ``HEAT``."""
     anchors = np.array([channels(color) for color in HEAT[theme]])  # (anchors, 3)
     place = step / (LEVELS - 1) * (len(anchors) - 1)
@@ -70,7 +70,7 @@ def css() -> Html:
     names = [f"--c{i}: light-dark({a}, {b})" for i, (a, b) in enumerate(zip(*CATEGORIES.values(), strict=True))]
     lines = [f":root {{ {'; '.join(names)} }}"]
     for step in range(LEVELS):
-        light, dark = heat(step, "light"), heat(step, "dark")
+        light, dark = heat_color(step, "light"), heat_color(step, "dark")
         inks = f"light-dark({ink(light)}, {ink(dark)})"
         lines.append(f".h{step} {{ background: light-dark({light}, {dark}); color: {inks} }}")
     for i in range(len(CATEGORIES["light"])):

@@ -70,7 +70,7 @@ def draw_plots(results: Sequence[Path], folder: Path, *, baseline: str | None = 
 
 def _wanted(collection: Collection) -> Iterator[tuple[str, Benchmark, Draw]]:
     kinds: tuple[tuple[str, Draw], ...] = (
-        ("heat", heat), ("layers", layer_curves), ("gaps", gap_bars), ("map", sentence_maps),
+        ("heat", heat_map), ("layers", layer_curves), ("gaps", gap_bars), ("map", sentence_maps),
     )  # fmt: skip
     for benchmark in collection.benchmarks:
         for name, draw in kinds:
@@ -87,7 +87,7 @@ def file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.") or "benchmark"
 
 
-def heat(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bool:
+def heat_map(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bool:
     """Languages by direction and model."""
     metric = benchmark.first["metric"]
     found: dict[tuple[str, str], dict[str, float | None]] = {}

@@ -94,10 +94,10 @@ def drawable(held: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _about(held: Mapping[str, Any]) -> Html:
     method = {"pca": "PCA", "umap": "UMAP"}.get(held.get("method") or "", held.get("method") or "")
     shares = [f"{number(100 * float(share), digits=0)} %" for share in held.get("explained") or []]
-    told = f"{method}, {' + '.join(shares)} of the variance" if shares else method
+    sentence = f"{method}, {' + '.join(shares)} of the variance" if shares else method
     if held.get("missing"):
-        told += f"; without {', '.join(held['missing'])}"
-    return element("small", told)
+        sentence += f"; without {', '.join(held['missing'])}"
+    return element("small", sentence)
 
 
 def _panel(found: Sequence[Mapping[str, Any]], languages: Sequence[str], panel: int, label: str) -> Html:

@@ -40,23 +40,23 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
 
 
 def _benchmark(benchmark: Benchmark, models: Sequence[str]) -> Html:
-    told = {model: {(p, n): v for p, n, v in facts(result)} for model, result in benchmark.results.items()}
-    keys = list(dict.fromkeys(key for held in told.values() for key in held))
+    facts_by_model = {model: {(p, n): v for p, n, v in facts(result)} for model, result in benchmark.results.items()}
+    keys = list(dict.fromkeys(key for held in facts_by_model.values() for key in held))
     order = ("score", "protocol", "data", "encoder", "versions", "run")
     bodies = []
     for part in order:
         rows = []
         for _, name in (key for key in keys if key[0] == part):
-            values = [held.get((part, name), "–") or "–" for held in told.values()]
+            values = [held.get((part, name), "–") or "–" for held in facts_by_model.values()]
             if len(set(values)) == 1:
                 cells = [element("td", values[0], colspan=len(values))]
             else:
                 cells = [element("td", value, class_="differs") for value in values]
             rows.append(element("tr", element("th", name, scope="row"), *cells))
         if rows:
-            heading = element("th", part, colspan=1 + len(told), scope="rowgroup")
+            heading = element("th", part, colspan=1 + len(facts_by_model), scope="rowgroup")
             bodies.append(element("tbody", element("tr", heading, class_="head"), *rows))
-    names = (element("th", model_name(models, model), scope="col") for model in told)
+    names = (element("th", model_name(models, model), scope="col") for model in facts_by_model)
     head = element("thead", element("tr", element("th"), *names))
     inner = element("table", head, *bodies, class_="facts")
     return block(benchmark.title, boxed(inner, label=f"{benchmark.title}: provenance", class_="box whole"))

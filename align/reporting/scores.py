@@ -88,8 +88,8 @@ def _rows(benchmark: Benchmark, models: Sequence[str], rows: Mapping[Row, Cells]
         row += [element("td", _counts(cells, "n"), class_="number")]
         row += [element("td", _counts(cells, "left_out"), class_="number")] if left_out else []
         lines.append(element("tr", *row))
-    told = element("tr", *groups) if directions != [""] else None
-    return table(head, lines, label=benchmark.title, groups=told)
+    group_row = element("tr", *groups) if directions != [""] else None
+    return table(head, lines, label=benchmark.title, groups=group_row)
 
 
 def _cell(score: Mapping[str, Any] | None, benchmark: Benchmark) -> Html:

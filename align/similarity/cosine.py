@@ -63,9 +63,9 @@ def gold_ranks(
     for start, part in unit_blocks(answers, block):
         for here in slices(len(units), block):
             beats = units[here] @ part.T >= bar[here, None]  # (block, block)
-            own = rows[here] - start
-            inside = np.flatnonzero((own >= 0) & (own < len(part)))
-            beats[inside, own[inside]] = False
+            gold_rows = rows[here] - start
+            inside = np.flatnonzero((gold_rows >= 0) & (gold_rows < len(part)))
+            beats[inside, gold_rows[inside]] = False
             ahead[here] += beats.sum(axis=1)
     return ahead + 1
 

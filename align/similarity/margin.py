@@ -214,9 +214,9 @@ def _bars(
     bars = _margin(np.concatenate(cosines) + np.float32(slack), x_means, y_means, score)
     for rows in _repeated(right):
         for here, there, several in tiles(x[rows], y[rows], block):
-            own, answers = rows[here], rows[there]
-            scores = _margin(several + np.float32(slack), x_means[own, None], y_means[answers], score)
-            bars[own] = np.maximum(bars[own], scores.max(axis=1))
+            query_rows, answers = rows[here], rows[there]
+            scores = _margin(several + np.float32(slack), x_means[query_rows, None], y_means[answers], score)
+            bars[query_rows] = np.maximum(bars[query_rows], scores.max(axis=1))
     return bars
 
 

@@ -95,8 +95,8 @@ class Batches(Dataset[dict[str, Any]]):
         if "joint" in needs:
             batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
         if store.negative_texts is not None:
-            own = same_text(store.negative_texts[rows], keys[:, 1:], meanings)
-            batch["negative_groups"] = torch.from_numpy(own)
+            same_meaning = same_text(store.negative_texts[rows], keys[:, 1:], meanings)
+            batch["negative_groups"] = torch.from_numpy(same_meaning)
         if not needs.isdisjoint(("masked", "joint")):
             batch["predicted"] = predicted(batch)
         if store.scores is not None:

@@ -116,8 +116,8 @@ def _stages(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _sections(table: Mapping[str, Any]) -> set[str]:
     """Names of the objectives, ``matryoshka`` and ``lora`` in a recipe: ``nt_xent``, or ``STAGE.nt_xent``."""
-    own = {name for name in sections() if name in table and name not in ("encoder", "train")}
-    return own.union(*({f"{stage}.{name}" for name in _sections(one)} for stage, one in _stages(table).items()))
+    names = {name for name in sections() if name in table and name not in ("encoder", "train")}
+    return names.union(*({f"{stage}.{name}" for name in _sections(one)} for stage, one in _stages(table).items()))
 
 
 def _build(kind: type, table: Mapping[str, Any], prefix: str) -> Any:

@@ -100,9 +100,9 @@ def _repeated(groups: Ints) -> tuple[NDArray[np.intp], Ints]:
     repeated = order[same[1:] | same[:-1]]
     repeated = repeated[np.lexsort((repeated, flat[repeated]))]  # not every machine sorts equal groups alike
     places, group = repeated // width, flat[repeated]
-    own = np.zeros(len(places), dtype=bool)  # source and target are one text
-    own[1:] = (places[1:] == places[:-1]) & (group[1:] == group[:-1])
-    return places[~own], group[~own]
+    same_text = np.zeros(len(places), dtype=bool)  # source and target are one text
+    same_text[1:] = (places[1:] == places[:-1]) & (group[1:] == group[:-1])
+    return places[~same_text], group[~same_text]
 
 
 def deal(rows: Ints, groups: Ints, limit: Limit, *, least: int = 0) -> tuple[list[Ints], Ints]:

@@ -55,9 +55,9 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (gradient,) = gradients
-        own = gradient.new_empty(len(gradient) // world()[1], *gradient.shape[1:])
-        _collective("reduce_scatter", "tensor")(own, gradient.contiguous())  # an all-reduce moves twice as much
-        return own
+        local = gradient.new_empty(len(gradient) // world()[1], *gradient.shape[1:])
+        _collective("reduce_scatter", "tensor")(local, gradient.contiguous())  # an all-reduce moves twice as much
+        return local
 
 
 def _collective(name: str, old: str) -> Callable[..., Any]:
@@ -105,13 +105,13 @@ def in_shares(
     rank, processes = world()
     if processes == 1:
         return encode(texts)
-    own = np.zeros((-(-len(texts) // processes), dimension), dtype=np.float32)  # as many rows as any other's
+    local = np.zeros((-(-len(texts) // processes), dimension), dtype=np.float32)  # as many rows as any other's
     share = texts[rank::processes]
     if share:
-        own[: len(share)] = encode(share)
-    vectors = np.empty((processes * len(own), dimension), dtype=np.float32)
-    for start in range(0, len(own), ROWS):
-        block = gather(torch.from_numpy(own[start : start + ROWS]).to(device)).cpu().numpy()  # (W * b, D), by process
+        local[: len(share)] = encode(share)
+    vectors = np.empty((processes * len(local), dimension), dtype=np.float32)
+    for start in range(0, len(local), ROWS):
+        block = gather(torch.from_numpy(local[start : start + ROWS]).to(device)).cpu().numpy()  # (W * b, D), by process
         by_text = block.reshape(processes, -1, dimension).swapaxes(0, 1).reshape(len(block), dimension)
         vectors[start * processes :][: len(block)] = by_text
     return vectors[: len(texts)]

@@ -63,12 +63,12 @@ def encode_batch(
     for part in budget_batches(sizes, micro_tokens):
         rows, width = torch.from_numpy(part).to(ids.device), int(sizes[part[0]])  # the longest comes first
         order.append(rows)
-        own = [None if x is None else x[rows, :width] for x in (ids, attention, masked, types, positions)]
-        encoded: Encoded = checkpoint(run, *own, sizes[part].tolist(), use_reentrant=False)
+        inputs = [None if x is None else x[rows, :width] for x in (ids, attention, masked, types, positions)]
+        encoded: Encoded = checkpoint(run, *inputs, sizes[part].tolist(), use_reentrant=False)
         vectors.append(encoded.vectors)
         states.append(encoded.states)
-        if own[2] is not None:
-            row, column = own[2].nonzero(as_tuple=True)
+        if inputs[2] is not None:
+            row, column = inputs[2].nonzero(as_tuple=True)
             places.append(rows[row] * ids.shape[1] + column)
     whole = torch.cat(vectors)[torch.cat(order).argsort()]
     return Encoded(whole, torch.cat(states)[torch.cat(places).argsort()] if places else torch.cat(states))

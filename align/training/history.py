@@ -38,11 +38,11 @@ class History:
 
     def save(self, folder: Path) -> None:
         """Keep the lines and the terms of every process in a checkpoint; all processes must call it."""
-        own = {name: torch.stack(values).tolist() for name, values in self._terms.items()}
-        terms: list[Any] = [own]
+        local = {name: torch.stack(values).tolist() for name, values in self._terms.items()}
+        terms: list[Any] = [local]
         if world()[1] > 1:
             terms = [None] * world()[1]
-            dist.all_gather_object(terms, own)
+            dist.all_gather_object(terms, local)
         if world()[0] == 0:
             write_json(folder / FILE, {"lines": self.lines, "terms": terms})
 
@@ -50,8 +50,8 @@ class History:
         """Go on from what a checkpoint keeps."""
         kept = read_json(folder / FILE)
         self.lines = kept["lines"]
-        own = kept["terms"][world()[0]]
-        self._terms = {name: [torch.tensor(value) for value in values] for name, values in own.items()}
+        local = kept["terms"][world()[0]]
+        self._terms = {name: [torch.tensor(value) for value in values] for name, values in local.items()}
 
 
 class LastLine(TrainerCallback):

@@ -195,8 +195,8 @@ def draw(
     shares = np.full(len(sizes), 1 / np.count_nonzero(sizes)) if uniform else sizes / total
     wanted = whole_numbers(total * weights * shares[owner], rng)
     parts = []
-    for own, wish in zip(np.split(rows, firsts[1:]), wanted.tolist(), strict=True):
-        passes = rng.permuted(np.tile(own, (-(-wish // len(own)), 1)), axis=1)  # each row of it: all of own
+    for available, wish in zip(np.split(rows, firsts[1:]), wanted.tolist(), strict=True):
+        passes = rng.permuted(np.tile(available, (-(-wish // len(available)), 1)), axis=1)  # a row: all of them
         parts.append(passes.ravel()[:wish])
     drawn: NDArray[np.int64] = rng.permutation(np.concatenate(parts))
     return drawn

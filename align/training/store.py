@@ -210,16 +210,16 @@ def _first_process_first(build: Callable[[], PairStore]) -> PairStore:
     rank, processes = world()
     if processes == 1:
         return build()
-    told: list[str | None] = [None]
+    failure: list[str | None] = [None]
     store = None
     try:
         if rank == 0:
             store = build()
     except BaseException as error:
-        told = [str(error) or repr(error)]
+        failure = [str(error) or repr(error)]
         raise
     finally:
-        dist.broadcast_object_list(told)
-    if told[0]:
-        raise InputError(told[0])
+        dist.broadcast_object_list(failure)
+    if failure[0]:
+        raise InputError(failure[0])
     return store or build()

@@ -328,10 +328,10 @@ def _run_stage(run: Run, plan: Plan, work: Path, *, resume: bool) -> dict[str, A
         tokens = tokenize(run.rehearsal, encoder, max_tokens=options.max_tokens, progress=run.progress)
         kept = (tokens, raw_vectors(encoder, run.rehearsal, plan, device=encoder.device, progress=run.progress))
     batches = Batches(store, encoder, recipe, rank=rank, world=processes, rehearsal=kept, **vectors)
-    told = arguments(recipe, work, encoder, run.report_to, run.progress)
+    training_arguments = arguments(recipe, work, encoder, run.report_to, run.progress)
     evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best, options.patience)
     trainer = AlignTrainer(
-        module, batches, plan.stream, told, run.callbacks, evaluation=evaluation, settings=run.settings
+        module, batches, plan.stream, training_arguments, run.callbacks, evaluation=evaluation, settings=run.settings
     )
     again = resume and (not recipe.name or any(work.glob("checkpoint-*")))  # a later stage may not have begun
     checkpoint = newest_checkpoint(work, run.settings) if again else None

@@ -58,7 +58,7 @@ def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, prog
     options = recipe.train
     if options.gradient_checkpointing:
         recompute_activations(encoder.model, True)
-    told = Arguments(
+    training_arguments = Arguments(
         output_dir=str(work), max_steps=options.steps, per_device_train_batch_size=options.batch_size,
         gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate, max_grad_norm=1.0,
         warmup_steps=math.ceil(options.warmup * options.steps), lr_scheduler_type=SCHEDULES[options.schedule],
@@ -68,9 +68,9 @@ def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, prog
         remove_unused_columns=False, dataloader_pin_memory=encoder.device.type == "cuda",
         accelerator_config={"split_batches": False, "dispatch_batches": False}, place=str(encoder.device),
     )  # fmt: skip
-    if told.device.type == "cuda":
-        torch.cuda.set_device(told.device)  # where accelerate puts the model
-    return told
+    if training_arguments.device.type == "cuda":
+        torch.cuda.set_device(training_arguments.device)  # where accelerate puts the model
+    return training_arguments
 
 
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}

@@ -113,8 +113,8 @@ def _best(
     searched = vectors if mask is None else vectors[rows]
     found = {"NN": csls_top_k(queries, searched, k)}
     if means is not None:
-        own, _ = neighbourhood_means(queries, vectors, k=protocol.csls_k)
-        found["CSLS"] = csls_top_k(queries, searched, k, query_means=own, candidate_means=means[rows])
+        query_means, _ = neighbourhood_means(queries, vectors, k=protocol.csls_k)
+        found["CSLS"] = csls_top_k(queries, searched, k, query_means=query_means, candidate_means=means[rows])
     for method, (scores, places) in found.items():
         for word, word_scores, word_rows in zip(golds, scores.tolist(), rows[places].tolist(), strict=True):
             for rank, (score, row) in enumerate(zip(word_scores, word_rows, strict=True), 1):

@@ -67,13 +67,13 @@ def classification(
     if k < 1 or not (penalty is None or 0 < penalty < np.inf):
         raise InputError(f"expected k of at least 1 and a penalty above 0, got {k} and {penalty}")
     lines = _lines(data, train)
-    own = _vectors(encode, data, train, lines, SPLITS)
-    probes, used = _learn(own, lines, train, k, penalty)
+    train_vectors = _vectors(encode, data, train, lines, SPLITS)
+    probes, used = _learn(train_vectors, lines, train, k, penalty)
     scores = []
     for code in [train, *(code for code in data.texts if code != train)]:
-        vectors = own if code == train else _vectors(encode, data, code, lines, ("test",))
-        if vectors.shape[1] != own.shape[1]:
-            widths = f"{own.shape[1]} and {vectors.shape[1]} dimensions"
+        vectors = train_vectors if code == train else _vectors(encode, data, code, lines, ("test",))
+        if vectors.shape[1] != train_vectors.shape[1]:
+            widths = f"{train_vectors.shape[1]} and {vectors.shape[1]} dimensions"
             raise InputError(f"{train} and {code}: the encoder returned {widths}; expected the same")
         scores.append(_score(code, vectors, probes, lines, train, per_item))
         found = ", ".join(f"{name} {value:.3f}" for name, value in scores[-1].accuracy.items())
@@ -124,17 +124,17 @@ def _vectors(
 
 
 def _learn(
-    own: NDArray[np.float32], lines: _Lines, train: str, k: int, penalty: float | None
+    train_vectors: NDArray[np.float32], lines: _Lines, train: str, k: int, penalty: float | None
 ) -> tuple[dict[str, _Probe], float]:
     """The probes by name, and the penalty of the logistic one."""
     learn, dev = lines.rows[train, "train"], lines.rows[train, "dev"]
-    known, classes = own[learn], lines.classes[learn]
+    known, classes = train_vectors[learn], lines.classes[learn]
     tried = (penalty,) if penalty else PENALTIES if len(dev) else (PENALTY,)
     fits: list[Logistic] = []
     for value in tried:
         start = fits[-1] if fits else None
         fits.append(fit_logistic(known, classes, count=len(lines.names), penalty=value, start=start))
-    right = [int((fit.predict(own[dev]) == lines.classes[dev]).sum()) for fit in fits]
+    right = [int((fit.predict(train_vectors[dev]) == lines.classes[dev]).sum()) for fit in fits]
     best = int(np.argmax(right))
     for value, hits in zip(tried, right, strict=True):
         if len(tried) > 1:

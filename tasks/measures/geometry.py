@@ -75,9 +75,9 @@ def anisotropy(x: ArrayLike, *, block: int = 8192) -> float:
     n = len(rows)
     if n < 2:
         raise InputError(f"anisotropy needs at least two rows, got {n}")
-    total, own = np.zeros(rows.shape[1]), 0.0
+    total, diagonal = np.zeros(rows.shape[1]), 0.0
     for start in range(0, n, block):
         units = normalize(rows[start : start + block], first_row=start).astype(np.float64)
         total += units.sum(axis=0)
-        own += float(np.square(units).sum())
-    return float((total @ total - own) / (n * (n - 1)))
+        diagonal += float(np.square(units).sum())
+    return float((total @ total - diagonal) / (n * (n - 1)))

@@ -63,10 +63,10 @@ def mexa_hits(similarity: ArrayLike, *, tolerance: float = 0.0) -> NDArray[np.bo
     scores = matrix(similarity).astype(np.float64)
     if scores.shape[0] != scores.shape[1] or not len(scores):
         raise InputError(f"MEXA needs a square matrix, a sentence and its translation in each row, got {scores.shape}")
-    own = scores.diagonal().copy()  # (n,)
+    diagonal = scores.diagonal().copy()  # (n,)
     np.fill_diagonal(scores, -np.inf)
     rival = np.maximum(scores.max(axis=0), scores.max(axis=1))  # (n,), NaN where one is among them
-    hits: NDArray[np.bool_] = own > rival + tolerance
+    hits: NDArray[np.bool_] = diagonal > rival + tolerance
     return hits
 
 

@@ -80,8 +80,8 @@ class Protocol:
         wanted["average_layers"] = False
         differ = [name for name in wanted if made.get(name, False) != wanted[name]]
         if differ:
-            told = ", ".join(f"{name} {made.get(name)!r} where it says {wanted[name]!r}" for name in differ)
-            raise InputError(f"protocol {self.name} scores other vectors than the encoder makes: {told}")
+            differences = ", ".join(f"{name} {made.get(name)!r} where it says {wanted[name]!r}" for name in differ)
+            raise InputError(f"protocol {self.name} scores other vectors than the encoder makes: {differences}")
 
     def searches(self, pair: Pair) -> list[Pair]:
         """(queries, candidates) for each direction in which ``pair`` is scored.

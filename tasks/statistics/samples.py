@@ -62,8 +62,8 @@ def joint_samples(
             equal.
     """
     golds, lines = golds or [None] * len(scores), lines or [None] * len(scores)
-    told = [f"score {name}: " for name in names] if names else [""] * len(scores)
-    known = [_checked(models, gold, name) for models, gold, name in zip(scores, golds, told, strict=True)]
+    labels = [f"score {name}: " for name in names] if names else [""] * len(scores)
+    known = [_checked(models, gold, name) for models, gold, name in zip(scores, golds, labels, strict=True)]
     numbers = numbered_lines(lines, [len(rows[0]) for rows, _ in known])
     resampled: dict[int, Array] = {}
     for group in linked(numbers) if known else ():
@@ -98,13 +98,13 @@ def mean_resampled(resampled: Sequence[Array]) -> Array:
     return np.where(count, np.where(known, stacked, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
-def _checked(models: Sequence[ArrayLike], gold: ArrayLike | None, told: str) -> tuple[list[Array], Array | None]:
+def _checked(models: Sequence[ArrayLike], gold: ArrayLike | None, labels: str) -> tuple[list[Array], Array | None]:
     checked = check_items if gold is None else sample
-    rows = [checked(items, f"{told}items") for items in models]
-    known = None if gold is None else sample(gold, f"{told}gold")
+    rows = [checked(items, f"{labels}items") for items in models]
+    known = None if gold is None else sample(gold, f"{labels}gold")
     counts = [len(row) for row in (*rows, *([] if known is None else [known]))]
     if len(set(counts)) > 1:
-        raise InputError(f"{told}expected the same items for all, got {' and '.join(map(str, counts))} of them")
+        raise InputError(f"{labels}expected the same items for all, got {' and '.join(map(str, counts))} of them")
     return rows, known
 
 

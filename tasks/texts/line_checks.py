@@ -57,11 +57,11 @@ def misaligned_run(
     """
     offsets = lines[csls_top_k(first, second, 1, block=block)[1][:, 0]] - lines
     for shift in (1, -1):
-        moved, own = offsets == shift, offsets == 0
-        total = np.concatenate([[0], np.cumsum(moved.astype(int) - own)])  # (n + 1,)
+        moved, unmoved = offsets == shift, offsets == 0
+        total = np.concatenate([[0], np.cumsum(moved.astype(int) - unmoved)])  # (n + 1,)
         stop = int(np.argmax(total - np.minimum.accumulate(total)))
         start = stop - int(np.argmin(total[stop::-1]))  # the last minimum, so that the run starts with a hit
-        hits, misses = int(moved[start:stop].sum()), int(own[start:stop].sum())
+        hits, misses = int(moved[start:stop].sum()), int(unmoved[start:stop].sum())
         enough = hits - misses >= LEAST_MOVED and hits >= MOVED_SHARE * (stop - start)
         if enough and misses <= OWN_TO_MOVED * hits:
             return int(lines[start]), int(lines[stop - 1]), shift

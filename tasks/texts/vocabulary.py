@@ -87,4 +87,4 @@ def outside_script(words: Sequence[str], language: str) -> NDArray[np.bool_]:
     letters = {letter for letter in set("".join(words)) if letter.isalpha()}
     inside = {letter for letter in letters if script_share(letter, script)}
     counts = ((sum(c in inside for c in word), sum(c in letters for c in word)) for word in words)
-    return np.array([2 * own < every for own, every in counts], dtype=np.bool_)
+    return np.array([2 * in_script < every for in_script, every in counts], dtype=np.bool_)

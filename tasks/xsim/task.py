@@ -58,14 +58,14 @@ def xsim_winners(
     numbers = np.arange(len(y)) if groups is None else np.asarray(groups)
     if numbers.shape != (len(y),):
         raise InputError(f"groups have shape {numbers.shape}: expected an integer for each of {len(y)} rows")
-    own = np.arange(len(x))
+    sources = np.arange(len(x))
     if not len(x):
-        return own
+        return sources
     scores, rows = margin_top_k(x, y, score=similarity, k=k, block=block)
-    right = numbers[rows] == numbers[own, None]
+    right = numbers[rows] == numbers[sources, None]
     wrong = np.where(right, -np.inf, scores)
     lost = np.where(right, scores, -np.inf).max(axis=1) <= wrong.max(axis=1) + TIE_TOLERANCE
-    winners: NDArray[np.int64] = np.where(lost, rows[own, wrong.argmax(axis=1)], own)
+    winners: NDArray[np.int64] = np.where(lost, rows[sources, wrong.argmax(axis=1)], sources)
     return winners
 
 

@@ -10,7 +10,7 @@ import pytest
 from align import export, verify_export
 from align.cli.export import reason
 from align.engines.address import hidden, secrets, shown
-from align.engines.asked import compared
+from align.engines.asked import agreement
 from align.engines.exact import exact_search
 from align.engines.registry import engines
 from align.engines.retry import again, await_index, check_seconds
@@ -260,15 +260,15 @@ def test_secret_options():
 def test_filtered_queries_are_asked_too(world, tmp_path):
     vectors = folder(tmp_path / "v", 70)
     export(vectors, "memory", "x")
-    told = verify_export(vectors, "memory", "x", queries=150, k=50)
-    assert told["passed"] and told["filtered"] == [
+    verified = verify_export(vectors, "memory", "x", queries=150, k=50)
+    assert verified["passed"] and verified["filtered"] == [
         {"language": "deu", "rows": 35, "queries": 100, "recall": 1.0, "wrong_queries": 0}
     ]
     world["filters"] = False  # as if the engine filtered its own hits of all rows, or not at all
-    told = verify_export(vectors, "memory", "x", queries=150, k=50)
-    assert (told["passed"], told["wrong_queries"], told["filtered"][0]["wrong_queries"]) == (False, 0, 100)
-    assert 0.2 < told["filtered"][0]["recall"] < 0.8
-    assert "of the rows of deu alone (35) it found 0." in reason(told)
+    verified = verify_export(vectors, "memory", "x", queries=150, k=50)
+    assert (verified["passed"], verified["wrong_queries"], verified["filtered"][0]["wrong_queries"]) == (False, 0, 100)
+    assert 0.2 < verified["filtered"][0]["recall"] < 0.8
+    assert "of the rows of deu alone (35) it found 0." in reason(verified)
     alone = save_vectors(tmp_path / "w", ["a", "b"], np.eye(2, 6), texts=["a", "b"], encoder=ENCODER)
     export(alone, "memory", "x", name="alone")
     assert verify_export(alone, "memory", "x", name="alone", queries=3)["filtered"] == []
@@ -384,9 +384,9 @@ def test_verification_makes_nothing(world, tmp_path):
 
 def test_near_ties_may_swap_by_hand():
     best = np.array([[0.9, 0.5], [0.9, 0.5]], dtype=np.float32)
-    assert compared(best, np.array([[0.9, 0.499999], [0.5, 0.9]], dtype=np.float32), 1e-6) == (1, 1.0)
-    assert compared(best, np.array([[0.9, 0.499], [0.9, -np.inf]], dtype=np.float32), 1e-6) == (2, 0.5)
-    assert compared(best[:1], np.array([[0.9, 0.4997]], dtype=np.float32), 2**-11) == (0, 1.0)
+    assert agreement(best, np.array([[0.9, 0.499999], [0.5, 0.9]], dtype=np.float32), 1e-6) == (1, 1.0)
+    assert agreement(best, np.array([[0.9, 0.499], [0.9, -np.inf]], dtype=np.float32), 1e-6) == (2, 0.5)
+    assert agreement(best[:1], np.array([[0.9, 0.4997]], dtype=np.float32), 2**-11) == (0, 1.0)
 
 
 def test_exact_search_is_that_of_the_definition(tmp_path):

@@ -1,4 +1,4 @@
-"""Benchmarks by name: their units, what is kept, what is left out, and how scores are averaged."""
+"""Benchmarks by name: their subsets, what is kept, what is left out, and how scores are averaged."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
+from align.evaluation.averages import groups
 from align.evaluation.benchmarks import BENCHMARKS, Benchmark, find_benchmark, local_folder
 from align.evaluation.evaluate import Kept, evaluate, keeping_lists
-from align.evaluation.groups import groups
 from align.evaluation.result_table import result_table
-from align.evaluation.units import content_hash, languages_of, units
+from align.evaluation.subsets import content_hash, languages_of, subsets
 from align.text.families import family
 
 LINES = ["aab", "bca", "cde", "def", "eaf", "fgh"]
@@ -325,10 +325,10 @@ def test_equal_dictionaries_have_equal_hashes_wherever_they_lie(tmp_path: Path) 
         write(home / "test" / "eng_Latn-deu_Latn.tsv", ["dog\tHund", "cat\tKatze"])
         write(home / "vocab" / "eng_Latn.txt", ["dog", "cat", "house"])
         write(home / "vocab" / "deu_Latn.txt", ["Hund", "Katze", "Haus"])
-        hashes.append([content_hash(unit.load()) for unit in units(BENCHMARKS["xling"], home)])
+        hashes.append([content_hash(subset.load()) for subset in subsets(BENCHMARKS["xling"], home)])
     assert hashes[0] == hashes[1] and len(hashes[0]) == 1
     write(home / "test" / "eng_Latn-deu_Latn.tsv", ["dog\tHund", "cat\tKater"])
-    assert [content_hash(unit.load()) for unit in units(BENCHMARKS["xling"], home)] != hashes[0]
+    assert [content_hash(subset.load()) for subset in subsets(BENCHMARKS["xling"], home)] != hashes[0]
 
 
 def test_bible_files_by_three_letters(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_bible_files_by_three_letters(tmp_path: Path) -> None:
     ):
         write(tmp_path / f"{name}.txt", lines)
     write(tmp_path / "langs.tsv", ["code"])
-    found = {unit.name: unit.load() for unit in units(BENCHMARKS["bible"], tmp_path)}
+    found = {subset.name: subset.load() for subset in subsets(BENCHMARKS["bible"], tmp_path)}
     assert set(found) == {"cmn_Hans-eng_Latn", "rus_Cyrl-eng_Latn"}
     assert found["cmn_Hans-eng_Latn"] == {"cmn_Hans": ["起初", "", "神"], "eng_Latn": ["a b", "c", ""]}
 
@@ -368,8 +368,8 @@ def test_from_the_hub_at_its_pinned_revision(monkeypatch: pytest.MonkeyPatch, tm
     assert result["data"]["source"] == f"mteb/tatoeba-bitext-mining@{BENCHMARKS['tatoeba'].revision}"
     verses = {"deu": LINES, "eng": LINES}
     asked = fake_hub(monkeypatch, {"eng-deu": verses}, ["eng-deu", "eng-ell"])
-    (unit,) = units(BENCHMARKS["bible"], None, ["deu_Latn"])
-    assert unit.load() == {"deu_Latn": LINES, "eng_Latn": LINES}
+    (subset,) = subsets(BENCHMARKS["bible"], None, ["deu_Latn"])
+    assert subset.load() == {"deu_Latn": LINES, "eng_Latn": LINES}
     assert asked[0][1:] == ("eng-deu", "train", BENCHMARKS["bible"].revision)
 
 
@@ -401,13 +401,13 @@ def test_languages_of_a_folder(data: Path, tmp_path: Path) -> None:
 def test_a_folder_without_english(tmp_path: Path) -> None:
     write(tmp_path / "deu_Latn.txt", LINES)
     with pytest.raises(InputError, match="has no eng_Latn"):
-        list(units(BENCHMARKS["sib200"], tmp_path))
+        list(subsets(BENCHMARKS["sib200"], tmp_path))
     with pytest.raises(InputError, match=r"holds no tatoeba\.<xxx>-eng\.<xxx>"):
-        list(units(BENCHMARKS["tatoeba"], tmp_path))
+        list(subsets(BENCHMARKS["tatoeba"], tmp_path))
     with pytest.raises(InputError, match="expected the folder vocab"):
-        list(units(BENCHMARKS["xling"], tmp_path))
+        list(subsets(BENCHMARKS["xling"], tmp_path))
     with pytest.raises(InputError, match="not on the Hub"):
-        list(units(BENCHMARKS["multisimlex"], None))
+        list(subsets(BENCHMARKS["multisimlex"], None))
 
 
 def test_the_table_says_protocol_licence_headline_and_what_is_missing(data: Path) -> None:
@@ -430,7 +430,7 @@ def test_overlap_reads_benchmarks_by_name(data: Path) -> None:
 
     found = list(read_tests(["tatoeba", "sib200", "stsb", "xling"], data))
     names = [(name, language) for name, language, _ in found]
-    assert names.count(("sib200", "eng_Latn")) == 1  # in every unit, given once
+    assert names.count(("sib200", "eng_Latn")) == 1  # in every subset, given once
     assert ("tatoeba/deu", "deu_Latn") in names and ("tatoeba/ell", "ell_Grek") in names
     assert ("stsb", "de") in names and ("xling", "eng_Latn") in names
     texts = {(name, language): list(lines) for name, language, lines in found}

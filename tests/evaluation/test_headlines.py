@@ -13,13 +13,13 @@ from conftest import tiny_bert, tiny_tokenizer
 from result_dicts import result, score
 
 from align.errors import InputError
+from align.evaluation.averages import averages
 from align.evaluation.benchmarks import BENCHMARKS, Benchmark
 from align.evaluation.compare import compare
 from align.evaluation.evaluate import evaluate, rules_of
 from align.evaluation.evaluators import evaluators
-from align.evaluation.groups import groups
 from align.evaluation.result_table import result_table
-from align.evaluation.rows import metric_of, outcomes
+from align.evaluation.scoring import metric_of, outcomes
 from align.tasks import BLI_PROTOCOLS, PROTOCOLS, BliProtocol, Protocol, read_aligned
 from align.tasks.bli.protocols import without_csls
 from align.tasks.retrieval import retrieval
@@ -71,10 +71,10 @@ class Letters:
 
 
 def scored(where: Path, task: str, **options: object) -> dict:
-    own = Benchmark("mine", task, "", "CC0", str(where), "align" if task == "retrieval" else "xling")
+    benchmark = Benchmark("mine", task, "", "CC0", str(where), "align" if task == "retrieval" else "xling")
     if task == "bli":
-        own = Benchmark("xling", task, "", "CC0", str(where), "xling")
-    return evaluate(Letters(), own, use_cache=False, resamples=20, **options)  # type: ignore[arg-type]
+        benchmark = Benchmark("xling", task, "", "CC0", str(where), "xling")
+    return evaluate(Letters(), benchmark, use_cache=False, resamples=20, **options)  # type: ignore[arg-type]
 
 
 def test_two_commands_print_one_headline(align, bert_folder: Path, texts: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -132,14 +132,14 @@ def test_without_a_pivot_every_search_counts() -> None:
         score("hin_Deva", [1, 0], other="urd_Arab") | {"direction": "direct", "value": 0.5, "lines": [1, 2]},
         score("urd_Arab", [1, 1], other="hin_Deva") | {"direction": "direct", "value": 1.0, "lines": [1, 2]},
     ]
-    assert groups(rows, "retrieval").headline["value"] == 0.75
+    assert averages(rows, "retrieval").headline["value"] == 0.75
 
 
 def test_the_worst_languages_are_those_of_the_searches_with_the_pivot() -> None:
     codes = [f"{letter}aa_Latn" for letter in LETTERS + "ij"]
     rows = [score(code, [1, int(code > "b")]) | {"value": 1 - (code < "b") / 2, "lines": [1, 2]} for code in codes]
     rows.append(score("jaa_Latn", [0, 0], other="jaa_Cyrl") | {"direction": "direct", "value": 0.0, "lines": [1, 2]})
-    (worst,) = [one for one in groups(rows, "retrieval").groups if one["group"] == "worst tenth"]
+    (worst,) = [one for one in averages(rows, "retrieval").groups if one["group"] == "worst tenth"]
     assert (worst["scores"], worst["value"]) == (1, 0.5)
 
 

@@ -8,7 +8,7 @@ from datasets import Dataset
 
 from align.errors import InputError
 from align.pairs import overlap
-from align.pairs.overlap import COLUMNS, compared, find_overlap
+from align.pairs.overlap import COLUMNS, find_overlap, match_key
 from align.pairs.overlap_result import overlap_table
 from align.training.model_card import overlap_lines
 
@@ -86,7 +86,7 @@ def test_hits_are_listed(tmp_path, monkeypatch):
     ]
     near = a[3]
     assert (near["test"], near["training"], near["benchmark"]) == (LONG, LONG + "s", "talk")
-    grams = [{text[i : i + 5] for i in range(len(text) - 4)} for text in map(compared, (LONG, LONG + "s"))]
+    grams = [{text[i : i + 5] for i in range(len(text) - 4)} for text in map(match_key, (LONG, LONG + "s"))]
     assert float(near["jaccard"]) == pytest.approx(len(grams[0] & grams[1]) / len(grams[0] | grams[1]), abs=1e-4)
 
 
@@ -141,9 +141,9 @@ def test_a_later_weaker_match_changes_nothing():
 
 
 def test_what_is_compared():
-    assert compared("Straße  Nr. ５!") == "strassenr5"
-    assert compared("क्‍या?") == "क्या"  # a joiner is neither letter nor mark
-    assert compared("€ ... 🙂") == ""
+    assert match_key("Straße  Nr. ５!") == "strassenr5"
+    assert match_key("क्‍या?") == "क्या"  # a joiner is neither letter nor mark
+    assert match_key("€ ... 🙂") == ""
 
 
 def test_the_table_has_the_largest_shares_first():

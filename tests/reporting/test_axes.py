@@ -12,7 +12,7 @@ from reported import CODES, result, save, score
 
 from align import report
 from align.errors import InputError
-from align.evaluation.groups import trained_languages
+from align.evaluation.averages import trained_languages
 from align.reporting.collection import Collection, collect
 from align.reporting.layers import layers
 from align.reporting.plots import draw_plots
@@ -112,11 +112,11 @@ def test_the_heat_map_as_a_picture_reaches_below_zero(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
 
-    from align.reporting.plots import heat
+    from align.reporting.plots import heat_map
 
     figure = Figure()
     (benchmark,) = collected(tmp_path, correlated(-0.5, 0.5)).benchmarks
-    assert heat(figure, benchmark, ["before"])
+    assert heat_map(figure, benchmark, ["before"])
     assert figure.axes[0].get_images()[0].get_clim() == (-1, 1)
 
 
@@ -124,7 +124,7 @@ def test_every_right_answer_stands_beside_a_word(tmp_path: Path) -> None:
     """Of a protocol whose units are lines, a word with two lines has both translations for right answers."""
     import numpy as np
 
-    from align.evaluation.rows import score_unit
+    from align.evaluation.scoring import score_subset
     from align.tasks import Dictionary, find_bli_protocol
 
     pairs = (("dog", "hund"), ("dog", "köter"), ("cat", "katze"))
@@ -135,7 +135,7 @@ def test_every_right_answer_stands_beside_a_word(tmp_path: Path) -> None:
         return np.eye(3)[[places[word] for word in words]]
 
     vocabularies = {"eng_Latn": ["dog", "cat"], "deu_Latn": ["hund", "köter", "katze"]}
-    (row,) = score_unit("bli", "eng-deu", (dictionary, vocabularies), encode, find_bli_protocol("xling"))
+    (row,) = score_subset("bli", "eng-deu", (dictionary, vocabularies), encode, find_bli_protocol("xling"))
     (dog,) = [one for one in row["examples"] if one["source"] == "dog"]
     assert (dog["predicted"], dog["right"], dog["gold"]) == ("hund", True, ["hund", "köter"])
     page = words(collected(tmp_path, result(examples=row["examples"]))).body

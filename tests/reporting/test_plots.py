@@ -55,14 +55,14 @@ def test_pairs_of_one_language_keep_their_rows(tmp_path):
     from matplotlib.figure import Figure
 
     from align.reporting.collection import collect
-    from align.reporting.plots import heat
+    from align.reporting.plots import heat_map
 
     one = result()
     for row, other in zip(one["scores"][:2], ("spa_Latn", "eng_Latn"), strict=True):
         row |= {"direction": "", "other": other}
     figure = Figure()
     (benchmark,) = collect(save(tmp_path, one | {"scores": one["scores"][:2]})).benchmarks
-    assert heat(figure, benchmark, ["before"])
+    assert heat_map(figure, benchmark, ["before"])
     shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert shown == ["hin_Deva spa_Latn", "hin_Deva eng_Latn"]
 

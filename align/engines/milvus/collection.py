@@ -219,11 +219,11 @@ def _away(error: Exception) -> bool:
         return True
     if isinstance(error, ValueError):  # of gRPC: the channel was closed under a call
         return "closed channel" in str(error)
-    told: Any = error
-    code = told.code() if isinstance(error, grpc.RpcError) else told.code
+    response: Any = error
+    code = response.code() if isinstance(error, grpc.RpcError) else response.code
     if isinstance(code, grpc.StatusCode):
         return code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
-    return code in AWAY or told.retriable or "Retry" in told.message  # the client's own retries ran out of time
+    return code in AWAY or response.retriable or "Retry" in response.message  # the client's own retries ran out of time
 
 
 def _cause(error: Exception) -> str:

@@ -135,8 +135,10 @@ def _from_wn(name: str, languages: Sequence[str]) -> Iterator[ConceptWord]:
             continue
         number = 0
         for synset in wordnet.synsets():
-            own = [one.text for one in synset.definitions(data=True) if _same_language(one.language, lexicon.language)]
-            concept, gloss = synset.ili or synset.id, (own or [""])[0]
+            definitions = [
+                one.text for one in synset.definitions(data=True) if _same_language(one.language, lexicon.language)
+            ]
+            concept, gloss = synset.ili or synset.id, (definitions or [""])[0]
             for word in synset.lemmas():
                 number += 1
                 yield ConceptWord(lexicon.specifier(), number, concept, code, _spaced(word), gloss)

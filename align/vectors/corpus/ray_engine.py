@@ -134,9 +134,9 @@ class Actors:
         for answer in answered:
             worker = self._asked.pop(answer)
             try:
-                told = self._ray.get(answer)
+                message = self._ray.get(answer)
                 self._ready.add(worker)
-                yield worker, told
+                yield worker, message
             except self._ray.exceptions.RayError as error:
                 self._ready.discard(worker)
                 self._ray.kill(self._actors.pop(worker))  # it may be alive, but out of reach

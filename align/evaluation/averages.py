@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from align.errors import InputError
-from align.evaluation.rows import Row
+from align.evaluation.scoring import Row
 from align.files.whole import read_json
 from align.text.families import family
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Averages:
     """Scores with their intervals, and averages."""
 
     rows: list[Row]
@@ -34,9 +34,9 @@ class Spread:
     script_gaps: list[dict[str, Any]]
 
 
-def groups(
+def averages(
     rows: Sequence[Row], task: str, trained: set[str] | None = None, *, resamples: int = 1000, seed: int = 0
-) -> Spread:
+) -> Averages:
     """Intervals of each row, of their mean and of the mean of each group.
 
     An average is of rows, each of which weighs the same; its interval comes from resampling lines, with their items in
@@ -46,7 +46,7 @@ def groups(
     other mean.
 
     Args:
-        rows: see ``align.evaluation.rows``.
+        rows: see ``align.evaluation.scoring``.
         task: of the benchmark.
         trained: codes of the languages trained on; ``None``: not known.
         resamples: of the bootstrap.
@@ -77,7 +77,7 @@ def groups(
     def average(places: Sequence[int]) -> dict[str, Any]:
         return {"value": float(np.mean([rows[i]["value"] for i in places])), "interval": interval(places)}
 
-    spread = [row | {"interval": interval([place])} for place, row in enumerate(rows)]
+    scores = [row | {"interval": interval([place])} for place, row in enumerate(rows)]
     found = []
     for by, name_of in _kinds([rows[i] for i in counted], trained).items():
         names: dict[str, list[int]] = {}
@@ -90,7 +90,7 @@ def groups(
                 for name, places in sorted(names.items())
             ]
     headline = average(counted) | {"scores": len(counted)}
-    return Spread(spread, statistic, headline, found, _script_gaps(rows) if task == "retrieval" else [])
+    return Averages(scores, statistic, headline, found, _script_gaps(rows) if task == "retrieval" else [])
 
 
 def trained_languages(encoder: Encoder) -> set[str] | None:

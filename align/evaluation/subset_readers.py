@@ -1,4 +1,4 @@
-"""How the units of each benchmark are read, from files and from the Hub."""
+"""How the subsets of each benchmark are read, from files and from the Hub."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _CODE_FILE = r"([a-z]{3}_[A-Z][a-z]{3})\.txt(?:\.gz)?"
 
 
 @dataclass(frozen=True)
-class Unit:
+class Subset:
     """One pair of languages of a retrieval benchmark, one dictionary, one set of scored pairs."""
 
     name: str
     load: Callable[[], Any]
     """Texts by language; (Dictionary, vocabularies); or an StsSet. May raise an InputError."""
     lines: Lines = "number"
-    """What is one line in several units, see ``align.evaluation.rows.score_unit``."""
+    """What is one line in several subsets, see ``align.evaluation.scoring.score_subset``."""
 
 
-def _lost(name: str, reason: str) -> Unit:
+def _lost(name: str, reason: str) -> Subset:
     def load() -> Any:
         raise InputError(reason)
 
-    return Unit(name, load)
+    return Subset(name, load)
 
 
-def _chosen(available: Sequence[str], languages: Sequence[str] | None) -> tuple[list[str], list[Unit]]:
-    """Codes to read in the benchmark's order, and units that tell of those that are not there."""
+def _chosen(available: Sequence[str], languages: Sequence[str] | None) -> tuple[list[str], list[Subset]]:
+    """Codes to read in the benchmark's order, and subsets that tell of those that are not there."""
     if languages is None:
         return list(available), []
     wanted = set(languages)
@@ -48,8 +48,8 @@ def _chosen(available: Sequence[str], languages: Sequence[str] | None) -> tuple[
     return [code for code in available if code in wanted or code == PIVOT], lost
 
 
-def _tatoeba(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
-    """A unit for each language with its own English; codes may be the three letters alone."""
+def _tatoeba(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Subset]:
+    """A subset for each language with its own English; codes may be the three letters alone."""
     from align.tasks import read_aligned
 
     if folder is None:
@@ -67,9 +67,9 @@ def _tatoeba(benchmark: Benchmark, folder: Path | None, languages: Sequence[str]
         if code not in letters:
             yield _lost(asked[code], f"no text in {asked[code]}")
         elif folder is not None:
-            yield Unit(code, functools.partial(read_aligned, folder, languages=[asked[code]]), "text")
+            yield Subset(code, functools.partial(read_aligned, folder, languages=[asked[code]]), "text")
         else:
-            yield Unit(code, functools.partial(_hub_tatoeba, benchmark, code), "text")
+            yield Subset(code, functools.partial(_hub_tatoeba, benchmark, code), "text")
 
 
 def tatoeba_code(folder: Path, letters: str) -> str:
@@ -85,7 +85,7 @@ def _hub_tatoeba(benchmark: Benchmark, letters: str) -> Texts:
     return {code_by_script(letters, "\n".join(sides[0])): sides[0], PIVOT: sides[1]}
 
 
-def _parallel(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
+def _parallel(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Subset]:
     """Each language with English, and the two scripts of a language with each other."""
     if folder is None:
         from align.tasks import read_hub
@@ -98,7 +98,7 @@ def _parallel(benchmark: Benchmark, folder: Path | None, languages: Sequence[str
     yield from _pairs(str(folder or benchmark.hub), codes, read, languages)
 
 
-def _bible(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
+def _bible(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Subset]:
     """As ``_parallel``; files are named by three letters, or ``cmn_hans``; the script is that of most letters."""
     if folder is None:
         yield from _hub_bible(benchmark, languages)
@@ -117,7 +117,7 @@ def _bible(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] |
     yield from _pairs(str(folder), list(files), read, languages)
 
 
-def _hub_bible(benchmark: Benchmark, languages: Sequence[str] | None) -> Iterator[Unit]:
+def _hub_bible(benchmark: Benchmark, languages: Sequence[str] | None) -> Iterator[Subset]:
     from datasets import get_dataset_config_names, load_dataset
 
     configs = _hub(get_dataset_config_names, benchmark)
@@ -131,7 +131,7 @@ def _hub_bible(benchmark: Benchmark, languages: Sequence[str] | None) -> Iterato
 
     for code, given in asked.items():
         yield (
-            Unit(code, functools.partial(load, code), "text")
+            Subset(code, functools.partial(load, code), "text")
             if code in letters
             else _lost(given, f"no text in {given}")
         )
@@ -139,7 +139,7 @@ def _hub_bible(benchmark: Benchmark, languages: Sequence[str] | None) -> Iterato
 
 def _pairs(
     where: str, codes: Sequence[str], read: Callable[[str], list[str]], languages: Sequence[str] | None
-) -> Iterator[Unit]:
+) -> Iterator[Subset]:
     if PIVOT not in codes:
         raise InputError(f"{where} has no {PIVOT}: expected it beside the other languages")
     kept, lost = _chosen(codes, languages)
@@ -151,13 +151,13 @@ def _pairs(
         return {first: read(first), second: read(second)}
 
     for code in others:
-        yield Unit(f"{code}-{PIVOT}", functools.partial(load, code, PIVOT))
+        yield Subset(f"{code}-{PIVOT}", functools.partial(load, code, PIVOT))
         for a, b in twice:
             if b == code:
-                yield Unit(f"{a}-{b}", functools.partial(load, a, b))
+                yield Subset(f"{a}-{b}", functools.partial(load, a, b))
 
 
-def _dictionaries(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
+def _dictionaries(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Subset]:
     """Test dictionaries of the folder; vocabularies in ``vocab`` beside it or in it."""
     from align.tasks import find_dictionaries, read_dictionary, read_vocabulary
     from align.tasks.texts.named_files import files_by_language
@@ -181,10 +181,10 @@ def _dictionaries(benchmark: Benchmark, folder: Path | None, languages: Sequence
 
     for pair in files:
         if set(pair) <= set(kept):
-            yield Unit("-".join(pair), functools.partial(load, pair), "number" if benchmark.parallel else "text")
+            yield Subset("-".join(pair), functools.partial(load, pair), "number" if benchmark.parallel else "text")
 
 
-def _wordsim(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
+def _wordsim(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Subset]:
     from align.tasks import read_wordsim
 
     if folder is None:
@@ -192,18 +192,18 @@ def _wordsim(benchmark: Benchmark, folder: Path | None, languages: Sequence[str]
     yield from _sets(benchmark, read_wordsim(folder), languages)
 
 
-def _sts(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Unit]:
+def _sts(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None) -> Iterator[Subset]:
     from align.tasks import read_sts
 
     revision = benchmark.revision if folder is None else None
     yield from _sets(benchmark, read_sts(folder or benchmark.hub, split="test", revision=revision), languages)
 
 
-def _sets(benchmark: Benchmark, sets: dict[str, Any], names: Sequence[str] | None) -> Iterator[Unit]:
+def _sets(benchmark: Benchmark, sets: dict[str, Any], names: Sequence[str] | None) -> Iterator[Subset]:
     yield from (_lost(name, f"no set {name}; there are {', '.join(sets)}") for name in names or () if name not in sets)
     for name, one in sets.items():
         if names is None or name in names:
-            yield Unit(name, functools.partial(lambda found: found, one), "number" if benchmark.parallel else "unit")
+            yield Subset(name, functools.partial(lambda found: found, one), "number" if benchmark.parallel else "unit")
 
 
 def _hub(function: Callable[..., Any], benchmark: Benchmark, *names: str, **options: Any) -> Any:
@@ -224,6 +224,6 @@ READERS = {
 """By name of the benchmark; any other is a folder of line-aligned files, or a data set with a column a language."""
 
 
-def reader(benchmark: Benchmark) -> Callable[[Benchmark, Path | None, Sequence[str] | None], Iterator[Unit]]:
-    """What reads the units of a benchmark."""
+def reader(benchmark: Benchmark) -> Callable[[Benchmark, Path | None, Sequence[str] | None], Iterator[Subset]]:
+    """What reads the subsets of a benchmark."""
     return READERS.get(benchmark.name, _parallel)

@@ -1,4 +1,4 @@
-"""The units of a benchmark: the smallest parts that are scored, kept and, if they fail, reported for themselves."""
+"""The subsets of a benchmark: the smallest parts that are scored, kept and, if they fail, reported for themselves."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 from align.errors import InputError
 from align.evaluation.benchmarks import Benchmark
-from align.evaluation.unit_readers import PIVOT, Unit, reader, tatoeba_code
+from align.evaluation.subset_readers import PIVOT, Subset, reader, tatoeba_code
 
 
-def units(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None = None) -> Iterator[Unit]:
-    """The units of a benchmark, in a fixed order; their text is read when they are loaded.
+def subsets(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None = None) -> Iterator[Subset]:
+    """The subsets of a benchmark, in a fixed order; their text is read when they are loaded.
 
     Args:
         benchmark: see :func:`align.evaluation.benchmarks.find_benchmark`.
         folder: where its files are; ``None``: on the Hub.
-        languages: codes (of sts and wordsim: names of sets); ``None``: all. One that is not there makes a unit that
+        languages: codes (of sts and wordsim: names of sets); ``None``: all. One that is not there makes a subset that
             fails when it is loaded, so that it is reported and the others are scored.
 
     Raises:
@@ -30,7 +30,7 @@ def units(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | 
 
 
 def content_hash(content: Any) -> str:
-    """SHA-256 of what a unit loaded, as JSON: every text, in order, with its language.
+    """SHA-256 of what a subset loaded, as JSON: every text, in order, with its language.
 
     Where it was read from does not count: of a dataclass, the fields that decide whether two are equal are hashed.
     """
@@ -42,13 +42,13 @@ def _compared(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value) if field.compare}
 
 
-def unit_key(parts: Any) -> str:
+def json_hash(parts: Any) -> str:
     """SHA-256 of JSON values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def texts_of(content: Any) -> Iterator[tuple[str, Sequence[str]]]:
-    """(language, texts) of what a unit loaded: sentences, words of a dictionary, both sides of scored pairs."""
+    """(language, texts) of what a subset loaded: sentences, words of a dictionary, both sides of scored pairs."""
     if isinstance(content, dict):
         yield from content.items()
     elif isinstance(content, tuple):
@@ -63,7 +63,7 @@ def texts_of(content: Any) -> Iterator[tuple[str, Sequence[str]]]:
 def languages_of(benchmark: Benchmark, folder: Path) -> list[str]:
     """Languages (of sts and wordsim: sets) that a folder has; an unreadable one has none."""
     try:
-        names = [unit.name for unit in units(benchmark, folder)]
+        names = [subset.name for subset in subsets(benchmark, folder)]
     except InputError:
         return []
     if benchmark.task in ("sts", "wordsim"):

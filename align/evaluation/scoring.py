@@ -1,4 +1,4 @@
-"""Rows of a result: what one unit of a benchmark scored, in plain values, the same for every task."""
+"""Rows of a result: what one subset of a benchmark scored, in plain values, the same for every task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from align.errors import InputError
 
 if TYPE_CHECKING:
-    from align.evaluation.unit_readers import Lines
+    from align.evaluation.subset_readers import Lines
 
 Encode = Callable[[Sequence[str], str], ArrayLike]
 Row = dict[str, Any]
@@ -26,18 +26,18 @@ def metric_of(protocol: Any) -> str:
     return "spearman" if protocol is None else str(protocol.headline)
 
 
-def score_unit(
+def score_subset(
     task: str, name: str, content: Any, encode: Encode, protocol: Any, *, lines: Lines = "number"
 ) -> list[Row]:
-    """Rows of one unit.
+    """Rows of one subset.
 
     Args:
         task: retrieval, bli, wordsim or sts.
-        name: of the unit.
-        content: what it loaded, see ``align.evaluation.units.Unit``.
+        name: of the subset.
+        content: what it loaded, see ``align.evaluation.subsets.Subset``.
         encode: (texts, language) -> (n, d).
         protocol: of retrieval and bli.
-        lines: what is one line in several units of the benchmark: ``number``: row i of this one is row i of the others;
+        lines: what is one line in several subsets of the benchmark. ``number``: row i of this one is row i of others;
             ``text``: a sentence is known by its English, a word by its language and itself; ``unit``: nothing is.
 
     Raises:
@@ -105,8 +105,8 @@ def _bli(_: str, content: Any, encode: Encode, protocol: Any, lines: Lines) -> l
         }
         for t in shown[:: max(1, len(shown) // 20)][:20]
     ]  # fmt: skip
-    told = {"value": metrics[protocol.headline], "left_out": score.units - score.n, "metrics": metrics | without}
-    return [row | told | {"facts": facts, "examples": examples}]
+    totals = {"value": metrics[protocol.headline], "left_out": score.units - score.n, "metrics": metrics | without}
+    return [row | totals | {"facts": facts, "examples": examples}]
 
 
 def outcomes(ranks: Sequence[float], metric: str) -> list[float]:

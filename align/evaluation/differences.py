@@ -39,7 +39,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Held:
+class SharedScores:
     """What was compared, by name of the model: the scores, and the samples of those whose items all are there."""
 
     values: Mapping[str, Sequence[float]]
@@ -68,14 +68,14 @@ def differing_scores(results: Results) -> tuple[list[LeftOut], set[str]]:
     return found, gone
 
 
-def hold(results: Results, ids: Sequence[str], rules: Rules) -> Held:
+def shared_scores(results: Results, ids: Sequence[str], rules: Rules) -> SharedScores:
     """The scores ``ids`` of each model, and its samples of them where all have items; drawn alike for all models."""
     metric = next(iter(results.values()))["metric"]
     scores = {name: {score["id"]: score for score in result["scores"]} for name, result in results.items()}
     values = {name: [float(scores[name][key]["metrics"][metric]) for key in ids] for name in results}
     names = [name for name in results if all(scores[name][key].get("items") is not None for key in ids)]
     if not names:
-        return Held(values, {})
+        return SharedScores(values, {})
     known, ranked = scores[names[0]], results[names[0]]["statistic"] == "spearman"
     try:
         samples = joint_samples(
@@ -88,7 +88,7 @@ def hold(results: Results, ids: Sequence[str], rules: Rules) -> Held:
         )
     except InputError as error:
         raise InputError(f"{results[names[0]]['benchmark']}, {error}") from error
-    return Held(values, {name: [drawn[place] for drawn in samples] for place, name in enumerate(names)})
+    return SharedScores(values, {name: [drawn[place] for drawn in samples] for place, name in enumerate(names)})
 
 
 def without_lines(results: Results, ids: Sequence[str]) -> bool:
@@ -102,14 +102,14 @@ def _lines(scores: Iterable[Score]) -> Sequence[int | str] | None:
     return next((score["lines"] for score in scores if score.get("lines") is not None), None)
 
 
-def difference(name: str, base: str, places: Sequence[int], held: Held, rules: Rules) -> Tested | None:
+def difference(name: str, base: str, places: Sequence[int], shared: SharedScores, rules: Rules) -> Tested | None:
     """The mean over the scores at ``places`` of one model minus another; no p where one has no samples."""
     if name == base:
         return None
-    value = float(np.mean([held.values[name][i] - held.values[base][i] for i in places]))
-    if name not in held.samples or base not in held.samples:
+    value = float(np.mean([shared.values[name][i] - shared.values[base][i] for i in places]))
+    if name not in shared.samples or base not in shared.samples:
         return Tested(value)
-    a, b = ([held.samples[model][i] for i in places] for model in (name, base))
+    a, b = ([shared.samples[model][i] for i in places] for model in (name, base))
     found = macro_difference(a, b, permutations=rules.permutations, seed=rules.seed, level=rules.level)
     return Tested(value, found.interval, found.p)
 
@@ -126,7 +126,9 @@ def corrected(tests: Sequence[Tested | None], rules: Rules) -> list[Tested | Non
     return done
 
 
-def slices(by: str, common: Sequence[Score], counted: Sequence[int], held: Held, rules: Rules) -> tuple[Slice, ...]:
+def slices(
+    by: str, common: Sequence[Score], counted: Sequence[int], shared: SharedScores, rules: Rules
+) -> tuple[Slice, ...]:
     """Means over the scores that share a name, each model against the first, corrected over the names.
 
     Scores that are not counted in the headline (see ``in_headline``) are in no mean by language, script or family.
@@ -134,12 +136,12 @@ def slices(by: str, common: Sequence[Score], counted: Sequence[int], held: Held,
     places: dict[str, list[int]] = {}
     for place in range(len(common)) if by in ("pair", "direction") else counted:
         places.setdefault(SLICES[by](common[place]) or "none", []).append(place)
-    names = list(held.values)
+    names = list(shared.values)
     columns = [
-        corrected([difference(name, names[0], inside, held, rules) for inside in places.values()], rules)
+        corrected([difference(name, names[0], inside, shared, rules) for inside in places.values()], rules)
         for name in names
     ]
     return tuple(
-        Slice(key, len(inside), tuple(float(np.mean([held.values[n][i] for i in inside])) for n in names), tests)
+        Slice(key, len(inside), tuple(float(np.mean([shared.values[n][i] for i in inside])) for n in names), tests)
         for (key, inside), tests in zip(places.items(), zip(*columns, strict=True), strict=True)
     )
