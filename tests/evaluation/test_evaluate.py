@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.evaluation.averages import groups
+from align.evaluation.averages import averages
 from align.evaluation.benchmarks import BENCHMARKS, Benchmark, find_benchmark, local_folder
 from align.evaluation.evaluate import Kept, evaluate, keeping_lists
 from align.evaluation.result_table import result_table
@@ -262,7 +262,9 @@ def rows(*values: float) -> list[dict]:
 
 
 def test_groups_by_hand() -> None:
-    found = groups(rows(1, 0.5, 0.25, 0, 1, 1, 0.5, 0.5, 0.75, 0.75), "retrieval", {"deu_Latn", "eng_Latn", "hin_Deva"})
+    found = averages(
+        rows(1, 0.5, 0.25, 0, 1, 1, 0.5, 0.5, 0.75, 0.75), "retrieval", {"deu_Latn", "eng_Latn", "hin_Deva"}
+    )
     by = {(one["by"], one["group"]): one for one in found.groups}
     assert by["script", "Deva"]["value"] == 0.375 and by["script", "Deva"]["scores"] == 2
     assert by["family", "Uralic"]["value"] == 1.0
@@ -273,7 +275,7 @@ def test_groups_by_hand() -> None:
     }  # fmt: skip
     assert found.headline["value"] == pytest.approx(0.625)
     assert ("direction", "to_pivot") not in by  # the only one
-    few = groups(rows(1, 0.5), "retrieval")
+    few = averages(rows(1, 0.5), "retrieval")
     assert not {"seen", "tail"} & {one["by"] for one in few.groups}
 
 

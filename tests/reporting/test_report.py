@@ -17,7 +17,7 @@ from align.reporting.difference import differences
 from align.reporting.gaps import found_gaps
 from align.reporting.markup import element, embedded, escape, number
 from align.reporting.names import web_language
-from align.reporting.palette import LEVELS, contrast, heat, ink, level, luminance
+from align.reporting.palette import LEVELS, contrast, heat_color, ink, level, luminance
 from align.reporting.points import mark, placed
 from align.reporting.table import bars, dots
 from align.reporting.training import series
@@ -377,7 +377,7 @@ def test_markup():
 
 def test_palette_can_be_read():
     for theme in ("light", "dark"):
-        steps = [heat(step, theme) for step in range(LEVELS)]
+        steps = [heat_color(step, theme) for step in range(LEVELS)]
         assert all(contrast(ink(color), color) >= 4.5 for color in steps)
         lightness = [luminance(color) for color in steps]
         assert lightness == sorted(lightness, reverse=theme == "light") and len(set(lightness)) == LEVELS
