@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from align.engines.send import unit_tables
 from align.engines.target import Schema
-from align.similarity.cosine import TIE_TOLERANCE, normalize, top_k
+from align.similarity.cosine import TIE_TOLERANCE, normalize
+from align.similarity.nearest import top_k
 from align.vectors.folder import Vectors, vectors_of
 
 Floats = NDArray[np.float32]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from align.similarity.cosine import top_k
+from align.similarity.nearest import top_k
 from align.vectors.folder import vectors_of
 
 

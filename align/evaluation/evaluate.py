@@ -6,7 +6,6 @@ it, so that an unchanged run costs nothing, a changed byte is scored anew, and a
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -28,6 +27,7 @@ from align.evaluation.subsets import content_hash, json_hash, subsets
 from align.files.whole import read_json, user_cache, write_json
 from align.tasks.bli.protocols import BliProtocol, find_bli_protocol
 from align.tasks.retrieval.protocols import Protocol, find_protocol
+from align.text.hashing import text_sha256
 
 if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
@@ -133,7 +133,7 @@ def evaluate(
         "protocol": _plain(rules), "metric": metric_of(rules), "statistic": found_averages.statistic,
         "data": {
             "source": str(folder.resolve()) if folder else f"{chosen.hub}@{chosen.revision}", "licence": chosen.licence,
-            "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
+            "sha256": text_sha256("".join(hashes)),
         },
         "headline": found_averages.headline, "scores": scores, "missing": missing, "groups": found_averages.groups,
         "script_gaps": found_averages.script_gaps,
@@ -188,7 +188,7 @@ def tokenizer_hash(encoder: Encoder) -> str:
     """SHA-256 of all that the tokenizer does: normaliser, pieces, post-processing."""
     backend = getattr(encoder.tokenizer, "backend_tokenizer", None)
     text = backend.to_str() if backend is not None else str(sorted(encoder.tokenizer.get_vocab().items()))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text_sha256(text)
 
 
 class Kept:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from align.errors import InputError
+from align.files.nested import flattened
 
 Identity = tuple[str, ...]
 """Model and fingerprint; and, where two results of one benchmark share these, the encoder's settings as JSON."""
@@ -76,17 +77,9 @@ def _identities(results: Sequence[Mapping[str, Any]], wheres: Sequence[str]) -> 
 
 def _name(one: Identity, namesakes: Sequence[Identity]) -> str:
     parts = [one[1][:8]] if len({other[1] for other in namesakes}) > 1 else []
-    settings = [dict(_flat(json.loads(other[2]))) for other in namesakes if len(other) > 2]
+    settings = [dict(flattened(json.loads(other[2]))) for other in namesakes if len(other) > 2]
     if len(one) > 2:
-        for key, value in _flat(json.loads(one[2])):
+        for key, value in flattened(json.loads(one[2])):
             if key != "fingerprint" and len({json.dumps(other.get(key)) for other in settings}) > 1:
                 parts.append(f"{key} {value}")
     return f"{one[0]} ({', '.join(parts)})" if parts else one[0]
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
@@ -12,6 +11,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.files.whole import json_values, read_json, whole_file
+from align.text.hashing import text_sha256
 
 FORMAT = "align-result"
 VERSION = 1
@@ -60,7 +60,7 @@ def result_name(result: Mapping[str, Any]) -> str:
     identity: dict[str, Any] = {key: result.get(key) for key in keys}
     identity["model"] = str(Path(result["model"]))  # model/ is model
     identity["data"] = {key: result["data"].get(key) for key in ("source", "sha256")}
-    digest = hashlib.sha256(json.dumps(json_values(identity), sort_keys=True).encode()).hexdigest()
+    digest = text_sha256(json.dumps(json_values(identity), sort_keys=True))
     return ".".join([*(file_part(result[key]) for key in ("model", "benchmark")), digest[:12]])
 
 

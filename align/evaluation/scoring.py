@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from align.errors import InputError
+from align.text.hashing import text_sha256
 
 if TYPE_CHECKING:
     from align.evaluation.subset_readers import Lines
@@ -57,7 +57,7 @@ def _retrieval(_: str, texts: dict[str, list[str]], encode: Encode, protocol: An
     result = retrieval(encode, texts, [pair], protocol=protocol, per_item=True, geometry=True)
     names: Sequence[int | str] = range(1, len(texts[first]) + 1)
     if lines == "text":
-        names = [_short_hash(line) for line in texts[pair[1]]]
+        names = [text_sha256(line)[:12] for line in texts[pair[1]]]
     rows = []
     for score in result.scores:
         direction = result.direction(score)
@@ -146,10 +146,6 @@ def _first_lines(dictionary: Any, *, lower: bool) -> dict[str, int]:
     for number, (source, _) in enumerate(dictionary.pairs, 1):
         found.setdefault(source.lower() if lower else source, number)
     return found
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _row(

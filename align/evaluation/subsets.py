@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -12,6 +11,7 @@ from typing import Any
 from align.errors import InputError
 from align.evaluation.benchmarks import Benchmark
 from align.evaluation.subset_readers import PIVOT, Subset, reader, tatoeba_code
+from align.text.hashing import text_sha256
 
 
 def subsets(benchmark: Benchmark, folder: Path | None, languages: Sequence[str] | None = None) -> Iterator[Subset]:
@@ -34,8 +34,7 @@ def content_hash(content: Any) -> str:
 
     Where it was read from does not count: of a dataclass, the fields that decide whether two are equal are hashed.
     """
-    text = json.dumps(content, ensure_ascii=False, default=_compared)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text_sha256(json.dumps(content, ensure_ascii=False, default=_compared))
 
 
 def _compared(value: Any) -> dict[str, Any]:
@@ -44,7 +43,7 @@ def _compared(value: Any) -> dict[str, Any]:
 
 def json_hash(parts: Any) -> str:
     """SHA-256 of JSON values."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return text_sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False))
 
 
 def texts_of(content: Any) -> Iterator[tuple[str, Sequence[str]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import tempfile
@@ -18,6 +17,7 @@ from align.files.whole import user_cache
 from align.indexes.build import save_index
 from align.indexes.index import load_index
 from align.similarity.cosine import matrix
+from align.text.hashing import text_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def cached(encode: Encode, *, encoder: Mapping[str, Any], folder: Path | None = 
 
 
 def _key(words: Sequence[str], made_by: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([made_by, list(words)], sort_keys=True).encode()).hexdigest()[:32]
+    return text_sha256(json.dumps([made_by, list(words)], sort_keys=True))[:32]
 
 
 def _check_writable(folder: Path) -> None:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.indexes.faiss_gpu import MOST, Gpu, on_gpu_or_cpu
-from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, matrix, normalize, rank_keys, slices
-from align.similarity.csls import NO_KEY, least_scores
-from align.similarity.tiles import keep, promising
+from align.similarity.cosine import matrix, normalize, slices
+from align.similarity.nearest import NO_KEY, keep_best, no_keys, rank_keys, scores_and_columns
+from align.similarity.tiles import keep
 from align.vectors.folder import Vectors, vectors_of
 
 BLOCK_ROWS = 8192
@@ -100,7 +100,7 @@ class Nearest:
 
     def __init__(self, units: NDArray[np.float32], k: int, *, gpu: Gpu | None = None) -> None:
         self._units, self._k = units, k
-        self._best = np.full((len(units), k), NO_KEY)
+        self._best = no_keys(len(units), k)
         self._gpu = gpu if k < MOST else None
 
     def add(self, rows: NDArray[np.int64], part: NDArray[np.float32]) -> None:
@@ -111,9 +111,8 @@ class Nearest:
             left = np.arange(len(self._units))
         for block in slices(len(left), BLOCK_QUERIES):
             here = left[block]
-            best, scores = self._best[here], self._units[here] @ part.T  # (queries, rows)
-            owners, places = promising(scores, least_scores(best), self._k)
-            keep(best, owners, rank_keys(scores[owners, places], rows[places]), nothing=NO_KEY)
+            best = self._best[here]
+            keep_best(best, self._units[here] @ part.T, rows)
             self._best[here] = best
 
     def _add_by(self, gpu: Gpu, rows: NDArray[np.int64], part: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -126,10 +125,7 @@ class Nearest:
 
     def found(self) -> Found:
         """Scores and rows, best first."""
-        best = np.sort(self._best, axis=1)[:, ::-1]  # not by its negative, which the least integer has none of
-        there = best != NO_KEY
-        scores = np.where(there, (best >> 32) * TIE_TOLERANCE, -np.inf).astype(np.float32)
-        return scores, np.where(there, LOW_BITS - (best & LOW_BITS), -1)
+        return scores_and_columns(self._best)
 
 
 def numbered(tables: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:

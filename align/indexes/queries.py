@@ -10,7 +10,7 @@ import regex
 from align.errors import InputError
 from align.files.whole import whole_file
 from align.indexes.query_sources import Source, first_sentences, lexicon_switched, romanized
-from align.pairs.reading.records import json_records, parquet_records
+from align.pairs.reading.records import file_records
 from align.text.normal_forms import normalised
 from align.text.surrogates import well_formed
 from align.vectors.folder import Vectors, open_vectors
@@ -131,10 +131,9 @@ def column_queries(records: Path, out: Path, *, column: str, id_column: str = "i
     Raises:
         InputError: no such file or column, or a cell that is no text; with its line.
     """
-    rows = parquet_records(records) if records.suffix == ".parquet" else json_records(records)
     counts = {"rows": 0, "queries": 0, "left_out": 0}
     with whole_file(out) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        for number, row in rows:
+        for number, row in file_records(records):
             if id_column not in row or column not in row:
                 raise InputError(
                     f"{records}, line {number}: expected columns {id_column!r} and {column!r}, got {', '.join(row)}"

@@ -6,7 +6,6 @@ Titles and translations that are there already need none: lines ``id TAB title``
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ import regex
 
 from align.errors import InputError
 from align.pairs.lexicons.dictionary import dictionary_pairs
+from align.text.hashing import text_sha256
 
 Source = Callable[[Sequence[str], Sequence[str]], list[list[str]]]
 """(texts, languages) -> the queries of each text, any number of them."""
@@ -89,8 +89,7 @@ def lexicon_switched(lexicon: Path, *, share: float = 0.5, seed: int = 0) -> Sou
         words = [match for match in _WORD.finditer(text) if match[0] in entries or match[0].lower() in entries]
         if not words:
             return []
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-        draw = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
+        draw = np.random.default_rng([seed, int(text_sha256(text)[:16], 16)])
         chosen = draw.choice(len(words), size=max(1, round(share * len(words))), replace=False)
         for place in sorted(chosen.tolist(), reverse=True):
             word = words[place]

@@ -22,8 +22,9 @@ from align.indexes.exact import StreamedVectors
 from align.memory.terms import Term, find_terms, term_list
 from align.similarity.cosine import normalize
 from align.text.edit_distance import fuzzy_match, plain_text
+from align.text.hashing import text_sha256
 from align.vectors.descriptions import differences, plain
-from align.vectors.folder import MANIFEST, Vectors, open_vectors, text_hash
+from align.vectors.folder import MANIFEST, Vectors, open_vectors
 from align.vectors.writing import save_vectors
 
 log = logging.getLogger(__name__)
@@ -198,11 +199,11 @@ def _nearest(
     if not len(queries):
         return np.empty((0, k), np.float32), np.empty((0, k), np.int64)
     if folder is None:
-        from align.similarity.cosine import top_k
+        from align.similarity.nearest import top_k
 
         return top_k(encoder.encode(queries), encoder.encode(sources), k)
     stored = _stored(folder, sources, encoder)
-    wanted = {text_hash(source): place for place, source in enumerate(sources)}
+    wanted = {text_sha256(source): place for place, source in enumerate(sources)}
     hashes = (name for table in stored.tables(["text_sha256"]) for name in table["text_sha256"].to_pylist())
     places = np.array([wanted.pop(name, -1) for name in hashes])  # of several copies the first
     if wanted:

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from align.errors import InputError
 from align.indexes.approximate import effort_of_all, new_index, train, training_rows
-from align.similarity.cosine import check_same_width, matrix, normalize, rank_keys, slices
-from align.similarity.csls import NO_KEY, check_at_least_one
+from align.similarity.cosine import check_same_width, matrix, normalize, slices
+from align.similarity.nearest import check_at_least_one, no_keys, rank_keys
 from align.similarity.neighbours import Neighbours, neighbours_of
 
 ENGINES = ("exact", "faiss")
@@ -70,7 +70,7 @@ def _found(
     block: int,
     progress: bool,
 ) -> Neighbours:
-    keys = np.full((len(queries), k), NO_KEY)
+    keys = no_keys(len(queries), k)
     if k and len(queries):
         index = _built(candidates, factory or default_factory(len(candidates)), probes, block)
         for here in tqdm(list(slices(len(queries), block)), unit="block", disable=not progress):

@@ -16,12 +16,13 @@ from align.errors import InputError
 from align.pairs.filters.lines import Filters
 from align.pairs.filters.selection import NOT_SAMPLED, Selection
 from align.pairs.filters.shares import Share
+from align.pairs.groups import text_group
 from align.pairs.reading.lines import Line
 from align.pairs.reading.sources import Given, find_sources
 from align.pairs.reading.survey import Reading, collection_of, outcomes, survey
 from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
 from align.pairs.table import PairWriter, pair_writer
-from align.text.normal_forms import folded, normalised, text_hash
+from align.text.normal_forms import folded
 
 logger = logging.getLogger(__name__)
 
@@ -137,11 +138,11 @@ class _Build:
             self.identity_pairs += 1
             if self.filters.identity == "drop":
                 return self.reject("identity", line)
-        by_line, by_text = f"{self.collection}:{line.number}", f"{text_hash(normalised(line.text)):016x}"
         row = {"source": line.text, "target": target, "source_lang": line.language}
         row |= {"target_lang": f"{line.language.partition('_')[0]}_Latn"}
         row |= {"kind": "human transliteration" if line.roman else "transliteration"}
-        return self.writer.add(row | {"group_id": by_line if self.collection else by_text})
+        group = f"{self.collection}:{line.number}" if self.collection else text_group(line.text)
+        return self.writer.add(row | {"group_id": group})
 
     def reject(self, reason: str, line: Line) -> None:
         self.writer.reject(reason, line.file, line.number, line.text)

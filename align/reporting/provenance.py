@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from align.files.nested import flattened
 from align.reporting.collection import Benchmark, Collection, Result
 from align.reporting.markup import Html, element, finite, join
 from align.reporting.table import Section, block, boxed, model_name
@@ -24,19 +24,11 @@ def facts(result: Result) -> Iterator[tuple[str, str, str]]:
     yield "score", "metric", str(result["metric"])
     yield "score", "statistic", str(result.get("statistic", ""))
     for part in ("protocol", "data", "encoder", "versions"):
-        for name, value in _flat(result.get(part) or {}):
-            yield part, name, value
+        for name, value in flattened(result.get(part) or {}):
+            yield part, name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     seconds = finite(result.get("seconds"))
     yield "run", "created", str(result.get("created", ""))
     yield "run", "seconds", "" if seconds is None else f"{seconds:,.1f}"
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _benchmark(benchmark: Benchmark, models: Sequence[str]) -> Html:

@@ -1,4 +1,4 @@
-"""Cosine similarity in blocks: unit rows, the rank of the right answer, the nearest neighbours.
+"""Cosine similarity in blocks: unit rows, the rank of the right answer.
 
 Memory is bounded by ``block``: no more than ``block * block`` scores exist at a time, and of the candidates (which may
 be memory-mapped, float16 or float32) no more than ``block`` rows are held as float32.
@@ -68,57 +68,6 @@ def gold_ranks(
             beats[inside, gold_rows[inside]] = False
             ahead[here] += beats.sum(axis=1)
     return ahead + 1
-
-
-def top_k(
-    queries: ArrayLike, candidates: ArrayLike, k: int, *, block: int = 2048
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The ``k`` nearest candidates of each query by cosine, best first; of equal ones the lower row comes first.
-
-    Scores are rounded to the tie tolerance (six decimals), so that equal rows tie whichever block they fall in.
-
-    Args:
-        queries: (n, d).
-        candidates: (m, d).
-        k: how many, at least 1; with fewer candidates all of them are returned.
-        block: rows of each side in one product.
-
-    Returns:
-        Scores (n, min(k, m)), descending, and rows of ``candidates`` (n, min(k, m)).
-
-    Raises:
-        InputError: ``k`` < 1, the widths differ, or a row holds NaN or Inf.
-    """
-    if k < 1:
-        raise InputError(f"k must be at least 1, got {k}")
-    answers, units = matrix(candidates), normalize(queries)
-    check_same_width(units, answers)
-    best = np.empty((len(units), 0), dtype=np.int64)
-    for start, part in unit_blocks(answers, block):
-        columns = np.arange(start, start + len(part))
-        kept = [
-            _largest(np.concatenate([best[here], rank_keys(units[here] @ part.T, columns)], axis=1), k)
-            for here in slices(len(units), block)
-        ]
-        best = np.concatenate(kept)
-    best = -np.sort(-best, axis=1)
-    return ((best >> 32) * TIE_TOLERANCE).astype(np.float32), LOW_BITS - (best & LOW_BITS)
-
-
-LOW_BITS = 2**32 - 1
-
-
-def rank_keys(scores: NDArray[np.float32], columns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One integer per (score, column) that sorts by score, then by the lower column: score in the upper 32 bits."""
-    steps = np.rint(scores / TIE_TOLERANCE).astype(np.int64)
-    keys: NDArray[np.int64] = (steps << 32) + (LOW_BITS - columns)
-    return keys
-
-
-def _largest(keys: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    if keys.shape[1] > k:
-        keys = np.partition(keys, -k, axis=1)[:, -k:]
-    return keys
 
 
 def matrix(x: ArrayLike) -> NDArray[np.generic]:

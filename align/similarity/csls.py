@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, check_same_width, matrix, rank_keys, slices, unit_rows
+from align.similarity.cosine import TIE_TOLERANCE, check_same_width, matrix, slices, unit_rows
+from align.similarity.nearest import check_at_least_one, keep_best, no_keys, scores_and_columns
 from align.similarity.tiles import Tile, keep, promising, tiles
 
-NO_KEY = np.iinfo(np.int64).min
 _RULES = {"against": (np.greater_equal,), "for": (np.greater,), "mean": (np.greater_equal, np.greater)}
 
 
@@ -79,7 +79,7 @@ def csls_top_k(
     """The ``k`` candidates of highest CSLS of each query, best first; of equal ones the lower row comes first.
 
     score_ij = 2 cos_ij - query_means_i - candidate_means_j; means that are ``None`` count as 0. Without any means the
-    score is the cosine itself, as in :func:`align.similarity.cosine.top_k`.
+    score is the cosine itself, as in :func:`align.similarity.nearest.top_k`.
     Scores are rounded to the tie tolerance (six decimals); those equal then are ties.
 
     Args:
@@ -101,15 +101,13 @@ def csls_top_k(
     scale = np.float32(1 if query_means is None and candidate_means is None else 2)
     of_queries = _means(query_means, len(queries), "query")
     of_candidates = _means(candidate_means, len(candidates), "candidate")
-    best = np.full((len(queries), min(k, len(candidates))), NO_KEY)
+    best = no_keys(len(queries), min(k, len(candidates)))
     for rows, columns, scores in tiles(queries, candidates, block):
         scores *= scale
         scores -= of_queries[rows, None]
         scores -= of_candidates[columns]
-        owners, places = promising(scores, least_scores(best[rows]), best.shape[1])
-        keep(best[rows], owners, rank_keys(scores[owners, places], columns.start + places), nothing=NO_KEY)
-    best = -np.sort(-best, axis=1)
-    return ((best >> 32) * TIE_TOLERANCE).astype(np.float32), LOW_BITS - (best & LOW_BITS)
+        keep_best(best[rows], scores, np.arange(columns.start, columns.stop))
+    return scores_and_columns(best)
 
 
 def best_gold_ranks(
@@ -174,12 +172,6 @@ def row_means(best: NDArray[np.float32]) -> NDArray[np.float32]:
     return means
 
 
-def least_scores(keys: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(n,) the score of the least of each row's ``rank_keys``; -Inf where the row is not full."""
-    least = keys.min(axis=1, initial=2**62)
-    return np.where(least == NO_KEY, -np.inf, (least >> 32) * TIE_TOLERANCE).astype(np.float32)
-
-
 def _best_gold_scores(
     queries: NDArray[np.generic],
     candidates: NDArray[np.generic],
@@ -238,9 +230,3 @@ def _mask(mask: ArrayLike | None, n: int) -> NDArray[np.bool_]:
             f"mask has shape {array.shape} of {array.dtype}: expected True or False for each of {n} candidates"
         )
     return array
-
-
-def check_at_least_one(k: int) -> None:
-    """Refuse a k below 1."""
-    if k < 1:
-        raise InputError(f"k must be at least 1, got {k}")

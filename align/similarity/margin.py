@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, matrix, normalize, rank_keys, slices
-from align.similarity.csls import NO_KEY, check_at_least_one, least_scores, means_of_tiles, row_means
+from align.similarity.cosine import TIE_TOLERANCE, matrix, normalize, slices
+from align.similarity.csls import means_of_tiles, row_means
+from align.similarity.nearest import check_at_least_one, keep_best, no_keys, scores_and_columns
 from align.similarity.neighbours import Neighbours
 from align.similarity.tiles import keep, promising, tiles
 
@@ -122,14 +123,13 @@ def margin_top_k(
     """
     check_score(score, k)
     queries, candidates = matrix(queries), matrix(candidates)
-    best = np.full((len(queries), min(k, len(candidates))), NO_KEY)
+    best = no_keys(len(queries), min(k, len(candidates)))
     back = np.full((len(candidates), min(k, len(queries))), -np.inf, dtype=np.float32)
     for rows, columns, scores in tiles(queries, candidates, block):
-        owners, places = promising(scores, least_scores(best[rows]), best.shape[1])
-        keep(best[rows], owners, rank_keys(scores[owners, places], columns.start + places), nothing=NO_KEY)
+        keep_best(best[rows], scores, np.arange(columns.start, columns.stop))
         owners, places = promising(scores.T, back[columns].min(axis=1, initial=np.inf), back.shape[1])
         keep(back[columns], owners, scores.T[owners, places], nothing=-np.inf)
-    nearest = np.sort(LOW_BITS - (best & LOW_BITS), axis=1)  # (n, k)
+    nearest = np.sort(scores_and_columns(best)[1], axis=1)  # (n, k)
     cosines = np.empty(nearest.shape, dtype=np.float32)
     for here in slices(len(queries), max(1, block // max(1, nearest.shape[1]))):
         units = normalize(queries[here])  # (rows, d)

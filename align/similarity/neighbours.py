@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from align.similarity.cosine import LOW_BITS, TIE_TOLERANCE, matrix, rank_keys
-from align.similarity.csls import NO_KEY, check_at_least_one, least_scores
-from align.similarity.tiles import keep, promising, tiles
+from align.similarity.cosine import matrix
+from align.similarity.nearest import check_at_least_one, keep_best, no_keys, scores_and_columns
+from align.similarity.tiles import tiles
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,15 @@ def exact_neighbours(
     """
     check_at_least_one(k)
     x, y = matrix(x), matrix(y)
-    of_x = np.full((len(x), min(k, len(y))), NO_KEY)
-    of_y = np.full((len(y), min(k, len(x))), NO_KEY)
+    of_x = no_keys(len(x), min(k, len(y)))
+    of_y = no_keys(len(y), min(k, len(x)))
     count = math.ceil(len(x) / max(1, block)) * math.ceil(len(y) / max(1, block))
     for rows, columns, cosines in tqdm(tiles(x, y, block), total=count, unit="tile", disable=not progress):
-        for best, tile, first in ((of_x[rows], cosines, columns.start), (of_y[columns], cosines.T, rows.start)):
-            owners, places = promising(tile, least_scores(best), best.shape[1])
-            keep(best, owners, rank_keys(tile[owners, places], first + places), nothing=NO_KEY)
+        keep_best(of_x[rows], cosines, np.arange(columns.start, columns.stop))
+        keep_best(of_y[columns], cosines.T, np.arange(rows.start, rows.stop))
     return neighbours_of(of_x), neighbours_of(of_y)
 
 
 def neighbours_of(best: NDArray[np.int64]) -> Neighbours:
     """Neighbours of the (n, k) best ``rank_keys`` of each row, in any order."""
-    best = np.sort(best, axis=1)[:, ::-1]
-    cosines, rows = ((best >> 32) * TIE_TOLERANCE).astype(np.float32), LOW_BITS - (best & LOW_BITS)
-    nothing = best == NO_KEY
-    cosines[nothing], rows[nothing] = -np.inf, -1
-    return Neighbours(cosines, rows)
+    return Neighbours(*scores_and_columns(best))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from align.errors import InputError
+from align.files.nested import flattened
 
 
 def plain(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,18 +29,10 @@ def differences(stored: Mapping[str, Any], given: Mapping[str, Any], here: str, 
     >>> differences({"pooling": {"layer": 8}}, {"pooling": {"layer": 4}}, "in the index", "in the queries")
     'pooling.layer (8 in the index, 4 in the queries)'
     """
-    a, b = dict(_fields(stored)), dict(_fields(given))
+    a, b = dict(flattened(stored)), dict(flattened(given))
     named = (
         f"{name} ({json.dumps(a.get(name))} {here}, {json.dumps(b.get(name))} {there})"
         for name in sorted({*a, *b})
         if a.get(name) != b.get(name)
     )
     return ", ".join(named)
-
-
-def _fields(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, inner in value.items():
-        if isinstance(inner, Mapping):
-            yield from _fields(inner, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", inner

@@ -12,7 +12,6 @@ several, several machines) may stop at any time, and what is missing is written 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from align.errors import InputError
 from align.files.whole import existing_file, read_json, sha256
 from align.similarity.cosine import matrix
+from align.text.hashing import text_sha256
 from align.text.surrogates import well_formed
 
 FORMAT = "align-vectors/1"
@@ -145,7 +145,7 @@ def vector_table(
     unknown = [""] * len(rows)
     columns = {
         "id": pa.array(ids, pa.string()),
-        "text_sha256": pa.array([text_hash(text) for text in texts], pa.string()),
+        "text_sha256": pa.array([text_sha256(text) for text in texts], pa.string()),
         "language": pa.array(languages or unknown, pa.string()),
         "script": pa.array(scripts or unknown, pa.string()),
     }
@@ -153,11 +153,6 @@ def vector_table(
         columns["text"] = pa.array([well_formed(text) for text in texts], pa.string())
     columns["vector"] = vector_column(rows)
     return pa.table(columns)
-
-
-def text_hash(text: str) -> str:
-    """Hex SHA-256 of a text's UTF-8 bytes."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def open_vectors(folder: Path | str) -> Vectors:

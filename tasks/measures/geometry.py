@@ -13,7 +13,7 @@ def k_occurrence(nearest: ArrayLike, m: int) -> NDArray[np.int64]:
     """N_k: how often each candidate is among the ``k`` nearest of a query; its mean is k n / m.
 
     Args:
-        nearest: (n, k) rows of the candidates nearest to each query, as ``align.similarity.cosine.top_k`` gives them.
+        nearest: (n, k) rows of the candidates nearest to each query, as ``align.similarity.nearest.top_k`` gives them.
         m: candidates.
 
     Returns:
@@ -35,7 +35,7 @@ def hubness(nearest: ArrayLike, m: int) -> float:
     S = mean (N_k - mean N_k)^3 / std(N_k)^3, and 0 where every candidate occurs as often. Ten neighbours are usual.
 
     Args:
-        nearest: (n, k) rows of the candidates nearest to each query, as ``align.similarity.cosine.top_k`` gives them.
+        nearest: (n, k) rows of the candidates nearest to each query, as ``align.similarity.nearest.top_k`` gives them.
         m: candidates, at least 1.
 
     Raises:

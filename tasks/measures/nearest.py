@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from align.similarity.cosine import TIE_TOLERANCE, top_k
+from align.similarity.cosine import TIE_TOLERANCE
+from align.similarity.nearest import top_k
 
 
 def nearest_class(queries: ArrayLike, known: ArrayLike, classes: NDArray[np.int64], *, k: int = 5) -> NDArray[np.int64]:

@@ -11,8 +11,8 @@ from align.errors import InputError
 from align.mining.mining import DIRECTIONS, candidates, mine
 from align.mining.neighbours import default_factory, faiss_neighbours
 from align.mining.pairs import best_threshold, quality
-from align.similarity.cosine import top_k
 from align.similarity.margin import SCORES, margins
+from align.similarity.nearest import top_k
 from align.similarity.neighbours import Neighbours, exact_neighbours
 from align.vectors.writing import save_vectors
 

@@ -9,7 +9,7 @@ from typing import Any
 from align.errors import InputError
 from align.files.whole import read_lines
 from align.pairs.filters.lines import SURROGATE
-from align.pairs.reading.records import json_records, parquet_records
+from align.pairs.reading.records import file_records
 from align.text.normal_forms import normalised, text_hash
 
 GivenTests = Sequence["Path | str"] | Path | str
@@ -57,10 +57,8 @@ def visible_files(folder: Path) -> list[Path]:
 
 def file_texts(file: Path) -> Iterator[str]:
     """Texts of a file: its lines, fields of a ``.tsv`` line, or values of ``.jsonl`` and ``.parquet`` rows."""
-    if file.name.endswith((".jsonl", ".jsonl.gz")):
-        yield from _strings(record for _, record in json_records(file))
-    elif file.suffix == ".parquet":
-        yield from _strings(record for _, record in parquet_records(file))
+    if file.name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
+        yield from _strings(record for _, record in file_records(file))
     else:
         for line in read_lines(file):
             yield from line.split("\t") if file.name.endswith((".tsv", ".tsv.gz")) else [line]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from align.errors import InputError
 from align.files.whole import read_lines, row_split, two_sides
-from align.pairs.reading.records import hub_records, json_records, parquet_records
+from align.pairs.reading.records import file_records, hub_records
 from align.pairs.reading.sources import AnySource, HubText, Source, language_of_name
 from align.text.languages import check_language
 
@@ -85,7 +85,7 @@ def _from_records(source: AnySource) -> Iterator[Line]:
 def _records(source: AnySource) -> Iterator[tuple[int, dict[str, Any]]]:
     if isinstance(source, HubText):
         return hub_records(source.dataset, source.config, source.split, source.revision)
-    return parquet_records(source.path) if source.path.suffix == ".parquet" else json_records(source.path)
+    return file_records(source.path)
 
 
 def _language_column(record: Mapping[str, Any]) -> str:

@@ -36,6 +36,15 @@ def json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, record
 
 
+def file_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows of a ``.parquet`` file, of any other the objects of JSON Lines, with their numbers from 1.
+
+    Raises:
+        InputError: as :func:`parquet_records` and :func:`json_records`.
+    """
+    return parquet_records(path) if path.suffix == ".parquet" else json_records(path)
+
+
 @contextmanager
 def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
     """An open Parquet file; a missing or damaged one is an InputError, also when the damage shows while reading."""

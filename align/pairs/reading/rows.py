@@ -9,7 +9,7 @@ from typing import Any
 from align.errors import InputError
 from align.files.whole import read_lines, row_split
 from align.pairs.filters.lines import SURROGATE
-from align.pairs.reading.records import hub_records, json_records, parquet_records
+from align.pairs.reading.records import file_records, hub_records
 from align.pairs.reading.row_sources import ROW_SUFFIXES, AnyRows, HubRows, RowFile
 
 
@@ -33,7 +33,7 @@ def _records(source: AnyRows) -> Iterator[tuple[int, dict[str, Any]]]:
         return tsv_records(source.path)
     if not source.name.endswith(ROW_SUFFIXES):
         raise InputError(f"{source.name}: expected a file that ends in {', '.join(ROW_SUFFIXES)}")
-    return parquet_records(source.path) if source.name.endswith(".parquet") else json_records(source.path)
+    return file_records(source.path)
 
 
 def tsv_records(

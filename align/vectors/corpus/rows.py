@@ -5,13 +5,13 @@ A line that holds no row becomes a reject with its place and the reason: it stop
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from align.errors import InputError
+from align.text.hashing import text_sha256
 from align.text.languages import check_language
 from align.text.surrogates import SURROGATES
 from align.vectors.corpus.files import BadLine, Source, open_source
@@ -134,8 +134,7 @@ def content_id(text: str, language: str = "") -> str:
     Of a text whose language is not known they are those of the text alone. No text holds ``\0``, so that no two rows
     of different languages or texts have the same bytes: a word that two languages share is a row in each.
     """
-    content = f"{language}\0{text}" if language else text
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return text_sha256(f"{language}\0{text}" if language else text)[:32]
 
 
 def open_corpus(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.similarity.cosine import top_k
+from align.similarity.nearest import top_k
 from align.tasks import anisotropy, hubness, k_occurrence
 
 

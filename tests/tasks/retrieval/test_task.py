@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.similarity.cosine import top_k
 from align.similarity.margin import SCORES, both_ranks
+from align.similarity.nearest import top_k
 from align.tasks import PROTOCOLS, TASKS, Protocol, combine
 from align.tasks.retrieval import retrieval
 from align.tasks.retrieval.protocols import changed, find_protocol

@@ -1,0 +1,14 @@
+"""The hash of a text, for whatever is kept or compared by what it says."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def text_sha256(text: str) -> str:
+    """Hex SHA-256 of a text's UTF-8 bytes; a lone surrogate, which UTF-8 has no bytes for, counts as itself.
+
+    >>> text_sha256("a")[:12]
+    'ca978112ca1b'
+    """
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
