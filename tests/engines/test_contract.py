@@ -16,7 +16,8 @@ import pytest
 from exported import check_empty, check_export, check_refusals, schema
 
 import align.engines
-from align.engines import export, registry
+from align import export
+from align.engines import registry
 from align.engines.opening import opened
 from align.engines.registry import engine, engines
 from align.engines.target import Engine
