@@ -143,7 +143,7 @@ class TestOfAnotherPackage:
     @pytest.mark.parametrize("whole", [True, False])
     def test_is_found_and_used(self, offer, tmp_path, postponed, whole):
         theirs = types.ModuleType("their_package")
-        exec(postponed + THEIRS, vars(theirs))
+        exec(compile(postponed + THEIRS, "theirs", "exec", dont_inherit=True), vars(theirs))
         offer(theirs if whole else theirs.ENGINE)
         assert list(engines()) == sorted([*NAMES, "theirs"])
         vectors = save_vectors(tmp_path / "v", ["a"], np.eye(1, 3), texts=["x"], encoder={"model": "toy"})
