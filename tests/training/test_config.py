@@ -7,7 +7,7 @@ import pytest
 from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
 from align.training.config import as_table, load_recipe, recipes
-from align.training.explain import explain, field_help
+from align.training.explain import explain, field_help, objectives_table
 from align.training.recipe import Recipe, sections
 
 
@@ -106,6 +106,12 @@ def test_every_option_is_documented():
 def test_an_explained_recipe_is_the_recipe(name, tmp_path):
     (tmp_path / "again.toml").write_text(explain(load_recipe(name)), encoding="utf-8")
     assert load_recipe(tmp_path / "again.toml") == load_recipe(name)
+
+
+def test_without_a_name_recipes_and_objectives_are_listed(align):
+    shown = align("recipe").out
+    assert "translico        nt_xent, mlm\n" in shown
+    assert shown.endswith(objectives_table())
 
 
 def test_what_an_explained_recipe_says():

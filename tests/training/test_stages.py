@@ -297,7 +297,7 @@ def test_staged_recipes_from_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('[[stages]]\nname = "a"\n', "the stage 'a' trains nothing: expected one of nt_xent"),
+        ('[[stages]]\nname = "a"\n', "the stage 'a' trains nothing: expected one of barlow_twins, nt_xent"),
         ("[[stages]]\n[stages.cosent]\n", r"every stage needs a name of its own, got \[''\]"),
         ('[mlm]\n[[stages]]\nname = "a"\n[stages.cosent]\n', r"has its objectives inside them, got \['mlm'\]"),
         ('[[stages]]\nname = "a"\n[stages.cosent]\n[stages.encoder]\nlayer = 1\n', r"one \[encoder\].*, got 'a'"),
