@@ -38,6 +38,7 @@ def by_definition(s, t, gs, gt, temperature, margin, kind, groups, anchors):
 @pytest.mark.parametrize("anchors", [slice(None), slice(2, 5)])
 def test_it_is_its_definition(margin, kind, groups, anchors):
     given = [rows(6, 1), rows(6, 2), rows(6, 3, 4), rows(6, 3, 4) + 0.7 * rows(6, 4, 4)]
+    given[3][3] *= -0.5  # a pair that the guide finds apart
     expected = by_definition(*given, 0.3, margin, kind, groups, range(6)[anchors])
     groups = torch.tensor(list(groups))
     found = guided(*given, temperature=0.3, margin=margin, margin_kind=kind, groups=groups, rows=anchors)

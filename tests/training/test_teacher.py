@@ -15,6 +15,7 @@ from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.guided import GuidedOptions, guided
 from align.objectives.objective import PlainOptions
 from align.objectives.smooth_l1 import SmoothL1Options, smooth_l1
+from align.objectives.spread import SpreadOptions, spread
 from align.training.batches import Batches
 from align.training.recipe import Recipe, TrainOptions
 from align.training.step import Alignment
@@ -41,6 +42,7 @@ def test_a_step_reads_the_teacher_and_the_start(bert_folder):
     recipe = Recipe(
         distil=PlainOptions(), info_nce=ContrastiveOptions(teacher=True, temperature=0.2, false_negatives=0.1),
         anchor=AnchorOptions(source=1.0), smooth_l1=SmoothL1Options(beta=0.5), guided=GuidedOptions(temperature=0.5),
+        spread=SpreadOptions(),
     )  # fmt: skip
     store = build_store(table(), encoder, max_tokens=32)
     frozen = {"start": start, "teacher": teacher, "guide_source": guide[0], "guide_target": guide[1]}
@@ -52,7 +54,7 @@ def test_a_step_reads_the_teacher_and_the_start(bert_folder):
     expected = {
         "distil": distil(a, b, t), "info_nce": info_nce(b, t, temperature=0.2, false_negatives=0.1),
         "anchor_source": cosine_anchor(a, s), "smooth_l1": smooth_l1(a, b, t, beta=0.5),
-        "guided": guided(a, b, g, h, temperature=0.5),
+        "guided": guided(a, b, g, h, temperature=0.5), "spread": spread(torch.cat([a, b]), torch.arange(5).repeat(2)),
     }  # fmt: skip
     for name, value in expected.items():
         assert terms[name].item() == pytest.approx(value.item(), rel=1e-4), name
