@@ -17,6 +17,7 @@ from align.objectives.registry import objective, objectives, offered
 from align.training.explain import objectives_table
 
 ROOT = Path(__file__).parents[2]
+CHECKOUT = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="only in a checkout of the source")
 PLUGIN = '''
 """An objective of another package."""
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def test_every_objective_says_what_it_is():
         assert one.reads(one.options()) <= NEEDS.keys()
 
 
+@CHECKOUT
 def test_the_readme_has_the_table():
     assert objectives_table() in (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -107,6 +109,7 @@ def test_another_package_adds_one(bert_folder, tmp_path):
     assert "the entry point 'near' of align.objectives does not load near_package:missing" in run().stderr
 
 
+@CHECKOUT
 def test_the_objective_of_the_contributors_page_trains(bert_folder, tmp_path):
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     text = page.partition("```python\n# objectives/squared.py\n")[2].partition("```")[0]
