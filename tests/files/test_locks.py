@@ -88,9 +88,9 @@ import os, sys
 from align.files.locks import locked
 with locked(sys.argv[1]):
     if not os.fork():
+        os.write(1, b"ready")
         sys.stdin.read()  # longer than its parent
         os._exit(0)
-    os.write(1, b"ready")
     os._exit(9)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "out")]
