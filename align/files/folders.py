@@ -46,8 +46,7 @@ def whole_folder(path: Path | str, *, kind: str, wait: bool = False) -> Iterator
 
     Raises:
         InputError: as :func:`check_replaceable` and :func:`align.files.locks.locked`; the parent cannot be written to,
-        or
-            the disk is full.
+            or the disk is full.
     """
     path = named(path)
     new = _beside(path, "new")
