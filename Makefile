@@ -19,7 +19,7 @@ types: $(VENV)/ready
 	$(BIN)/mypy
 
 wheel: $(VENV)/ready
-	bash scripts/check_wheel.sh $(BIN)/python
+	bash .ci/check_wheel.sh $(BIN)/python
 
 # torch first and pinned: without the pin, pip takes the newest build with gigabytes of CUDA packages.
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -1,6 +1,6 @@
 """Build the text of the demo: the same Bible verses in 11 languages and 11 scripts, all in the public domain.
 
-    ALIGN_DATA=/path/to/data python scripts/build_demo_data.py
+    ALIGN_DATA=/path/to/data python scripts/data/build_demo_data.py
 
 Takes the verses of Mark and John that all 11 have. Every fifth verse (of all slots, as the seed encoder's pretraining
 counts them) goes to test/, the others to train/: neither the encoder nor the demo's training ever sees the former.
@@ -17,7 +17,7 @@ LANGUAGES = {
     "mya_Mymr": "mya", "kor_Hang": "kor", "jpn_Jpan": "jpn", "cmn_Hans": "cmn_hans", "chr_Cher": "chr",
 }  # fmt: skip
 HELD_OUT = 5
-OUT = Path(__file__).parent.parent / "align" / "data" / "demo"
+OUT = Path(__file__).parents[2] / "align" / "data" / "demo"
 
 
 def main() -> None:

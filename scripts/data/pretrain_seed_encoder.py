@@ -1,6 +1,6 @@
 """Pretrain the seed encoder: a 4-layer multilingual masked language model, from monolingual text alone.
 
-    ALIGN_DATA=/path/to/data python scripts/pretrain_seed_encoder.py --out align/data/seed
+    ALIGN_DATA=/path/to/data python scripts/data/pretrain_seed_encoder.py --out align/data/seed
 
 Reads public-domain, CC0 and CC BY text below ALIGN_DATA (bible/, tico19/, udhr/), one line at a time: no two
 translations are ever seen together. Romanised editions are left out, and so is every fifth line of the parallel
@@ -274,7 +274,7 @@ nothing else. It exists so that the demo and the tests have a real encoder witho
 - weaknesses: religious, legal and medical prose of small size; at most 256 tokens; 16,000 pieces for more than 30
   scripts, so rare characters fall back to bytes; sentence vectors are close to a bag of words before training
 
-Made by `scripts/pretrain_seed_encoder.py`. Weights: Apache-2.0. Text:
+Made by `scripts/data/pretrain_seed_encoder.py`. Weights: Apache-2.0. Text:
 
 {sources}
 """

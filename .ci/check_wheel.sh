@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build sdist and wheel, install the wheel beside the dependencies that are there, and use it from an empty folder.
-#   bash scripts/check_wheel.sh .venv/bin/python
+#   bash .ci/check_wheel.sh .venv/bin/python
 set -euo pipefail
 python=$(realpath -s "${1:?path of a python with the dev extra}")
 root=$(cd "$(dirname "$0")/.." && pwd)
