@@ -18,7 +18,7 @@ from align import cli
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="only in a checkout of the source")
 
-LOOSE = ("errors", "provenance", "streams", "demo")
+LOOSE = ("errors", "provenance", "registry", "streams", "demo")
 """Modules of ``align`` itself. All rooms may import them, but ``demo``; and the room ``files``."""
 MAY_IMPORT = {
     "files": "",

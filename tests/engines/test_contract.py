@@ -16,12 +16,13 @@ import pytest
 from exported import check_empty, check_export, check_refusals, schema
 
 import align.engines
+import align.registry
 from align import export
-from align.engines import registry
 from align.engines.opening import opened
 from align.engines.registry import engine, engines
 from align.engines.target import Engine
 from align.errors import InputError
+from align.registry import offered
 from align.vectors.writing import save_vectors
 
 NAMES = list(engines())
@@ -106,7 +107,7 @@ def test_every_file_of_the_room_is_an_engine_or_none():
     home = Path(align.engines.__file__).parent
     for path in home.glob("*.py"):
         value = importlib.import_module(f"align.engines.{path.stem}") if path.stem != "__init__" else align.engines
-        for one in registry._offered(value):
+        for one in offered(value, Engine):
             assert engines()[one.name] is one
 
 
@@ -131,13 +132,15 @@ class TestOfAnotherPackage:
 
         def make(value):
             monkeypatch.setattr(EntryPoint, "load", lambda entry: value() if callable(value) else value)
-            entry = EntryPoint("theirs", "their_package.engine:ENGINE", registry.GROUP)
-            monkeypatch.setattr(registry, "entry_points", lambda group: [entry] if group == registry.GROUP else [])
-            registry.engines.cache_clear()
+            entry = EntryPoint("theirs", "their_package.engine:ENGINE", "align.engines")
+            monkeypatch.setattr(
+                align.registry, "entry_points", lambda group: [entry] if group == "align.engines" else []
+            )
+            engines.cache_clear()
 
         yield make
         monkeypatch.undo()
-        registry.engines.cache_clear()
+        engines.cache_clear()
 
     @pytest.mark.parametrize("postponed", ["", "from __future__ import annotations\n"])
     @pytest.mark.parametrize("whole", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 from align.errors import InputError
 from align.objectives.inputs import Inputs
 from align.objectives.objective import NEEDS, Objective, PlainOptions
-from align.objectives.registry import objective, objectives, offered
+from align.objectives.registry import objective, objectives
 from align.training.explain import objectives_table
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +107,7 @@ def test_another_package_adds_one(bert_folder, tmp_path):
     losses = json.loads(done.stdout.splitlines()[-1])
     assert len(losses) == 3 and min(losses) > 0
     entries.write_text("[align.objectives]\nnear = near_package:missing\n")
-    assert "the entry point 'near' of align.objectives does not load near_package:missing" in run().stderr
+    assert "the entry point 'near' of align.objectives (near_package:missing) does not load" in run().stderr
 
 
 @CHECKOUT
@@ -147,22 +148,23 @@ def made(**changes):
 
 
 def test_what_is_no_objective_is_refused(monkeypatch):
-    with pytest.raises(InputError, match=r"p must offer align.objectives.objective.Objective, got 3"):
-        offered(3, "p")
-    with pytest.raises(InputError, match=r"p: x needs 'sources', expected of source, target"):
-        offered(made(needs=("sources",)), "p")
     with pytest.raises(InputError, match="no objective 'nt_xnet': expected one of .*nt_xent"):
         objective("nt_xnet")
 
-    class Entry:
-        name = value = "q"
+    def offering(value):
+        entry = EntryPoint("q", "p", "align.objectives")
+        monkeypatch.setattr(EntryPoint, "load", lambda entry: value)
+        monkeypatch.setattr("align.registry.entry_points", lambda group: [entry])
+        return objectives.__wrapped__
 
-        def load(self):
-            return made(name="mlm")
-
-    monkeypatch.setattr("align.objectives.registry.entry_points", lambda group: [Entry()])
-    with pytest.raises(InputError, match=r"two objectives are called 'mlm': of align.objectives.mlm and q"):
-        objectives.__wrapped__()
+    place = r"the entry point 'q' of align.objectives \(p\)"
+    for value, message in (
+        (3, rf"{place} must offer align.objectives.objective.Objective, got 3"),
+        (made(needs=("sources",)), rf"{place}: x needs 'sources', expected of source, target"),
+        (made(name="mlm"), rf"two objectives are called 'mlm': of align.objectives.mlm and {place}"),
+    ):
+        with pytest.raises(InputError, match=message):
+            offering(value)()
 
 
 def test_inputs_are_gathered_once_and_cut():
