@@ -8,6 +8,7 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from align.objectives.checks import fit
 from align.objectives.inputs import Inputs
 from align.objectives.objective import Objective, Terms
 from align.objectives.ranges import AT_LEAST_0, AT_LEAST_1, need, one_of
@@ -67,9 +68,8 @@ def mse_anchor(current: Tensor, frozen: Tensor) -> Tensor:
 
 
 def _check(name: str, current: Tensor, frozen: Tensor) -> None:
-    if current.shape != frozen.shape or current.dim() != 2 or len(current) == 0:
-        shapes = f"{tuple(current.shape)} and {tuple(frozen.shape)}"
-        raise ValueError(f"{name} needs two (N, D) matrices of one shape, N >= 1, got {shapes}")
+    right = current.shape == frozen.shape and current.dim() == 2 and len(current) > 0
+    fit(right, f"{name} needs two (N, D) matrices of one shape, N >= 1", current, frozen)
 
 
 def anchor(current: Tensor, frozen: Tensor, *, distance: str = "cosine") -> Tensor:

@@ -9,17 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from align.objectives.checks import fit
 from align.objectives.inputs import Inputs
-from align.objectives.objective import Objective
+from align.objectives.objective import Objective, PlainOptions
 from align.objectives.ranges import AT_LEAST_0
 
 
 @dataclass(frozen=True)
-class BarlowTwinsOptions:
+class BarlowTwinsOptions(PlainOptions):
     """The cross-correlation of the dimensions of both sides shall be the identity."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     off_diagonal: Annotated[float, AT_LEAST_0] = 0.005
     """Lambda: factor of the redundancy of different dimensions."""
 
@@ -45,9 +44,8 @@ def barlow_twins(source: Tensor, target: Tensor, *, off_diagonal: float = 0.005)
     References:
         Zbontar et al. 2021, arXiv:2103.03230, eq. 1-2 (lambda 0.005).
     """
-    if source.dim() != 2 or source.shape != target.shape or len(source) < 2:
-        shapes = f"{tuple(source.shape)} and {tuple(target.shape)}"
-        raise ValueError(f"barlow_twins needs two (B, D) matrices of one shape, B >= 2, got {shapes}")
+    right = source.dim() == 2 and source.shape == target.shape and len(source) >= 2
+    fit(right, "barlow_twins needs two (B, D) matrices of one shape, B >= 2", source, target)
     with torch.autocast(source.device.type, enabled=False):
         a, b = (_standard(side) for side in (source, target))
         correlation = a.T @ b  # (D, D)

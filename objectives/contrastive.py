@@ -9,24 +9,20 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
 
+from align.objectives.checks import anchors_of, check_contrast
 from align.objectives.inputs import Inputs
-from align.objectives.objective import Objective
+from align.objectives.objective import Objective, PlainOptions
 from align.objectives.ranges import AT_LEAST_0, POSITIVE, need
 from align.objectives.similarity_blocks import Contrast
-from align.objectives.streaming import stream
+from align.objectives.streaming import stream, whole
 from align.objectives.temperature import Temperature, learned_temperature, temperature_now
-
-NEVER = float("-inf")  # the logit of a row that is no candidate
 
 
 @dataclass(frozen=True)
-class ContrastiveOptions:
+class ContrastiveOptions(PlainOptions):
     """A contrastive objective over the pairs of a batch."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     temperature: Annotated[float, POSITIVE] = 0.05
     """Divides the similarities."""
     learn_temperature: bool = False
@@ -97,28 +93,16 @@ def nt_xent(
         raise ValueError(f"nt_xent needs as many targets as sources, got {len(target)} and {len(source)}")
     size = len(source)
     pairs = anchors_of("nt_xent", source, rows)
-    everything = torch.cat([source, target])  # (2B, D)
-    if block != 0:
-        ids = _meanings(groups)
-        ids = torch.cat([ids, ids]) if ids is not None else None
-        sides = [(pairs, pairs + size), (pairs + size, pairs)]  # rows of `everything`, and their partners
-        contrasts = [
-            Contrast(0, side, 0, partner, ids, itself=True, false_negatives=false_negatives, hardness=hardness)
-            for side, partner in sides
-        ]
-        return stream([everything], contrasts, temperature=temperature, cosine=cosine, block=block)
-    with torch.autocast(source.device.type, enabled=False):
-        everything = working(everything, cosine)
-        anchors = torch.cat([pairs, pairs + size])  # (2A,) rows of `everything`
-        partners = torch.cat([pairs + size, pairs])  # (2A,)
-        logits = everything[anchors] @ everything.T / temperature  # (2A, 2B)
-        logits = _switched(logits, partners, temperature, false_negatives, hardness)
-        columns = torch.arange(2 * size, device=source.device)
-        barred = columns == anchors[:, None]  # itself
-        if groups is not None:
-            both = torch.cat([groups, groups])
-            barred = barred | ((both == both[anchors][:, None]) & (columns != partners[:, None]))
-        return cross_entropy(logits.masked_fill(barred, NEVER), partners)
+    ids = _meanings(groups)
+    ids = torch.cat([ids, ids]) if ids is not None else None
+    sides = [(pairs, pairs + size), (pairs + size, pairs)]  # rows of both sides together, and their partners
+    if block == 0:
+        sides = [(torch.cat([pairs, pairs + size]), torch.cat([pairs + size, pairs]))]
+    contrasts = [
+        Contrast(0, side, 0, partner, ids, itself=True, false_negatives=false_negatives, hardness=hardness)
+        for side, partner in sides
+    ]
+    return _loss([torch.cat([source, target])], contrasts, temperature=temperature, cosine=cosine, block=block)
 
 
 def info_nce(
@@ -170,46 +154,18 @@ def info_nce(
     switches: dict[str, Any] = {"false_negatives": false_negatives, "hardness": hardness}
     size = len(source)
     pairs = anchors_of("info_nce", source, rows)  # (A,)
-    if block != 0:
-        ids = _meanings(groups)
-        if symmetric and len(pairs) == size and false_negatives is None:
-            contrasts = [Contrast(0, pairs, 1, pairs, ids, mutual=True, **switches)]
-        else:
-            contrasts = [Contrast(0, pairs, 1, pairs, ids, **switches)]
-            inside = ids[:size] if ids is not None else None
-            contrasts += [Contrast(1, pairs, 0, pairs, inside, **switches)] if symmetric else []
-        return stream([source, target], contrasts, temperature=temperature, cosine=cosine, block=block)
-    with torch.autocast(source.device.type, enabled=False):
-        source, target = working(source, cosine), working(target, cosine)
-        forward = _one_way(source[pairs], target, pairs, groups, temperature, **switches)
-        if not symmetric:
-            return forward
-        inside = groups[:size] if groups is not None else None
-        return (forward + _one_way(target[pairs], source, pairs, inside, temperature, **switches)) / 2
+    ids = _meanings(groups)
+    if symmetric and len(pairs) == size and false_negatives is None and block != 0:
+        contrasts = [Contrast(0, pairs, 1, pairs, ids, mutual=True, **switches)]
+    else:
+        contrasts = [Contrast(0, pairs, 1, pairs, ids, **switches)]
+        inside = ids[:size] if ids is not None else None
+        contrasts += [Contrast(1, pairs, 0, pairs, inside, **switches)] if symmetric else []
+    return _loss([source, target], contrasts, temperature=temperature, cosine=cosine, block=block)
 
 
-def _one_way(
-    anchors: Tensor, candidates: Tensor, gold: Tensor, groups: Tensor | None, temperature: float | Tensor, *,
-    false_negatives: float | None, hardness: float,
-) -> Tensor:  # fmt: skip
-    logits = anchors @ candidates.T / temperature  # (A, M)
-    logits = _switched(logits, gold, temperature, false_negatives, hardness)
-    if groups is not None:
-        columns = torch.arange(len(candidates), device=logits.device)
-        barred = (groups == groups[gold][:, None]) & (columns != gold[:, None])
-        logits = logits.masked_fill(barred, NEVER)
-    return cross_entropy(logits, gold)
-
-
-def _switched(
-    logits: Tensor, gold: Tensor, temperature: float | Tensor, false_negatives: float | None, hardness: float
-) -> Tensor:
-    """(A, M) logits with what the two switches do to those of the negatives."""
-    similarity = (logits * temperature).detach()
-    own = similarity.gather(1, gold[:, None])
-    if hardness:
-        logits = logits + (hardness * similarity).scatter(1, gold[:, None], 0.0)
-    return logits if false_negatives is None else logits.masked_fill(similarity > own + false_negatives, NEVER)
+def _loss(matrices: list[Tensor], contrasts: list[Contrast], *, block: int | None, **how: Any) -> Tensor:
+    return whole(matrices, contrasts, **how) if block == 0 else stream(matrices, contrasts, block=block, **how)
 
 
 def _check_switches(name: str, false_negatives: float | None, hardness: float) -> None:
@@ -218,45 +174,12 @@ def _check_switches(name: str, false_negatives: float | None, hardness: float) -
             raise ValueError(f"{name} needs {option} of at least 0, got {value}")
 
 
-def anchors_of(name: str, source: Tensor, rows: slice | None) -> Tensor:
-    """(A,) the pairs that serve as anchors."""
-    pairs = torch.arange(len(source), device=source.device)[rows if rows is not None else slice(None)]
-    if len(pairs) == 0:
-        raise ValueError(f"{name} needs at least one anchor, got {rows} of {len(source)} pairs")
-    return pairs
-
-
 def _meanings(groups: Tensor | None) -> Tensor | None:
     """Groups as small integers, cheaper to compare; None where no two are equal."""
     if groups is None:
         return None
     distinct, ids = torch.unique(groups, return_inverse=True)
     return ids.int() if len(distinct) < len(groups) else None
-
-
-def working(vectors: Tensor, cosine: bool) -> Tensor:
-    """Vectors in float32 at least, as unit rows if ``cosine``."""
-    vectors = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
-    return normalize(vectors, dim=-1) if cosine else vectors
-
-
-def check_contrast(
-    name: str, source: Tensor, target: Tensor, temperature: float | Tensor, groups: Tensor | None,
-    block: int | None = None,
-) -> None:  # fmt: skip
-    """Refuse anything but (N, D) and (M, D) vectors with M >= N >= 1, M groups and a positive temperature."""
-    shapes = f"{tuple(source.shape)} and {tuple(target.shape)}"
-    if source.dim() != 2 or target.dim() != 2 or source.shape[1] != target.shape[1] or len(target) < len(source):
-        raise ValueError(f"{name} needs (N, D) and (M, D) with M >= N, got {shapes}")
-    if len(source) == 0:
-        raise ValueError(f"{name} needs at least one pair, got {shapes}")
-    warmth = float(torch.as_tensor(temperature).detach())
-    if not warmth > 0:  # written so that NaN fails
-        raise ValueError(f"{name} needs a temperature > 0, got {warmth}")
-    if groups is not None and groups.shape != (len(target),):
-        raise ValueError(f"{name} needs one group per target ({len(target)}), got {tuple(groups.shape)}")
-    if block is not None and block < 0:
-        raise ValueError(f"{name} needs a block of 1 row or more, 0 for all or None, got {block}")
 
 
 def _value(

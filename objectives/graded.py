@@ -10,17 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
+from align.objectives.checks import check_rated, check_temperature
 from align.objectives.inputs import Inputs
 from align.objectives.objective import Objective, PlainOptions
-from align.objectives.ranges import AT_LEAST_0, POSITIVE
+from align.objectives.ranges import POSITIVE
 
 
 @dataclass(frozen=True)
-class GradedOptions:
+class GradedOptions(PlainOptions):
     """An objective on the order of scores (STS)."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     temperature: Annotated[float, POSITIVE] = 0.05
     """Divides the differences of similarities (1 / scale of sentence-transformers)."""
 
@@ -42,7 +41,7 @@ def cosine_mse(source: Tensor, target: Tensor, score: Tensor) -> Tensor:
     References:
         Reimers and Gurevych 2019, arXiv:1908.10084, section 3 (regression objective).
     """
-    _check("cosine_mse", source, target, score)
+    check_rated("cosine_mse", source, target, score)
     return (cosine_similarity(source, target, dim=-1) - score).pow(2).mean()
 
 
@@ -68,7 +67,7 @@ def cosent(source: Tensor, target: Tensor, score: Tensor, *, temperature: float 
     References:
         Su 2022, https://kexue.fm/archives/8847; CoSENTLoss of sentence-transformers.
     """
-    _check("cosent", source, target, score)
+    check_rated("cosent", source, target, score)
     return _ranking(cosine_similarity(source, target, dim=-1), score, temperature)
 
 
@@ -95,7 +94,7 @@ def angle(source: Tensor, target: Tensor, score: Tensor, *, temperature: float |
     References:
         Li and Li 2023, arXiv:2309.12871, in the form of its authors' code and of sentence-transformers' AnglELoss.
     """
-    _check("angle", source, target, score)
+    check_rated("angle", source, target, score)
     if source.shape[1] % 2:
         raise ValueError(f"angle needs vectors of even width, got {source.shape[1]}")
     z, w = normalize(source, dim=1), normalize(target, dim=1)
@@ -105,18 +104,10 @@ def angle(source: Tensor, target: Tensor, score: Tensor, *, temperature: float |
 
 
 def _ranking(similarity: Tensor, score: Tensor, temperature: float | Tensor) -> Tensor:
-    warmth = float(torch.as_tensor(temperature).detach())
-    if not warmth > 0:  # written so that NaN fails
-        raise ValueError(f"a ranking of scores needs a temperature > 0, got {warmth}")
+    check_temperature("a ranking of scores", temperature)
     difference = (similarity[None, :] - similarity[:, None]) / temperature  # [i, j] = c_j - c_i
     compared = difference[score[:, None] > score[None, :]]
     return torch.logsumexp(torch.cat([compared.new_zeros(1) + 0.0 * similarity.sum(), compared]), dim=0)
-
-
-def _check(name: str, source: Tensor, target: Tensor, score: Tensor) -> None:
-    if source.dim() != 2 or source.shape != target.shape or score.shape != source.shape[:1] or len(source) == 0:
-        shapes = f"{tuple(source.shape)}, {tuple(target.shape)} and {tuple(score.shape)}"
-        raise ValueError(f"{name} needs (B, D), (B, D) and (B,), B >= 1, got {shapes}")
 
 
 def _objective(function: Callable[..., Tensor], *, options: type = GradedOptions, even: bool = False) -> Objective:

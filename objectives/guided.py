@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from align.objectives.contrastive import NEVER, anchors_of, check_contrast, working
+from align.objectives.checks import NEVER, anchors_of, check_contrast, working
 from align.objectives.inputs import Inputs
-from align.objectives.objective import Objective
+from align.objectives.objective import Objective, PlainOptions
 from align.objectives.ranges import AT_LEAST_0, POSITIVE, one_of
 from align.objectives.temperature import Temperature, learned_temperature, temperature_now
 
@@ -19,11 +19,9 @@ MARGINS = ("absolute", "relative")
 
 
 @dataclass(frozen=True)
-class GuidedOptions:
+class GuidedOptions(PlainOptions):
     """A contrast whose negatives a frozen guide chooses: the teacher, or without one the starting encoder."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     temperature: Annotated[float, POSITIVE] = 0.01
     """Divides the cosines."""
     learn_temperature: bool = False

@@ -9,20 +9,18 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize, softplus
+from torch.nn.functional import softplus
 
-from align.objectives.contrastive import NEVER
+from align.objectives.checks import NEVER, check_temperature, fit, working
 from align.objectives.inputs import Inputs
-from align.objectives.objective import Objective
-from align.objectives.ranges import AT_LEAST_0, POSITIVE
+from align.objectives.objective import Objective, PlainOptions
+from align.objectives.ranges import POSITIVE
 
 
 @dataclass(frozen=True)
-class LabelledOptions:
+class LabelledOptions(PlainOptions):
     """A contrastive objective over all texts of a batch, in which those of one group are positives."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     temperature: Annotated[float, POSITIVE] = 0.07
     """Divides the cosines."""
 
@@ -64,7 +62,7 @@ def label_nt_xent(
         Green, Ponzetto and Glavaš 2023, ACL 2023.acl-long.426; Chen et al. 2020, arXiv:2002.05709, eq. 1.
     """
     check_labelled("label_nt_xent", vectors, labels)
-    _check_temperature("label_nt_xent", temperature)
+    check_temperature("label_nt_xent", temperature)
     anchors = rows if rows is not None else slice(None)
     similarity = similarities(vectors, anchors, cosine=cosine) / temperature  # (A, N)
     same, positive = relations(labels)
@@ -109,7 +107,7 @@ def supcon(
         Khosla et al. 2020, arXiv:2004.11362, eq. 2 (L_out; there a sum over anchors).
     """
     check_labelled("supcon", vectors, labels)
-    _check_temperature("supcon", temperature)
+    check_temperature("supcon", temperature)
     anchors = rows if rows is not None else slice(None)
     similarity = similarities(vectors, anchors, cosine=cosine) / temperature  # (A, N)
     same, positive = relations(labels)
@@ -123,9 +121,7 @@ def supcon(
 def similarities(vectors: Tensor, anchors: slice, *, cosine: bool = True) -> Tensor:
     """(A, N) similarities of the anchors with all rows, in float32 at least: also under autocast, which would round."""
     with torch.autocast(vectors.device.type, enabled=False):
-        vectors = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
-        if cosine:
-            vectors = normalize(vectors, dim=-1)
+        vectors = working(vectors, cosine)
         return vectors[anchors] @ vectors.T
 
 
@@ -137,15 +133,8 @@ def relations(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def check_labelled(name: str, vectors: Tensor, labels: Tensor) -> None:
     """Refuse anything but (N, D) vectors and (N,) labels with N >= 1."""
-    if vectors.dim() != 2 or labels.shape != vectors.shape[:1] or len(vectors) == 0:
-        shapes = f"{tuple(vectors.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"{name} needs (N, D) vectors and (N,) labels, N >= 1, got {shapes}")
-
-
-def _check_temperature(name: str, temperature: float | Tensor) -> None:
-    warmth = float(torch.as_tensor(temperature).detach())
-    if not warmth > 0:  # written so that NaN fails
-        raise ValueError(f"{name} needs a temperature > 0, got {warmth}")
+    right = vectors.dim() == 2 and labels.shape == vectors.shape[:1] and len(vectors) > 0
+    fit(right, f"{name} needs (N, D) vectors and (N,) labels, N >= 1", vectors, labels)
 
 
 def over_texts(function: Callable[..., Tensor], inputs: Inputs, options: Any, learned: None) -> Tensor:

@@ -9,20 +9,18 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from align.objectives.contrastive import NEVER
+from align.objectives.checks import NEVER
 from align.objectives.labelled import TEXTS, check_labelled, other_texts, over_texts, relations, similarities
-from align.objectives.objective import Objective
-from align.objectives.ranges import AT_LEAST_0, COSINE, COSINE_DIFFERENCE, POSITIVE, one_of
+from align.objectives.objective import Objective, PlainOptions
+from align.objectives.ranges import COSINE, COSINE_DIFFERENCE, POSITIVE, one_of
 
 MINERS = ("triplet", "multi_similarity")
 
 
 @dataclass(frozen=True)
-class MultiSimilarityOptions:
+class MultiSimilarityOptions(PlainOptions):
     """Multi-Similarity on the hard pairs of a batch, in which texts of one group are positives."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     alpha: Annotated[float, POSITIVE] = 1.0
     """Sharpness of the positives."""
     beta: Annotated[float, POSITIVE] = 60.0

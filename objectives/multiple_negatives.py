@@ -10,17 +10,15 @@ from torch import Tensor
 
 from align.objectives.contrastive import info_nce
 from align.objectives.inputs import Inputs
-from align.objectives.objective import Objective
+from align.objectives.objective import Objective, PlainOptions
 from align.objectives.ranges import AT_LEAST_0, POSITIVE
 from align.objectives.temperature import Temperature, learned_temperature, temperature_now
 
 
 @dataclass(frozen=True)
-class MultipleNegativesOptions:
+class MultipleNegativesOptions(PlainOptions):
     """Multiple negatives ranking, with the texts of the column ``negative`` as hard negatives."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     temperature: Annotated[float, POSITIVE] = 0.05
     """Divides the similarities (1 / scale of sentence-transformers)."""
     learn_temperature: bool = False

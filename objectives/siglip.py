@@ -9,19 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from align.objectives.contrastive import anchors_of, check_contrast, working
+from align.objectives.checks import anchors_of, check_contrast, working
 from align.objectives.inputs import Inputs
-from align.objectives.objective import Objective, Sizes
-from align.objectives.ranges import AT_LEAST_0, POSITIVE
+from align.objectives.objective import Objective, PlainOptions, Sizes
+from align.objectives.ranges import POSITIVE
 from align.objectives.temperature import Temperature
 
 
 @dataclass(frozen=True)
-class SiglipOptions:
+class SiglipOptions(PlainOptions):
     """A sigmoid of every source and target of a batch."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     temperature: Annotated[float, POSITIVE] = 0.1
     """Divides the cosines."""
     bias: float = -10.0
@@ -81,6 +79,10 @@ class TemperatureAndBias(Temperature):
     def __init__(self, temperature: float, bias: float) -> None:
         super().__init__(temperature)
         self.bias = nn.Parameter(torch.tensor(bias))
+
+    def numbers(self) -> dict[str, Tensor]:
+        """Both, by their names in the log."""
+        return super().numbers() | {"bias": self.bias}
 
 
 def _learned(options: SiglipOptions, sizes: Sizes) -> TemperatureAndBias | None:

@@ -10,16 +10,14 @@ from torch.nn.functional import layer_norm, smooth_l1_loss
 
 from align.objectives.distil import projection
 from align.objectives.inputs import Inputs
-from align.objectives.objective import Objective
-from align.objectives.ranges import AT_LEAST_0, POSITIVE
+from align.objectives.objective import Objective, PlainOptions
+from align.objectives.ranges import POSITIVE
 
 
 @dataclass(frozen=True)
-class SmoothL1Options:
+class SmoothL1Options(PlainOptions):
     """Distillation by the smooth L1 distance."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     beta: Annotated[float, POSITIVE] = 2.0
     """Up to which error the distance is a square."""
     whiten: bool = True

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from align.objectives.checks import check_rated
 from align.objectives.inputs import Inputs
 from align.objectives.objective import Objective, PlainOptions, Sizes
 
@@ -34,9 +35,7 @@ def softmax_nli(source: Tensor, target: Tensor, label: Tensor, head: Callable[[T
     References:
         Reimers and Gurevych 2019, arXiv:1908.10084, section 3 (classification objective).
     """
-    if source.dim() != 2 or source.shape != target.shape or label.shape != source.shape[:1] or len(source) == 0:
-        shapes = f"{tuple(source.shape)}, {tuple(target.shape)} and {tuple(label.shape)}"
-        raise ValueError(f"softmax_nli needs (B, D), (B, D) and (B,), B >= 1, got {shapes}")
+    check_rated("softmax_nli", source, target, label)
     return cross_entropy(head(torch.cat([source, target, (source - target).abs()], dim=1)), label)
 
 

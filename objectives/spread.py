@@ -9,18 +9,16 @@ from torch import Tensor
 
 from align.objectives.inputs import Inputs
 from align.objectives.labelled import TEXTS, check_labelled, relations, similarities
-from align.objectives.objective import Objective
-from align.objectives.ranges import AT_LEAST_0, one_of
+from align.objectives.objective import Objective, PlainOptions
+from align.objectives.ranges import one_of
 
 MOMENTS = ("both", "second")
 
 
 @dataclass(frozen=True)
-class SpreadOptions:
+class SpreadOptions(PlainOptions):
     """A regulariser, beside an objective that brings texts together."""
 
-    weight: Annotated[float, AT_LEAST_0] = 1.0
-    """Factor of this objective in the sum; 0: reported, not trained."""
     moments: Annotated[str, one_of(*MOMENTS)] = "both"
     """both, as in the paper; or second, the mean square alone (EmbeddingGemma)."""
 

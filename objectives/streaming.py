@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
-from torch.nn.functional import softplus
+from torch.nn.functional import cross_entropy, softplus
 
+from align.objectives.checks import NEVER, working
 from align.objectives.similarity_blocks import Blocks, Contrast, Side
+from align.objectives.solved import solved
 
 TILE = 2**22  # similarities held at once unless the caller says how many rows
 FEWEST = 32  # rows of a block: fewer make slow matrix products
@@ -55,43 +56,38 @@ def stream(
     """
     if not isinstance(temperature, Tensor):
         temperature = torch.as_tensor(temperature, dtype=torch.float64)
-    training = torch.is_grad_enabled()  # inside a Function it is always off
-    loss: Tensor = _Stream.apply(contrasts, temperature, cosine, block, training, *matrices)  # type: ignore[no-untyped-call]
-    return loss
+    return solved(partial(_solve, contrasts, cosine, block), temperature, *matrices)
 
 
-class _Stream(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, contrasts: Sequence[Contrast], temperature: Tensor, cosine: bool, block: int | None, training: bool,
-        *matrices: Tensor,
-    ) -> Tensor:  # fmt: skip
-        ctx.save_for_backward(temperature, *matrices)
-        ctx.arguments = contrasts, cosine, block
-        wanted = [training and need for need in (ctx.needs_input_grad[1], *ctx.needs_input_grad[5:])]
-        loss, ctx.gradients = _solve(wanted, temperature, matrices, *ctx.arguments)
-        return loss
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        # Scaled in place and handed out, so that they are never held twice; a second backward makes them anew.
-        wanted = [ctx.needs_input_grad[1], *ctx.needs_input_grad[5:]]
-        temperature, *matrices = ctx.saved_tensors
-        gradients = ctx.gradients or _solve(wanted, temperature, matrices, *ctx.arguments)[1]
-        ctx.gradients = None
-        scaled = [
-            None if gradient is None else gradient.mul_(upstream.to(gradient.device)).to(tensor.dtype)
-            for gradient, tensor in zip(gradients, ctx.saved_tensors, strict=True)
-        ]
-        return None, scaled[0], None, None, None, *scaled[1:]
+def whole(
+    matrices: Sequence[Tensor], contrasts: Sequence[Contrast], *, temperature: float | Tensor, cosine: bool
+) -> Tensor:
+    """The same by the formula: (A, M) matrices of all similarities."""
+    losses = []
+    with torch.autocast(matrices[0].device.type, enabled=False):
+        sides = [working(matrix, cosine) for matrix in matrices]
+        for contrast in contrasts:
+            gold, margin = contrast.gold[:, None], contrast.false_negatives
+            logits = sides[contrast.left][contrast.rows] @ sides[contrast.right].T / temperature  # (A, M)
+            similarity = (logits * temperature).detach()
+            if contrast.hardness:
+                logits = logits + (contrast.hardness * similarity).scatter(1, gold, 0.0)
+            if margin is not None:
+                logits = logits.masked_fill(similarity > similarity.gather(1, gold) + margin, NEVER)
+            columns = torch.arange(logits.shape[1], device=logits.device)
+            if contrast.groups is not None:
+                same = contrast.groups == contrast.groups[gold]
+                logits = logits.masked_fill(same & (columns != gold), NEVER)
+            if contrast.itself:
+                logits = logits.masked_fill(columns == contrast.rows[:, None], NEVER)
+            losses.append(cross_entropy(logits, contrast.gold))
+    return torch.stack(losses).mean()
 
 
 def _solve(
-    wanted: list[bool], temperature: Tensor, matrices: Sequence[Tensor], contrasts: Sequence[Contrast], cosine: bool,
-    block: int | None,
-) -> tuple[Tensor, list[Tensor | None]]:  # fmt: skip
-    """The loss, and its gradients by the temperature and by each matrix (None where they are not wanted)."""
+    contrasts: Sequence[Contrast], cosine: bool, block: int | None, tensors: Sequence[Tensor], wanted: Sequence[bool]
+) -> tuple[Tensor, list[Tensor | None]]:
+    temperature, *matrices = tensors
     with torch.no_grad(), torch.autocast(matrices[0].device.type, enabled=False):
         sides = [Side(matrix, cosine, need, TILE) for matrix, need in zip(matrices, wanted[1:], strict=True)]
         heat = float(temperature)

@@ -21,6 +21,10 @@ class Temperature(nn.Module):
         """() the temperature as it is now."""
         return self.log_temperature.exp()
 
+    def numbers(self) -> dict[str, Tensor]:
+        """What is learned, () each, by its name in the log."""
+        return {"temperature": self()}
+
 
 def learned_temperature(options: Any, sizes: Sizes) -> Temperature | None:
     """A temperature from ``options.temperature`` on, if ``options.learn_temperature``."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from align.objectives.solved import solved
 from align.objectives.streaming import excess
 
 TILE = 2**24  # logits held at once unless the caller says how many rows
@@ -58,49 +59,20 @@ def linear_cross_entropy(
     # float16 would lose the small probabilities before the backward pass has scaled them
     low = torch.bfloat16 if cast == torch.bfloat16 else None
     block = block or max(1, TILE // len(weight))
-    loss: Tensor = _Linear.apply(states, weight, bias, truth, block, low, torch.is_grad_enabled())  # type: ignore[no-untyped-call]
-    return loss
-
-
-class _Linear(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, truth: Tensor, block: int,
-        low: torch.dtype | None, training: bool,
-    ) -> Tensor:  # fmt: skip
-        ctx.save_for_backward(states, weight, bias, truth)
-        ctx.arguments = block, low
-        wanted = [training and need for need in ctx.needs_input_grad[:3]]
-        loss, ctx.gradients = _solve(states, weight, bias, truth, block, low, wanted)
-        return loss
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        # Scaled in place and handed out, so that they are never held twice; a second backward makes them anew.
-        states, weight, bias, truth = ctx.saved_tensors
-        block, low = ctx.arguments
-        gradients = ctx.gradients or _solve(states, weight, bias, truth, block, low, ctx.needs_input_grad[:3])[1]
-        ctx.gradients = None
-        scaled = [
-            None if gradient is None else gradient.mul_(upstream).to(tensor.dtype)
-            for gradient, tensor in zip(gradients, (states, weight, bias), strict=True)
-        ]
-        return *scaled, None, None, None, None
+    return solved(partial(_solve, truth, block, low), states, weight, bias)
 
 
 def _solve(
-    states: Tensor, weight: Tensor, bias: Tensor | None, truth: Tensor, block: int, low: torch.dtype | None,
-    wanted: Sequence[bool],
-) -> tuple[Tensor, list[Tensor | None]]:  # fmt: skip
-    """The loss, and its gradients by states, weight and bias (None where they are not wanted)."""
+    truth: Tensor, block: int, low: torch.dtype | None, tensors: Sequence[Any], wanted: Sequence[bool]
+) -> tuple[Tensor, list[Tensor | None]]:
+    states, weight, bias = tensors
     with torch.no_grad(), torch.autocast(states.device.type, enabled=False):
         dtype = torch.promote_types(torch.promote_types(states.dtype, weight.dtype), torch.float32)
         matrix = weight.to(low or dtype)  # (V, D)
         tile = states.new_empty(min(block, len(states)), len(weight), dtype=dtype)
         dstates, dweight, dbias = (
             torch.zeros_like(tensor, dtype=dtype) if need and tensor is not None else None
-            for tensor, need in zip((states, weight, bias), wanted, strict=True)
+            for tensor, need in zip(tensors, wanted, strict=True)
         )
         loss = tile.new_zeros(())
         for start in range(0, len(states), block):

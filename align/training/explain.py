@@ -65,11 +65,13 @@ def _toml(value: Any) -> str:
 
 
 def field_help(kind: type) -> dict[str, str]:
-    """The docstring under each field of an options class: help for the command line and the docs."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    body = typing.cast(ast.ClassDef, tree).body
+    """The docstring under each field of an options class, inherited or its own: help in the command line and docs."""
+    owners = filter(dataclasses.is_dataclass, reversed(kind.__mro__))
+    trees = [ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0] for owner in owners]
     help_of = {}
-    for statement, text in itertools.pairwise(body):
+    for statement, text in (
+        pair for tree in trees for pair in itertools.pairwise(typing.cast(ast.ClassDef, tree).body)
+    ):
         if isinstance(statement, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             help_of[typing.cast(ast.Name, statement.target).id] = str(text.value.value)
     return help_of

@@ -186,10 +186,9 @@ class AlignTrainer(Trainer):
         raise TrainingStopped(f"{step}: the gradient of {name} is not finite")
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the mean of each objective since the last line, over all processes, and the learned temperatures."""
+        """Add the mean of each objective since the last line, over all processes, and the learned numbers."""
         if "loss" in logs:
-            logs |= self.history.means()
-            logs |= {f"temperature/{name}": value for name, value in self.module.temperatures().items()}
+            logs |= self.history.means() | self.module.numbers()
             self.history.lines.append({"step": self.state.global_step, **logs})
         super().log(logs, start_time)
 

@@ -13,6 +13,7 @@ from align.encoders.checkpoint import load_encoder
 from align.files.whole import read_json
 from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.objective import PlainOptions
+from align.objectives.siglip import SiglipOptions
 from align.reporting.training import curves
 from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
@@ -53,6 +54,15 @@ def test_a_temperature_moves_at_its_own_rate_and_is_told(bert_folder, tmp_path):
     page = str(curves([("out", facts)]))
     assert "learned temperatures by step" in page
     assert ">temperature/nt_xent<" not in page  # not among the losses
+
+
+def test_a_learned_bias_is_told_beside_its_temperature(bert_folder, tmp_path):
+    chosen = Recipe(train=TrainOptions(steps=3, batch_size=8, log_every=1, warmup=0.0), siglip=SiglipOptions(bias=-2.0))
+    facts = run(bert_folder, tmp_path / "out", chosen)
+    told = [row["bias/siglip"] for row in facts["losses"]]
+    assert abs(told[0] + 2.0) == pytest.approx(0.01, rel=1e-3)  # Adam's first step is its rate
+    assert len(set(told)) == 3
+    assert facts["temperatures"].keys() == {"siglip"}
 
 
 def test_a_fixed_temperature_is_not_told(bert_folder, tmp_path):
