@@ -18,15 +18,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from align.engines.folder import Folder
-from align.engines.json_rows import BoundedFiles, fields, table_of
+from align.engines.folder import Add, Folder
+from align.engines.json_rows import bounded_files, fields, table_of
 from align.engines.target import Engine, Schema
 from align.errors import InputError
 from align.files.whole import write_json
@@ -101,50 +103,36 @@ def opener(dialect: Dialect) -> Callable[..., Folder]:
             )
         if megabytes < 1:
             raise InputError(f"megabytes must be at least 1, got {megabytes}")
-        return Folder(to, name, dialect.engine, Bulk(name, dialect, megabytes * 2**20, m, ef_construction))
+        write = partial(_write, dialect=dialect, most=megabytes * 2**20, m=m, ef_construction=ef_construction)
+        return Folder(dialect.engine, to, write, _read)
 
     return open_target
 
 
-class Bulk:
-    """The :class:`align.engines.folder.Format`."""
+@contextmanager
+def _write(folder: Path, schema: Schema, *, dialect: Dialect, most: int, m: int, ef_construction: int) -> Iterator[Add]:
+    write_json(folder / "index.json", dialect.index(schema, m, ef_construction))
+    with bounded_files(folder, "bulk", "ndjson", most) as write:
 
-    def __init__(self, name: str, dialect: Dialect, most: int, m: int, ef_construction: int) -> None:
-        self._name, self._dialect, self._most, self._hnsw = name, dialect, most, (m, ef_construction)
-        self._files: BoundedFiles | None = None
-
-    def begin(self, folder: Path, schema: Schema) -> None:
-        """Write the index's body."""
-        write_json(folder / "index.json", self._dialect.index(schema, *self._hnsw))
-        self._files = BoundedFiles(folder, "bulk", "ndjson", self._most)
-
-    def add(self, table: pa.Table) -> None:
-        """Write an action and a source for each row."""
-        assert self._files is not None
-        engine = self._dialect.engine
-        if not self._dialect.zeros:
-            empty = ~vectors_of(table).any(axis=1)
-            if empty.any():
+        def add(table: pa.Table) -> None:
+            if not dialect.zeros and (empty := ~vectors_of(table).any(axis=1)).any():
                 key = table["id"][int(empty.argmax())].as_py()
-                raise InputError(f"the vector of id {key!r} is all zeros, which {engine} refuses: leave it out")
-        for key, source in fields(table):
-            if not 0 < len(key.encode()) <= ID_BYTES:
-                raise InputError(f"an _id of {engine} has 1 to {ID_BYTES} bytes, got {key[:60]!r}")
-            action = json.dumps({"index": {"_index": self._name, "_id": key}}, ensure_ascii=False)
-            self._files.write(f"{action}\n{source}\n")
+                raise InputError(f"the vector of id {key!r} is all zeros, which {dialect.engine} refuses: leave it out")
+            for key, source in fields(table):
+                if not 0 < len(key.encode()) <= ID_BYTES:
+                    raise InputError(f"an _id of {dialect.engine} has 1 to {ID_BYTES} bytes, got {key[:60]!r}")
+                action = json.dumps({"index": {"_index": schema.name, "_id": key}}, ensure_ascii=False)
+                write(f"{action}\n{source}\n")
 
-    def end(self) -> None:
-        """Close the file that is open."""
-        if self._files is not None:
-            self._files.close()
+        yield add
 
-    def read(self, folder: Path, schema: Schema) -> Iterator[pa.Table]:
-        """The rows again, in order."""
-        for path in sorted(folder.glob("bulk-*.ndjson")):
-            with open(path, encoding="utf-8", newline="\n") as lines:
-                sources = (json.loads(line) for line in islice(lines, 1, None, 2))
-                while rows := list(islice(sources, 4096)):
-                    yield table_of(rows, [row.pop("vector") for row in rows], schema.dtype)
+
+def _read(folder: Path, schema: Schema) -> Iterator[pa.Table]:
+    for path in sorted(folder.glob("bulk-*.ndjson")):
+        with open(path, encoding="utf-8", newline="\n") as lines:
+            sources = (json.loads(line) for line in islice(lines, 1, None, 2))
+            while rows := list(islice(sources, 4096)):
+                yield table_of(rows, [row.pop("vector") for row in rows], schema.dtype)
 
 
 def _knn_vector(dimensions: int, m: int, ef_construction: int) -> dict[str, Any]:

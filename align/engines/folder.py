@@ -3,60 +3,57 @@
     _align-export.json  what wrote it, the schema, the number of rows, and every file's SHA-256
     ...                 the files of the format
 
-An export of the same encoder, dimension, dtype and columns is replaced once the new one is whole.
+An export of the same encoder, dimension, dtype and columns is replaced once the new one is whole. A format is two
+functions, one that writes rows and one that reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from align.engines.exact import exact_search
 from align.engines.target import Schema, absent, agree
 from align.errors import InputError
 from align.files.folders import check_replaceable, whole_folder
 from align.files.whole import existing_file, explained, read_json, sha256, write_json
+from align.similarity.nearest import top_k
+from align.vectors.folder import vectors_of
 
 KIND = "export"
 MANIFEST = "_align-export.json"  # by its first letter, readers of a folder of Parquet files pass it over
 
-
-class Format(Protocol):
-    """How rows stand in files."""
-
-    def begin(self, folder: Path, schema: Schema) -> None:
-        """Begin in an empty folder."""
-
-    def add(self, table: pa.Table) -> None:
-        """Write rows: columns id, payload, vector."""
-
-    def end(self) -> None:
-        """Close what is open; after :meth:`begin`, and also when the export is given up."""
-
-    def read(self, folder: Path, schema: Schema) -> Iterator[pa.Table]:
-        """The rows again, in order."""
+Add = Callable[[pa.Table], None]
+"""Writes rows: columns id, payload, vector."""
+Write = Callable[[Path, Schema], AbstractContextManager[Add]]
+"""Begins in an empty folder; what the block leaves open is closed at its end, also when the export is given up."""
+Read = Callable[[Path, Schema], Iterator[pa.Table]]
+"""Gives the rows again, in order."""
 
 
 class Folder:
-    """The :class:`align.engines.target.Target` of a format."""
+    """The :class:`align.engines.target.Target` of a format.
+
+    Args:
+        engine: whose folder it is.
+        to: its path.
+        write: the format's files.
+        read: the same.
+    """
 
     exact = True
 
-    def __init__(self, to: str, name: str, engine: str, form: Format) -> None:
+    def __init__(self, engine: str, to: str, write: Write, read: Read) -> None:
         if "://" in to:
             raise InputError(f"{engine} is written to a folder; expected its path")
-        self.path, self.name, self.engine, self.form = Path(to), name, engine, form
-        self.where = f"export {self.path}"
-        self._schema: Schema | None = None
-        self._writing: AbstractContextManager[Path] | None = None
-        self._written: Path | None = None
-        self._rows = 0
+        self.engine, self.path, self.where = engine, Path(to), f"export {Path(to)}"
+        self._write, self._read, self._writing = write, read, ExitStack()
 
     def prepare(self, schema: Schema, *, make: bool = True) -> None:
         """Check what is there, and begin a new export beside it."""
@@ -70,28 +67,19 @@ class Folder:
         elif not make:
             check_replaceable(self.path, KIND)
             raise absent(self.where)
-        self._schema = schema
+        self._schema, self._rows = schema, 0
         if make:
-            self._writing = whole_folder(self.path, kind=KIND)
-            self._written = self._writing.__enter__()
-            self.form.begin(self._written, schema)
+            self._add = self._writing.enter_context(self._whole())
 
     def upsert(self, table: pa.Table) -> None:
         """Write rows; they are there when :meth:`finish` returns."""
         with explained(self.path):
-            self.form.add(table)
+            self._add(table)
         self._rows += table.num_rows
 
     def finish(self) -> None:
         """Put the folder in its place."""
-        assert self._written is not None and self._writing is not None and self._schema is not None
-        with explained(self.path):
-            self.form.end()
-        files = {file.name: sha256(file) for file in sorted(self._written.iterdir())}
-        facts = {"engine": self.engine, "name": self.name, "rows": self._rows, "files": files}
-        write_json(self._written / MANIFEST, {**facts, "schema": self._schema.described()})
-        writing, self._writing = self._writing, None
-        writing.__exit__(None, None, None)
+        self._writing.close()
 
     def count(self) -> int:
         """Rows of the export."""
@@ -103,7 +91,6 @@ class Folder:
 
     def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """The payload of each of these ids that is there."""
-        assert self._schema is not None
         found = {}
         for table in self._tables():
             chosen = table.filter(pc.is_in(table["id"], pa.array(ids, pa.string())))
@@ -113,17 +100,47 @@ class Folder:
 
     def close(self) -> None:
         """Remove what was not finished."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            with suppress(OSError):  # of a full disk
-                self.form.end()
-            given_up = InputError(f"{self.path} was not written")
-            writing.__exit__(InputError, given_up, None)
+        given_up = InputError(f"{self.path} was not written")
+        with suppress(OSError, pa.ArrowInvalid):  # of files that were not written well: the error before tells more
+            self._writing.__exit__(InputError, given_up, None)
+
+    @contextmanager
+    def _whole(self) -> Iterator[Add]:
+        with whole_folder(self.path, kind=KIND) as folder:
+            with self._write(folder, self._schema) as add:
+                yield add
+            files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
+            facts = {"engine": self.engine, "name": self._schema.name, "rows": self._rows, "files": files}
+            write_json(folder / MANIFEST, {**facts, "schema": self._schema.described()})
 
     def _tables(self) -> Iterator[pa.Table]:
-        assert self._schema is not None
         for name, expected in read_json(self.path / MANIFEST)["files"].items():
             path = existing_file(self.path / Path(name).name)
             if sha256(path) != expected:
                 raise InputError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; export again")
-        yield from self.form.read(self.path, self._schema)
+        yield from self._read(self.path, self._schema)
+
+
+def exact_search(
+    tables: Iterable[pa.Table], queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None
+) -> list[list[str]]:
+    """The ids of the ``k`` nearest rows by cosine, best first; of equal ones the earlier row.
+
+    Args:
+        tables: with columns ``id``, ``vector`` and, to choose languages, ``language``.
+        queries: (n, d).
+        k: how many; all, where there are fewer.
+        languages: only rows of these.
+    """
+    scores = np.empty((len(queries), 0), dtype=np.float32)
+    ids = np.empty((len(queries), 0), dtype=object)
+    for table in tables:
+        if languages is not None:
+            table = table.filter(pc.is_in(table["language"], pa.array(languages, pa.string())))
+        if table.num_rows:
+            here, rows = top_k(queries, vectors_of(table), k)
+            names = table["id"].to_numpy()
+            scores, ids = np.concatenate([scores, here], axis=1), np.concatenate([ids, names[rows]], axis=1)
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            scores, ids = np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
+    return [list(row) for row in ids]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,26 +37,21 @@ def table_of(rows: Sequence[dict[str, Any]], vectors: Sequence[Sequence[float]],
     return pa.Table.from_pylist(list(rows)).append_column("vector", vector_column(np.array(vectors, dtype=dtype)))
 
 
-class BoundedFiles:
-    """Text files ``NAME-00000.ENDING`` of at most so many bytes; a single entry may be larger than that."""
+@contextmanager
+def bounded_files(folder: Path, name: str, ending: str, most: int) -> Iterator[Callable[[str], None]]:
+    """Files ``NAME-00000.ENDING`` of at most so many bytes; an entry, written whole to one, may be larger than that."""
+    number = size = 0
+    file: IO[bytes]
+    with ExitStack() as open_file:
 
-    def __init__(self, folder: Path, name: str, ending: str, most: int) -> None:
-        self._folder, self._name, self._ending, self._most = folder, name, ending, most
-        self._file: IO[bytes] | None = None
-        self._number = self._bytes = 0
+        def write(entry: str) -> None:
+            nonlocal number, size, file
+            data = entry.encode("utf-8")
+            if not number or size + len(data) > most:
+                open_file.close()
+                file = open_file.enter_context(open(folder / f"{name}-{number:05d}.{ending}", "wb"))
+                number, size = number + 1, 0
+            file.write(data)
+            size += len(data)
 
-    def write(self, entry: str) -> None:
-        """Write an entry, never across two files."""
-        data = entry.encode("utf-8")
-        if self._file is None or self._bytes + len(data) > self._most:
-            self.close()
-            self._file = open(self._folder / f"{self._name}-{self._number:05d}.{self._ending}", "wb")  # noqa: SIM115
-            self._number, self._bytes = self._number + 1, 0
-        self._file.write(data)
-        self._bytes += len(data)
-
-    def close(self) -> None:
-        """Close the file that is open."""
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        yield write

@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 import pyarrow as pa
 
-from align.engines.folder import Folder
+from align.engines.folder import Add, Folder
 from align.engines.json_rows import fields, table_of
 from align.engines.target import Engine, Schema
 from align.errors import InputError
@@ -48,61 +49,46 @@ def open_target(to: str, *, name: str, namespace: str = "align", m: int = 16, ef
         raise InputError(f"a schema of Vespa has a name of letters, digits and _, no digit first, got {name!r}")
     if not re.fullmatch(r"[A-Za-z0-9_-]+", namespace):
         raise InputError(f"a namespace of Vespa is of letters, digits, _ and -, got {namespace!r}")
-    return Folder(to, name, "vespa", Vespa(name, namespace, m, ef_construction))
+    return Folder("vespa", to, partial(_write, namespace=namespace, m=m, ef_construction=ef_construction), _read)
 
 
-class Vespa:
-    """The :class:`align.engines.folder.Format`."""
+@contextmanager
+def _write(folder: Path, schema: Schema, *, namespace: str, m: int, ef_construction: int) -> Iterator[Add]:
+    (folder / f"{schema.name}.sd").write_text(schema_text(schema, m, ef_construction), encoding="utf-8")
+    with open(folder / "feed.jsonl", "wb") as feed:
 
-    _file: IO[bytes] | None = None
+        def add(table: pa.Table) -> None:
+            for column in table.drop_columns("vector").column_names:
+                for row, text in enumerate(table[column].to_pylist()):
+                    if bad := _REFUSED.search(text):
+                        key = table["id"][row].as_py()
+                        raise InputError(
+                            f"{column} of id {key!r} holds U+{ord(bad[0]):04X}, which Vespa refuses: encode without it"
+                        )
+            for key, document in fields(table, '"vector": {"values":{}}'):
+                if not key:
+                    raise InputError("a document of Vespa needs an id, got one that is empty")
+                put = json.dumps(f"id:{namespace}:{schema.name}::{key}", ensure_ascii=False)
+                feed.write(f'{{"put": {put}, "fields": {document}}}\n'.encode())
 
-    def __init__(self, name: str, namespace: str, m: int, ef_construction: int) -> None:
-        self._name, self._prefix, self._hnsw = name, f"id:{namespace}:{name}::", (m, ef_construction)
-
-    def begin(self, folder: Path, schema: Schema) -> None:
-        """Write the schema."""
-        text = schema_text(self._name, schema, *self._hnsw)
-        (folder / f"{self._name}.sd").write_text(text, encoding="utf-8")
-        self._file = open(folder / "feed.jsonl", "wb")  # noqa: SIM115
-
-    def add(self, table: pa.Table) -> None:
-        """Write a put for each row."""
-        assert self._file is not None
-        for column in table.drop_columns("vector").column_names:
-            for row, text in enumerate(table[column].to_pylist()):
-                if bad := _REFUSED.search(text):
-                    key = table["id"][row].as_py()
-                    raise InputError(
-                        f"{column} of id {key!r} holds U+{ord(bad[0]):04X}, which Vespa refuses: encode without it"
-                    )
-        for key, document in fields(table, '"vector": {"values":{}}'):
-            if not key:
-                raise InputError("a document of Vespa needs an id, got one that is empty")
-            put = json.dumps(self._prefix + key, ensure_ascii=False)
-            self._file.write(f'{{"put": {put}, "fields": {document}}}\n'.encode())
-
-    def end(self) -> None:
-        """Close the feed."""
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
-
-    def read(self, folder: Path, schema: Schema) -> Iterator[pa.Table]:
-        """The rows again, in order."""
-        with open(folder / "feed.jsonl", encoding="utf-8", newline="\n") as lines:
-            documents = (json.loads(line)["fields"] for line in lines)
-            while rows := list(islice(documents, 4096)):
-                yield table_of(rows, [row.pop("vector")["values"] for row in rows], schema.dtype)
+        yield add
 
 
-def schema_text(name: str, schema: Schema, m: int, ef_construction: int) -> str:
+def _read(folder: Path, schema: Schema) -> Iterator[pa.Table]:
+    with open(folder / "feed.jsonl", encoding="utf-8", newline="\n") as lines:
+        documents = (json.loads(line)["fields"] for line in lines)
+        while rows := list(islice(documents, 4096)):
+            yield table_of(rows, [row.pop("vector")["values"] for row in rows], schema.dtype)
+
+
+def schema_text(schema: Schema, m: int, ef_construction: int) -> str:
     """The schema definition: keywords as attributes, the text indexed, the vector with HNSW and the angle."""
     about = json.dumps(schema.described(), sort_keys=True)
     kept = {
         "id": "summary | attribute", "text_sha256": "summary | attribute", "language": "summary | attribute",
         "script": "summary | attribute", "text": "summary | index",
     }  # fmt: skip
-    lines = [f"# align.export {about}", f"schema {name} {{", f"    document {name} {{"]
+    lines = [f"# align.export {about}", f"schema {schema.name} {{", f"    document {schema.name} {{"]
     for column in ("id", *schema.payload):
         lines += [f"        field {column} type string {{", f"            indexing: {kept[column]}"]
         if column in ("language", "script"):

@@ -11,7 +11,7 @@ from align import export, verify_export
 from align.cli.export import reason
 from align.engines.address import hidden, secrets, shown
 from align.engines.asked import agreement
-from align.engines.exact import exact_search
+from align.engines.folder import exact_search
 from align.engines.registry import engines
 from align.engines.retry import again, await_index, check_seconds
 from align.engines.target import Engine, Schema, Unreachable, absent, agree

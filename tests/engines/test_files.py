@@ -14,7 +14,7 @@ import pytest
 from exported import HOSTILE
 
 from align import export, verify_export
-from align.engines.json_rows import BoundedFiles
+from align.engines.json_rows import bounded_files
 from align.errors import InputError
 from align.similarity.cosine import normalize
 from align.vectors.folder import vectors_of
@@ -181,11 +181,16 @@ def test_a_full_disk(tmp_path, monkeypatch, engine):
     vectors, to = folder(tmp_path / "v"), tmp_path / "out"
     from align.engines import bulk, npy, parquet, vespa
 
-    def full(self, table):
+    def full(*given):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for form in (bulk.Bulk, npy.Npy, parquet.Parquet, vespa.Vespa):
-        monkeypatch.setattr(form, "add", full)
+    for home, name in (
+        (bulk, "fields"),
+        (npy, "vectors_of"),
+        (parquet.pq.ParquetWriter, "write_table"),
+        (vespa, "fields"),
+    ):
+        monkeypatch.setattr(home, name, full)
     with pytest.raises(InputError, match=r"out was not written: no space left on the disk"):
         export(vectors, engine, str(to))
     assert [path.name for path in tmp_path.iterdir()] == ["v"]
@@ -289,11 +294,9 @@ def test_a_server_takes_the_requests(tmp_path, engine):
 
 
 def test_files_are_bounded_and_entries_are_whole(tmp_path):
-    files = BoundedFiles(tmp_path, "bulk", "ndjson", 10)
-    for entry in ("aaaa\n", "bbbb\n", "c\n", "d" * 20 + "\n", "e\n"):
-        files.write(entry)
-    files.close()
-    files.close()
+    with bounded_files(tmp_path, "bulk", "ndjson", 10) as write:
+        for entry in ("aaaa\n", "bbbb\n", "c\n", "d" * 20 + "\n", "e\n"):
+            write(entry)
     written = [path.read_text() for path in sorted(tmp_path.iterdir())]
     assert written == ["aaaa\nbbbb\n", "c\n", "d" * 20 + "\n", "e\n"]
     assert sorted(path.name for path in tmp_path.iterdir())[0] == "bulk-00000.ndjson"
