@@ -11,9 +11,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from align.encoders.backends import load_backend as load_backend
     from align.encoders.checkpoint import load_encoder as load_encoder
-    from align.encoders.checkpoint import save_encoder as save_encoder
     from align.encoders.encoder import Encoder as Encoder
     from align.encoders.pooling import Pooling as Pooling
+    from align.encoders.saving import save_encoder as save_encoder
     from align.engines.send import export as export
     from align.engines.verify import verify_export as verify_export
     from align.errors import InputError as InputError
@@ -69,7 +69,7 @@ _HOMES = {
     "read_pairs": "align.pairs.reading.table",
     "report": "align.reporting.report",
     "romanize": "align.text.romanize.romanizer",
-    "save_encoder": "align.encoders.checkpoint",
+    "save_encoder": "align.encoders.saving",
     "save_vectors": "align.vectors.writing",
     "search": "align.indexes.search",
     "sts_pairs": "align.pairs.sts",

@@ -9,11 +9,10 @@ from align.objectives.distil import distil, unexplained
 from align.objectives.graded import angle, cosent, cosine_mse
 from align.objectives.labelled import label_nt_xent, supcon
 from align.objectives.matryoshka import matryoshka
-from align.objectives.mlm import mask_tokens, mlm
+from align.objectives.mlm import mlm
 from align.objectives.multi_similarity import multi_similarity
 from align.objectives.multiple_negatives import multiple_negatives
 from align.objectives.softmax_nli import softmax_nli
-from align.objectives.tlm import join_pairs, padded_joints
 
 __all__ = [
     "angle",
@@ -22,16 +21,13 @@ __all__ = [
     "cosine_mse",
     "distil",
     "info_nce",
-    "join_pairs",
     "label_nt_xent",
-    "mask_tokens",
     "matryoshka",
     "mlm",
     "mse_anchor",
     "multi_similarity",
     "multiple_negatives",
     "nt_xent",
-    "padded_joints",
     "softmax_nli",
     "supcon",
     "unexplained",

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from align.objectives.temperature import check_temperature
+
 NEVER = float("-inf")  # the logit of a row that is no candidate
 
 
@@ -26,13 +28,6 @@ def check_rated(name: str, source: Tensor, target: Tensor, values: Tensor) -> No
     """Refuse anything but two (B, D) matrices and (B,) values, B >= 1."""
     right = source.dim() == 2 and source.shape == target.shape and values.shape == source.shape[:1] and len(source) > 0
     fit(right, f"{name} needs (B, D), (B, D) and (B,), B >= 1", source, target, values)
-
-
-def check_temperature(name: str, temperature: float | Tensor) -> None:
-    """Refuse what is not positive."""
-    warmth = float(torch.as_tensor(temperature).detach())
-    if not warmth > 0:  # written so that NaN fails
-        raise ValueError(f"{name} needs a temperature > 0, got {warmth}")
 
 
 def check_contrast(

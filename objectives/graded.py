@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
-from align.objectives.checks import check_rated, check_temperature
+from align.objectives.checks import check_rated
 from align.objectives.inputs import Inputs
 from align.objectives.objective import Objective, PlainOptions
 from align.objectives.ranges import POSITIVE
+from align.objectives.temperature import check_temperature
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from align.objectives.checks import NEVER, check_temperature, fit, working
+from align.objectives.checks import NEVER, fit, working
 from align.objectives.inputs import Inputs
 from align.objectives.objective import Objective, PlainOptions
 from align.objectives.ranges import POSITIVE
+from align.objectives.temperature import check_temperature
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -106,38 +105,6 @@ class Masked:
     def loss(self) -> Tensor:
         """() see :func:`mlm`."""
         return predict(self.states, self.truth, self.head, count=self.count)
-
-
-def mask_tokens(
-    ids: Tensor, maskable: Tensor, *, rate: float, mask_id: int, vocabulary: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Choose positions at ``rate`` and replace 80 % of them by the mask, 10 % by a random piece, 10 % by nothing.
-
-    Args:
-        ids: (B, T) pieces; left as they are.
-        maskable: (B, T) bool: False at special tokens and padding.
-        rate: share of maskable positions to predict, 0..1.
-        mask_id: id of the mask token.
-        vocabulary: number of pieces that a random replacement is drawn from.
-        generator: source of all randomness.
-
-    Returns:
-        (B, T) masked ids and (B, T) labels, -100 where nothing is predicted.
-
-    Raises:
-        ValueError: the rate is outside 0..1.
-
-    References:
-        Devlin et al. 2019, arXiv:1810.04805, section 3.1.
-    """
-    if not 0 <= rate <= 1:
-        raise ValueError(f"mask_tokens needs a rate in 0..1, got {rate}")
-    chosen = maskable & (torch.rand(ids.shape, generator=generator) < rate)
-    fate = torch.rand(ids.shape, generator=generator)
-    random = torch.randint(vocabulary, ids.shape, generator=generator, dtype=ids.dtype)
-    masked = torch.where(chosen & (fate < 0.8), mask_id, ids)
-    masked = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), random, masked)
-    return masked, torch.where(chosen, ids, IGNORED)
 
 
 def _value(inputs: Inputs, options: MlmOptions, learned: None) -> Terms:

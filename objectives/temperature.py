@@ -1,4 +1,4 @@
-"""A temperature that is learned: its logarithm, so that it stays positive."""
+"""What similarities are divided by: given, or learned as its logarithm, so that it stays positive."""
 
 from __future__ import annotations
 
@@ -34,3 +34,10 @@ def learned_temperature(options: Any, sizes: Sizes) -> Temperature | None:
 def temperature_now(options: Any, learned: Temperature | None) -> float | Tensor:
     """What the similarities are divided by."""
     return float(options.temperature) if learned is None else learned()
+
+
+def check_temperature(name: str, temperature: float | Tensor) -> None:
+    """Refuse what is not positive."""
+    warmth = float(torch.as_tensor(temperature).detach())
+    if not warmth > 0:  # written so that NaN fails
+        raise ValueError(f"{name} needs a temperature > 0, got {warmth}")

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from provenance import ran
 
-from align.training.sampling import epoch_batches
+from align.training.sampling import BatchStream
 
 PARTS = ("speed", "padding", "growth")
 
@@ -103,7 +103,7 @@ def speed(rows: int, size: int, repeats: int) -> dict[str, Any]:
     samplers: dict[str, Callable[[], Iterable[Any]]] = {
         "NO_DUPLICATES": lambda: peer(False),
         "NO_DUPLICATES_HASHED": lambda: with_hashes,
-        "align": lambda: epoch_batches(lengths, languages, groups, batch_size=size, seed=0, epoch=0),
+        "align": lambda: BatchStream(lengths, languages, groups, batch_size=size, seed=0).epoch(0),
     }
     taken: dict[str, list[float]] = {name: [] for name in samplers}
     batches: dict[str, int] = {}
@@ -141,7 +141,7 @@ def paddings() -> list[dict[str, Any]]:
     for name, lengths in sets.items():
         alike = np.zeros(len(lengths), dtype=np.int64)
         for size in (32, 64, 256):
-            made = list(epoch_batches(lengths, alike, np.arange(len(lengths)), batch_size=size, seed=0, epoch=0))
+            made = list(BatchStream(lengths, alike, np.arange(len(lengths)), batch_size=size, seed=0).epoch(0))
             order = np.random.default_rng(0).permutation(len(lengths))[: len(lengths) // size * size]
             chance, ours = padding(order.reshape(-1, size), lengths), padding(made, lengths)
             rows.append({"lengths": name, "batch_size": size, "random": chance, "align": ours})
@@ -187,13 +187,13 @@ def grow(rows: int) -> dict[str, Any]:
     from bench_bli import reset_peak, resident
 
     lengths, languages, groups = lognormal(rows), np.zeros(rows, dtype=np.int64), np.arange(rows) // 3 + 2**62
-    options = {"batch_size": 256, "seed": 0, "epoch": 0}
+    options = {"batch_size": 256, "seed": 0}
     small = slice(0, 1000)
-    list(epoch_batches(lengths[small], languages[small], groups[small], **options))  # imports and first calls
+    list(BatchStream(lengths[small], languages[small], groups[small], **options).epoch(0))  # imports and first calls
     before = reset_peak()
     start = time.process_time()
     first, batches = 0.0, 0
-    for _ in epoch_batches(lengths, languages, groups, **options):
+    for _ in BatchStream(lengths, languages, groups, **options).epoch(0):
         batches += 1
         first = first or time.process_time() - start
     taken = time.process_time() - start

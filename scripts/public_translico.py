@@ -19,9 +19,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from align.encoders.encoder import Encoder, padded
-from align.objectives import mask_tokens
+from align.encoders.encoder import Encoder
+from align.encoders.text_model import padded
 from align.objectives.mlm import IGNORED
+from align.training.masking import mask_tokens
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def train_ours(
 ) -> dict[str, Any]:
     """``align.train``; ``random``: batches are not sorted by length; ``halves``: a forward pass for each side."""
     from align.encoders.checkpoint import load_encoder
-    from align.training.summary import engine
+    from align.training.engine import engine
     from align.training.train import train
 
     encoder = load_encoder(place, device=device, max_tokens=max_tokens)
@@ -298,7 +298,7 @@ def peer_loss(model: Any, cached: dict[str, int] | None) -> Any:
 @contextmanager
 def random_batches() -> Iterator[None]:
     """Our sampler sees equal lengths, so that its batches are as random as sentence-transformers'."""
-    from align.training import train as trainer
+    from align.training import stage as trainer
 
     real = trainer.BatchStream
     trainer.BatchStream = lambda lengths, *rest, **more: real(np.ones_like(lengths), *rest, **more)

@@ -19,10 +19,10 @@ from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Encoder
 from align.training.batches import Batches
 from align.training.config import load_recipe
+from align.training.engine import engine
 from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.store import build_store
-from align.training.summary import engine
 from align.training.train import train
 
 MASKED = 0.15

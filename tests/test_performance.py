@@ -82,7 +82,7 @@ def test_two_forwards_give_the_states_of_one():
 def test_random_batches_know_no_lengths():
     import timed_training as timed
 
-    from align.training import train as trainer
+    from align.training import stage as trainer
 
     lengths, real = np.arange(1, 65), trainer.BatchStream
     options = {"batch_size": 8, "total": 8, "seed": 0}

@@ -10,13 +10,12 @@ from toy import table
 
 from align.encoders.checkpoint import load_encoder
 from align.objectives.mlm import IGNORED, MlmOptions
-from align.streams import stream
+from align.streams import drawn_from, stream
 from align.tasks.statistics.permutation import sign_flip_p
 from align.tasks.statistics.resampling import resampled_rows
 from align.training.batches import Batches
-from align.training.randomness import drawn_from
 from align.training.recipe import Recipe, TrainOptions
-from align.training.sampling import epoch_batches
+from align.training.sampling import BatchStream
 from align.training.store import build_store
 
 ROOT = Path(__file__).parents[1]
@@ -68,7 +67,7 @@ def test_what_a_batch_draws_is_not_the_order_of_the_rows(bert_folder, tmp_path, 
     monkeypatch.setattr(np.random, "default_rng", watched)
     ones = np.ones(len(store.lengths), dtype=np.int64)
     for epoch in range(3):
-        next(epoch_batches(store.lengths, ones, store.groups, batch_size=4, seed=recipe.train.seed, epoch=epoch))
+        next(BatchStream(store.lengths, ones, store.groups, batch_size=4, seed=recipe.train.seed).epoch(epoch))
     orders = set(made)
     made.clear()
     for number, rank in product(range(3), range(2)):

@@ -75,7 +75,7 @@ def train(
 ) -> None:
     """Align an encoder on pairs by a recipe."""
     from align import read_pairs
-    from align.encoders.checkpoint import ENCODER
+    from align.encoders.saving import ENCODER
     from align.files.folders import check_replaceable, writing
     from align.files.whole import read_json, read_lines
     from align.training.config import load_recipe
@@ -105,20 +105,9 @@ def train(
     scored = scores_before(encoder, evaluate, evaluate_lines, best) if evaluate else None
     try:
         facts = run(
-            encoder,
-            tables,
-            chosen,
-            out,
-            teacher=guide,
-            rehearsal=rehearsal,
-            evaluators=scored,
-            best=best,
-            resume=resume,
-            fresh=fresh,
-            report_to=report_to,
-            about=about,
-            progress=context.obj,
-        )
+            encoder, tables, chosen, out, teacher=guide, rehearsal=rehearsal, evaluators=scored, best=best,
+            resume=resume, fresh=fresh, report_to=report_to, about=about, progress=context.obj,
+        )  # fmt: skip
     except TrainingStopped as error:
         print(f"align: training stopped: {error}", file=sys.stderr)
         raise SystemExit(1) from error
@@ -171,8 +160,7 @@ def recipe(
 ) -> None:
     """What a recipe does: every setting with its value and meaning, as TOML to start your own from."""
     from align.objectives.registry import objectives
-    from align.training.config import load_changed, load_recipe, recipes
-    from align.training.explain import explain, objectives_table
+    from align.training.config import explain, load_changed, load_recipe, objectives_table, recipes
 
     if name is None:
         if change:

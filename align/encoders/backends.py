@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,33 +25,23 @@ def load_backend(
     backend: str,
     *,
     bf16: bool = False,
-    layer: int | None = None,
-    kind: str | None = None,
-    special_tokens: bool | None = None,
-    average_layers: bool | None = None,
-    prompt: str | None = None,
-    max_tokens: int | None = None,
     device: str | torch.device | None = None,
     revision: str | None = None,
     cache: Path | str | None = None,
+    **options: Any,
 ) -> ExportedEncoder:
     """Load an encoder whose transformer runs in OpenVINO or ONNX Runtime, on the CPU.
 
     The first time a graph is made, in about half a minute, and kept. Its token states are compared with torch's before.
 
     Args:
-        name: see :func:`align.load_encoder`, as for all that is not named here.
+        name: see :func:`align.load_encoder`.
         backend: ``openvino`` or ``onnx``.
         bf16: compute in bfloat16: twice as fast where the CPU has it, at a cosine of about .9999 (openvino only).
-        layer: k of hidden_states[k] to pool.
-        kind: ``mean``, ``cls`` or ``weighted``.
-        special_tokens: whether <s> and </s> count.
-        average_layers: pool the mean of hidden_states[0..layer].
-        prompt: text put before every input.
-        max_tokens: longer texts are cut.
         device: None or ``cpu``.
         revision: commit or branch of a Hub name.
         cache: folder of the graphs; None: ``exports`` in align's folder of the user's cache.
+        options: of ``load_encoder``: layer, kind, special_tokens, average_layers, prompt, max_tokens.
 
     Raises:
         InputError: an unknown backend, or one that is not installed; a GPU, or bfloat16 where there is none; a decoder;
@@ -66,10 +57,7 @@ def load_backend(
         raise InputError(f"backend {backend} has no bfloat16 {'on a' if backend == 'onnx' else 'for this'} CPU")
     if is_decoder(name, revision):
         raise InputError(f"{name} is a decoder-only model: backend {backend} runs encoders")
-    encoder = load_encoder(
-        name, layer=layer, kind=kind, special_tokens=special_tokens, average_layers=average_layers, prompt=prompt,
-        max_tokens=max_tokens, device="cpu", revision=revision,
-    )  # fmt: skip
+    encoder = load_encoder(name, device="cpu", revision=revision, **options)
     return ExportedEncoder(encoder, backend, bf16=bf16, cache=Path(cache) if cache else user_cache("exports"))
 
 
@@ -79,11 +67,7 @@ class ExportedEncoder(Encoder):
     Its identity is that of the encoder it was made from, so either searches what the other has indexed. Build one with
     :func:`load_backend`.
 
-    Args:
-        encoder: on the CPU, in float32; it gives up its weights.
-        backend: ``openvino`` or ``onnx``.
-        bf16: compute in bfloat16.
-        cache: folder of the graphs.
+    The encoder, on the CPU and in float32, gives up its weights.
 
     Raises:
         InputError: the graph does not give what torch gives.

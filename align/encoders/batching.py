@@ -55,16 +55,8 @@ def encode_batches(
 ) -> NDArray[np.float32]:
     """(n, D) vectors of n texts, in their order; see :meth:`align.encoders.encoder.Encoder.encode`.
 
-    Args:
-        texts: n strings.
-        tokenize: tokens of some of them.
-        forward: (B, D) vectors of a batch.
-        dimension: D.
-        batch_tokens: bound on (texts) x (tokens of the longest) of a batch.
-        out: (n, D) array to fill; None: a new one.
-        fixed: batches whose (B, T) shape depends on nothing but the length of their texts.
-        finite: refuse a vector that is NaN or infinite.
-        progress: show a bar; or what to call with the number of texts encoded since the last call.
+    ``forward`` gives (B, D) vectors of a batch, whose (B, T) shape, if ``fixed``, depends on nothing but the length of
+    its texts; ``batch_tokens`` bounds B * T.
 
     Raises:
         InputError: ``out`` has another shape; a vector is NaN or infinite (the sentence names the text).
@@ -74,14 +66,14 @@ def encode_batches(
     if result.shape != shape:
         raise InputError(f"expected an array of shape {shape} to write the vectors to, got {result.shape}")
     chunks = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
-    cut = fixed_batches if fixed else batches
     start = 0
     with tqdm(total=len(texts), unit="text", disable=progress is not True) as bar:
         advance = progress if callable(progress) else bar.update
         for rows in ahead((tokenize(chunk) for chunk in chunks), depth=1):
             lengths = np.array([len(row.ids) for row in rows])
             vectors: Tensor | None = None  # on the encoder's device, so that a GPU is waited for once a chunk
-            for batch, real in cut(lengths, batch_tokens):
+            cut = ((some, len(some)) for some in budget_batches(lengths, batch_tokens))
+            for batch, real in fixed_batches(lengths, batch_tokens) if fixed else cut:
                 found = forward([rows[i] for i in batch])[:real].float()
                 if vectors is None:
                     vectors = found.new_empty(len(rows), dimension)
@@ -96,11 +88,6 @@ def encode_batches(
             result[start : start + len(rows)] = whole
             start += len(rows)
     return result
-
-
-def batches(lengths: NDArray[np.int64], budget: int) -> list[tuple[NDArray[np.int64], int]]:
-    """Rows of similar length, longest first, and how many they are."""
-    return [(rows, len(rows)) for rows in budget_batches(lengths, budget)]
 
 
 def fixed_batches(lengths: NDArray[np.int64], budget: int) -> list[tuple[NDArray[np.int64], int]]:

@@ -1,4 +1,4 @@
-"""The transformer blocks of a Hugging Face encoder: how many, the first k of them, and how long a text they take."""
+"""The parts of a Hugging Face encoder: its blocks, the first k of them, its masked-LM head, the places of a text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.errors import InputError
@@ -90,6 +90,27 @@ def attention_dropout(model: PreTrainedModel, share: float | None) -> Iterator[N
     finally:
         for dropout, p in zip(dropouts, before, strict=True):
             dropout.p = p
+
+
+def masked_lm_head(model: PreTrainedModel) -> tuple[nn.Module, Tensor, Tensor | None]:
+    """The head that predicts pieces from (P, D) last states h: logits = transform(h) @ weight.T + bias.
+
+    Raises:
+        InputError: the checkpoint has no masked-LM head, or one of an unknown family.
+    """
+    if hasattr(model, "cls") and hasattr(model.cls, "predictions"):  # BERT and MuRIL
+        head = model.cls.predictions
+        return head.transform, head.decoder.weight, head.decoder.bias
+    if hasattr(model, "lm_head") and hasattr(model.lm_head, "dense"):  # RoBERTa, XLM-R and Glot500
+        head = model.lm_head
+        return nn.Sequential(head.dense, nn.GELU(), head.layer_norm), head.decoder.weight, head.decoder.bias
+    if hasattr(model, "vocab_projector"):  # DistilBERT
+        transform = nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm)
+        return transform, model.vocab_projector.weight, model.vocab_projector.bias
+    raise InputError(
+        f"the recipe trains mlm or tlm, but {type(model).__name__} comes without a masked-LM head: "
+        "use a checkpoint saved with its head, or a recipe without them"
+    )
 
 
 def first_position(model: PreTrainedModel) -> int:

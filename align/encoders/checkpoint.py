@@ -1,12 +1,9 @@
-"""Loading encoders by name or folder, and saving them for sentence-transformers and transformers."""
+"""Loading encoders by name or folder: of Align, sentence-transformers or transformers."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,8 +14,6 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import (
     Normalize,
     Transformer,
-    WeightedLayerPooling,
-    WordWeights,
 )
 from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
 from torch import nn
@@ -31,20 +26,14 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from align import __version__
-from align.encoders.adapter import Adapter
-from align.encoders.blocks import blocks, first_blocks
 from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
-from align.files.folders import whole_folder
-from align.files.whole import read_json, write_json
+from align.files.whole import read_json
 
-ENCODER = "encoder"  # kind of folder
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
-DOCUMENT = ("document", "passage", "corpus")  # names of prompts that encode_document looks for, in this order
 PLAIN_MODES = {"mean": "mean", "cls": "cls", "weighted": "weightedmean"}
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
 
@@ -236,135 +225,3 @@ def _read_again(model: PreTrainedModel, place: str, revision: str | None) -> Pre
         return load_weights(
             type(model), place, subfolder=subfolder, revision=revision, config=model.config, dtype=torch.float32
         )  # fmt: skip
-
-
-def save_encoder(
-    encoder: Encoder,
-    folder: str | Path,
-    *,
-    card: str | None = None,
-    extra: dict[str, Any] | None = None,
-    adapters: Mapping[str, Adapter] | None = None,
-) -> None:
-    """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
-
-    A layer-k encoder is cut after layer k. If that drops layers, or the model has a masked-LM head, the whole
-    checkpoint goes to ``folder/masked_lm`` for ``AutoModelForMaskedLM`` and token-level fine-tuning.
-
-    Args:
-        encoder: what to save.
-        folder: written whole or not at all; an older encoder that Align saved there is replaced.
-        card: text of README.md; None writes a short one.
-        extra: JSON values kept in ``align.json`` (recipe, data hashes, versions, ...).
-        adapters: already merged into the encoder, to be kept in ``folder/adapter/NAME`` as well.
-
-    Raises:
-        InputError: the folder holds something else or cannot be written, or plain sentence-transformers cannot
-            express the pooling.
-    """
-    with whole_folder(folder, kind=ENCODER) as temporary:
-        with quiet():
-            to_sentence_transformer(encoder).save_pretrained(str(temporary), create_model_card=False)
-            if encoder.model is not encoder.body or encoder.layer < len(blocks(encoder.model)):
-                encoder.model.save_pretrained(temporary / MASKED_LM)
-                encoder.tokenizer.save_pretrained(temporary / MASKED_LM)
-        settings = {
-            "align": __version__, "pooling": asdict(encoder.pooling), "unit": encoder.unit, "prompt": encoder.prompt,
-            "prompts": encoder.prompts, "max_tokens": encoder.max_tokens, "tail": len(encoder.tail),
-            "identity": encoder.identity(),
-        }  # fmt: skip
-        for name, adapter in (adapters or {}).items():
-            adapter.save(temporary / "adapter" / name)
-        write_json(temporary / "align.json", settings | (extra or {}))
-        (temporary / "README.md").write_text(card or "# Sentence encoder saved by Align\n", encoding="utf-8")
-
-
-def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
-    """The encoder as a plain sentence-transformers model (a copy), cut after the pooling layer.
-
-    Tokens that must not count get weight 0 from sentence-transformers' own ``WordWeights`` module; the mean of layers
-    is its ``WeightedLayerPooling`` with equal weights. Its prompts are :func:`saved_prompts`.
-
-    Raises:
-        InputError: a pooling whose vectors sentence-transformers makes in another length, where the length matters.
-    """
-    pooling = encoder.pooling
-    # WordWeights tells Pooling the sum of its weights, which knows of no positions and of no prompt left out
-    scaled = "by position" * (pooling.kind == "weighted") or "without the prompt" * (not pooling.include_prompt)
-    if scaled and not pooling.special_tokens and (not encoder.unit or len(encoder.tail)):
-        raise InputError(
-            f"sentence-transformers cannot pool {scaled} without special tokens unless vectors are unit ones, and "
-            "nothing (Dense, ...) comes after the pooling"
-        )
-    scratch = Path(tempfile.mkdtemp(prefix="align-"))
-    try:
-        _save_cut(encoder, scratch)
-        with quiet():
-            modules: list[nn.Module] = [Transformer(str(scratch), max_seq_length=encoder.max_tokens)]
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    pooler = getattr(modules[0].model, "pooler", None)
-    if pooler is not None:  # made at random by the loading above, read by nobody: zero, so that files are reproducible
-        for parameter in pooler.parameters():
-            parameter.data.zero_()
-    if pooling.average_layers and encoder.layer > 0:
-        modules.append(WeightedLayerPooling(encoder.body.config.hidden_size, encoder.layer, layer_start=0))
-    if not pooling.special_tokens:
-        modules.append(_without_added_tokens(encoder))
-    modules.append(
-        PlainPooling(
-            encoder.model.config.hidden_size, pooling_mode=PLAIN_MODES[pooling.kind],
-            include_prompt=pooling.include_prompt,
-        )
-    )  # fmt: skip
-    modules += list(encoder.tail)
-    if encoder.unit:
-        modules.append(Normalize())
-    prompts, default = saved_prompts(encoder)
-    return SentenceTransformer(
-        modules=modules, device=str(encoder.device), prompts=prompts, default_prompt_name=default,
-        similarity_fn_name="cosine",
-    )  # fmt: skip
-
-
-def saved_prompts(encoder: Encoder) -> tuple[dict[str, str], str | None]:
-    """Prompts by name as sentence-transformers saves them, and the name of the one that ``encode`` uses.
-
-    Those that the model came with stay. ``encode_query`` and ``encode_document`` never use that of ``encode``: where
-    the model has no prompt of its own for either, both names get the encoder's, so that all three agree.
-    """
-    prompts = dict(encoder.prompts)
-    if not any(prompts.get(name) for name in ("query", *DOCUMENT)):
-        prompts |= {"query": encoder.prompt, "document": encoder.prompt}
-    if not encoder.prompt:
-        return prompts, None
-    default = next((name for name, text in encoder.prompts.items() if text == encoder.prompt), "default")
-    return prompts | {default: encoder.prompt}, default
-
-
-def _save_cut(encoder: Encoder, folder: Path) -> None:
-    config = encoder.body.config
-    depth = config.num_hidden_layers
-    try:
-        config.num_hidden_layers = encoder.layer
-        config.output_hidden_states = encoder.pooling.average_layers and encoder.layer > 0
-        with first_blocks(encoder.model, encoder.pooling.layer):
-            encoder.body.save_pretrained(folder)
-    finally:
-        config.num_hidden_layers = depth
-        config.output_hidden_states = False
-    encoder.tokenizer.save_pretrained(folder)
-
-
-def _without_added_tokens(encoder: Encoder) -> WordWeights:
-    size = encoder.model.config.vocab_size
-    vocabulary = [f"#{i}" for i in range(size)]
-    for piece, i in encoder.tokenizer.get_vocab().items():
-        if i < size:
-            vocabulary[i] = piece
-    weights = WordWeights(vocab=vocabulary, word_weights={vocabulary[i]: 0.0 for i in encoder.added_ids})
-    weights.emb_layer.weight.requires_grad_(False)
-    # WordWeights also looks pieces up in lower case: set the weights by id, so that no ordinary piece loses its own.
-    weights.emb_layer.weight.fill_(1.0)
-    weights.emb_layer.weight[torch.tensor(encoder.added_ids)] = 0.0
-    return weights

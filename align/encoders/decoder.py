@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
-from align.encoders.blocks import longest_input
 from align.encoders.checkpoint import TOKENIZER_FILES, is_sentence_transformer, model_place, readable
 from align.encoders.device import chosen_device
-from align.encoders.encoder import padded
 from align.encoders.pooling import Pooling
-from align.encoders.weights import check_tokenizer, load_weights
+from align.encoders.text_model import TextModel
+from align.encoders.weights import load_weights
 from align.errors import InputError
-from align.text.surrogates import well_formed
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-class Decoder(nn.Module):
+class Decoder(TextModel):
     """A causal language model without its head, and its tokenizer. Build one with :func:`load_decoder`.
 
     It has what :func:`align.encoders.layers.encode_layers` asks of an encoder. Texts are padded on the right whatever
@@ -52,71 +46,11 @@ class Decoder(nn.Module):
         prompt: str = "",
         max_tokens: int | None = None,
     ) -> None:
-        super().__init__()
-        check_tokenizer(model, tokenizer)
-        self.name: str | None = None  # what load_decoder was given
-        self.model, self.tokenizer, self.prompt = model, tokenizer, prompt
-        self.pooling = Pooling(kind="weighted")
-        self.prompt_tokens = 0  # that are not pooled
-        self.tail = nn.ModuleList()
-        self.unit = True
-        self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))
-
-    @property
-    def body(self) -> PreTrainedModel:
-        """The model, which has no head."""
-        return self.model
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters are."""
-        device: torch.device = next(self.model.parameters()).device
-        return device
-
-    @property
-    def depth(self) -> int:
-        """L, the number of blocks; hidden_states[0..L] exist."""
-        return int(self.model.config.get_text_config().num_hidden_layers)
-
-    @property
-    def dimension(self) -> int:
-        """D of the vectors."""
-        return int(self.model.config.get_text_config().hidden_size)
-
-    @property
-    def added_ids(self) -> list[int]:
-        """Ids of the tokens that the tokenizer adds around a text, and of padding."""
-        t = self.tokenizer
-        ids = {t.cls_token_id, t.sep_token_id, t.bos_token_id, t.eos_token_id, t.pad_token_id}
-        return sorted(i for i in ids if i is not None)
-
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text with its prompt and special tokens, at most ``max_tokens`` of them."""
-        if not texts:
-            return []
-        given = [self.prompt + well_formed(text) for text in texts]
-        ids: list[list[int]] = self.tokenizer(given, truncation=True, max_length=self.max_tokens, verbose=False)[
-            "input_ids"
-        ]
-        return ids
-
-    def pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """(B, T) ids padded on the right to the longest row, and their (B, T) attention mask."""
-        ids, attention = padded(rows, self.tokenizer.pad_token_id or 0)
-        return ids.to(self.device), attention.to(self.device)
+        super().__init__(model, tokenizer, Pooling(kind="weighted"), prompt=prompt, max_tokens=max_tokens)
 
     def identity(self) -> dict[str, Any]:
         """What decides a vector: fingerprint of weights and tokenizer, prompt, length, dimension, number format."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
-        return {
-            "fingerprint": digest.hexdigest()[:32], "unit": self.unit, "prompt": self.prompt,
-            "max_tokens": self.max_tokens, "dimension": self.dimension,
-            "dtype": str(self.model.dtype).removeprefix("torch."),
-        }  # fmt: skip
+        return super().identity() | {"dtype": str(self.model.dtype).removeprefix("torch.")}
 
 
 def is_decoder(name: str | Path, revision: str | None = None) -> bool:

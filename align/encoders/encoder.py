@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import reduce
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,12 +16,11 @@ from torch.nn.functional import normalize
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.batching import Input, encode_batches, evaluating
-from align.encoders.blocks import blocks, first_blocks, first_position, longest_input, norms_last_layer
+from align.encoders.blocks import blocks, first_blocks, first_position, norms_last_layer
 from align.encoders.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.encoders.pooling import Pooling, after_prompt, through
-from align.encoders.weights import check_tokenizer
+from align.encoders.text_model import TextModel, padded
 from align.errors import InputError
-from align.text.surrogates import well_formed
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +34,7 @@ class Hidden(NamedTuple):
     """(B, T, D) states that the masked-LM head reads."""
 
 
-class Encoder(nn.Module):
+class Encoder(TextModel):
     """A pretrained encoder with its tokenizer and pooling. Build one with :func:`align.load_encoder`.
 
     Args:
@@ -68,21 +64,17 @@ class Encoder(nn.Module):
         prompts: Mapping[str, str] | None = None,
         max_tokens: int | None = None,
     ) -> None:
-        super().__init__()
-        check_tokenizer(model, tokenizer)
-        self.name: str | None = None  # what load_encoder was given, or where train saved it
-        self.model, self.tokenizer, self.pooling = model, tokenizer, pooling
-        self.tail = nn.ModuleList(tail)
-        self.unit, self.prompt, self.prompts = unit, prompt, dict(prompts or {})
+        super().__init__(
+            model, tokenizer, pooling, tail=tail, unit=unit, prompt=prompt, max_tokens=max_tokens
+        )  # fmt: skip
+        self.prompts = dict(prompts or {})
         self.attention = "auto"  # or padded
         self.round_to = 1  # tokens of a packed batch are filled up to a multiple of this
         self._can_pack: bool | None = None  # not asked yet
         self._fingerprint: str | None = None  # of the float32 weights, once they are rounded
-        self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))
-        depth = len(blocks(model))
-        if pooling.layer is not None and pooling.layer > depth:
-            raise InputError(f"pooling layer {pooling.layer} does not exist: the encoder has layers 0 to {depth}")
-        if pooling.layer not in (None, depth) and norms_last_layer(model):
+        if pooling.layer is not None and pooling.layer > self.depth:
+            raise InputError(f"pooling layer {pooling.layer} does not exist: the encoder has layers 0 to {self.depth}")
+        if pooling.layer not in (None, self.depth) and norms_last_layer(model):
             raise InputError(
                 f"{type(model).__name__} norms its last layer only, so layer {pooling.layer} cannot be cut out"
             )
@@ -105,22 +97,14 @@ class Encoder(nn.Module):
         return f"packed ({kernel_for(self.device, dtype, dropout)})"
 
     @property
-    def body(self) -> PreTrainedModel:
-        """The encoder without its head."""
-        return self.model.base_model
+    def depth(self) -> int:
+        """L, the number of blocks; hidden_states[0..L] exist."""
+        return len(blocks(self.model))
 
     @property
-    def device(self) -> torch.device:
-        """Where the parameters are."""
-        device: torch.device = next(self.model.parameters()).device
-        return device
-
-    @property
-    def added_ids(self) -> list[int]:
-        """Ids of the tokens that the tokenizer adds around a text, and of padding. <mask> is not among them."""
-        t = self.tokenizer
-        ids = {t.cls_token_id, t.sep_token_id, t.bos_token_id, t.eos_token_id, t.pad_token_id}
-        return sorted(i for i in ids if i is not None)
+    def layer(self) -> int:
+        """K of the hidden_states[k] that is pooled, never None."""
+        return self.depth if self.pooling.layer is None else self.pooling.layer
 
     def hidden(
         self,
@@ -198,39 +182,12 @@ class Encoder(nn.Module):
         vectors = self.pool(states, ids, attention, counted=counted)
         return normalize(vectors, dim=-1) if self.unit and not raw else vectors
 
-    @property
-    def prompt_tokens(self) -> int:
-        """Tokens at the start of each text that the pooling leaves out as the prompt's: 0 where it includes them.
-
-        They are counted as sentence-transformers does: those of the prompt alone, without the special one at its end.
-        """
-        if self.pooling.include_prompt or not self.prompt:
-            return 0
-        (ids,) = self.tokenize([""])
-        return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
-
-    def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
-        """Ids of each text with its prompt and special tokens, at most ``max_tokens`` (None: the encoder's) of them."""
-        if not texts:
-            return []
-        limit = min(max_tokens or self.max_tokens, self.max_tokens)
-        texts = [self.prompt + well_formed(text) for text in texts]
-        ids: list[list[int]] = self.tokenizer(
-            texts, truncation=True, max_length=limit, verbose=False, return_attention_mask=False,
-            return_token_type_ids=False,
-        )["input_ids"]  # fmt: skip
-        return ids
-
-    def pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """(B, T) ids padded to the longest row, and their (B, T) attention mask, on the encoder's device."""
-        ids, attention = padded(rows, self.tokenizer.pad_token_id or 0)
-        return ids.to(self.device), attention.to(self.device)
-
     def encode(
         self,
         texts: Sequence[str],
         *,
         max_tokens: int | None = None,
+        tokens: Callable[[Sequence[str]], Sequence[Input]] | None = None,
         raw: bool = False,
         batch_tokens: int | None = None,
         out: NDArray[np.floating[Any]] | None = None,
@@ -246,6 +203,8 @@ class Encoder(nn.Module):
         Args:
             texts: n strings; the prompt is put before each.
             max_tokens: cut longer texts; None means the encoder's own limit.
+            tokens: tokenises a part of the texts, in its own way; either all of a part have types, or none has, and the
+                same holds for counted tokens. None: as :meth:`tokenize` does.
             raw: leave the vectors as pooled, as the objectives see them.
             batch_tokens: tokens of one forward pass; bounds memory. None: 1,024 on a CPU, whose caches hold no more,
                 else 16,384. Averaged layers are all held at once: (layer + 1) * batch_tokens * D numbers.
@@ -264,27 +223,7 @@ class Encoder(nn.Module):
         """
         if isinstance(texts, str):
             raise InputError("encode needs a list of texts, got one string")
-        return self.encode_tokens(
-            texts, lambda part: [Input(ids) for ids in self.tokenize(part, max_tokens=max_tokens)],
-            raw=raw, batch_tokens=batch_tokens, out=out, deterministic=deterministic, finite=finite, progress=progress,
-        )  # fmt: skip
-
-    def encode_tokens(
-        self,
-        texts: Sequence[str],
-        tokens: Callable[[Sequence[str]], Sequence[Input]],
-        *,
-        raw: bool = False,
-        batch_tokens: int | None = None,
-        out: NDArray[np.floating[Any]] | None = None,
-        deterministic: bool = False,
-        finite: bool = True,
-        progress: bool | Callable[[int], object] = False,
-    ) -> NDArray[np.float32]:
-        """(n, D) vectors of texts that ``tokens`` tokenises, a part of them at a time; see :meth:`encode`.
-
-        Either all of a part have types, or none has; the same holds for counted tokens.
-        """
+        tokens = tokens or (lambda part: [Input(ids) for ids in self.tokenize(part, max_tokens=max_tokens)])
         round_to = self.round_to
         budget = batch_tokens or (1024 if self.device.type == "cpu" else 16_384)
         if deterministic:
@@ -309,29 +248,12 @@ class Encoder(nn.Module):
         )  # fmt: skip
         return vectors
 
-    @property
-    def dimension(self) -> int:
-        """D of the vectors."""
-        for module in reversed(self.tail):
-            width = getattr(module, "out_features", None)
-            if isinstance(width, int):
-                return width
-        return int(self.model.config.hidden_size)
-
     def fingerprint(self) -> str:
         """Hash of the weights that decide a vector, and of the tokenizer."""
         if self._fingerprint is not None:
             return self._fingerprint
-        digest = hashlib.sha256()
         with first_blocks(self.model, self.pooling.layer):
-            for name, value in sorted(self.body.state_dict().items()):
-                if "pooler" not in name:
-                    digest.update(name.encode())
-                    digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-        for name, value in sorted(self.tail.state_dict().items()):
-            digest.update(name.encode() + value.detach().cpu().numpy().tobytes())
-        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
-        return digest.hexdigest()[:32]
+            return super().fingerprint()
 
     def in_bfloat16(self) -> Encoder:
         """Round the model's weights to bfloat16, in place, to encode faster where the hardware has it; not to train.
@@ -354,26 +276,4 @@ class Encoder(nn.Module):
         for name, usual in (("average_layers", False), ("include_prompt", True)):
             if pooling[name] == usual:  # so that the identities kept before there was a choice stay equal
                 del pooling[name]
-        return {
-            "fingerprint": self.fingerprint(), "pooling": pooling, "unit": self.unit, "prompt": self.prompt,
-            "max_tokens": self.max_tokens, "dimension": self.dimension,
-        }  # fmt: skip
-
-    @property
-    def layer(self) -> int:
-        """K of the hidden_states[k] that is pooled, never None."""
-        return len(blocks(self.model)) if self.pooling.layer is None else self.pooling.layer
-
-
-def padded(rows: Sequence[Sequence[int] | NDArray[np.int32]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """(B, T) ids, filled up with ``pad_id`` to the longest row, and their (B, T) attention mask."""
-    ids = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
-    return filled(ids, np.array([len(row) for row in rows]), pad_id)
-
-
-def filled(ids: NDArray[np.integer[Any]], lengths: NDArray[np.int64], pad_id: int) -> tuple[Tensor, Tensor]:
-    """The same from the ids of B texts, one after the other, and their (B,) lengths."""
-    attention = np.arange(lengths.max()) < lengths[:, None]
-    rows = np.full(attention.shape, pad_id, dtype=np.int64)
-    rows[attention] = ids
-    return torch.from_numpy(rows), torch.from_numpy(attention.astype(np.int64))
+        return super().identity() | {"pooling": pooling}

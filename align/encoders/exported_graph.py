@@ -49,15 +49,7 @@ class Graph(nn.Module):
 
 
 def exported(encoder: Encoder, backend: str, cache: Path) -> Path:
-    """The graph of an encoder, made and checked if ``cache`` does not have it.
-
-    Args:
-        encoder: on the CPU, in float32.
-        backend: ``openvino`` or ``onnx``.
-        cache: folder with a folder for each graph, named by what decides it.
-
-    Returns:
-        The ONNX file.
+    """The graph of an encoder, made and checked if ``cache``, which has a folder for each, does not have it.
 
     Raises:
         InputError: the graph gives other states than torch; nothing is kept.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.encoders.layers import Layered, encode_into, layer_numbers, poolings
+from align.encoders.layers import Layered, encode_layers, layer_numbers, poolings
 from align.errors import InputError
 
 KEEP = ("disk", "float16")
@@ -54,7 +54,8 @@ class LayerVectors:
             raise InputError("float16 holds unit vectors only: keep those of this encoder on disk")
         self.encoder, self.batch_tokens, self.progress = encoder, batch_tokens, progress
         self.layers = layer_numbers(encoder, layers)
-        self._pool = next(iter(poolings(encoder, None if kind is None else [kind]).values()))
+        self.kinds = None if kind is None else [kind]
+        self._pools = poolings(encoder, self.kinds)
         self._folder = tempfile.TemporaryDirectory(prefix="align-layers-") if keep == "disk" else None
         self._kept: dict[bytes, NDArray[Any]] = {}
 
@@ -63,10 +64,6 @@ class LayerVectors:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Forget the vectors."""
-        self.close()
-
-    def close(self) -> None:
         """Forget the vectors, and remove the folder they were kept in."""
         self._kept.clear()
         if self._folder is not None:
@@ -84,9 +81,10 @@ class LayerVectors:
             else:
                 file = Path(self._folder.name) / f"{len(self._kept)}.npy"
                 array = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
-            encode_into(
-                {"": array}, self.encoder, texts, self.layers, {"": self._pool}, self.batch_tokens, self.progress
-            )
+            encode_layers(
+                self.encoder, texts, layers=self.layers, kinds=self.kinds, batch_tokens=self.batch_tokens,
+                out=dict.fromkeys(self._pools, array), progress=self.progress,
+            )  # fmt: skip
             self._kept[key] = array
         return self._kept[key]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from align.encoders.batching import budget_batches, evaluating
-from align.encoders.blocks import blocks, first_blocks, norms_last_layer
+from align.encoders.blocks import first_blocks, norms_last_layer
 from align.encoders.decoder import Decoder
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import after_prompt, through
@@ -26,30 +26,7 @@ Layered = Encoder | Decoder
 Pool = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-@overload
-def encode_layers(
-    encoder: Layered,
-    texts: Sequence[str],
-    *,
-    layers: Sequence[int] | None = None,
-    kinds: None = None,
-    batch_tokens: int = 4096,
-    progress: bool = False,
-) -> NDArray[np.float32]: ...
-
-
-@overload
-def encode_layers(
-    encoder: Layered,
-    texts: Sequence[str],
-    *,
-    layers: Sequence[int] | None = None,
-    kinds: Sequence[str],
-    batch_tokens: int = 4096,
-    progress: bool = False,
-) -> dict[str, NDArray[np.float32]]: ...
-
-
+@torch.inference_mode()
 def encode_layers(
     encoder: Layered,
     texts: Sequence[str],
@@ -57,8 +34,9 @@ def encode_layers(
     layers: Sequence[int] | None = None,
     kinds: Sequence[str] | None = None,
     batch_tokens: int = 4096,
+    out: Mapping[str, NDArray[Any]] | None = None,
     progress: bool = False,
-) -> NDArray[np.float32] | dict[str, NDArray[np.float32]]:
+) -> Any:
     """Vectors of texts at several layers, from one forward pass over each text.
 
     Row k is what the same encoder with ``Pooling(layer=k)`` gives: pooled by its kind and special-token rule (and, if
@@ -77,6 +55,7 @@ def encode_layers(
             (last token), ``cls`` (first token). Special tokens count in ``mean`` and ``weighted`` if they do for the
             encoder, and are always there for ``last`` and ``cls``.
         batch_tokens: padded tokens of one forward pass; bounds memory.
+        out: by the kinds, or "", arrays to fill instead of new ones.
         progress: show a bar.
 
     Returns:
@@ -90,8 +69,25 @@ def encode_layers(
     if isinstance(texts, str):
         raise InputError("encode_layers needs a list of texts, got one string")
     shape = (len(chosen), len(texts), encoder.dimension)
-    vectors = {kind: np.empty(shape, dtype=np.float32) for kind in pools}
-    encode_into(vectors, encoder, texts, chosen, pools, batch_tokens, progress)
+    vectors = {kind: np.empty(shape, dtype=np.float32) for kind in pools} if out is None else out
+    rows = encoder.tokenize(texts)
+    empty = [i for i, row in enumerate(rows) if not row]
+    if empty:
+        raise InputError(f"text {empty[0]} has no token: {texts[empty[0]][:60]!r}")
+    added = torch.tensor(encoder.added_ids, device=encoder.device)
+    with evaluating(encoder), tqdm(total=len(texts), unit="text", disable=not progress) as bar:
+        for batch in budget_batches(np.array([len(row) for row in rows], dtype=np.int64), batch_tokens):
+            ids, attention = encoder.pad([rows[i] for i in batch])
+            pooled = _pooled_layers(encoder, ids, attention, torch.isin(ids, added), chosen, pools)
+            for kind, parts in pooled.items():
+                for place, part in enumerate(parts):
+                    found = part.float().cpu().numpy()  # (B, D)
+                    bad = batch[~np.isfinite(found).all(axis=1)]
+                    if len(bad):
+                        where = f"at layer {chosen[place]} for text {bad[0]}: {texts[bad[0]][:60]!r}"
+                        raise InputError(f"the encoder gives NaN or infinity {where}")
+                    vectors[kind][place, batch] = found
+            bar.update(len(batch))
     return vectors[""] if kinds is None else vectors
 
 
@@ -101,7 +97,7 @@ def layer_numbers(encoder: Layered, layers: Sequence[int] | None = None) -> tupl
     Raises:
         InputError: one that does not exist, one twice, or none.
     """
-    depth = encoder.depth if isinstance(encoder, Decoder) else len(blocks(encoder.model))
+    depth = encoder.depth
     chosen = tuple(range(depth + 1) if layers is None else layers)
     wrong = [k for k in chosen if not 0 <= k <= depth]
     if wrong:
@@ -137,37 +133,6 @@ def poolings(encoder: Layered, kinds: Sequence[str] | None) -> dict[str, Pool]:
     return pools
 
 
-@torch.inference_mode()
-def encode_into(
-    vectors: Mapping[str, NDArray[Any]],
-    encoder: Layered,
-    texts: Sequence[str],
-    layers: tuple[int, ...],
-    pools: Mapping[str, Pool],
-    batch_tokens: int,
-    progress: bool,
-) -> None:
-    """Fill (L', n, D) arrays by pooling kind, batch by batch."""
-    rows = encoder.tokenize(texts)
-    empty = [i for i, row in enumerate(rows) if not row]
-    if empty:
-        raise InputError(f"text {empty[0]} has no token: {texts[empty[0]][:60]!r}")
-    added = torch.tensor(encoder.added_ids, device=encoder.device)
-    with evaluating(encoder), tqdm(total=len(texts), unit="text", disable=not progress) as bar:
-        for batch in budget_batches(np.array([len(row) for row in rows], dtype=np.int64), batch_tokens):
-            ids, attention = encoder.pad([rows[i] for i in batch])
-            pooled = _pooled_layers(encoder, ids, attention, torch.isin(ids, added), layers, pools)
-            for kind, parts in pooled.items():
-                for place, part in enumerate(parts):
-                    found = part.float().cpu().numpy()  # (B, D)
-                    bad = batch[~np.isfinite(found).all(axis=1)]
-                    if len(bad):
-                        where = f"at layer {layers[place]} for text {bad[0]}: {texts[bad[0]][:60]!r}"
-                        raise InputError(f"the encoder gives NaN or infinity {where}")
-                    vectors[kind][place, batch] = found
-            bar.update(len(batch))
-
-
 def _pooled_layers(
     encoder: Layered,
     ids: Tensor,
@@ -186,7 +151,12 @@ def _pooled_layers(
         total = total + state if average and k else state
         if k in layers:
             read[k] = total / (k + 1) if average and k else state
-    return {kind: [_finished(encoder, pool(read[k], pooled, special)) for k in layers] for kind, pool in pools.items()}
+    made: dict[str, list[Tensor]] = {kind: [] for kind in pools}
+    for kind, pool in pools.items():
+        for k in layers:
+            vectors = through(encoder.tail, pool(read[k], pooled, special))
+            made[kind].append(normalize(vectors, dim=-1) if encoder.unit else vectors)
+    return made
 
 
 def _states(encoder: Layered, ids: Tensor, attention: Tensor, top: int) -> tuple[Tensor, ...]:
@@ -198,8 +168,3 @@ def _states(encoder: Layered, ids: Tensor, attention: Tensor, top: int) -> tuple
         with first_blocks(encoder.model, top):
             states = encoder.body(**given).hidden_states
     return states[: top + 1]
-
-
-def _finished(encoder: Layered, vectors: Tensor) -> Tensor:
-    vectors = through(encoder.tail, vectors)
-    return normalize(vectors, dim=-1) if encoder.unit else vectors

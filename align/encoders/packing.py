@@ -64,14 +64,10 @@ class Packing:
 
 
 def pack(lengths: Sequence[int] | NDArray[np.int64], width: int, *, round_to: int = 1) -> Packing:
-    """How to pack texts that lie in rows of ``width`` tokens, each at the start of its row.
+    """How to pack texts of these lengths that lie in rows of ``width`` tokens, each at the start of its row.
 
-    Made on the host, so that a GPU is never waited for.
-
-    Args:
-        lengths: tokens of each of the B texts; one without tokens takes no place.
-        width: T of the padded batch.
-        round_to: fill up to a multiple of so many tokens: compiled blocks then see few different sizes.
+    Made on the host, so that a GPU is never waited for. A text without tokens takes no place; the whole is filled up to
+    a multiple of ``round_to`` tokens, so that compiled blocks see few different sizes.
 
     >>> packing = pack([2, 3], 3)
     >>> packing.tokens.tolist(), packing.positions.tolist(), packing.starts.tolist(), packing.groups

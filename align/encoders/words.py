@@ -64,7 +64,7 @@ def word_encoder(
     def encode(words: Sequence[str], _: str) -> NDArray[np.float32]:
         if isinstance(words, str):
             raise InputError("a word encoder needs a list of words, got one string")
-        return encoder.encode_tokens(words, tokens, batch_tokens=batch_tokens, progress=progress)
+        return encoder.encode(words, tokens=tokens, batch_tokens=batch_tokens, progress=progress)
 
     return encode
 

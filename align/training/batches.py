@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from align.encoders.blocks import longest_input
-from align.encoders.encoder import Encoder, filled
-from align.objectives import join_pairs, mask_tokens, padded_joints
+from align.encoders.encoder import Encoder
+from align.encoders.text_model import filled
 from align.objectives.mlm import IGNORED
 from align.streams import stream
 from align.training.distributed import total, world
 from align.training.linked import linked, same_text
+from align.training.masking import join_pairs, mask_tokens, padded_joints
 from align.training.recipe import Recipe
 from align.training.store import PairStore
 from align.training.tokens import Tokens
@@ -30,18 +31,15 @@ NOTHING: Taken = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 class Batches(Dataset[dict[str, Any]]):
     """Maps (number, rows), a key of :class:`.sampling.BatchStream`, to the tensors of this process's share.
 
-    What is drawn here (masks, bank, rehearsal) comes from a stream of (seed, number, rank), so the batch is the
-    same whenever and wherever it is made.
+    This process takes ``rows[rank::world]``. What is drawn here (masks, bank, rehearsal) comes from a stream of (seed,
+    number, rank), so the batch is the same whenever and wherever it is made.
 
     Args:
         store: tokenised pairs.
         encoder: gives the ids of padding, mask and special tokens.
         recipe: says what the objectives need.
-        rank: of this process, which takes ``rows[rank::world]``.
-        world: number of processes.
         rehearsal: rehearsal texts and their starting vectors, or None.
-        frozen: (n, D) vectors of the rows by what does not move, NaN where a row is never drawn, as objectives need
-            them: ``start`` and ``teacher`` of the sources, ``guide_source`` and ``guide_target``.
+        frozen: see :func:`.frozen.frozen_vectors`.
     """
 
     def __init__(

@@ -17,8 +17,8 @@ from transformers import ProgressCallback, TrainerCallback
 from align.encoders.encoder import Encoder
 from align.errors import InputError
 from align.files.whole import read_json, write_json
-from align.training.compiling import eager_blocks
 from align.training.distributed import share, total
+from align.training.engine import eager_blocks
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,15 @@ class Progress(ProgressCallback):
             self.training_bar.write(line, file=sys.stderr)
 
 
+class LastLine(TrainerCallback):
+    """Has the last step logged, too, wherever it falls between two lines."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Called after the callbacks that may stop the run."""
+        if state.global_step == state.max_steps or control.should_training_stop:
+            control.should_log = True
+
+
 class Best(NamedTuple):
     """The best evaluation so far."""
 
@@ -53,12 +62,7 @@ class Best(NamedTuple):
 class Evaluation(TrainerCallback):
     """Runs evaluators on the first process every so many steps, remembers the best weights, and stops when they age.
 
-    Args:
-        encoder: what is evaluated.
-        evaluators: by name.
-        every: steps between evaluations; there is one at the last step, too. 0: none.
-        best: "name/score" to watch, higher is better; of equal ones the first is the best.
-        patience: stop after so many evaluations in a row without a better one; 0: never.
+    There is an evaluation at the last step, too; none at all with ``every`` 0. See :func:`.train.train`.
     """
 
     def __init__(

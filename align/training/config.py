@@ -1,16 +1,20 @@
-"""Recipes from TOML, with strict keys."""
+"""Recipes from TOML, with strict keys, and back: with a word on every setting, as `align recipe` prints them."""
 
 from __future__ import annotations
 
+import ast
 import copy
 import dataclasses
 import difflib
+import inspect
+import itertools
 import json
 import logging
 import sys
+import textwrap
 import tomllib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,8 @@ from typing import Any
 from align.errors import InputError
 from align.files.whole import read_lines
 from align.objectives.ranges import alternatives, called
-from align.training.recipe import Recipe, keys, sections
+from align.objectives.registry import objectives
+from align.training.recipe import EncoderOptions, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -156,3 +161,76 @@ def as_table(recipe: Recipe) -> dict[str, Any]:
     values |= values.pop("objectives")
     table = {key: values[key] for key in keys() if values.get(key) not in (None, "", ())}
     return typing.cast(dict[str, Any], json.loads(json.dumps(table)))  # lists, not tuples: as it is read back
+
+
+def sections() -> dict[str, Any]:
+    """The tables of a recipe and of a stage by name, with the class of each."""
+    hints = typing.get_type_hints(Recipe)
+    plain = {name: next(iter(typing.get_args(hints[name])), hints[name]) for name in ("matryoshka", "lora", "train")}
+    return {"encoder": EncoderOptions} | {name: one.options for name, one in objectives().items()} | plain
+
+
+def keys() -> dict[str, Any]:
+    """All keys of a recipe and their types, the tables of objectives among them."""
+    hints = {name: hint for name, hint in typing.get_type_hints(Recipe).items() if name != "objectives"}
+    first = {name: hints.pop(name) for name in ("encoder", "name", "pairs")}
+    return first | {name: one.options for name, one in objectives().items()} | hints
+
+
+def explain(recipe: Recipe, *, added: Collection[str] = ()) -> str:
+    """Every setting of a recipe with its value and meaning; objectives that it does not use are named at the end.
+
+    Sections that were ``added`` by a change, ``nt_xent`` or ``STAGE.nt_xent``, are marked.
+    """
+    parts = []
+    for stage in recipe.stages or (recipe,):
+        prefix = ""
+        if recipe.stages:
+            prefix = "stages."
+            parts.append(f"[[stages]]\nname = {json.dumps(stage.name)}\npairs = {json.dumps(list(stage.pairs))}")
+        for name in sections():
+            options = getattr(recipe if name == "encoder" else stage, name)
+            if options is not None and not (prefix and name == "encoder"):
+                new = (f"{stage.name}.{name}" if prefix else name) in added
+                parts.append("# added by --set\n" * new + _section(prefix + name, options))
+    unused = [name for name in sections() if not _used(recipe, name)]
+    if recipe.stages:
+        parts.insert(0, _section("encoder", recipe.encoder))
+    return "\n\n".join([*parts, f"# not used here: {', '.join(unused)}"]) + "\n"
+
+
+def objectives_table() -> str:
+    """Every objective and the first line of its documentation, as a table of Markdown: the README's."""
+    lines = [f"| `{name}` | {one.summary.replace('``', '`').removesuffix('.')} |" for name, one in objectives().items()]
+    return "\n".join(["| objective | what it does |", "|---|---|", *lines]) + "\n"
+
+
+def _used(recipe: Recipe, name: str) -> bool:
+    return any(getattr(stage, name) is not None for stage in recipe.stages or (recipe,))
+
+
+def _section(name: str, options: Any) -> str:
+    lines = [f"# {(inspect.getdoc(type(options)) or '').splitlines()[0]}", f"[{name}]"]
+    help_of = field_help(type(options))
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        setting = f"# {field.name} unset" if value is None else f"{field.name} = {_toml(value)}"
+        lines.append(f"{setting:32} # {help_of[field.name]}")
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def field_help(kind: type) -> dict[str, str]:
+    """The docstring under each field of an options class, inherited or its own: help in the command line and docs."""
+    owners = filter(dataclasses.is_dataclass, reversed(kind.__mro__))
+    trees = [ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0] for owner in owners]
+    help_of = {}
+    for statement, text in (
+        pair for tree in trees for pair in itertools.pairwise(typing.cast(ast.ClassDef, tree).body)
+    ):
+        if isinstance(statement, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            help_of[typing.cast(ast.Name, statement.target).id] = str(text.value.value)
+    return help_of

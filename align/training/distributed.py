@@ -96,11 +96,7 @@ def in_shares(
 ) -> NDArray[np.float32]:  # fmt: skip
     """(n, D) vectors of n texts, of which process r of W encodes those of number r, W + r, 2 W + r, ...; all get all.
 
-    Args:
-        encode: gives (m, D) vectors of m texts.
-        texts: the same in every process.
-        dimension: D.
-        device: on which vectors can be gathered.
+    They are gathered on ``device``.
     """
     rank, processes = world()
     if processes == 1:

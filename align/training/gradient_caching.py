@@ -41,18 +41,10 @@ def encode_batch(
     positions: Tensor | None = None,
     micro_tokens: int = 0,
 ) -> Encoded:
-    """Vectors of (R, T) ids, and the states that a masked-LM head reads.
+    """Vectors of (R, T) ids, and the states that a masked-LM head reads at the (R, T) ``masked`` positions.
 
-    Args:
-        encoder: with gradients.
-        ids: (R, T) pieces.
-        attention: (R, T), 1 at tokens, then 0.
-        lengths: tokens of each row.
-        masked: (R, T) bool, the positions to predict; None: no head is asked.
-        types: (R, T) which of two texts a piece belongs to; see :meth:`align.encoders.encoder.Encoder.hidden`.
-        positions: (R, T) where it stands.
-        micro_tokens: run so many tokens at a time, texts of similar length together, and again in the backward pass;
-            0: all at once.
+    Runs ``micro_tokens`` at a time, texts of similar length together, and again in the backward pass; 0: all at once.
+    For the rest see :meth:`align.encoders.encoder.Encoder.hidden`.
     """
     run = partial(_encode, encoder)
     if not micro_tokens or sum(lengths) <= micro_tokens:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from transformers import TrainerCallback
 
 from align.files.whole import read_json, write_json
 from align.training.distributed import total, world
@@ -52,12 +51,3 @@ class History:
         self.lines = kept["lines"]
         local = kept["terms"][world()[0]]
         self._terms = {name: [torch.tensor(value) for value in values] for name, values in local.items()}
-
-
-class LastLine(TrainerCallback):
-    """Has the last step logged, too, wherever it falls between two lines."""
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Called after the callbacks that may stop the run."""
-        if state.global_step == state.max_steps or control.should_training_stop:
-            control.should_log = True

@@ -1,9 +1,9 @@
-"""Who provides what objectives need: a column of the pairs, vectors made before the first step, or the step itself."""
+"""What the step itself provides of what objectives need, and the columns of the pairs that it is read from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,32 +18,9 @@ COLUMNS = {"negatives": "negative", "scores": "score", "classes": "label"}
 """The column of the pairs that a need reads, beside those that every table has."""
 
 
-class Frozen(NamedTuple):
-    """Vectors of the pairs by an encoder that does not move, made before the first step."""
-
-    name: str
-    """In the batch."""
-    by: str
-    """start, teacher, or guide: the teacher if there is one, else the start."""
-    column: str
-    """Whose texts."""
-
-
-FROZEN = {
-    "start": [Frozen("start", "start", "source")],
-    "teacher": [Frozen("teacher", "teacher", "source")],
-    "guide": [Frozen("guide_source", "guide", "source"), Frozen("guide_target", "guide", "target")],
-}
-
-
 def columns(needs: frozenset[str]) -> list[str]:
     """Columns that the pairs must have beside those of every table."""
     return [column for need, column in COLUMNS.items() if need in needs]
-
-
-def frozen(needs: frozenset[str]) -> list[Frozen]:
-    """What has to be made before the first step."""
-    return [one for need, several in FROZEN.items() if need in needs for one in several]
 
 
 def batch_inputs(
@@ -52,12 +29,7 @@ def batch_inputs(
 ) -> Inputs:  # fmt: skip
     """Inputs of the objectives from the vectors of a batch, split by its sides, and all else that it carries.
 
-    Args:
-        encoded: of the texts of both sides, negatives and rehearsal; None: there are none.
-        sides: how many of each.
-        given: the rest, of this process.
-        later: the same, made when an objective asks for it.
-        plain: similarity matrices are held whole.
+    What is ``later`` is made when an objective asks for it; if ``plain``, similarity matrices are held whole.
     """
     values = {name: value for name, value in given.items() if value is not None}
     if encoded is not None:

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from align.encoders.adapter import Adapter
 from align.encoders.blocks import blocks
 from align.encoders.encoder import Encoder
+from align.encoders.saving import Adapter
 from align.errors import InputError
-from align.training.randomness import drawn_from
+from align.streams import drawn_from
 from align.training.recipe import Recipe
 
 MARK = "lora_"  # in the name of every parameter of an adapter, and of no other

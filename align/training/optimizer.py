@@ -1,19 +1,16 @@
-"""AdamW, by choice of only those rows of the word embeddings that a batch reads."""
+"""AdamW, by choice of only those rows of the word embeddings that a batch reads; the gradient's length, and its cut."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from align.encoders.encoder import Encoder
-from align.errors import InputError
-from align.training.distributed import backend, world
-from align.training.recipe import Recipe, TrainOptions
+from align.training.recipe import TrainOptions
 
 
 class AdamW(torch.optim.AdamW):
@@ -105,46 +102,36 @@ def parameter_groups(module: nn.Module, options: TrainOptions) -> list[dict[str,
     return groups
 
 
-def sparse_embeddings(model: PreTrainedModel, on: bool) -> None:
-    """Give the word embeddings row-sparse gradients, or dense ones again.
-
-    Such a gradient holds a row of D numbers for each token read since the last step, the table one for each piece.
-
-    Raises:
-        InputError: the model's word embeddings are no plain table.
-    """
-    table = model.get_input_embeddings()
-    if on and not isinstance(table, nn.Embedding):
-        raise InputError(
-            f"train.sparse_embeddings needs a table of word embeddings (torch.nn.Embedding); {type(model).__name__} "
-            f"has {type(table).__name__}"
-        )
-    table.sparse = on
+@torch.no_grad()
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """() length of all gradients as one vector; those of a table come out coalesced, with one entry a row."""
+    values = []
+    for parameter in parameters:
+        if parameter.grad is not None and parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()
+        if parameter.grad is not None:
+            values.append(_values(parameter.grad))
+    norm: Tensor = get_total_norm(values)
+    return norm
 
 
-def check_sparse_embeddings(encoder: Encoder, recipe: Recipe) -> None:
-    """Refuse ``train.sparse_embeddings`` where the gradient of the word embeddings is dense, or there is none.
-
-    Raises:
-        InputError: says why.
-    """
-    if not recipe.train.sparse_embeddings:
-        return
-    table, head = encoder.body.get_input_embeddings(), encoder.model.get_output_embeddings()
-    names = [name for name in recipe.trained if not recipe.reads(name).isdisjoint(("masked", "joint"))]
-    tied = head is not None and head.weight is table.weight
-    if names and tied:
-        raise InputError(
-            f"train.sparse_embeddings needs gradients of the read rows only, but {names[0]} trains a head of "
-            f"{type(encoder.model).__name__} whose weights are the word embeddings: all rows get one"
-        )
-    frozen = "train.freeze_embeddings" if recipe.train.freeze_embeddings else "lora" if recipe.lora else ""
-    if frozen:
-        raise InputError(f"train.sparse_embeddings has nothing to update: {frozen} keeps the word embeddings fixed")
-    if world()[1] > 1 and backend(encoder.device) == "nccl":
-        raise InputError("train.sparse_embeddings needs one process a run on GPUs: NCCL adds up no sparse gradients")
+@torch.no_grad()
+def clip_gradients(parameters: Iterable[nn.Parameter], norm: Tensor, *, limit: float) -> None:
+    """Scale gradients of length ``norm``, as :func:`gradient_norm` left them, by min(1, limit / (norm + 1e-6))."""
+    dense = []
+    for parameter in parameters:
+        if parameter.grad is not None and parameter.grad.is_sparse:
+            parameter.grad.values().mul_((limit / (norm + 1e-6)).clamp(max=1.0))
+        else:
+            dense.append(parameter)
+    clip_grads_with_norm_(dense, limit, norm)
 
 
-def optimizer_in_use(recipe: Recipe) -> str:
-    """For the log: what updates the weights."""
-    return "fused AdamW" + ", rows of the word embeddings only" * recipe.train.sparse_embeddings
+def not_finite(named: Iterable[tuple[str, nn.Parameter]]) -> str | None:
+    """Name of the first parameter whose gradient, as :func:`gradient_norm` left it, has NaN or infinity."""
+    bad = (name for name, p in named if p.grad is not None and not _values(p.grad).isfinite().all())
+    return next(bad, None)
+
+
+def _values(gradient: Tensor) -> Tensor:
+    return gradient.values() if gradient.is_sparse else gradient

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -297,17 +296,3 @@ def in_order(chosen: Mapping[str, Any]) -> dict[str, Any]:
         if name not in objectives():
             raise InputError(f"no objective {name!r}: expected one of {', '.join(objectives())}")
     return {name: chosen[name] for name in objectives() if chosen.get(name) is not None}
-
-
-def sections() -> dict[str, Any]:
-    """The tables of a recipe and of a stage by name, with the class of each."""
-    hints = typing.get_type_hints(Recipe)
-    plain = {name: next(iter(typing.get_args(hints[name])), hints[name]) for name in ("matryoshka", "lora", "train")}
-    return {"encoder": EncoderOptions} | {name: one.options for name, one in objectives().items()} | plain
-
-
-def keys() -> dict[str, Any]:
-    """All keys of a recipe and their types, the tables of objectives among them."""
-    hints = {name: hint for name, hint in typing.get_type_hints(Recipe).items() if name != "objectives"}
-    first = {name: hints.pop(name) for name in ("encoder", "name", "pairs")}
-    return first | {name: one.options for name, one in objectives().items()} | hints

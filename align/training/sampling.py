@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from dataclasses import KW_ONLY, dataclass
 from itertools import chain, count, islice
 from typing import Any
 
@@ -11,111 +11,135 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.training.cutting import Limit, apart, deal
+from align.training.cutting import Ints, Limit, apart, deal
 from align.training.linked import linked
 
 POOL = 32  # batches whose rows are sorted by length together
 
 
-def epoch_batches(
-    lengths: NDArray[np.int64],
-    languages: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    *,
-    batch_size: int,
-    seed: int,
-    epoch: int,
-    temperature: float = 1.0,
-    by_language: bool = False,
-    tables: NDArray[np.int64] | None = None,
-    uniform: bool = False,
-    repeat_groups: bool = False,
-    batch_tokens: int = 0,
-    costs: NDArray[np.int64] | None = None,
-    world: int = 1,
-) -> Iterator[NDArray[np.int64]]:
-    """One epoch of batches in which no group occurs twice (unless ``repeat_groups``), rows of similar length together.
+@dataclass(frozen=True, eq=False)
+class BatchStream:
+    """The first ``total`` batches of all epochs: a torch batch sampler of ``(number, rows)``.
 
-    Rows are drawn in a random order (see :func:`draw`) and cut into pools of 32 batches. A pool is sorted by length,
-    from the shortest or from the longest by chance, and cut into batches (see :func:`align.training.cutting.apart`),
-    which come in random order. What does not fill a batch, or would bring a group into it twice, goes on to the next
-    pool; what is left at the end is dealt out to as many batches as it can fill (see
-    :func:`align.training.cutting.deal`), and only the rest stays out of this epoch. A pool is made when its first batch
-    is asked for.
-
-    Args:
-        lengths: (n,) tokens per row.
-        languages: (n,) integer language, or pair of languages, of each row; small, as they are counted.
-        groups: (n,) integer meaning of each row, of any size, or (n, k): rows that share any of k mean the same.
-        batch_size: rows per batch and process.
-        seed: with ``epoch``, decides everything.
-        epoch: 0, 1, ...
-        temperature: of the languages; 1 natural, 0 uniform.
-        by_language: sort each pool by language first, so that a batch holds one language, or a few small ones:
-            negatives in the anchor's own language are harder.
-        tables: (n,) integer table of each row; None: one table.
-        uniform: draw equally often from every table, instead of in proportion to its rows.
-        repeat_groups: take groups as they come; it is then each row that occurs at most once in a batch.
-        batch_tokens: instead of ``batch_size``, which is then not read: each process gets as many rows as cost at most
-            this many tokens, one row at least; 0: ``batch_size`` rows.
-        costs: (n,) tokens that each row costs, of all its texts together; None: its length.
-        world: processes that share out each batch, process r taking ``rows[r::world]``.
-
-    Returns:
-        Arrays of row numbers: ``batch_size * world`` of them, or a multiple of ``world``.
-
-    Raises:
-        InputError: there are fewer rows, or fewer different groups, than a batch needs (two for each process, if
-            tokens are counted); or, at the first batch, too few are drawn.
+    Every process makes the same batches, of which process r takes ``rows[r::world]``, so ranks never overlap, and the
+    batch at any number is known without the ones before it having been used: resuming is exact.
     """
-    size = (2 if batch_tokens else batch_size) * world
-    setting = "train with fewer processes" if batch_tokens else "lower train.batch_size"
-    if repeat_groups:
-        groups = np.arange(len(groups))  # each row is a group of its own
-        if len(groups) < size:
-            raise InputError(f"a batch needs {size} pairs, but the data has {len(groups)}: {setting}")
-    costs = lengths if costs is None else costs
-    most = batch_tokens * world // max(1, int(costs.min())) if batch_tokens and len(costs) else size  # rows of a batch
-    columns = groups[:, None].T if groups.ndim == 1 else groups.T
-    distinct = min(count_distinct(column, enough=max(size, most)) for column in columns)
-    if distinct < size:
-        raise InputError(
-            f"a batch of {size} pairs needs as many different groups, but the data has {len(groups)} pairs in "
-            f"{distinct} groups: {setting}"
-        )
-    limit, usual = Limit(batch_size, world), size
-    if batch_tokens:
-        limit = Limit(distinct // world, world, batch_tokens, costs)
-        usual = max(size, min(distinct, int(batch_tokens * world / max(1, costs.mean()))))
-    keys = [narrow(lengths)] + [narrow(languages)] * by_language
-    if batch_tokens:
-        keys.insert(0, narrow(costs))  # so that processes, dealt in turn, get about as much
 
-    def batches() -> Iterator[NDArray[np.int64]]:
-        rng = np.random.default_rng([seed, epoch])
-        order = draw(languages, rng, temperature, tables=tables, uniform=uniform)
-        empty = True
-        for batch in pooled(order, groups, rng, keys=keys, limit=limit, step=POOL * usual):
-            empty = False
-            yield batch
-        if empty:
+    lengths: Ints
+    """(n,) tokens per row."""
+    languages: Ints
+    """(n,) integer language, or pair of languages, of each row; small, as they are counted."""
+    groups: Ints
+    """(n,) integer meaning of each row, of any size, or (n, k): rows that share any of k mean the same."""
+    _: KW_ONLY
+    batch_size: int
+    """Rows per batch and process."""
+    seed: int
+    """With the number of the epoch, decides everything."""
+    total: int = 0
+    temperature: float = 1.0
+    """Of the languages; 1 natural, 0 uniform."""
+    by_language: bool = False
+    """Sort each pool by language first, so that a batch holds one language, or a few small ones."""
+    tables: Ints | None = None
+    """(n,) integer table of each row; None: one table."""
+    uniform: bool = False
+    """Draw equally often from every table, instead of in proportion to its rows."""
+    repeat_groups: bool = False
+    """Take groups as they come; it is then each row that occurs at most once in a batch."""
+    batch_tokens: int = 0
+    """Instead of ``batch_size``, which is then not read: each process gets as many rows as cost at most this many
+    tokens, one row at least; 0: ``batch_size`` rows."""
+    costs: Ints | None = None
+    """(n,) tokens that each row costs, of all its texts together; None: its length."""
+    world: int = 1
+    """Processes that share out each batch."""
+
+    def epoch(self, epoch: int) -> Iterator[Ints]:
+        """Rows of the batches of one epoch, ``batch_size * world`` or a multiple of ``world`` of them in each.
+
+        No group occurs twice in a batch (unless ``repeat_groups``), and rows of similar length are together. Rows are
+        drawn in a random order (see :func:`draw`) and cut into pools of 32 batches. A pool is sorted by length, from
+        the shortest or from the longest by chance, and cut into batches (see :func:`align.training.cutting.apart`),
+        which come in random order. What does not fill a batch, or would bring a group into it twice, goes on to the
+        next pool; what is left at the end is dealt out to as many batches as it can fill (see
+        :func:`align.training.cutting.deal`), and only the rest stays out of this epoch. A pool is made when its first
+        batch is asked for.
+
+        Raises:
+            InputError: there are fewer rows, or fewer different groups, than a batch needs (two for each process, if
+                tokens are counted); or, at the first batch, too few are drawn.
+        """
+        size = (2 if self.batch_tokens else self.batch_size) * self.world
+        setting = "train with fewer processes" if self.batch_tokens else "lower train.batch_size"
+        groups = self.groups
+        if self.repeat_groups:
+            groups = np.arange(len(groups))  # each row is a group of its own
+            if len(groups) < size:
+                raise InputError(f"a batch needs {size} pairs, but the data has {len(groups)}: {setting}")
+        costs = self.lengths if self.costs is None else self.costs
+        most = size  # rows of a batch
+        if self.batch_tokens and len(costs):
+            most = self.batch_tokens * self.world // max(1, int(costs.min()))
+        columns = groups[:, None].T if groups.ndim == 1 else groups.T
+        distinct = min(count_distinct(column, enough=max(size, most)) for column in columns)
+        if distinct < size:
             raise InputError(
-                f"no batch of {size} pairs can be filled from {len(groups)} pairs drawn at language temperature "
-                f"{temperature:g}, which draws some again and leaves others out: {setting}"
+                f"a batch of {size} pairs needs as many different groups, but the data has {len(groups)} pairs in "
+                f"{distinct} groups: {setting}"
             )
+        limit, usual = Limit(self.batch_size, self.world), size
+        if self.batch_tokens:
+            limit = Limit(distinct // self.world, self.world, self.batch_tokens, costs)
+            usual = max(size, min(distinct, int(self.batch_tokens * self.world / max(1, costs.mean()))))
+        keys = [narrow(self.lengths)] + [narrow(self.languages)] * self.by_language
+        if self.batch_tokens:
+            keys.insert(0, narrow(costs))  # so that processes, dealt in turn, get about as much
 
-    return batches()
+        def batches() -> Iterator[Ints]:
+            rng = np.random.default_rng([self.seed, epoch])
+            order = draw(self.languages, rng, self.temperature, tables=self.tables, uniform=self.uniform)
+            empty = True
+            for batch in pooled(order, groups, rng, keys=keys, limit=limit, step=POOL * usual):
+                empty = False
+                yield batch
+            if empty:
+                raise InputError(
+                    f"no batch of {size} pairs can be filled from {len(groups)} pairs drawn at language temperature "
+                    f"{self.temperature:g}, which draws some again and leaves others out: {setting}"
+                )
+
+        return batches()
+
+    def __len__(self) -> int:
+        """Batches in the stream."""
+        return self.total
+
+    def whole(self) -> Iterator[tuple[int, Ints]]:
+        """Numbers and rows of the batches of all processes together."""
+        return enumerate(islice(chain.from_iterable(map(self.epoch, count())), self.total))
+
+    def drawn(self) -> Ints:
+        """(n,) how often the stream draws each row; it lays out all batches for it, but holds one pool at a time."""
+        times = np.zeros(len(self.lengths), dtype=np.int64)
+        for _, rows in self.whole():
+            times[rows] += 1  # no row is twice in a batch
+        return times
+
+    def __iter__(self) -> Iterator[list[tuple[int, Ints]]]:
+        """One-element lists, as a torch DataLoader wants keys: the number and the rows of all processes."""
+        return ([key] for key in self.whole())
 
 
 def pooled(
-    order: NDArray[np.int64],
-    groups: NDArray[np.int64],
+    order: Ints,
+    groups: Ints,
     rng: np.random.Generator,
     *,
     keys: Sequence[NDArray[Any]],
     limit: Limit,
     step: int,
-) -> Iterator[NDArray[np.int64]]:
+) -> Iterator[Ints]:
     """Batches from one pool after the other: ``step`` rows of ``order`` and what the last pool left over.
 
     In the end comes a pool of what is left over alone. The last of ``keys``, by row, is what pools are sorted by first.
@@ -142,7 +166,7 @@ def pooled(
             pending = pending[-step:]
 
 
-def count_distinct(groups: NDArray[np.int64], *, enough: int) -> int:
+def count_distinct(groups: Ints, *, enough: int) -> int:
     """Number of different groups, or of those in the first rows if they are enough.
 
     >>> count_distinct(np.array([3, 3, 8, 3]), enough=5)
@@ -157,19 +181,19 @@ def count_distinct(groups: NDArray[np.int64], *, enough: int) -> int:
         rows *= 2
 
 
-def narrow(values: NDArray[np.int64]) -> NDArray[Any]:
+def narrow(values: Ints) -> NDArray[Any]:
     """The same integers, none negative, in the smallest type: numpy sorts 16 bits seven times as fast as 64."""
     return values.astype(np.min_scalar_type(int(values.max())))
 
 
 def draw(
-    languages: NDArray[np.int64],
+    languages: Ints,
     rng: np.random.Generator,
     temperature: float,
     *,
-    tables: NDArray[np.int64] | None = None,
+    tables: Ints | None = None,
     uniform: bool = False,
-) -> NDArray[np.int64]:
+) -> Ints:
     """Row numbers in random order, n in all.
 
     A table gets n_t rows, or n / (number of tables) if ``uniform``; within it, language l is drawn in proportion to
@@ -198,11 +222,11 @@ def draw(
     for available, wish in zip(np.split(rows, firsts[1:]), wanted.tolist(), strict=True):
         passes = rng.permuted(np.tile(available, (-(-wish // len(available)), 1)), axis=1)  # a row: all of them
         parts.append(passes.ravel()[:wish])
-    drawn: NDArray[np.int64] = rng.permutation(np.concatenate(parts))
+    drawn: Ints = rng.permutation(np.concatenate(parts))
     return drawn
 
 
-def whole_numbers(expected: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+def whole_numbers(expected: NDArray[np.float64], rng: np.random.Generator) -> Ints:
     """Whole numbers, each on average what is expected, next to it, and with the same sum.
 
     k_i = floor(c_i + u) - floor(c_{i - 1} + u), with c_i = e_1 + ... + e_i and one u, uniform in 0..1 (systematic
@@ -215,58 +239,3 @@ def whole_numbers(expected: NDArray[np.float64], rng: np.random.Generator) -> ND
     bounds = np.cumsum(expected)
     bounds[-1] = np.rint(bounds[-1])
     return np.diff(np.floor(bounds + rng.random()), prepend=0).astype(np.int64)
-
-
-class BatchStream:
-    """The first ``total`` batches of all epochs: a torch batch sampler of ``(number, rows)``.
-
-    Every process makes the same batches, of which process r takes ``rows[r::world]``, so ranks never overlap, and the
-    batch at any number is known without the ones before it having been used: resuming is exact. Options are those of
-    :func:`epoch_batches`.
-    """
-
-    def __init__(
-        self,
-        lengths: NDArray[np.int64],
-        languages: NDArray[np.int64],
-        groups: NDArray[np.int64],
-        *,
-        batch_size: int,
-        total: int,
-        seed: int,
-        temperature: float = 1.0,
-        by_language: bool = False,
-        tables: NDArray[np.int64] | None = None,
-        uniform: bool = False,
-        repeat_groups: bool = False,
-        batch_tokens: int = 0,
-        costs: NDArray[np.int64] | None = None,
-        world: int = 1,
-    ) -> None:
-        self.epoch = partial(
-            epoch_batches, lengths, languages, groups, batch_size=batch_size, seed=seed, temperature=temperature,
-            by_language=by_language, tables=tables, uniform=uniform, repeat_groups=repeat_groups,
-            batch_tokens=batch_tokens, costs=costs, world=world,
-        )  # fmt: skip
-        self.rows, self.total = len(lengths), total
-
-    def __len__(self) -> int:
-        """Batches in the stream."""
-        return self.total
-
-    def whole(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Numbers and rows of the batches of all processes together."""
-        epochs = chain.from_iterable(self.epoch(epoch=epoch) for epoch in count())
-        return enumerate(islice(epochs, self.total))
-
-    def drawn(self) -> NDArray[np.int64]:
-        """(n,) how often the stream draws each row; it lays out all batches for it, but holds one pool at a time."""
-        times = np.zeros(self.rows, dtype=np.int64)
-        for _, rows in self.whole():
-            times[rows] += 1  # no row is twice in a batch
-        return times
-
-    def __iter__(self) -> Iterator[list[tuple[int, NDArray[np.int64]]]]:
-        """One-element lists, as a torch DataLoader wants keys: the number and the rows of all processes."""
-        for key in self.whole():
-            yield [key]

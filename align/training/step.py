@@ -9,28 +9,21 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
+from align.encoders.blocks import masked_lm_head
 from align.encoders.encoder import Encoder
-from align.errors import InputError
 from align.objectives.inputs import Inputs
 from align.objectives.mlm import IGNORED, Head, Masked
 from align.objectives.objective import Sizes, Terms
 from align.objectives.temperature import Temperature
+from align.streams import drawn_from
 from align.training.gradient_caching import encode_batch
 from align.training.inputs import batch_inputs, masked_positions, masked_sides
-from align.training.randomness import drawn_from
 from align.training.recipe import Recipe
 
 
 class Alignment(nn.Module):
-    """An encoder with the objectives of a recipe, and what the objectives themselves learn.
-
-    Args:
-        encoder: trained in place.
-        recipe: which objectives, how weighted; a single stage. What objectives learn is drawn from its seed.
-        classes: labels of the pairs.
-        teacher_dimension: D of the teacher's vectors.
+    """An encoder with the objectives of a single stage, and what they themselves learn, drawn from the recipe's seed.
 
     Raises:
         InputError: the recipe needs a masked-LM head that the model lacks.
@@ -43,7 +36,7 @@ class Alignment(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.recipe = encoder, recipe
-        self.head = masked_lm_head(encoder.model) if recipe.needs & {"masked", "joint"} else None
+        self.head = Head(*masked_lm_head(encoder.model)) if recipe.needs & {"masked", "joint"} else None
         self.learned = nn.ModuleDict()
         sizes = Sizes(encoder.dimension, classes, teacher_dimension)
         with drawn_from(recipe.train.seed, "heads"):
@@ -138,24 +131,3 @@ class Alignment(nn.Module):
         """The learned temperatures alone, by objective."""
         kinds = ((name.partition("/"), value) for name, value in self.numbers().items())
         return {name: value for (kind, _, name), value in kinds if kind == "temperature"}
-
-
-def masked_lm_head(model: PreTrainedModel) -> Head:
-    """The head that maps (P, D) last states to (P, V) logits.
-
-    Raises:
-        InputError: the checkpoint has no masked-LM head, or one of an unknown family.
-    """
-    if hasattr(model, "cls") and hasattr(model.cls, "predictions"):  # BERT and MuRIL
-        head = model.cls.predictions
-        return Head(head.transform, head.decoder.weight, head.decoder.bias)
-    if hasattr(model, "lm_head") and hasattr(model.lm_head, "dense"):  # RoBERTa, XLM-R and Glot500
-        head = model.lm_head
-        return Head(nn.Sequential(head.dense, nn.GELU(), head.layer_norm), head.decoder.weight, head.decoder.bias)
-    if hasattr(model, "vocab_projector"):  # DistilBERT
-        transform = nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm)
-        return Head(transform, model.vocab_projector.weight, model.vocab_projector.bias)
-    raise InputError(
-        f"the recipe trains mlm or tlm, but {type(model).__name__} comes without a masked-LM head: "
-        "use a checkpoint saved with its head, or a recipe without them"
-    )

@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.encoders.blocks import attention_dropouts
-from align.encoders.encoder import Encoder
-from align.training.optimizer import optimizer_in_use
 from align.training.recipe import Recipe
 from align.training.store import PairStore
 
@@ -18,19 +15,11 @@ from align.training.store import PairStore
 def summary(
     store: PairStore, recipe: Recipe, drawn: NDArray[np.int64], *, trained: int, processes: int
 ) -> dict[str, Any]:
-    """Counts of the data and of the run, as JSON values.
+    """Counts of the data and of a run that draws each pair so often, as JSON values.
 
-    Args:
-        store: the pairs.
-        recipe: a single stage.
-        drawn: (n,) how often the run draws each pair.
-        trained: parameters that move.
-        processes: that share each batch.
-
-    Returns:
-        ``tables`` has the rows of each table and ``passes``: how often the run goes through them on average;
-        ``source_languages`` likewise; ``never_drawn`` the number of pairs that the run does not come to, and the source
-        languages of which it draws none.
+    ``tables`` has the rows of each table and ``passes``: how often the run goes through them on average;
+    ``source_languages`` likewise; ``never_drawn`` the number of pairs that the run does not come to, and the source
+    languages of which it draws none.
     """
     train = recipe.train
     batch = train.batch_size * processes
@@ -83,16 +72,3 @@ def summary_line(facts: Mapping[str, Any]) -> str:
         f"{facts['pairs_per_step']} pairs per step, {facts['trainable_parameters']:,} trainable parameters; "
         f"passes: {tables}{left_out}"
     )
-
-
-def engine(encoder: Encoder, recipe: Recipe) -> str:
-    """For the log: which of the fast paths a run takes."""
-    train = recipe.train
-    rates = [dropout.p for dropout in attention_dropouts(encoder.model)]
-    parts = ["attention " + encoder.attention_in_use(dropout=max(rates, default=0.0), bf16=train.bf16)]
-    if any(objective.by_blocks for objective in recipe.active.values()):
-        parts.append("contrast " + ("whole, as asked" if train.loss == "plain" else "by blocks"))
-    if train.micro_tokens:
-        parts.append(f"micro-batches of {train.micro_tokens:,} tokens")
-    parts += ["bf16"] * train.bf16 + ["compiled blocks"] * train.compile + [optimizer_in_use(recipe)]
-    return "engine: " + ", ".join(parts)

@@ -11,19 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
-from align.encoders.blocks import recompute_activations
 from align.encoders.encoder import Encoder
 from align.encoders.prefetch import ahead
 from align.training.batches import Batches, share_predicted
-from align.training.callbacks import Evaluation, Progress, TrainingStopped
-from align.training.clipping import clip_gradients, gradient_norm, not_finite
-from align.training.compiling import compile_blocks
+from align.training.callbacks import Evaluation, LastLine, Progress, TrainingStopped
 from align.training.distributed import world
-from align.training.history import History, LastLine
-from align.training.optimizer import AdamW, parameter_groups, sparse_embeddings
-from align.training.randomness import start_streams
+from align.training.history import History
+from align.training.optimizer import AdamW, clip_gradients, gradient_norm, not_finite, parameter_groups
 from align.training.recipe import Recipe
 from align.training.resume import seal
 from align.training.sampling import BatchStream
@@ -56,8 +52,6 @@ class Arguments(TrainingArguments):
 def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, progress: bool) -> Arguments:
     """The recipe in the words of transformers."""
     options = recipe.train
-    if options.gradient_checkpointing:
-        recompute_activations(encoder.model, True)
     training_arguments = Arguments(
         output_dir=str(work), max_steps=options.steps, per_device_train_batch_size=options.batch_size,
         gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate, max_grad_norm=1.0,
@@ -77,17 +71,7 @@ SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_
 
 
 class AlignTrainer(Trainer):
-    """The Hugging Face Trainer on our data path and objectives.
-
-    Args:
-        module: encoder and objectives.
-        batches: makes the tensors of a batch.
-        stream: says which rows are in each batch of this process.
-        args: transformers' arguments.
-        callbacks: transformers' callbacks.
-        evaluation: what else a checkpoint keeps.
-        settings: all that decides the run, sealed into every checkpoint.
-    """
+    """The Hugging Face Trainer on our data path and objectives; checkpoints are sealed with the settings of the run."""
 
     def __init__(
         self,
@@ -119,17 +103,12 @@ class AlignTrainer(Trainer):
             self.add_callback(Progress())
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
-        """Train, with the blocks compiled and the gradient of the word embeddings sparse if the recipe says so."""
-        model, options = self.module.encoder.model, self.module.recipe.train
-        start_streams(options.seed)
-        compile_blocks(model, options.compile)
-        sparse_embeddings(model, options.sparse_embeddings)
+        """Train; dropout is drawn from a stream of the run's seed in each process, so that none is alike."""
+        set_seed((self.module.recipe.train.seed + world()[0]) % 2**32)
         try:
             return super().train(*args, **kwargs)
         finally:
             self._loader = self._ahead = None  # ends its thread
-            compile_blocks(model, False)
-            sparse_embeddings(model, False)
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Batches of this process; not given to accelerate, which would shard them again."""

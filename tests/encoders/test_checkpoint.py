@@ -17,8 +17,9 @@ from transformers import (
     XLMRobertaForMaskedLM,
 )
 
-from align.encoders.checkpoint import load_encoder, save_encoder
+from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Hidden
+from align.encoders.saving import save_encoder
 from align.errors import InputError
 
 TEXTS = ["abc", "", " hello  world ", "xyzzy" * 30, "αβγ", "a\ud800b", "x" * 500]

@@ -307,7 +307,7 @@ def test_the_mask_is_causal(decoder_folder):
 def test_the_configuration_says_what_a_model_is(decoder_folder, bert_folder, tmp_path):
     assert is_decoder(decoder_folder)
     assert not is_decoder(bert_folder) and not is_decoder("seed")
-    from align.encoders.checkpoint import save_encoder
+    from align.encoders.saving import save_encoder
 
     save_encoder(load_encoder(bert_folder), tmp_path / "saved")
     assert not is_decoder(tmp_path / "saved")

@@ -13,8 +13,9 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize,
 from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
 from toy import greek, table, words
 
-from align.encoders.checkpoint import load_encoder, save_encoder
+from align.encoders.checkpoint import load_encoder
 from align.encoders.layers import encode_layers
+from align.encoders.saving import save_encoder
 from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
 from align.tasks.retrieval import retrieval

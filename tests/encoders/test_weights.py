@@ -14,8 +14,9 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize,
 from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
 from transformers import BertModel, GPT2Config, GPT2LMHeadModel
 
-from align.encoders.checkpoint import load_encoder, save_encoder
+from align.encoders.checkpoint import load_encoder
 from align.encoders.decoder import load_decoder
+from align.encoders.saving import save_encoder
 from align.errors import InputError
 
 TEXTS = ["abc", "hello world", "αβγ"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from align.objectives import mask_tokens, mlm
+from align.objectives import mlm
 from align.objectives.mlm import IGNORED, Head
 
 
@@ -90,39 +90,3 @@ def test_messages():
         mlm(hidden, labels[:, :3], head)
     with pytest.raises(ValueError, match=r"needs \(..., D\) hidden states and \(...\) labels, got \(3,\) and \(\)"):
         mlm(hidden[0, 0], labels[0, 0], head)
-    with pytest.raises(ValueError, match=r"rate in 0..1, got 1.5"):
-        mask_tokens(labels, labels > 0, rate=1.5, mask_id=1, vocabulary=9, generator=torch.Generator())
-
-
-def draw(rate=0.15, seed=0, n=40_000):
-    ids = torch.full((4, n // 4), 50)
-    maskable = torch.ones_like(ids, dtype=torch.bool)
-    maskable[:, 0] = False
-    generator = torch.Generator().manual_seed(seed)
-    return (*mask_tokens(ids, maskable, rate=rate, mask_id=1, vocabulary=1000, generator=generator), ids, maskable)
-
-
-def test_shares_of_masking():
-    masked, labels, ids, maskable = draw()
-    chosen = labels != IGNORED
-    n = chosen.sum().item()
-    assert n / maskable.sum().item() == pytest.approx(0.15, abs=0.01)
-    assert (masked[chosen] == 1).sum().item() / n == pytest.approx(0.8, abs=0.02)
-    assert (masked[chosen] == 50).sum().item() / n == pytest.approx(0.1, abs=0.02)
-    assert torch.equal(masked[~chosen], ids[~chosen])
-    assert torch.equal(labels[chosen], ids[chosen])
-    assert not chosen[:, 0].any()
-
-
-def test_masking_is_seeded_and_leaves_its_input():
-    first, second, other = draw(seed=3), draw(seed=3), draw(seed=4)
-    assert torch.equal(first[0], second[0])
-    assert torch.equal(first[1], second[1])
-    assert not torch.equal(first[1], other[1])
-    assert (first[2] == 50).all()
-
-
-@pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_extreme_rates(rate):
-    _, labels, _, maskable = draw(rate=rate)
-    assert (labels != IGNORED).sum().item() == rate * maskable.sum().item()

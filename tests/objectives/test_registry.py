@@ -15,7 +15,7 @@ from align.errors import InputError
 from align.objectives.inputs import Inputs
 from align.objectives.objective import NEEDS, Objective, PlainOptions
 from align.objectives.registry import objective, objectives
-from align.training.explain import objectives_table
+from align.training.config import objectives_table
 
 ROOT = Path(__file__).parents[2]
 CHECKOUT = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="only in a checkout of the source")
@@ -60,7 +60,7 @@ import sys
 from align.encoders.checkpoint import load_encoder
 from align.objectives.registry import objectives
 from align.training.config import load_recipe
-from align.training.explain import explain
+from align.training.config import explain
 from align.training.train import train
 sys.path.insert(0, "tests")
 from toy import table

@@ -13,7 +13,7 @@ from align.encoders.blocks import blocks
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
-from align.training.compiling import check_compile, compile_blocks, eager_blocks
+from align.training.engine import check_engine, compile_blocks, eager_blocks
 from align.training.recipe import Recipe, TrainOptions
 from align.training.train import train
 
@@ -100,8 +100,11 @@ def test_a_run_compiles_the_blocks_and_no_evaluation(bert_folder, tmp_path, monk
     assert in_evaluation == [[False, False]] * 4
 
 
-def test_recomputed_activations_are_refused():
-    check_compile(TrainOptions(compile=True))
-    check_compile(TrainOptions(gradient_checkpointing=True))
+def test_recomputed_activations_are_refused(bert_folder):
+    def check(**options):
+        check_engine(load_encoder(bert_folder), Recipe(info_nce=ContrastiveOptions(), train=TrainOptions(**options)))
+
+    check(compile=True)
+    check(gradient_checkpointing=True)
     with pytest.raises(InputError, match=r"train.compile and train.gradient_checkpointing exclude each other"):
-        check_compile(TrainOptions(compile=True, gradient_checkpointing=True))
+        check(compile=True, gradient_checkpointing=True)

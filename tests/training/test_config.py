@@ -6,9 +6,8 @@ import pytest
 
 from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
-from align.training.config import as_table, load_recipe, recipes
-from align.training.explain import explain, field_help, objectives_table
-from align.training.recipe import Recipe, sections
+from align.training.config import as_table, explain, field_help, load_recipe, objectives_table, recipes, sections
+from align.training.recipe import Recipe
 
 
 @pytest.mark.parametrize("name", recipes())

@@ -38,8 +38,9 @@ from align.training import distributed
 from align.training import train as trainer
 from align.training.batches import Batches
 from align.training.distributed import backend, gather, in_shares, launch, total, world
+from align.training.frozen import frozen
 from align.training.history import History
-from align.training.inputs import columns, frozen
+from align.training.inputs import columns
 from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
 from align.training.step import Alignment
 from align.training.store import build_store

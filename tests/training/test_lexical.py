@@ -14,12 +14,12 @@ from align.objectives import label_nt_xent, multi_similarity, supcon
 from align.objectives.labelled import LabelledOptions
 from align.objectives.multi_similarity import MultiSimilarityOptions
 from align.training.batches import Batches
-from align.training.config import load_recipe
-from align.training.explain import explain
+from align.training.config import explain, load_recipe
 from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
+from align.training.stage import plan
 from align.training.step import Alignment
 from align.training.store import build_store
-from align.training.train import plan, train
+from align.training.train import train
 
 ALONE = {
     "label_nt_xent": Recipe(label_nt_xent=LabelledOptions()),

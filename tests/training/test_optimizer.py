@@ -19,14 +19,9 @@ from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.mlm import MlmOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.tlm import TlmOptions
-from align.training import optimizer
-from align.training.optimizer import (
-    AdamW,
-    check_sparse_embeddings,
-    optimizer_in_use,
-    parameter_groups,
-    sparse_embeddings,
-)
+from align.training import engine as engines
+from align.training.engine import check_engine, engine, sparse_embeddings
+from align.training.optimizer import AdamW, parameter_groups
 from align.training.recipe import LoraOptions, Recipe, TrainOptions
 from align.training.step import Alignment
 from align.training.train import train
@@ -236,32 +231,33 @@ def test_resuming_with_rows_is_exact(bert_folder, tmp_path):
 
 def test_messages(bert_folder, monkeypatch):
     encoder = load_encoder(bert_folder)
-    check_sparse_embeddings(encoder, recipe())
-    check_sparse_embeddings(encoder, recipe(sparse_embeddings=False, objective={"mlm": MlmOptions()}))
+    check_engine(encoder, recipe())
+    check_engine(encoder, recipe(sparse_embeddings=False, objective={"mlm": MlmOptions()}))
     for name, options in (("mlm", MlmOptions()), ("tlm", TlmOptions())):
         with pytest.raises(InputError, match=f"but {name} trains a head of BertForMaskedLM whose weights are the word"):
-            check_sparse_embeddings(encoder, recipe(objective={name: options}))
+            check_engine(encoder, recipe(objective={name: options}))
     untied = SimpleNamespace(weight=torch.ones(1))
     with monkeypatch.context() as patched:
         patched.setattr(encoder.model, "get_output_embeddings", lambda: untied)
-        check_sparse_embeddings(encoder, recipe(objective={"mlm": MlmOptions()}))
+        check_engine(encoder, recipe(objective={"mlm": MlmOptions()}))
     with pytest.raises(InputError, match=r"nothing to update: train.freeze_embeddings keeps the word embeddings"):
-        check_sparse_embeddings(encoder, recipe(freeze_embeddings=True))
+        check_engine(encoder, recipe(freeze_embeddings=True))
     with pytest.raises(InputError, match="nothing to update: lora keeps the word embeddings"):
-        check_sparse_embeddings(encoder, recipe(objective={"nt_xent": ContrastiveOptions(), "lora": LoraOptions()}))
-    monkeypatch.setattr(optimizer, "world", lambda: (1, 2))
-    monkeypatch.setattr(optimizer, "backend", lambda device: "nccl" if device == encoder.device else "gloo")
+        check_engine(encoder, recipe(objective={"nt_xent": ContrastiveOptions(), "lora": LoraOptions()}))
+    monkeypatch.setattr(engines, "world", lambda: (1, 2))
+    monkeypatch.setattr(engines, "backend", lambda device: "nccl" if device == encoder.device else "gloo")
     with pytest.raises(InputError, match="NCCL adds up no sparse gradients"):
-        check_sparse_embeddings(encoder, recipe())
+        check_engine(encoder, recipe())
     encoder.body.set_input_embeddings(nn.Linear(2, 2))
     sparse_embeddings(encoder.model, False)
     with pytest.raises(InputError, match=r"needs a table of word embeddings .*; BertForMaskedLM has Linear"):
         sparse_embeddings(encoder.model, True)
 
 
-def test_the_log_says_which():
-    assert optimizer_in_use(recipe()) == "fused AdamW, rows of the word embeddings only"
-    assert optimizer_in_use(recipe(sparse_embeddings=False)) == "fused AdamW"
+def test_the_log_says_which(bert_folder):
+    encoder = load_encoder(bert_folder)
+    assert engine(encoder, recipe()).endswith(", fused AdamW, rows of the word embeddings only")
+    assert engine(encoder, recipe(sparse_embeddings=False)).endswith(", fused AdamW")
 
 
 def test_what_decays_and_what_has_its_own_rate(bert_folder):

@@ -21,8 +21,8 @@ from align.objectives.graded import GradedOptions
 from align.objectives.mlm import MlmOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.tlm import TlmOptions
-from align.training.config import load_recipe
-from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions, sections
+from align.training.config import load_recipe, sections
+from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
 from align.training.train import train
 
 KINDS = sections()

@@ -11,7 +11,11 @@ from accelerate.data_loader import SkipBatchSampler
 from align.encoders.batching import budget_batches
 from align.errors import InputError
 from align.training import cutting
-from align.training.sampling import BatchStream, count_distinct, draw, epoch_batches, narrow, whole_numbers
+from align.training.sampling import BatchStream, count_distinct, draw, narrow, whole_numbers
+
+
+def epoch_batches(lengths, languages, groups, *, epoch, **options):
+    return BatchStream(lengths, languages, groups, **options).epoch(epoch)
 
 
 def columns(n=500, languages=3, groups=400, seed=0):

@@ -23,10 +23,11 @@ from align.training.batches import Batches
 from align.training.config import load_recipe
 from align.training.inputs import columns
 from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
+from align.training.stage import set_trainable
 from align.training.step import Alignment
 from align.training.store import build_store
 from align.training.summary import summary, summary_line
-from align.training.train import set_trainable, train
+from align.training.train import train
 
 
 def scored(n=N):

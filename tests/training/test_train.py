@@ -22,9 +22,10 @@ from align.training.callbacks import TrainingStopped
 from align.training.recipe import EncoderOptions, Recipe, TrainOptions
 from align.training.resume import newest_checkpoint
 from align.training.sampling import BatchStream
+from align.training.stage import interpolate, set_trainable, start_weights
 from align.training.step import Alignment
 from align.training.store import build_store
-from align.training.train import interpolate, set_trainable, start_weights, train
+from align.training.train import train
 
 
 def recipe(steps=6, **parts):

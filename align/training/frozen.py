@@ -1,0 +1,72 @@
+"""What objectives read of encoders that do not move: vectors of the pairs, made before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from align.encoders.encoder import Encoder
+from align.training.distributed import in_shares
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class Frozen(NamedTuple):
+    """Vectors of one column of the pairs."""
+
+    name: str
+    """In the batch."""
+    by: str
+    """start, teacher, or guide: the teacher if there is one, else the start."""
+    column: str
+    """Whose texts."""
+
+
+FROZEN = {
+    "start": [Frozen("start", "start", "source")],
+    "teacher": [Frozen("teacher", "teacher", "source")],
+    "guide": [Frozen("guide_source", "guide", "source"), Frozen("guide_target", "guide", "target")],
+}
+
+
+def frozen(needs: frozenset[str]) -> list[Frozen]:
+    """What has to be made before the first step."""
+    return [one for need, several in FROZEN.items() if need in needs for one in several]
+
+
+def frozen_vectors(
+    needs: frozenset[str], encoder: Encoder, teacher: Encoder | None, tables: Mapping[str, Dataset],
+    drawn: NDArray[np.int64], *, max_tokens: int, progress: bool,
+) -> dict[str, NDArray[np.float32]]:  # fmt: skip
+    """(n, D) raw vectors by their names in the batch; NaN for pairs that the run draws 0 times."""
+    encoders = {"start": encoder, "teacher": teacher, "guide": teacher or encoder}
+    rows = np.flatnonzero(drawn)
+    made: dict[tuple[int, str], NDArray[np.float32]] = {}
+    found = {}
+    for name, by, column in frozen(needs):
+        one = encoders[by]
+        assert one is not None  # checked before
+        key = id(one), column
+        if key not in made:
+            texts = [text for table in tables.values() for text in table[column]]
+            made[key] = np.full((len(texts), one.dimension), np.nan, dtype=np.float32)
+            some = [texts[row] for row in rows]
+            made[key][rows] = raw_vectors(one, some, max_tokens=max_tokens, device=encoder.device, progress=progress)
+        found[name] = made[key]
+    return found
+
+
+def raw_vectors(
+    encoder: Encoder, texts: Sequence[str], *, max_tokens: int, device: torch.device, progress: bool
+) -> NDArray[np.float32]:
+    """(n, D) vectors of texts as pooled, cut as in training; each process encodes its share of them."""
+
+    def encode(share: Sequence[str]) -> NDArray[np.float32]:
+        return encoder.encode(share, max_tokens=max_tokens, raw=True, progress=progress)
+
+    return in_shares(encode, texts, dimension=encoder.dimension, device=device)

@@ -1,0 +1,209 @@
+"""One stage of a run: its data laid out and checked, then trained on from where the encoder is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import TrainerCallback
+
+from align.encoders.blocks import blocks
+from align.encoders.encoder import Encoder
+from align.encoders.saving import Adapter
+from align.errors import InputError
+from align.training.batches import Batches
+from align.training.callbacks import Evaluation, Evaluator
+from align.training.distributed import world
+from align.training.engine import check_engine, engine, running
+from align.training.frozen import frozen_vectors, raw_vectors
+from align.training.inputs import columns
+from align.training.lora import adapted_modules, adapter, scale_adapter, train_adapter_only
+from align.training.recipe import Recipe
+from align.training.resume import finish_stage, load_finished, newest_checkpoint
+from align.training.sampling import BatchStream
+from align.training.step import Alignment
+from align.training.store import PairStore, build_store
+from align.training.summary import summary, summary_line
+from align.training.tokens import tokenize
+from align.training.trainer import AlignTrainer, arguments
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stage with its data, checked and ready."""
+
+    recipe: Recipe
+    tables: Mapping[str, Dataset]
+    store: PairStore
+    stream: BatchStream
+    drawn: NDArray[np.int64]
+    """(n,) how often the run draws each pair."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all stages share."""
+
+    encoder: Encoder
+    teacher: Encoder | None
+    rehearsal: Sequence[str]
+    evaluators: Mapping[str, Evaluator]
+    best: str | None
+    callbacks: Sequence[TrainerCallback]
+    report_to: str
+    progress: bool
+    settings: Mapping[str, Any]
+    resume: bool
+    adapters: dict[str, Adapter] = field(default_factory=dict)
+    """Of the stages that trained one."""
+
+
+def plan(stage: Recipe, tables: Mapping[str, Dataset], encoder: Encoder, progress: bool) -> Plan:
+    """Tokenise a stage's pairs and lay out its batches; refuses what cannot be trained on."""
+    missing = [name for name in stage.pairs if name not in tables]
+    if missing:
+        raise InputError(
+            f"the stage {stage.name!r} draws from the pairs {missing[0]!r}; given are {', '.join(tables) or 'none'}"
+        )
+    tables = {name: tables[name] for name in stage.pairs} if stage.pairs else tables
+    options = stage.train
+    if stage.lora:
+        adapted_modules(encoder, stage)  # refuses what has none
+    needed = len(encoder.tokenize([""])[0]) + 1
+    if options.max_tokens < needed:
+        raise InputError(
+            f"train.max_tokens is {options.max_tokens}; a piece of text, the prompt and special tokens need {needed}"
+        )
+    store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=columns(stage.needs), progress=progress)
+    if options.freeze_blocks > encoder.layer:
+        raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
+    if stage.matryoshka and max(stage.matryoshka.dimensions) > encoder.dimension:
+        raise InputError(
+            f"matryoshka.dimensions asks for {max(stage.matryoshka.dimensions)}, the vectors have {encoder.dimension}"
+        )
+    for name, objective in stage.active.items():
+        if objective.even and not stage.matryoshka and encoder.dimension % 2:
+            raise InputError(
+                f"{name} takes vectors for complex numbers, of even width; the encoder's is {encoder.dimension}"
+            )
+    check_engine(encoder, stage)
+    languages = store.language_pairs if options.temperature_over == "pair" else store.languages
+    stream = BatchStream(
+        store.lengths, languages, store.groups, batch_size=options.batch_size,
+        total=options.steps * options.accumulate, seed=options.seed, temperature=options.language_temperature,
+        by_language=options.batches_by_language, tables=store.tables, uniform=options.mixing == "uniform",
+        repeat_groups=options.repeat_groups, batch_tokens=options.batch_tokens, costs=store.costs,
+        world=world()[1],
+    )  # fmt: skip
+    return Plan(stage, tables, store, stream, stream.drawn())  # refuses a batch larger than the data
+
+
+def run_stage(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
+    """Train one stage from where the encoder is, and say what was done."""
+    recipe, encoder = plan.recipe, run.encoder
+    finished = load_finished(encoder, work, run.settings) if run.resume else None
+    if finished:
+        log.info("stage %s is finished", recipe.name)
+        if recipe.lora:
+            run.adapters[recipe.name] = Adapter.load(work / "finished")
+        return finished
+    with adapter(encoder, recipe, run.adapters):
+        facts = _train(run, plan, work)
+    if recipe.train.save_every and recipe.name and world()[0] == 0:
+        if recipe.lora:
+            run.adapters[recipe.name].save(work / "finished")
+        finish_stage(encoder, work, facts, run.settings)
+    return facts
+
+
+def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
+    recipe, options, encoder, store = plan.recipe, plan.recipe.train, run.encoder, plan.store
+    rank, processes = world()
+    dimension = run.teacher.dimension if run.teacher else None
+    module = Alignment(encoder, recipe, classes=len(store.label_names), teacher_dimension=dimension)
+    trained = set_trainable(module)
+    facts = summary(store, recipe, plan.drawn, trained=trained, processes=processes)
+    if recipe.name:
+        facts = {"name": recipe.name} | facts
+    if rank == 0:
+        log.info("%s%s", f"stage {recipe.name}: " if recipe.name else "", summary_line(facts))
+    start = start_weights(module) if options.interpolate < 1 and not recipe.lora else None
+    how: dict[str, Any] = {"max_tokens": options.max_tokens, "progress": run.progress}
+    vectors = frozen_vectors(recipe.needs, encoder, run.teacher, plan.tables, plan.drawn, **how)
+    kept = None
+    if "rehearsal" in recipe.needs:
+        tokens = tokenize(run.rehearsal, encoder, **how)
+        kept = tokens, raw_vectors(encoder, run.rehearsal, device=encoder.device, **how)
+    evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best, options.patience)
+    trainer = AlignTrainer(
+        module, Batches(store, encoder, recipe, rank=rank, world=processes, rehearsal=kept, **vectors), plan.stream,
+        arguments(recipe, work, encoder, run.report_to, run.progress), run.callbacks, evaluation=evaluation,
+        settings=run.settings,
+    )  # fmt: skip
+    again = run.resume and (not recipe.name or any(work.glob("checkpoint-*")))  # a later stage may not have begun
+    checkpoint = newest_checkpoint(work, run.settings) if again else None
+    if checkpoint:
+        evaluation.load(checkpoint)
+        trainer.history.load(checkpoint)
+    try:
+        if not evaluation.exhausted:  # else the run had stopped at this checkpoint
+            with running(encoder, recipe):
+                if rank == 0:
+                    log.info("%s", engine(encoder, recipe))
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        module.requires_grad_(True)
+    evaluation.restore_best()
+    if start is not None:
+        interpolate(module, start, options.interpolate)
+    if recipe.lora:
+        scale_adapter(encoder, options.interpolate)
+    if stopped := evaluation.stopped(options.steps):
+        log.info("stopped early: %s", ", ".join(f"{name} {value:.4g}" for name, value in stopped["stopped"].items()))
+    if learned := module.temperatures():
+        facts["temperatures"] = learned
+    return facts | stopped | {"losses": trainer.history.lines, "evaluations": evaluation.results}
+
+
+def set_trainable(module: Alignment) -> int:
+    """Freeze what gets no gradient (blocks above the pooled layer, an unused head) or must not move; count the rest."""
+    encoder, recipe = module.encoder, module.recipe
+    module.requires_grad_(True)
+    for name, learner in module.learned.items():
+        learner.requires_grad_(name in recipe.trained)
+    if not recipe.trains_head:
+        for name, parameter in encoder.model.named_parameters():
+            if encoder.model is not encoder.body and not name.startswith(f"{encoder.model.base_model_prefix}."):
+                parameter.requires_grad_(False)
+        blocks(encoder.model)[encoder.layer :].requires_grad_(False)
+    blocks(encoder.model)[: recipe.train.freeze_blocks].requires_grad_(False)
+    if recipe.train.freeze_embeddings:
+        encoder.body.get_input_embeddings().requires_grad_(False)
+    if recipe.lora:
+        train_adapter_only(encoder)
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def start_weights(module: Alignment) -> dict[str, Tensor]:
+    """A copy of what will be trained."""
+    return {name: p.detach().clone() for name, p in module.encoder.named_parameters() if p.requires_grad}
+
+
+@torch.no_grad()
+def interpolate(module: Alignment, start: Mapping[str, Tensor], share: float) -> None:
+    """Set the weights to share * trained + (1 - share) * start (Wortsman et al. 2022, arXiv:2109.01903, eq. 1)."""
+    for name, parameter in module.encoder.named_parameters():
+        if name in start:
+            parameter.lerp_(start[name].to(parameter.device), 1 - share)
