@@ -17,7 +17,6 @@ class Inputs:
 
     Args:
         given: what this process has: (B, D) matrices, (B,) numbers, and other values of its own.
-        later: functions that make more of these when they are first asked for.
         gather: gives the rows of all processes, in their order, from this one's, with gradients; as many from each.
         rank: of this process.
         block: rows of a similarity matrix held at once; None: chosen by size; 0: all.
@@ -26,25 +25,21 @@ class Inputs:
     def __init__(
         self,
         given: Mapping[str, Any],
-        later: Mapping[str, Callable[[], Any]] | None = None,
         *,
         gather: Callable[[Tensor], Tensor] = lambda rows: rows,
         rank: int = 0,
         block: int | None = None,
     ) -> None:
-        self.given, self.later = dict(given), later or {}
-        self.gather, self.rank, self.block = gather, rank, block
+        self.given, self.gather, self.rank, self.block = given, gather, rank, block
         self._width: int | None = None
         self._gathered: dict[tuple[str, ...], Tensor] = {}
 
     def __contains__(self, name: str) -> bool:
         """Whether the batch has such values."""
-        return name in self.given or name in self.later
+        return name in self.given
 
     def own(self, name: str) -> Any:
         """The values of this process alone."""
-        if name not in self.given and name in self.later:
-            self.given[name] = self.later[name]()
         return self._cut(name, self.given[name])
 
     def all(self, *names: str) -> Tensor:
@@ -62,7 +57,7 @@ class Inputs:
 
     def cut(self, width: int) -> Inputs:
         """The same with the first ``width`` dimensions of the vectors alone; nothing is gathered anew."""
-        prefixes = Inputs(self.given, self.later, gather=self.gather, rank=self.rank, block=self.block)
+        prefixes = Inputs(self.given, gather=self.gather, rank=self.rank, block=self.block)
         prefixes._width, prefixes._gathered = width, self._gathered
         return prefixes
 

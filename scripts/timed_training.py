@@ -158,7 +158,8 @@ class Columns:
 def recipe(settings: dict[str, Any]) -> Any:
     """Multiple negatives ranking as sentence-transformers defines it, with settings of [train]."""
     from align.objectives.multiple_negatives import MultipleNegativesOptions
-    from align.training.recipe import Recipe, TrainOptions
+    from align.training.options import TrainOptions
+    from align.training.recipe import Recipe
 
     objective = MultipleNegativesOptions(temperature=1 / SCALE, hard_negatives=False)
     return Recipe(multiple_negatives=objective, train=TrainOptions(**settings))

@@ -14,7 +14,8 @@ from align.streams import drawn_from, stream
 from align.tasks.statistics.permutation import sign_flip_p
 from align.tasks.statistics.resampling import resampled_rows
 from align.training.batches import Batches
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.sampling import BatchStream
 from align.training.store import build_store
 

@@ -21,11 +21,6 @@ def load_weights(auto: Any, place: str, **options: Any) -> PreTrainedModel:
     What a wrapper put before the name of every weight (``module.``, ``0.auto_model.``, ``_orig_mod.``, ...) is taken
     off, and logged. A pooler or a head that the files lack is made anew: no vector reads it.
 
-    Args:
-        auto: a class of transformers, such as ``AutoModel``.
-        place: folder or Hub name.
-        options: of ``from_pretrained``.
-
     Raises:
         InputError: the files lack weights of the body, or have them in another size (the sentence says which and how
             many); or two wrapped encoders, either of which could be meant.

@@ -23,7 +23,8 @@ from align.errors import InputError
 from align.files.whole import read_lines
 from align.objectives.ranges import alternatives, called
 from align.objectives.registry import objectives
-from align.training.recipe import EncoderOptions, Recipe
+from align.training.options import EncoderOptions
+from align.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 

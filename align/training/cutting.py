@@ -64,12 +64,7 @@ def apart(rows: Ints, groups: Ints, limit: Limit) -> tuple[list[Ints], Ints]:
     """Full batches of consecutive rows, from which every row goes whose group is there already.
 
     What goes moves the bounds, so that others meet, and the next round looks again. Only rows whose group occurs twice
-    among all are ever looked at.
-
-    Args:
-        rows: (n,) in the order in which they fill batches.
-        groups: (n,) integer meaning of each of them, or (n, k): rows that share any of k are kept apart.
-        limit: what a batch holds.
+    among all are ever looked at. Of (n, k) groups rows that share any of k are kept apart.
 
     Returns:
         The batches, and the rows that are in none.
@@ -114,14 +109,8 @@ def deal(rows: Ints, groups: Ints, limit: Limit, *, least: int = 0) -> tuple[lis
     another of their group take the places left, in their order: of sorted rows, those of a batch are as similar as can
     be. With tokens, what is then too much for a batch is left over.
 
-    Args:
-        rows: (n,) of which the first of each group are taken.
-        groups: (n,) integer meaning of each of them.
-        limit: what a batch holds.
-        least: batches to make even if they are far from full.
-
     Returns:
-        The batches, and the rows that are in none.
+        The batches, ``least`` of them even if they are far from full, and the rows that are in none.
     """
     if not len(rows):
         return [], rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,19 +24,18 @@ def columns(needs: frozenset[str]) -> list[str]:
 
 
 def batch_inputs(
-    encoded: Encoded | None, sides: Sequence[int], given: Mapping[str, Any], later: Mapping[str, Callable[[], Any]], *,
-    plain: bool = False,
-) -> Inputs:  # fmt: skip
+    encoded: Encoded | None, sides: Sequence[int], given: Mapping[str, Any], *, plain: bool = False
+) -> Inputs:
     """Inputs of the objectives from the vectors of a batch, split by its sides, and all else that it carries.
 
-    What is ``later`` is made when an objective asks for it; if ``plain``, similarity matrices are held whole.
+    If ``plain``, similarity matrices are held whole.
     """
     values = {name: value for name, value in given.items() if value is not None}
     if encoded is not None:
         dtype = encoded.vectors.dtype
         values = {name: _as(value, dtype) for name, value in values.items()}
         values |= dict(zip(SIDES, torch.split(encoded.vectors, list(sides)), strict=True))
-    return Inputs(values, later, gather=gather, rank=world()[0], block=0 if plain else None)
+    return Inputs(values, gather=gather, rank=world()[0], block=0 if plain else None)
 
 
 def _as(value: Any, dtype: torch.dtype) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from align.training.recipe import TrainOptions
+from align.training.options import TrainOptions
 
 
 class AdamW(torch.optim.AdamW):

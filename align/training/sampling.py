@@ -231,10 +231,6 @@ def whole_numbers(expected: NDArray[np.float64], rng: np.random.Generator) -> In
 
     k_i = floor(c_i + u) - floor(c_{i - 1} + u), with c_i = e_1 + ... + e_i and one u, uniform in 0..1 (systematic
     sampling): any run of them, too, sums to one of the two whole numbers around what it is expected to.
-
-    Args:
-        expected: (n,) numbers of at least 0, n >= 1, whose sum is whole but for rounding.
-        rng: gives u.
     """
     bounds = np.cumsum(expected)
     bounds[-1] = np.rint(bounds[-1])

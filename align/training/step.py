@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from typing import Any, cast
 
 import torch
@@ -73,19 +72,18 @@ class Alignment(nn.Module):
             given: what else objectives read, by name; see :data:`align.objectives.objective.NEEDS`.
         """
         masked = labels != IGNORED if labels is not None else None
+        values: dict[str, Any] = {"groups": groups, **given}
         encoded = None
         if ids is not None and attention is not None:
             encoded = encode_batch(
                 self.encoder, ids, attention, lengths=lengths, masked=masked,
                 micro_tokens=self.recipe.train.micro_tokens,
             )  # fmt: skip
-        later: dict[str, Callable[[], Any]] = {}
-        if encoded is not None and labels is not None and masked is not None and self.head is not None:
-            later["masked"] = partial(masked_sides, encoded.states, labels, masked, sides, self.head, predicted)
+            if labels is not None and masked is not None and self.head is not None:
+                values["masked"] = masked_sides(encoded.states, labels, masked, sides, self.head, predicted)
         if joint is not None:
-            later["joint"] = partial(self._joint, joint, predicted)
-        plain = self.recipe.train.loss == "plain"
-        terms = self._terms(batch_inputs(encoded, sides, {"groups": groups, **given}, later, plain=plain))
+            values["joint"] = self._joint(joint, predicted)
+        terms = self._terms(batch_inputs(encoded, sides, values, plain=self.recipe.train.loss == "plain"))
         loss = torch.stack([weight * value for weight, value in terms.values() if weight]).sum()
         # DistributedDataParallel waits for a gradient of whatever an output depends on.
         return {name: value if weight else value.detach() for name, (weight, value) in terms.items()} | {"loss": loss}

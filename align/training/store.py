@@ -110,7 +110,7 @@ def build_store(
         pairs: a table, or several by name; equal ``group_id`` mean the same in all of them.
         encoder: its tokenizer, prompt and special tokens are used.
         max_tokens: longer texts are cut.
-        columns: optional columns that the objectives read (negative, score, label): every row must have a value.
+        columns: further ones, that the objectives read (negative, score, label): every row must have a value.
         progress: show a bar.
         cache: folder of the stores; None: ``stores`` in align's folder of the user's cache (``XDG_CACHE_HOME``).
 

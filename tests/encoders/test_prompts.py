@@ -19,7 +19,8 @@ from align.encoders.saving import save_encoder
 from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
 from align.tasks.retrieval import retrieval
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 TEXTS = ["abc", "hello", "αβγ", "", "x" * 100]

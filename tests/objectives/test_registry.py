@@ -176,7 +176,7 @@ def test_inputs_are_gathered_once_and_cut():
 
     matrix = torch.arange(6.0).reshape(2, 3)
     given = {"source": matrix, "target": -matrix, "groups": torch.tensor([0, 1])}
-    inputs = Inputs(given, {"late": lambda: 5}, gather=gather, rank=1)
+    inputs = Inputs(given, gather=gather, rank=1)
     assert inputs.all("source").shape == (4, 3)
     assert torch.equal(inputs.cut(2).all("source"), inputs.all("source")[:, :2])
     assert torch.equal(inputs.cut(2).own("target"), -matrix[:, :2])
@@ -184,4 +184,4 @@ def test_inputs_are_gathered_once_and_cut():
     assert torch.equal(inputs.all("source", "target")[:4], torch.cat([matrix, -matrix]))
     assert (inputs.rows(), inputs.rows(2)) == (slice(2, 4), slice(4, 8))
     assert torch.equal(inputs.all("source")[inputs.rows()], matrix + 10)
-    assert inputs.own("late") == 5 and "late" in inputs and "start" not in inputs
+    assert "source" in inputs and "start" not in inputs

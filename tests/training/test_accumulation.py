@@ -9,7 +9,8 @@ from toy import quiet, table
 from align.encoders.checkpoint import load_encoder
 from align.objectives.mlm import MlmOptions
 from align.objectives.tlm import TlmOptions
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 

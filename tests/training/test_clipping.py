@@ -12,7 +12,8 @@ from align.encoders.checkpoint import load_encoder
 from align.objectives.contrastive import ContrastiveOptions
 from align.training.callbacks import TrainingStopped
 from align.training.optimizer import clip_gradients, gradient_norm, not_finite
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.train import train
 from align.training.trainer import AlignTrainer

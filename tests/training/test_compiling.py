@@ -14,7 +14,8 @@ from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
 from align.training.engine import check_engine, compile_blocks, eager_blocks
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 

@@ -41,7 +41,8 @@ from align.training.distributed import backend, gather, in_shares, launch, total
 from align.training.frozen import frozen
 from align.training.history import History
 from align.training.inputs import columns
-from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
+from align.training.options import MatryoshkaOptions, TrainOptions
+from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.store import build_store
 from align.training.train import train

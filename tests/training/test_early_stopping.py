@@ -15,7 +15,8 @@ from datasets import Dataset
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 WORDS = ["".join(chr(97 + (i * 7 + j * j) % 24) for j in range(3 + i % 5)) for i in range(48)]

@@ -18,7 +18,8 @@ from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.mlm import MlmOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.objectives.tlm import TlmOptions
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 from align.vectors.folder import open_vectors, vectors_of
 

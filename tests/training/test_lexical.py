@@ -15,7 +15,8 @@ from align.objectives.labelled import LabelledOptions
 from align.objectives.multi_similarity import MultiSimilarityOptions
 from align.training.batches import Batches
 from align.training.config import explain, load_recipe
-from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
+from align.training.options import MatryoshkaOptions, TrainOptions
+from align.training.recipe import Recipe
 from align.training.stage import plan
 from align.training.step import Alignment
 from align.training.store import build_store

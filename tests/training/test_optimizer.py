@@ -22,7 +22,8 @@ from align.objectives.tlm import TlmOptions
 from align.training import engine as engines
 from align.training.engine import check_engine, engine, sparse_embeddings
 from align.training.optimizer import AdamW, parameter_groups
-from align.training.recipe import LoraOptions, Recipe, TrainOptions
+from align.training.options import LoraOptions, TrainOptions
+from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.train import train
 

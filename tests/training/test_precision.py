@@ -18,7 +18,8 @@ from align.objectives.graded import GradedOptions
 from align.objectives.objective import PlainOptions
 from align.training import inputs
 from align.training.batches import Batches
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.store import build_store
 from align.training.train import train

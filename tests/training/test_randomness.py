@@ -11,7 +11,8 @@ from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.registry import objective, objectives
-from align.training.recipe import LoraOptions, Recipe, TrainOptions
+from align.training.options import LoraOptions, TrainOptions
+from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.train import train
 

@@ -22,7 +22,8 @@ from align.objectives.mlm import MlmOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.tlm import TlmOptions
 from align.training.config import load_recipe, sections
-from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
+from align.training.options import MatryoshkaOptions, TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 KINDS = sections()

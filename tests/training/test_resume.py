@@ -19,7 +19,8 @@ from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.objective import PlainOptions
 from align.training import model_card, resume
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 

@@ -22,7 +22,8 @@ from align.objectives.tlm import TlmOptions
 from align.training.batches import Batches
 from align.training.config import load_recipe
 from align.training.inputs import columns
-from align.training.recipe import MatryoshkaOptions, Recipe, TrainOptions
+from align.training.options import MatryoshkaOptions, TrainOptions
+from align.training.recipe import Recipe
 from align.training.stage import set_trainable
 from align.training.step import Alignment
 from align.training.store import build_store

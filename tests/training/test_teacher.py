@@ -17,7 +17,8 @@ from align.objectives.objective import PlainOptions
 from align.objectives.smooth_l1 import SmoothL1Options, smooth_l1
 from align.objectives.spread import SpreadOptions, spread
 from align.training.batches import Batches
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.store import build_store
 from align.training.train import train

@@ -15,7 +15,8 @@ from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.siglip import SiglipOptions
 from align.reporting.training import curves
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 

@@ -19,7 +19,8 @@ from align.objectives.mlm import MlmOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.training.batches import Batches
 from align.training.callbacks import TrainingStopped
-from align.training.recipe import EncoderOptions, Recipe, TrainOptions
+from align.training.options import EncoderOptions, TrainOptions
+from align.training.recipe import Recipe
 from align.training.resume import newest_checkpoint
 from align.training.sampling import BatchStream
 from align.training.stage import interpolate, set_trainable, start_weights

@@ -12,7 +12,8 @@ from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.mlm import MlmOptions
 from align.training import trainer as loop
 from align.training.callbacks import TrainingStopped
-from align.training.recipe import Recipe, TrainOptions
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 

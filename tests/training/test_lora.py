@@ -18,7 +18,8 @@ from align.objectives.mlm import MlmOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.training.config import as_table, load_recipe
 from align.training.lora import adapted_modules
-from align.training.recipe import LoraOptions, Recipe, TrainOptions
+from align.training.options import LoraOptions, TrainOptions
+from align.training.recipe import Recipe
 from align.training.train import train
 
 pytest.importorskip("peft")
