@@ -30,66 +30,43 @@ class AnchorOptions:
     """cosine or mse."""
 
 
-def cosine_anchor(current: Tensor, frozen: Tensor) -> Tensor:
-    """Mean cosine distance to where the vectors were: L = mean over i of 1 - cos(current_i, frozen_i).
+def anchor(current: Tensor, frozen: Tensor, *, distance: str = "cosine") -> Tensor:
+    """Stay near the starting encoder's vectors, so that nothing it knows is forgotten.
+
+    ::
+
+        cosine:  L = mean over i of  1 - cos(current_i, frozen_i)              in 0..2
+        mse:     L = mean over i and d of  (current_id - frozen_id)^2          in squared units of the vectors
 
     Args:
         current: (N, D) vectors of the encoder in training. Gradients flow through.
         frozen: (N, D) vectors of the same texts (or of their translations) by the starting encoder; taken as constants.
-
-    Returns:
-        () distance in 0..2.
-
-    Raises:
-        ValueError: the shapes disagree or there is no row.
-    """
-    _check("cosine_anchor", current, frozen)
-    return (1 - cosine_similarity(current, frozen.detach(), dim=-1)).mean()
-
-
-def mse_anchor(current: Tensor, frozen: Tensor) -> Tensor:
-    """Mean squared distance to where the vectors were: L = mean over i and d of (current_id - frozen_id)^2.
-
-    Args:
-        current: (N, D) vectors of the encoder in training. Gradients flow through.
-        frozen: (N, D) vectors by the starting encoder; taken as constants.
-
-    Returns:
-        () mean square, in squared units of the vectors.
-
-    Raises:
-        ValueError: the shapes disagree or there is no row.
-
-    References:
-        Reimers and Gurevych 2020, arXiv:2004.09813, eq. 1 (teacher and student there, before and after here).
-    """
-    _check("mse_anchor", current, frozen)
-    return (current - frozen.detach()).pow(2).mean()
-
-
-def _check(name: str, current: Tensor, frozen: Tensor) -> None:
-    right = current.shape == frozen.shape and current.dim() == 2 and len(current) > 0
-    fit(right, f"{name} needs two (N, D) matrices of one shape, N >= 1", current, frozen)
-
-
-def anchor(current: Tensor, frozen: Tensor, *, distance: str = "cosine") -> Tensor:
-    """Stay near the starting encoder's vectors, so that nothing it knows is forgotten.
-
-    Args:
-        current: (N, D) vectors of the encoder in training. Gradients flow through.
-        frozen: (N, D) vectors by the starting encoder; taken as constants.
-        distance: ``cosine``, :func:`cosine_anchor`, or ``mse``, :func:`mse_anchor`.
+        distance: cosine or mse.
 
     Returns:
         () distance.
 
     Raises:
         ValueError: the shapes disagree or there is no row.
+
+    References:
+        Reimers and Gurevych 2020, arXiv:2004.09813, eq. 1 (mse; teacher and student there, before and after here).
     """
-    return DISTANCES[distance](current, frozen)
+    right = current.shape == frozen.shape and current.dim() == 2 and len(current) > 0
+    fit(right, f"{distance}_anchor needs two (N, D) matrices of one shape, N >= 1", current, frozen)
+    if distance == "mse":
+        return (current - frozen.detach()).pow(2).mean()
+    return (1 - cosine_similarity(current, frozen.detach(), dim=-1)).mean()
 
 
-DISTANCES = {"cosine": cosine_anchor, "mse": mse_anchor}
+def cosine_anchor(current: Tensor, frozen: Tensor) -> Tensor:
+    """() mean cosine distance to where the (N, D) vectors were; see :func:`anchor`."""
+    return anchor(current, frozen)
+
+
+def mse_anchor(current: Tensor, frozen: Tensor) -> Tensor:
+    """() mean squared distance to where the (N, D) vectors were; see :func:`anchor`."""
+    return anchor(current, frozen, distance="mse")
 
 
 def _value(inputs: Inputs, options: AnchorOptions, learned: None) -> Terms:

@@ -41,10 +41,12 @@ def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
     targets = recipe.lora.targets if recipe.lora else ()
     families = [names for names in QUERY_VALUE if all(_matching(linear, name) for name in names)]
     if not targets and not families:
-        raise InputError(f"lora.targets is needed for this model: the linear modules of a block are {_listed(linear)}")
+        raise InputError(
+            f"lora.targets is needed for this model: the linear modules of a block are {', '.join(linear)}"
+        )
     for target in targets or families[0]:
         if not _matching(linear, target):
-            raise InputError(f"lora.targets: no module is called {target!r}; a block has {_listed(linear)}")
+            raise InputError(f"lora.targets: no module is called {target!r}; a block has {', '.join(linear)}")
     wanted = {name for target in targets or families[0] for name in _matching(linear, target)}
     modules = {block[name] for block in (dict(b.named_modules()) for b in chosen) for name in wanted if name in block}
     return [name for name, module in encoder.body.named_modules() if module in modules]
@@ -52,10 +54,6 @@ def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
 
 def _matching(names: list[str], suffix: str) -> list[str]:
     return [name for name in names if f".{name}".endswith(f".{suffix}")]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names)
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_model, save_model
 
 from align.encoders.encoder import Encoder
+from align.encoders.text_model import value_bytes
 from align.errors import InputError
 from align.files.nested import flattened
 from align.files.whole import read_json, sha256, write_json
@@ -75,8 +75,7 @@ def _hash_of_json(value: Any) -> str:
 def _hash_of_weights(encoder: Encoder) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(encoder.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy())
+        digest.update(name.encode() + value_bytes(value))
     return digest.hexdigest()
 
 

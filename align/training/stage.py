@@ -172,8 +172,8 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
         scale_adapter(encoder, options.interpolate)
     if stopped := evaluation.stopped(options.steps):
         log.info("stopped early: %s", ", ".join(f"{name} {value:.4g}" for name, value in stopped["stopped"].items()))
-    if learned := module.temperatures():
-        facts["temperatures"] = learned
+    if learned := {name: value for name, value in module.numbers().items() if name.startswith("temperature/")}:
+        facts["temperatures"] = {name.partition("/")[2]: value for name, value in learned.items()}
     return facts | stopped | {"losses": trainer.history.lines, "evaluations": evaluation.results}
 
 

@@ -124,8 +124,3 @@ class Alignment(nn.Module):
         """The learned temperatures and biases as they are now: ``temperature/nt_xent``."""
         learned = [(name, one.numbers()) for name, one in self.learned.items() if isinstance(one, Temperature)]
         return {f"{kind}/{name}": value.item() for name, values in learned for kind, value in values.items()}
-
-    def temperatures(self) -> dict[str, float]:
-        """The learned temperatures alone, by objective."""
-        kinds = ((name.partition("/"), value) for name, value in self.numbers().items())
-        return {name: value for (kind, _, name), value in kinds if kind == "temperature"}

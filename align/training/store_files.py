@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
@@ -24,35 +25,29 @@ def growing_arrays(folder: Path) -> Iterator[Callable[[str, NDArray[Any]], None]
     The parts of an array have one dtype and, but for their length, one shape, which its first says; nothing of them
     stays in memory.
     """
-    arrays: dict[str, Callable[[NDArray[Any]], None]] = {}
+    arrays: dict[str, tuple[BinaryIO, NDArray[Any]]] = {}  # the file, and an empty part
+    sizes: Counter[str] = Counter()
+
+    def head(name: str) -> None:
+        file, empty = arrays[name]
+        file.seek(0)  # numpy leaves room for any size in the header, so that it can be written again
+        shape = (sizes[name], *empty.shape[1:])
+        write_array_header_1_0(file, {"descr": empty.dtype.str, "fortran_order": False, "shape": shape})
+
     with ExitStack() as stack:
 
         def append(name: str, part: NDArray[Any]) -> None:
             if name not in arrays:
-                arrays[name] = stack.enter_context(_growing_array(folder / f"{name}.npy", part.dtype, part.shape[1:]))
-            arrays[name](part)
-
-        yield append
-
-
-@contextmanager
-def _growing_array(path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> Iterator[Callable[[NDArray[Any]], None]]:
-    size = 0
-    with open(path, "wb") as file:
-
-        def head() -> None:
-            file.seek(0)  # numpy leaves room for any size in the header, so that it can be written again
-            write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": (size, *row)})
-
-        def append(part: NDArray[Any]) -> None:
-            nonlocal size
-            assert (part.dtype, part.shape[1:]) == (dtype, row)
+                arrays[name] = stack.enter_context(open(folder / f"{name}.npy", "wb")), part[:0].copy()
+                head(name)
+            file, empty = arrays[name]
+            assert (part.dtype, part.shape[1:]) == (empty.dtype, empty.shape[1:])
             file.write(part.tobytes())
-            size += len(part)
+            sizes[name] += len(part)
 
-        head()
         yield append
-        head()
+        for name in arrays:
+            head(name)
 
 
 def seal(folder: Path, facts: Mapping[str, Any]) -> None:
