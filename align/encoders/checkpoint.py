@@ -78,10 +78,10 @@ def load_encoder(
     given = {key: value for key, value in asked.items() if value is not None}
     if (Path(place) / "align.json").is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)
-    elif is_sentence_transformer(place, revision):
+    elif modules_file(place, revision):
         encoder = _from_sentence_transformers(place, given, prompt, max_tokens, revision)
     else:
-        model, tokenizer = _from_transformers(place, revision)
+        model, tokenizer = from_transformers(place, revision)
         encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
     encoder.name = str(name)
     encoder.to(where).eval()
@@ -116,27 +116,17 @@ def readable(place: str) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise unreachable(place, error) from error
+        first = str(error).strip().split("\n")[0]
+        if Path(place).is_dir():
+            raise InputError(f"{place} cannot be loaded: {first}") from error
+        raise InputError(
+            f"{place!r} is no local folder and could not be had from the Hugging Face Hub ({first}); "
+            f"with a network run `hf download {place}`, without one give a folder"
+        ) from error
 
 
-def unreachable(name: str, error: Exception) -> InputError:
-    """The error of a model that could not be loaded: what to download, or what a folder lacks."""
-    first = str(error).strip().split("\n")[0]
-    if Path(name).is_dir():
-        return InputError(f"{name} cannot be loaded: {first}")
-    return InputError(
-        f"{name!r} is no local folder and could not be had from the Hugging Face Hub ({first}); "
-        f"with a network run `hf download {name}`, without one give a folder"
-    )
-
-
-def is_sentence_transformer(place: str, revision: str | None) -> bool:
-    """Whether a folder, or a name on the Hub, has the modules of sentence-transformers."""
-    return _modules_file(place, revision) is not None
-
-
-def _modules_file(place: str, revision: str | None) -> Path | None:
-    """``modules.json`` of a sentence-transformers model."""
+def modules_file(place: str, revision: str | None) -> Path | None:
+    """``modules.json`` of a folder, or of a name on the Hub, that sentence-transformers loads."""
     if Path(place).is_dir():
         file = Path(place) / "modules.json"
         return file if file.is_file() else None
@@ -147,14 +137,18 @@ def _modules_file(place: str, revision: str | None) -> Path | None:
     return Path(cached) if cached is not None else None
 
 
-def _from_transformers(place: str, revision: str | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def from_transformers(
+    place: str, revision: str | None = None, *, auto: Any = None, dtype: torch.dtype = torch.float32, **options: Any
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Model and tokenizer; without ``auto``, the class to load, the model has its masked-LM head if there is one."""
     if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
         raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
     with readable(place):
-        config = AutoConfig.from_pretrained(place, revision=revision)
-        headed = any("ForMaskedLM" in name for name in config.architectures or [])
-        auto = AutoModelForMaskedLM if headed else AutoModel
-        model = load_weights(auto, place, revision=revision, dtype=torch.float32)
+        if auto is None:
+            config = AutoConfig.from_pretrained(place, revision=revision)
+            headed = any("ForMaskedLM" in name for name in config.architectures or [])
+            auto = AutoModelForMaskedLM if headed else AutoModel
+        model = load_weights(auto, place, revision=revision, dtype=dtype, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
     model.config.output_hidden_states = False  # true in a folder that averages layers: the encoder asks where it needs
     return _without_pooler(model), tokenizer
@@ -170,7 +164,7 @@ def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
 def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None) -> Encoder:
     config = read_json(folder / "align.json")
     whole = folder / MASKED_LM
-    model, tokenizer = _from_transformers(str(whole if whole.is_dir() else folder))
+    model, tokenizer = from_transformers(str(whole if whole.is_dir() else folder))
     pooling = Pooling(**config["pooling"] | dict(given))
     tail: list[nn.Module] = []
     if (folder / "modules.json").is_file() and config["tail"]:
@@ -219,7 +213,7 @@ def _from_sentence_transformers(
 
 def _read_again(model: PreTrainedModel, place: str, revision: str | None) -> PreTrainedModel:
     """The transformer of a sentence-transformers model, whose own reading leaves weights random where it finds none."""
-    file = _modules_file(place, revision)
+    file = modules_file(place, revision)
     subfolder = read_json(file)[0]["path"] if file else ""
     with readable(place):
         return load_weights(

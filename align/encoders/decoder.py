@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
-from align.encoders.checkpoint import TOKENIZER_FILES, is_sentence_transformer, model_place, readable
+from align.encoders.checkpoint import from_transformers, model_place, modules_file, readable
 from align.encoders.device import chosen_device
 from align.encoders.pooling import Pooling
 from align.encoders.text_model import TextModel
-from align.encoders.weights import load_weights
 from align.errors import InputError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -63,7 +62,7 @@ def is_decoder(name: str | Path, revision: str | None = None) -> bool:
         InputError: no such folder or name, or the revision of a folder.
     """
     place = model_place(name, revision)
-    if (Path(place) / "align.json").is_file() or is_sentence_transformer(place, revision):
+    if (Path(place) / "align.json").is_file() or modules_file(place, revision):
         return False
     with readable(place):
         config = AutoConfig.from_pretrained(place, revision=revision)
@@ -100,11 +99,9 @@ def load_decoder(
     if dtype not in DTYPES:
         raise InputError(f"unknown dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
     place, where = model_place(name, revision), chosen_device(device)
-    if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
-        raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
-    with readable(place):
-        model = load_weights(AutoModel, place, revision=revision, dtype=DTYPES[dtype], use_safetensors=True)
-        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    model, tokenizer = from_transformers(
+        place, revision, auto=AutoModel, dtype=DTYPES[dtype], use_safetensors=True
+    )  # fmt: skip
     model.config.use_cache = False  # keys and values of earlier tokens: nothing is generated here
     decoder = Decoder(model, tokenizer, prompt=prompt, max_tokens=max_tokens)
     decoder.name = str(name)

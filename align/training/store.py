@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 import torch.distributed as dist
@@ -81,6 +81,10 @@ class PairStore:
         """(n,) tokens of all texts of a pair together, computed anew from the offsets each time."""
         both: NDArray[np.int64] = self.source.lengths + self.target.lengths
         return both + self.negative.lengths if self.negative else both
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Another process (a DataLoader's worker) maps the same files instead of being sent their content."""
+        return (open_store, (self.folder,)) if self.folder else super().__reduce_ex__(protocol)
 
 
 def build_store(
