@@ -1,4 +1,4 @@
-"""The benchmarks of training compare equal things, and docs/performance.md says what they kept."""
+"""The benchmarks compare equal things, and docs/performance.md says what they kept."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ PAIRS = [
 
 @pytest.fixture(autouse=True)
 def scripts(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize("settings", [{}, {"attention": "padded", "loss": "plain"}, {"micro_tokens": 16}])
 def test_both_sides_compute_the_same_loss_and_gradient(settings):
-    import timed_training as timed
+    from scripts.bench import timed
 
     found = timed.difference(timed.ours_once("seed", PAIRS, **settings), timed.peer_once("seed", PAIRS))
     assert found["loss"] < 1e-5
@@ -41,11 +41,10 @@ def test_both_sides_compute_the_same_loss_and_gradient(settings):
 
 
 def test_the_public_arrangement_has_our_terms():
-    import timed_translico
-    from bench_train import TRANSLICO
+    from scripts.bench import translico
 
-    found = timed_translico.compare("seed", PAIRS, TRANSLICO)
-    assert [one["beside"] for one in found] == [name for name, _ in TRANSLICO]
+    found = translico.compare("seed", PAIRS)
+    assert [one["beside"] for one in found] == [name for name, _ in translico.VARIANTS]
     for one in found:
         assert one["terms"] < 1e-5
         assert one["loss"] < 1e-5 * one["peer"]
@@ -53,18 +52,17 @@ def test_the_public_arrangement_has_our_terms():
 
 
 def test_nt_xent_by_hand():
-    import public_translico
+    from scripts.bench.translico import nt_xent
 
     source, target = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
     scores = [[1, 0, 0], [1, 0, 0], [2, 0, 0], [2, 0, 0]]  # of each row, its partner's first
     expected = np.mean([np.log(np.exp(row).sum()) - row[0] for row in scores])
-    assert public_translico.nt_xent(source, target).item() == pytest.approx(expected, rel=1e-6)
+    assert nt_xent(source, target).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_two_forwards_give_the_states_of_one():
-    import timed_training as timed
-
     from align.encoders.checkpoint import load_encoder
+    from scripts.bench import timed
 
     encoder = load_encoder("seed", device="cpu")
     ids, attention = encoder.pad(encoder.tokenize([text for side in zip(*PAIRS, strict=True) for text in side]))
@@ -80,9 +78,8 @@ def test_two_forwards_give_the_states_of_one():
 
 
 def test_random_batches_know_no_lengths():
-    import timed_training as timed
-
     from align.training import stage as trainer
+    from scripts.bench import timed
 
     lengths, real = np.arange(1, 65), trainer.BatchStream
     options = {"batch_size": 8, "total": 8, "seed": 0}
@@ -98,7 +95,7 @@ def test_random_batches_know_no_lengths():
 
 
 def test_the_clock_counts_from_the_step_it_is_told():
-    import timed_training as timed
+    from scripts.bench import timed
 
     clock = timed.Clock("cpu", skip=1, asked=lambda: "packed")
     times = iter([(10.0, 1.0), (16.0, 4.0)])
@@ -115,7 +112,7 @@ def test_the_clock_counts_from_the_step_it_is_told():
 
 
 def test_pairs_take_scripts_in_turns(tmp_path):
-    from benchmark_text import read_pairs
+    from scripts.bench.texts import read_pairs
 
     folder = tmp_path / "udhr"
     folder.mkdir()
@@ -133,14 +130,60 @@ def test_pairs_take_scripts_in_turns(tmp_path):
     assert scripts == 2
     assert {pair for pair in pairs if pair[0] in ("ένα", "δύο")} == {("ένα", "one 0"), ("δύο", "two 0")}
     assert sum(pair[0].startswith(("eins", "zwei")) for pair in pairs) == 2
-    with pytest.raises(SystemExit, match="9 pairs were asked for, but UDHR, Latin script has 6"):
+    with pytest.raises(SystemExit, match="9 were asked for, but UDHR, Latin script has 6"):
         read_pairs(tmp_path, "latin", 9)
+
+
+def test_a_process_of_its_own_has_an_empty_cache_and_its_threads(monkeypatch):
+    from scripts.bench import harness
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("RAYON_NUM_THREADS", "7")
+    lines = harness.apart(subprocess.check_output, ["env"]).decode().splitlines()
+    environment = dict(line.split("=", 1) for line in lines if "=" in line)
+    assert environment["RAYON_NUM_THREADS"] == "1"
+    assert environment["XDG_CACHE_HOME"] != os.environ["XDG_CACHE_HOME"]
+
+
+def test_turns_go_back_and_forth_and_the_middle_counts():
+    from scripts.bench.harness import middle, turns
+
+    order = []
+    works = {name: lambda name=name: order.append(name) or len(order) for name in "abc"}
+    assert turns(works, 3) == {"a": [1, 6, 7], "b": [2, 5, 8], "c": [3, 4, 9]}
+    assert "".join(order) == "abccbaabc"
+    assert middle([{"wall": 3.0, "memory": 1}, {"wall": 1.0, "memory": None}, {"wall": 2.0, "memory": 5}]) == {
+        "wall": 2.0, "memory": None,
+    }  # fmt: skip
+
+
+def test_the_command_line_is_the_signature(monkeypatch, tmp_path):
+    from scripts.bench import harness
+
+    def bench(what: str, *, sizes: list[int] = [8, 32], deep: bool = False, place: str | None = None) -> dict:  # noqa: B006
+        return {"what": what, "sizes": sizes, "deep": deep, "place": place}
+
+    folder = tmp_path / "e5"
+    folder.mkdir()
+    command = ["step", "--sizes", "1", "2", "--sizes", "3", "--place", str(folder), "--out", str(tmp_path / "out.json")]
+    monkeypatch.setattr(sys, "argv", [str(SCRIPTS / "bench" / "train.py"), *command])
+    harness.command_line(bench)
+    kept = json.loads((tmp_path / "out.json").read_text())
+    assert (
+        kept["command"]
+        == "python -m scripts.bench.train step --sizes 1 2 --sizes 3 --place E5 --out docs/results/out.json"
+    )
+    assert (kept["what"], kept["sizes"], kept["deep"], kept["place"]) == ("step", [1, 2, 3], False, str(folder))
+    assert kept["hardware"]["threads"] == 1
+    monkeypatch.setattr(sys, "argv", [*sys.argv[:2], "--out", str(tmp_path / "out.json")])
+    harness.command_line(bench)
+    assert json.loads((tmp_path / "out.json").read_text())["sizes"] == [8, 32]
 
 
 def test_the_gpu_benchmark_runs_as_a_toy(tmp_path):
     out = tmp_path / "gpu.json"
     environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
-    script = str(SCRIPTS / "bench_gpu.sh")
+    script = str(SCRIPTS / "bench" / "gpu.sh")
     command = ["bash", script, "--device", "cpu", "--toy", "--out", str(out)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -151,19 +194,28 @@ def test_the_gpu_benchmark_runs_as_a_toy(tmp_path):
         ["engine: attention padded (as asked)"] * 3 + ["engine: attention packed (grouped)"] * 4
     )
     assert len({round(row["value"], 4) for row in result["loss"]}) == 1
-    from results_performance import gpu_section
+    from scripts.document.performance import gpu_run
 
-    assert "one forward" in gpu_section([result])
+    assert "one forward" in gpu_run(result)
     if not torch.cuda.is_available():
         done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=True)
-        assert done.stdout.startswith("bench_gpu needs a CUDA GPU, and torch finds none here")
+        assert done.stdout.startswith("bench.gpu needs a CUDA GPU, and torch finds none here")
 
 
-def kept(folder, name, rows, **more):
+@pytest.fixture
+def kept(monkeypatch, tmp_path):
+    """A function that keeps the result of a benchmark where the page looks for it."""
+    from scripts.document import tables
+
+    monkeypatch.setattr(tables, "KEPT", tmp_path)
     hardware = {"cores": 2, "processor": "a CPU", "threads": 1, "capability": "AVX512", "bf16": True, "versions": {}}
     check = {"bf16": False, "loss": 2e-7, "peer": 1.0, "gradient_cosine": 0.99999991}
-    run = {"command": f"bench {name}", "hardware": hardware, "rows": rows, "checks": [check], **more}
-    (folder / f"performance-{name}.json").write_text(json.dumps(run))
+
+    def keep(name, rows, **more):
+        run = {"command": f"bench {name}", "hardware": hardware, "rows": rows, "checks": [check], **more}
+        (tmp_path / f"performance-{name}.json").write_text(json.dumps(run))
+
+    return keep
 
 
 def timed_row(side, name, processor, memory=100.0, **more):
@@ -172,80 +224,71 @@ def timed_row(side, name, processor, memory=100.0, **more):
     return about | times | more
 
 
-def test_performance_is_written_from_what_is_kept(tmp_path):
-    from results_performance import performance
+def test_performance_is_written_from_what_is_kept(kept):
+    from scripts.document.performance import PARTS
 
-    empty = performance(tmp_path)
-    assert empty.count("Not measured yet. `") == 9
-    assert "Not measured yet. `bash scripts/bench_gpu.sh --out docs/results/performance-gpu.json`" in empty
-    kept(tmp_path, "step", [timed_row("ours", "align", 2.0), timed_row("peer", "sentence-transformers", 5.0, 300.0)])
+    assert PARTS["gpu"]() == "Not measured yet. `bash scripts/bench/gpu.sh --out docs/results/performance-gpu.json`"
+    kept("step", [timed_row("ours", "align", 2.0), timed_row("peer", "sentence-transformers", 5.0, 300.0)])
     plain, cached = timed_row("ours", "align", 2.0, 400.0), timed_row("ours", "micro", 2.6, 50.0)
     peer = timed_row("peer", "sentence-transformers", 4.0)
-    kept(tmp_path, "caching", [plain, cached, peer, timed_row("peer", "cached", 5.0)])
-    kept(tmp_path, "ladder", [peer, timed_row("ours", "sorted", 2.0), timed_row("ours", "packed", 1.0)])
-    kept(tmp_path, "translico", [timed_row("translico", "align", 1.0), timed_row("public", "three", 4.0, 250.0)])
-    text = performance(tmp_path)
+    kept("caching", [plain, cached, peer, timed_row("peer", "cached", 5.0)])
+    kept("ladder", [peer, timed_row("ours", "sorted", 2.0), timed_row("ours", "packed", 1.0)])
+    kept("translico", [timed_row("translico", "align", 1.0), timed_row("public", "three", 4.0, 250.0)])
+    text = "\n".join(PARTS[name]() for name in ("step", "caching", "ladder", "translico"))
     assert "| seed, UDHR, 36 scripts | 64 | float32 | 32.0 | 2.50 | 6.25 | 100 / 300 |" in text
     assert "| micro | 2.60 | 1.30 | 50 |" in text and "| cached | 5.00 | 1.25 | 100 |" in text
     assert "| packed | 64.0 | 4.00 | 2.00 | 100 |" in text
     assert "| three | 4.00 | 4.00 | 250 | 2.50 |" in text
-    assert "losses at most 2e-07 apart, cosine of the gradients at least 0.9999999" in text
-    assert "2 cores of a CPU, 1 thread(s), AVX512 with bfloat16" in text
-    assert text.count("Not measured yet. `") == 5
+    assert PARTS["step apart"]() == "losses at most 2e-07 apart, cosine of the gradients at least 0.9999999"
+    assert PARTS["machine"]().startswith("2 cores of a CPU, 1 thread(s), AVX512 with bfloat16")
+    assert PARTS["step commands"]() == "```bash\nbench step\n```"
 
 
-def test_every_other_benchmark_has_its_table(tmp_path):
-    from results_performance import curves, performance
+def test_every_other_benchmark_has_its_table(kept):
+    from scripts.document.performance import PARTS, curves
 
     row = {
         "model": "seed", "text": "scripts", "scripts": 38, "sentences": 3000, "name": "align", "per_second": 70.0,
         "ratio": 2.5, "wall_ratio": 2.25, "memory": 35.0, "difference": 9e-8, "cosine": 1.0, "alone": 0.0,
     }  # fmt: skip
     grown = [{"sentences": n, "processor": n / 100, "own_mb": 20.0} for n in (100, 1000, 10000)]
-    kept(tmp_path, "encode", [row], growth=grown)
+    kept("encode", [row], growth=grown)
     speed = {"rows": 60000, "batch_size": 64, "rows_per_second": {"NO_DUPLICATES": 5e4, "align": 2e6}}
     speed |= {"hashing_rows_per_second": 3e5, "groups_rows_per_second": 9e6}
     padding = {"lengths": "UDHR", "batch_size": 64, "random": 0.7, "align": 0.05}
     sampled = [{"rows": n, "seconds": n / 1e6, "bytes": n * 80} for n in (1000, 10000)]
-    kept(tmp_path, "sampler", [], speed=[speed], padding=[padding], growth=sampled)
+    kept("sampler", [], speed=[speed], padding=[padding], growth=sampled)
     stored = {"pairs": 1000, "seconds": 2.0, "pairs_per_second": 500.0, "own_mb": 420.0, "before_mb": 400.0}
     built = [stored | {"what": what, "store_mb": 3.0} for what in ("build", "open")]
-    kept(tmp_path, "store", built)
-    text = performance(tmp_path)
+    kept("store", built)
+    text = "\n".join(PARTS[name]() for name in ("encode", "sampler", "padding", "store"))
     assert "| align | 70.0 | 2.50 | 35 | 9e-08 | 1.00000 | 0e+00 |" in text
     assert "| NO_DUPLICATES | 64 | 50,000 | 40.0 |" in text and "| UDHR | 64 | 0.700 | 0.050 |" in text
     assert "| 1,000 | 2.0 | 500 | 2.00 | 20 | 3 |" in text
-    assert [(line.of, line.what, round(line.slope, 6)) for line in curves(tmp_path)] == [
+    assert [(line.of, line.what, round(line.slope, 6)) for line in curves()] == [
         ("sampler, one epoch", "seconds", 1), ("sampler, one epoch", "MB", 1), ("encode", "seconds", 1),
         ("encode", "MB", 0),
     ]  # fmt: skip
 
 
-def test_growth_is_an_exponent(tmp_path):
+def test_growth_is_an_exponent(kept, tmp_path):
     pytest.importorskip("matplotlib")
-    from results_performance import curves, performance, plot
+    from scripts.document.performance import curves, growth, loss, plot
 
     sizes = (256, 512, 1024, 2048)
     rows = [
-        {
-            "kind": "contrast",
-            "name": name,
-            "size": size,
-            "s": 1e-6 * size**2,
-            "MB": scale * size,
-            "value": 0,
-            "gradient": 0,
-        }
+        {"kind": "contrast", "name": name, "size": size, "s": 1e-6 * size**2, "MB": scale * size,
+         "value": 0, "gradient": 0}
         for size in sizes
         for name, scale in (("ours", 0.01), ("MultipleNegativesRankingLoss", 0.1))
-    ]
-    kept(tmp_path, "loss", rows, setting="a CPU")
-    assert [(line.of, line.what, round(line.slope, 6)) for line in curves(tmp_path)] == [
+    ]  # fmt: skip
+    kept("loss", rows, setting="a CPU")
+    assert [(line.of, line.what, round(line.slope, 6)) for line in curves()] == [
         ("loss, ours", "seconds", 2), ("loss, ours", "MB", 1), ("loss, MultipleNegativesRankingLoss", "seconds", 2),
         ("loss, MultipleNegativesRankingLoss", "MB", 1),
     ]  # fmt: skip
-    text = performance(tmp_path)
+    text = f"{growth()}\n{loss()}"
     assert "| loss, ours | seconds | 256 to 2,048 pairs in a batch | 2.00 |" in text
     assert "| MultipleNegativesRankingLoss | 4,194.3 | 1.00 | 205 | 10.00 |" in text
-    plot(tmp_path, tmp_path / "growth.png")
+    plot(tmp_path / "growth.png")
     assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")

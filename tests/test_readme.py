@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -71,12 +70,11 @@ def test_the_python_runs(workplace, monkeypatch, capsys):
 
 
 def test_the_documents_are_those_of_the_kept_runs(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    written = runpy.run_path(str(ROOT / "scripts" / "write_results.py"))
-    assert written["results"]() == (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert written["performance"](written["KEPT"]) == (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert written["search"]() == (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
-    assert written["readme"]() == (ROOT / "README.md").read_text(encoding="utf-8")
+    monkeypatch.syspath_prepend(str(ROOT))
+    from scripts.document.write import PAGES, written
+
+    for name in PAGES:
+        assert written(name) == (ROOT / name).read_text(encoding="utf-8"), name
 
 
 def test_the_demo_crosses_the_script_barrier():

@@ -1,0 +1,70 @@
+"""Real sentences, and pairs of them, to time on: mixed scripts, Latin text alone, and narrower sentences."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Pairs = list[tuple[str, str]]
+
+TEXTS = {
+    "scripts": "UDHR, every script equally often", "latin": "UDHR, Latin script", "sentences": "TICO-19, 35 languages",
+}  # fmt: skip
+# Articles stand in the wrong place upstream.
+MISPLACED = {"bin", "cjk", "kmb", "kwi", "lia", "nba", "nym", "piu", "qxu", "umb"}
+
+
+def read_pairs(data: Path, text: str, count: int) -> tuple[Pairs, int]:
+    """``count`` different pairs of a text with its English translation, and in how many scripts the first is.
+
+    Raises:
+        SystemExit: the data has fewer.
+    """
+    pairs = tico(data) if text == "sentences" else udhr(data)
+    return in_turns((one for one in pairs if text != "latin" or one[0] == "LATIN"), count, TEXTS[text])
+
+
+def in_turns(stratified: Iterable[tuple[str, Any]], count: int, what: str) -> tuple[list[Any], int]:
+    """``count`` of (stratum, item) in random order, each stratum in turn until it has no more, and how many strata."""
+    strata = defaultdict(list)
+    for stratum, item in stratified:
+        strata[stratum].append(item)
+    rng = np.random.default_rng(0)
+    shuffled = {name: [items[i] for i in rng.permutation(len(items))] for name, items in sorted(strata.items())}
+    chosen: list[Any] = []
+    while len(chosen) < count and any(shuffled.values()):
+        chosen += [items.pop() for items in shuffled.values() if items]
+    if len(chosen) < count:
+        raise SystemExit(f"{count} were asked for, but {what} has {len(chosen)}")
+    return [chosen[i] for i in rng.permutation(count)], len(strata)
+
+
+def udhr(data: Path) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Script and pair of every paragraph whose article has as many paragraphs in the declaration as in English."""
+    table = [line.split("\t") for line in (data / "udhr" / "langs.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+    seen = set()
+    for line in (data / "udhr" / "articles.jsonl").read_text(encoding="utf-8").splitlines():
+        article = json.loads(line)
+        english = article["eng"].split(" ¶ ")
+        for code, _, _, _, script, *_ in table:
+            paragraphs = article.get(code, "").split(" ¶ ")
+            if code == "eng" or code in MISPLACED or len(paragraphs) != len(english):
+                continue
+            for pair in zip(paragraphs, english, strict=True):
+                if all(pair) and pair not in seen:
+                    seen.add(pair)
+                    yield script, pair
+
+
+def tico(data: Path) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Language and pair of every sentence of TICO-19."""
+    english = (data / "tico19" / "en.txt").read_text(encoding="utf-8").splitlines()
+    for path in sorted((data / "tico19").glob("*.txt")):
+        if path.stem != "en":
+            lines = path.read_text(encoding="utf-8").splitlines()
+            yield from ((path.stem, pair) for pair in dict.fromkeys(zip(lines, english, strict=True)) if all(pair))

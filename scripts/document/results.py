@@ -1,0 +1,253 @@
+"""The numbers of docs/results.md, from docs/results/*.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from statistics import mean
+from typing import Any
+
+from scripts.document.tables import GROUPS, Row, change, changes, filled, kept, runs, table
+
+MEASURES = {
+    "native -> roman": "native_to_roman", "roman -> native": "roman_to_native", "translation": "translation",
+}  # fmt: skip
+STATES = {"start": "start", "+ NLI": "nli", "+ STS": "sts"}
+METRICS = ("NN P@1", "NN MRR", "CSLS P@1", "CSLS MRR")
+WORD_SETS = {
+    "XLING": ("xling", "all"), "PanLex-BLI, trained": ("panlex", "trained"), "not trained": ("panlex", "not trained"),
+    "English-Sinhala": ("sinhala", "all"),
+}  # fmt: skip
+DEV_RUNS = {
+    "E5, untouched": "e5-start", "E5, `words`": "e5", "`seed`, untouched": "seed-start", "`seed`, `words`": "seed",
+}  # fmt: skip
+STEPS = re.compile(r"train\.steps=(\d+)")
+SHOWN = 12  # scripts that are not told apart
+
+
+def demo() -> str:
+    """Mean and range over the seeds, before and after."""
+
+    def cell(when: str, name: str) -> str:
+        values = [run[when]["mean"][name] for run in runs("demo")]
+        return f"{mean(values):.3f} ({min(values):.3f}-{max(values):.3f})"
+
+    columns: dict[str, Any] = {"P@1": str}
+    for title, name in MEASURES.items():
+        columns[title] = lambda when, name=name: cell(when, name)
+    return table(columns, ("before", "after"))
+
+
+def barrier() -> str:
+    before, after, uroman = (kept(f"barrier-{name}") for name in ("before", "after", "uroman"))
+    names = list(MEASURES.values())[:2]
+    for run in (before, after, uroman):
+        run["script"]["mean"] = [run[name] for name in names]
+    old, new, plain = (run["script"] for run in (before, after, uroman))
+    columns = {"language": str} | changes({title: lambda of, i=i: of[i] for i, title in enumerate(MEASURES)}, old, new)
+    del columns["translation"]
+    for i, title in enumerate(("n -> r, uroman", "r -> n, uroman")):
+        columns[title] = lambda language, i=i: f"{plain[language][i]:.3f}"
+    return table(columns, old)
+
+
+def forgotten() -> str:
+    old, new = (
+        run["translation_by_language"] | {"mean": run["translation"]}
+        for run in (kept("barrier-before"), kept("barrier-after"))
+    )
+    return table({"language": str} | changes({"P@1": float}, old, new), old)
+
+
+def tradeoff() -> str:
+    def training(run: Row) -> str:
+        settings = run["settings"]
+        if share := settings.get("interpolate"):
+            return f"the first run, interpolated: {share} trained, {1 - share:.2g} start"
+        if "summary" not in run:
+            return "untouched"
+        data = "{sentences} sentences and {words} words a language, {translations} translations, ".format(**settings)
+        return data + f"{STEPS.search(settings['set'])[1]} steps"
+
+    columns = {"training": training} | {title: f"{{{name}:.3f}}" for title, name in MEASURES.items()}
+    return table(columns | {"CPU minutes": "{cpu_minutes:.0f}"}, [{"cpu_minutes": None} | r for r in runs("tradeoff")])
+
+
+def recipes() -> str:
+    rows = kept("recipes")["settings"]
+    columns: dict[str, Any] = {"setting": str, "layer": lambda name: str(rows[name]["layer"])}
+    for title, of in MEASURES.items():
+        columns[title] = lambda name, of=of: change(rows[name]["before"][of], rows[name]["after"][of])
+    return table(columns | {"CPU minutes": lambda name: f"{rows[name]['cpu_minutes']:.1f}"}, rows)
+
+
+def nli_sts(part: str, first: str) -> str:
+    """Spearman's rho at the start, after NLI and after STS: the means, of each language, or across them."""
+    of = {name: kept(f"nli-sts-{name}") for name in ("seed", "e5")}
+    names = of["e5"]["start"][part]
+    kinds = {"languages": "languages", "across": "pairs across languages"}
+    titles = {key: f"mean, {len(of['e5']['start'][key])} {kind}" for key, kind in kinds.items()}
+    columns: dict[str, Any] = {first: lambda name: titles[name] if part == "mean" else name}
+    for model, run in of.items():
+        for title, stage in STATES.items():
+            columns[f"{model}, {title}"] = lambda name, of=run[stage][part]: f"{of[name]:.3f}"
+    return table(columns, sorted(names, reverse=True) if part == "mean" else names)
+
+
+def minutes() -> str:
+    """CPU minutes of both stages."""
+    form = "{nli[cpu_minutes]:.1f} and {sts[cpu_minutes]:.1f}"
+    return "; ".join(f"{name}: {filled(form, kept(f'nli-sts-{name}'))}" for name in ("seed", "e5"))
+
+
+def parallel() -> str:
+    rows = []
+    for name in ("seed", "e5"):
+        plain, joint = (kept(f"parallel{tlm}-{name}") for tlm in ("", "-tlm"))
+        states = {"untouched": plain["before"], "InfoNCE": plain["after"], "InfoNCE and TLM": joint["after"]}
+        taken = [None, plain["cpu_minutes"], joint["cpu_minutes"]]
+        rows += [
+            {"what": f"{name}, {what}", "minutes": spent, **scores["means"]}
+            for (what, scores), spent in zip(states.items(), taken, strict=True)
+        ]
+    columns = {"": "{what}"}
+    for title, name in (("Tatoeba", "tatoeba"), ("SIB-200", "sib200")):
+        columns |= {f"{title}, {group}": f"{{{name}[{group}]:.3f}}" for group in GROUPS}
+    return table(columns | {"CPU minutes": "{minutes:.1f}"}, rows)
+
+
+def parallel_languages(name: str) -> str:
+    plain, joint = kept("parallel-e5"), kept("parallel-tlm-e5")
+    states = {"untouched": plain["before"], "InfoNCE": plain["after"], "InfoNCE and TLM": joint["after"]}
+    columns: dict[str, Any] = {"language": str}
+    for title, scores in states.items():
+        columns[title] = lambda language, of=scores[name]: f"{of[language]:.3f}"
+    return table(columns, plain["before"][name])
+
+
+def words() -> str:
+    """P@1 by nearest neighbour (by CSLS), and rho: untouched, mapped, trained, and how many times as much."""
+    rows = []
+    for name, file in (("E5", "e5"), ("`seed`", "seed")):
+        start, after = kept(f"words-{file}-start"), kept(f"words-{file}")
+        rhos = [run["wordsim"]["mean"] for run in (start, after)]
+        trained, more = f"{name}, `words`", rhos[1] / rhos[0]
+        rows += [
+            [f"{name}, untouched", *word_scores(start["bli"]), f"{rhos[0]:.3f}"],
+            [f"{name}, untouched, Procrustes", *word_scores(start["procrustes"]), "-"],
+            [trained, *word_scores(after["bli"]), f"{rhos[1]:.3f}"],
+            ["times as much", *times_as_much(start["bli"], after["bli"]), f"{more:.2f}"],
+            [f"{name}, untouched, without copies", *word_scores(start["bli"], "without copies"), "-"],
+            [f"{trained}, without copies", *word_scores(after["bli"], "without copies"), "-"],
+            ["times as much", *times_as_much(start["bli"], after["bli"], "without copies"), "-"],
+        ]
+    return table({name: lambda row, i=i: row[i] for i, name in enumerate(("", *WORD_SETS, "Multi-SimLex"))}, rows)
+
+
+def word_scores(bli: Row, metric: str = "P@1") -> list[str]:
+    found = [bli.get(name, {}).get("mean", {}).get(group) for name, group in WORD_SETS.values()]
+    return [f"{of[f'NN {metric}']:.3f} ({of[f'CSLS {metric}']:.3f})" if of else "-" for of in found]
+
+
+def times_as_much(start: Row, after: Row, metric: str = "P@1") -> list[str]:
+    cells = []
+    for name, group in WORD_SETS.values():
+        old, new = (bli[name]["mean"][group] for bli in (start, after))
+        times = [new[f"{m} {metric}"] / old[f"{m} {metric}"] for m in ("NN", "CSLS") if old[f"{m} {metric}"]]
+        cells.append("{:.2f} ({:.2f})".format(*times) if len(times) == 2 else "-")
+    return cells
+
+
+def words_dev() -> str:
+    names = {"NN P@1": "all", "trained": "trained", "not trained": "not trained"}
+    rows = [kept(f"words-dev-{file}")["bli"]["dev"]["mean"] | {"what": what} for what, file in DEV_RUNS.items()]
+    return table({"": "{what}"} | {title: f"{{{group}[NN P@1]:.3f}}" for title, group in names.items()}, rows)
+
+
+def xling() -> str:
+    old, new = (kept(f"words-{name}")["bli"]["xling"]["directions"] for name in ("e5-start", "e5"))
+    columns = {"direction": str, "covered": lambda name: str(new[name]["covered"])}
+    return table(columns | changes({m: lambda of, m=m: of[m] for m in METRICS}, old, new), new)
+
+
+def panlex() -> str:
+    """Means over the directions into each language."""
+    old, new = (kept(f"words-{name}")["bli"]["panlex"]["directions"] for name in ("e5-start", "e5"))
+    into = {
+        language: [name for name in new if name.endswith(language)]
+        for language in sorted({name.split("-")[1] for name in new})
+    }
+    means = [
+        {language: {m: mean(run[name][m] for name in names) for m in METRICS[::2]} for language, names in into.items()}
+        for run in (old, new)
+    ]
+    columns = {"language": str, "directions": lambda language: str(len(into[language]))}
+    return table(columns | changes({m: lambda of, m=m: of[m] for m in METRICS[::2]}, *means), into)
+
+
+def benchmarks() -> str:
+    """Each benchmark's means, with intervals, and which differences are real."""
+    parts = []
+    for one in kept("evaluation")["benchmarks"]:
+        minus = f"minus {one['baseline']}"
+        header = ["", one["metric"], "95 %", minus, "p", "pairs better / worse / ≈"]
+        rows = []
+        for model, pairs in zip(one["models"], one["pairs"], strict=True):
+            cells = ["-", "-", "-"]
+            if difference := model["difference"]:
+                mark = "" if difference["distinguishable"] else " ≈"
+                cells = [
+                    f"{difference['value']:+.3f} ({span(difference['interval'])}){mark}", p(difference["adjusted"]),
+                    "{better} / {worse} / {as good}".format(**pairs),
+                ]  # fmt: skip
+            rows.append([model["model"], f"{model['value']:.3f}", span(model["interval"]), *cells])
+        columns = {name: lambda row, i=i: row[i] for i, name in enumerate(header)}
+        parts.append(f"### {one['benchmark']}\n\nMean of {one['scores']} scores.\n\n{table(columns, rows)}")
+    return "\n\n".join(parts)
+
+
+def span(interval: Sequence[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def p(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
+
+
+def undecided() -> str:
+    """Scripts in which a model is not told apart from the baseline."""
+    rows = []
+    for one in kept("evaluation")["benchmarks"]:
+        names = [model["model"] for model in one["models"]]
+        base = names.index(one["baseline"])
+        for script in one["scripts"]:
+            for name, value, difference in zip(names, script["values"], script["differences"], strict=True):
+                if difference and not difference["distinguishable"]:
+                    about = {"name": f"{one['benchmark']}, {script['name']}, {name}", "value": value}
+                    rows.append(difference | about | {"base": script["values"][base]})
+    columns = {
+        "benchmark, script, model": "{name}", "baseline": "{base:.3f}", "model": "{value:.3f}",
+        "difference, 95 %": lambda row: span(row["interval"]), "p": lambda row: p(row["adjusted"]),
+    }  # fmt: skip
+    more = f"\n\nand {len(rows) - SHOWN} more." if len(rows) > SHOWN else ""
+    return table(columns, rows[:SHOWN]) + more
+
+
+def layers() -> str:
+    curves = kept("evaluation")["layers"]
+    means = {name: dict(zip(one["layers"], one["mean"], strict=True)) for name, one in curves.items()}
+    columns: dict[str, Any] = {"": str}
+    for layer in sorted({layer for curve in means.values() for layer in curve}):
+        columns[f"{layer}"] = lambda name, k=layer: f"{means[name][k]:.3f}" if k in means[name] else ""
+    return table(columns | {"chosen": lambda name: str(curves[name]["best"])}, curves)
+
+
+PARTS = {
+    "demo": demo, "demo seconds": lambda: ", ".join(str(run["seconds"]) for run in runs("demo")),
+    "barrier": barrier, "forgotten": forgotten, "tradeoff": tradeoff, "recipes": recipes,
+    "nli-sts means": lambda: nli_sts("mean", ""), "nli-sts languages": lambda: nli_sts("languages", "language"),
+    "nli-sts across": lambda: nli_sts("across", "across"), "minutes": minutes, "parallel": parallel,
+    "parallel tatoeba": lambda: parallel_languages("tatoeba"), "parallel sib200": lambda: parallel_languages("sib200"),
+    "words": words, "words dev": words_dev, "xling": xling, "panlex": panlex,
+    "benchmarks": benchmarks, "undecided": undecided, "layers": layers,
+}  # fmt: skip

@@ -1,0 +1,57 @@
+"""Write the numbers of README.md and of the pages of docs anew, from docs/results.
+
+    python -m scripts.document.write
+
+What stands between `<!-- NAME -->` and `<!-- end -->` is written by the function of that name, or, where the name is
+`FILE: {FIELD}`, is a field of docs/results/FILE.json. Those files are what the commands printed on the pages wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from align import demo
+from scripts.document import performance, results, search
+from scripts.document.tables import ROOT, filled, kept
+
+MARKED = re.compile(r"<!-- (?P<name>[^>]+) -->(?P<old>.*?)<!-- end -->", re.DOTALL)
+
+
+def demo_table() -> str:
+    run = kept("demo-0")
+    return f"```\n{demo.table(run['before'], run['after'])}\n```"
+
+
+PAGES = {
+    "README.md": {"demo table": demo_table},
+    "docs/performance.md": performance.PARTS,
+    "docs/results.md": results.PARTS,
+    "docs/search.md": search.PARTS,
+}
+
+
+def written(name: str) -> str:
+    """A page with its numbers; what stands outside the markers stays."""
+    parts = PAGES[name]
+
+    def part(match: re.Match[str]) -> str:
+        if match["name"] in parts:
+            text = parts[match["name"]]()
+        else:
+            file, _, form = match["name"].partition(": ")
+            text = filled(form, kept(file))
+        gap = "\n" if match["old"].startswith("\n") else ""
+        return f"<!-- {match['name']} -->{gap}{text}{gap}<!-- end -->"
+
+    return MARKED.sub(part, (ROOT / name).read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    for name in PAGES:
+        Path(ROOT / name).write_text(written(name), encoding="utf-8")
+    performance.plot(ROOT / "docs" / "performance.png")
+
+
+if __name__ == "__main__":
+    main()
