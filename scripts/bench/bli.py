@@ -4,14 +4,13 @@
     python -m scripts.bench.bli --queries 500 --source 4000 --candidates 10000 --dimensions 300
 
 The first table ranks ``--queries`` rows among ``--candidates``; the second has the CSLS neighbourhood means (k = 10) of
-``--source`` rows and the candidates, in both directions. The vectors are random unit rows, or with ``--vectors`` the
-first of an .npy file. The ratio is of processor time, which other jobs on the machine change less than the clock.
+``--source`` rows and the candidates, in both directions. The vectors are random unit rows. The ratio to the matrix
+product alone is of processor time, which other jobs on the machine change less than the clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,7 @@ import torch
 
 from align.similarity.cosine import TIE_TOLERANCE, normalize
 from align.similarity.csls import best_gold_ranks, csls_top_k, neighbourhood_means
-from scripts.bench.harness import Row, command_line, compared
-from scripts.document.tables import table
+from scripts.bench.harness import Row, command_line, compared, named
 
 K, BLOCK = 10, 2048
 GEMM, ARGSORT, MUSE = "GEMM alone, in blocks", "full argsort of each query", "MUSE's arithmetic: CSLS, torch.topk"
@@ -29,13 +27,9 @@ RANKS, TOP, MEANS = "align: best_gold_ranks, cosine", "align: csls_top_k, k = 10
 
 def bli(
     *, queries: int = 2_000, source: int = 20_000, candidates: int = 100_000, dimensions: int = 768, repeats: int = 3,
-    vectors: Path | None = None,
 ) -> Row:  # fmt: skip
-    rng = np.random.default_rng(0)
-    rows = np.load(vectors, mmap_mode="r") if vectors else None
-    if rows is None:
-        rows = rng.standard_normal((source + candidates, dimensions), dtype=np.float32)
-    x, y = normalize(rows[:source]), normalize(rows[source : source + candidates])
+    rows = np.random.default_rng(0).standard_normal((source + candidates, dimensions), dtype=np.float32)
+    x, y = normalize(rows[:source]), normalize(rows[source:])
     few = x[:queries]
     gold = np.random.default_rng(1).integers(len(y), size=len(few))
     golds = [[int(row)] for row in gold]
@@ -62,17 +56,8 @@ def bli(
         np.testing.assert_allclose(scores, other, atol=2 * TIE_TOLERANCE, rtol=0)
 
     ties = int((found[ARGSORT] != most).sum())
-    show(f"{len(few):,} x {len(y):,} x {y.shape[1]}; {ties} ranks differ by a tie", ranks_cost)
-    show(f"CSLS means, {len(x):,} x {len(y):,} x {y.shape[1]}", means_cost)
-    return {"ranks": ranks_cost, "means": means_cost, "ties": ties}
-
-
-def show(title: str, costs: dict[str, Row]) -> None:
-    gemm = costs[GEMM]["processor"]
-    print(f"\n{title}\n\n" + table({
-        "": "{name}", "seconds": "{wall:.2f}", "processor seconds": "{processor:.2f}", "ratio to GEMM": "{ratio:.2f}",
-        "memory": "{memory:.0f} MiB",
-    }, [cost | {"name": name, "ratio": cost["processor"] / gemm} for name, cost in costs.items()]))  # fmt: skip
+    print(f"{len(few):,} x {len(y):,} x {y.shape[1]}; {ties} ranks differ by a tie; CSLS means of {len(x):,} rows")
+    return {"ranks": named(ranks_cost, GEMM), "means": named(means_cost, GEMM), "ties": ties}
 
 
 def means_peers(x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], Any]]:

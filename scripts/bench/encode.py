@@ -33,7 +33,6 @@ from align.encoders.checkpoint import load_encoder
 from scripts.bench.harness import PEER, Row, apart, command_line, compared, data, measured, watched
 from scripts.bench.texts import in_turns, udhr
 from scripts.bench.timed import load_peer
-from scripts.document.tables import table
 
 Encode = Callable[[list[str]], np.ndarray]
 EQUAL = 1e-6
@@ -68,7 +67,7 @@ def on_text(about: Row, place: str, peer_batches: list[int], repetitions: int) -
         del variants[name]
     costs, vectors = compared({name: lambda run=run: run(texts) for name, run in variants.items()}, repetitions)
     plain = [name for name in variants if f"{PEER}, float32" in name]
-    best = {key: min(costs[name][key] for name in plain) for key in ("processor", "wall")}
+    best = min(costs[name]["processor"] for name in plain)
     expected, rows = vectors[plain[0]].astype(np.float64), []
     for name, run in variants.items():
         found, cost = vectors[name].astype(np.float64), costs[name]
@@ -76,13 +75,11 @@ def on_text(about: Row, place: str, peer_batches: list[int], repetitions: int) -
         by_one = np.concatenate([run([one]) for one in texts[:ALONE]])
         rows.append(about | cost | {
             "scripts": scripts, "name": name, "per_second": len(texts) / cost["wall"],
-            "ratio": best["processor"] / cost["processor"], "wall_ratio": best["wall"] / cost["wall"],
+            "ratio": best / cost["processor"],
             "difference": float(abs(found - expected).max()), "cosine": float(cosine.mean()),
             "least_cosine": float(cosine.min()), "alone": float(abs(by_one - found[:ALONE]).max()),
         })  # fmt: skip
-    forms = {"per_second": ".1f", "ratio": ".2f", "wall_ratio": ".2f", "memory": ".0f", "difference": ".1e"}
-    forms |= {"cosine": ".6f", "least_cosine": ".6f", "alone": ".1e"}
-    print(table({about["model"]: "{name}"} | {name: f"{{{name}:{form}}}" for name, form in forms.items()}, rows))
+        print(rows[-1], flush=True)
     return rows
 
 

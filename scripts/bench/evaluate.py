@@ -22,9 +22,8 @@ from align.similarity.margin import both_ranks
 from align.tasks import read_sets
 from align.tasks.embedding import remembered
 from align.tasks.retrieval import retrieval
-from scripts.bench.harness import PEER, Row, command_line, compared, data, measured
+from scripts.bench.harness import PEER, Row, command_line, compared, data, measured, named
 from scripts.bench.timed import load_peer
-from scripts.document.tables import table
 
 OURS, THEIRS = "align: retrieval, ratio margin", f"{PEER}: TranslationEvaluator"
 ENGLISH = "eng_Latn"
@@ -68,21 +67,15 @@ def evaluate(
         margin.append(found[OURS].headline())
         cosine.append(found[THEIRS]["mean_accuracy"])
 
-    rows = []
+    total = {name: {key: sum(cost[key] for cost in of) for key in ("wall", "processor")} for name, of in costs.items()}
     for name, of in costs.items():
-        total = {key: sum(cost[key] for cost in of) for key in ("wall", "processor")}
-        rows.append(total | {"name": name, "memory": max((cost["memory"] or 0) for cost in of)})
-    rows = [row | {f"to {key}": row[key] / rows[0][key] for key in ("wall", "processor")} for row in rows]
-    pairs = sum(len(texts[ENGLISH]) for texts in sets)
-    print(f"{len(sets)} languages, {pairs:,} pairs, the peer's batches of {size}")
+        total[name]["memory"] = max(cost["memory"] or 0 for cost in of)
+    pairs, encoding = sum(len(texts[ENGLISH]) for texts in sets), sum(cost["wall"] for cost in spent)
+    print(
+        f"{len(sets)} languages, {pairs:,} pairs, the peer's batches of {size}, {encoding:.1f} s of ours are encoding"
+    )
     print(f"P@1 {np.mean(margin):.4f} by ratio margin, {np.mean(cosine):.4f} by cosine; {differ} answers may be ties")
-    print(table({
-        "": "{name}", "seconds": "{wall:.1f}", "processor seconds": "{processor:.1f}",
-        "seconds to ours": "{to wall:.2f}", "processor to ours": "{to processor:.2f}", "memory": "{memory:.0f} MiB",
-    }, rows))  # fmt: skip
-    encoding = sum(cost["wall"] for cost in spent)
-    print(f"{encoding:.1f} of our seconds are encoding, {rows[0]['wall'] - encoding:.1f} scoring")
-    return {"rows": rows, "encoding": encoding, "pairs": pairs, "batch_size": size}
+    return {"rows": named(total, OURS), "encoding": encoding, "pairs": pairs, "batch_size": size}
 
 
 def sides(texts: dict[str, list[str]]) -> tuple[str, str]:

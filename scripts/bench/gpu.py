@@ -50,7 +50,7 @@ TOY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "int
 BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
 
 
-def gpu(*, tokenizer: str = "seed", device: str = "cuda", toy: bool = False, seconds: float = 500) -> Row | None:
+def gpu(*, device: str = "cuda", toy: bool = False, seconds: float = 500) -> Row | None:
     if device == "cuda" and not torch.cuda.is_available():
         print("bench.gpu needs a CUDA GPU, and torch finds none here; --device cpu --toy tries it without one")
         return None
@@ -80,7 +80,7 @@ def gpu(*, tokenizer: str = "seed", device: str = "cuda", toy: bool = False, sec
     for name in LOSSES:
         keep("loss", {"name": name, "batch": size, "dimension": width}, partial(loss, name, inputs))
     with tempfile.TemporaryDirectory() as folder:
-        place = model(Path(folder) / "model", tokenizer, TOY if toy else BASE)
+        place = model(Path(folder) / "model", TOY if toy else BASE)
         for mean in (8,) if toy else (128, 32, 64):  # the most telling first, should the time end
             run = partial(texts, place, mean)
             train = {"device": device, "max_tokens": min(512, 4 * mean)}
@@ -153,9 +153,9 @@ def texts(place: str, mean: int, count: int) -> tuple[Pairs, float, int]:
     return list(zip(*sides, strict=True)), float(flop), int(every.sum())
 
 
-def model(folder: Path, tokenizer: str, shape: dict[str, int]) -> str:
-    """A BERT with random weights for a tokenizer's vocabulary, in a folder that both sides load."""
-    made = AutoTokenizer.from_pretrained(model_folder(tokenizer))
+def model(folder: Path, shape: dict[str, int]) -> str:
+    """A BERT with random weights for the seed encoder's tokenizer, in a folder that both sides load."""
+    made = AutoTokenizer.from_pretrained(model_folder("seed"))
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(made), max_position_embeddings=512, pad_token_id=made.pad_token_id,

@@ -19,12 +19,13 @@ import time
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from align.files.whole import write_json
+from scripts.document.tables import table
 
 Row = dict[str, Any]
 PEER = "sentence-transformers"
@@ -50,22 +51,30 @@ def command_line(bench: Callable[..., Row | None], *, threads: int = 1) -> None:
     threads, out = given.pop("threads"), given.pop("out")
     limit(threads)
     result = bench(**{name: options[name].default if value is None else value for name, value in given.items()})
+    show(result or {})
     if out and result is not None:
         write_json(out, result | {"command": command(sys.argv), "hardware": hardware(threads)})
+
+
+def show(result: Row) -> None:
+    """Print every list of rows as a table, its numbers to four digits."""
+    for name, rows in result.items():
+        if isinstance(rows, list) and rows:
+            keys = [key for key, value in rows[0].items() if value is None or isinstance(value, str | int | float)]
+            forms = {key: f"{{{key}:.4g}}" if isinstance(rows[0][key], float) else f"{{{key}}}" for key in keys}
+            print(f"\n{name}:\n\n{table(forms, [dict.fromkeys(keys) | row for row in rows])}", flush=True)
 
 
 def limit(threads: int) -> None:
     """Threads of torch, FAISS, BLAS and tokenizers, here and in processes that start from here."""
     import threadpoolctl
-    import torch
 
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
     os.environ |= dict.fromkeys(names, str(threads)) | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    torch.set_num_threads(threads)
-    with suppress(ImportError):
-        import faiss  # its BLAS is limited below, once it is loaded
-
-        faiss.omp_set_num_threads(threads)
+    if "torch" in sys.modules:  # what is loaded later reads the environment
+        sys.modules["torch"].set_num_threads(threads)
+    if "faiss" in sys.modules:
+        sys.modules["faiss"].omp_set_num_threads(threads)
     threadpoolctl.threadpool_limits(threads)
 
 
@@ -108,18 +117,17 @@ def hardware(threads: int) -> Row:
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """What a function returns in a new process: nothing is warm, no cache is filled, the peak of memory is its own."""
-    threads, spawn = int(os.environ["OMP_NUM_THREADS"]), multiprocessing.get_context("spawn")
+    spawn = multiprocessing.get_context("spawn")
     with (
         tempfile.TemporaryDirectory() as cache,
-        ProcessPoolExecutor(1, mp_context=spawn, initializer=alone, initargs=(threads, cache)) as pool,
+        ProcessPoolExecutor(1, mp_context=spawn, initializer=empty, initargs=(cache,)) as pool,
     ):
         return pool.submit(function, *arguments).result()
 
 
-def alone(threads: int, cache: str) -> None:
+def empty(cache: str) -> None:
     """How such a process starts."""
     os.environ["XDG_CACHE_HOME"] = cache
-    limit(threads)
 
 
 def turns(works: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, list[Any]]:
@@ -150,6 +158,12 @@ def compared(works: Mapping[str, Callable[[], Any]], repetitions: int) -> tuple[
     found = turns({name: lambda work=work: measured(work) for name, work in works.items()}, repetitions)
     costs = {name: middle([cost for cost, _ in times]) for name, times in found.items()}
     return costs, {name: times[-1][1] for name, times in found.items()}
+
+
+def named(costs: Mapping[str, Row], base: str) -> list[Row]:
+    """Costs as rows, with the ratio of each one's processor time to that of one of them."""
+    one = costs[base]["processor"]
+    return [{"name": name, **cost, "ratio": cost["processor"] / one} for name, cost in costs.items()]
 
 
 def processor_seconds() -> float:

@@ -30,7 +30,6 @@ from align.objectives import info_nce
 from align.objectives.registry import objective
 from align.objectives.vocabulary import linear_cross_entropy
 from scripts.bench.harness import Row, added, apart, command_line, reset_peak
-from scripts.document.tables import table
 
 TEMPERATURE = 0.05
 BOTH = {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}
@@ -88,10 +87,7 @@ def beside(asked: Sequence[tuple[str, str, int, int, int]], tolerance: float = 1
         rows[-1]["value"] = abs(row["loss"] / ours["loss"] - 1)
         if max(worst, rows[-1]["value"]) > tolerance:
             sys.exit(f"the losses differ: {rows[-1]}")
-    times = [{f"to {key}": row[key] / rows[0][key] for key in ("s", "MB")} for row in rows]
-    columns = {"{kind}, {size:,}".format(**rows[0]): "{name}", "s": "{s:.4f}", "MB": "{MB:.1f}"}
-    columns |= {"s/ours": "{to s:.2f}", "MB/ours": "{to MB:.2f}", "value": "{value:.1e}", "gradient": "{gradient:.1e}"}
-    print(table(columns, [row | of for row, of in zip(rows, times, strict=True)]), flush=True)
+        print(rows[-1], flush=True)
     return rows
 
 

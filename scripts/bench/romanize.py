@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 
 from scripts.bench.harness import Row, apart, command_line, data, processor_seconds
-from scripts.document.tables import table
 
 ROWS = {
     "uroman (the reference)": ("plain", 0), "uroman, its token cache": ("plain", 65536),
@@ -34,10 +33,8 @@ def romanize(*, lines: int = 10_000, every: int = 5) -> Row:
     for name, row in found.items():
         output = row.pop("output")
         same = [a == b for a, b in zip(wanted, output if name == REFERENCE else output[::every], strict=True)]
-        rows.append(row | {"name": name, "equal": sum(same) / len(wanted)})
-        rows[-1] |= {f"{rate} ratio": row[rate] / found[BASE][rate] for rate in ("steady", "total")}
-    columns = {"": "{name}", "steady": "{steady:.0f}", "ratio": "{steady ratio:.1f}x", "total": "{total:.0f}"}
-    print(table(columns | {"ratio ": "{total ratio:.1f}x", "cpu s": "{cpu:.1f}", "equal": "{equal:.2%}"}, rows))
+        ratios = {f"{rate} ratio": row[rate] / found[BASE][rate] for rate in ("steady", "total")}
+        rows.append({"name": name} | row | ratios | {"equal": sum(same) / len(wanted)})
     return {"rows": rows}
 
 

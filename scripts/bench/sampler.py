@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from align.encoders.checkpoint import load_encoder
 from align.training.sampling import epoch_batches
 from scripts.bench.harness import Row, apart, command_line, compared, data, measured
-from scripts.document.tables import table
 
 Numbers = NDArray[np.int64]
 
@@ -42,7 +41,6 @@ def sampler(
         found["padding"] = paddings()
     if "growth" in parts:
         found["growth"] = [apart(grow, 10**k) for k in range(3, 9) if 10**k <= largest]
-        print(table({name: f"{{{name}}}" for name in found["growth"][0]}, found["growth"]))
     return found
 
 
@@ -84,9 +82,7 @@ def speed(rows: int, size: int, repeats: int) -> Row:
             if len(batch) != size or len(np.unique(groups[np.asarray(batch)])) != size:
                 sys.exit(f"{name}: a batch of {len(batch)} rows has a premise twice, or is not of {size}")
     rate = {name: rows / cost["processor"] for name, cost in costs.items()}
-    print(table({f"batches of {size}": "{name}", "rows/s": "{rate:,.0f}", "align is faster by": "{ratio:.1f}"}, [
-        {"name": name, "rate": value, "ratio": rate["align"] / value} for name, value in rate.items()
-    ]), flush=True)  # fmt: skip
+    print(size, rate, flush=True)
     once = {"hashing": hashing, "groups": numbering}
     return {"rows": rows, "batch_size": size, "rows_per_second": rate} | {
         f"{name}_rows_per_second": rows / cost["processor"] for name, cost in once.items()
@@ -112,7 +108,6 @@ def paddings() -> list[Row]:
             order = np.random.default_rng(0).permutation(len(lengths))[: len(lengths) // size * size]
             shares = {"random": padding(order.reshape(-1, size), lengths), "align": padding(made, lengths)}
             rows.append({"lengths": name, "batch_size": size} | shares)
-    print(table({name: f"{{{name}}}" for name in rows[0]}, rows))
     return rows
 
 

@@ -1,13 +1,9 @@
 """Search in many vectors: exact and with FAISS, in one process and on the same vectors and queries.
 
-    python -m scripts.bench.search --model E5 --threads 2 --out docs/results/search.json
+    python -m scripts.bench.search --model E5 --threads 2 --out docs/results/search-indexes.json
     python -m scripts.bench.search --rows 20000 --factories Flat IVF128,Flat HNSW16         # random vectors
 
-With a model, sentences of udhr/ are encoded, and as many rows as --rows asks for are made of their vectors: the
-sentences themselves, then weighted means of two random ones (0.5 to 0.9 of the first) with a little noise (0.1 of the
-length), all of unit length. Without a model the rows are means of the same kind of 2,000 random vectors. With --words
-the rows are encoded words of bli/vocab, and the queries other words: nothing is mixed. Else queries are made so too,
-from sentences that are among the rows; of none of them is the nearest row known beforehand.
+The rows are encoded words of bli/vocab, and the queries other words; without a model they are random.
 
 Each row of the result is an index built with ``align.index``: seconds to train and to add, bytes of a vector on disk,
 memory added at the peak of the build (what it holds, and the exact search's tiles), and at each search effort recall@10
@@ -20,7 +16,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,77 +29,35 @@ from align.indexes.build import index
 from align.indexes.exact import ExactIndex
 from align.indexes.index import EXACT, Index, load_index
 from align.similarity.cosine import normalize
-from align.vectors.folder import Vectors, vector_table
-from align.vectors.writing import begin, finish, write_part
+from align.vectors.folder import Vectors
+from align.vectors.writing import save_vectors
 from scripts.bench.harness import Row, command_line, data, measured, reset_peak, resident
-from scripts.bench.texts import udhr
-from scripts.document.tables import table
 
-K, PART = 10, 50_000
+K = 10
 SINGLE = 20  # queries asked one by one
 
 
 def search(
-    *, model: str | None = None, rows: int = 1_000_000, dimension: int = 384, sentences: int = 3_000,
-    queries: int = 200, words: bool = False, factories: list[str] = ["Flat", "IVF1024,Flat", "HNSW16", "IVF1024,PQ48"],  # noqa: B006
-    train_rows: int = 40_000,
+    *, model: str | None = None, rows: int = 1_000_000, dimension: int = 384, queries: int = 200,
+    factories: list[str] = ["Flat", "IVF1024,Flat", "HNSW16", "IVF1024,PQ48"], train_rows: int = 40_000,  # noqa: B006
 ) -> Row:  # fmt: skip
-    rng = np.random.default_rng(2)
-    made_of = "means of two of 2,000 random vectors"
-    if words:
-        files = sorted((data() / "bli" / "vocab").glob("*_vocab.txt.gz"))
-        texts = list(dict.fromkeys(word for file in files for word in read_lines(file)))
-        made_of = f"words of {len(files)} languages, by {Path(str(model)).name}; the queries are other words"
-        sentences = rows + queries
-    elif model:
-        texts = list(dict.fromkeys(paragraph for _, (paragraph, _) in udhr(data())))
-        made_of = f"{sentences:,} encoded sentences of the UDHR, and means of two of them with noise"
+    rng, made_of = np.random.default_rng(2), "random"
     if model:
-        chosen = [texts[i] for i in rng.permutation(len(texts))[:sentences]]
-        seeds = normalize(load_encoder(model).encode(chosen, progress=True))
+        files = sorted((data() / "bli" / "vocab").glob("*_vocab.txt.gz"))
+        words = list(dict.fromkeys(word for file in files for word in read_lines(file)))
+        chosen = [words[i] for i in rng.permutation(len(words))[: rows + queries]]
+        every = normalize(load_encoder(model).encode(chosen, progress=True))
+        made_of = f"words of {len(files)} languages, by {Path(model).name}; the queries are other words"
     else:
-        seeds = normalize(rng.standard_normal((2_000, dimension), dtype=np.float32))
-    asked = seeds[-queries:] if words else next(mixed(seeds, queries, seed=1))
+        every = normalize(rng.standard_normal((rows + queries, dimension), dtype=np.float32))
+    stored, asked = every[:-queries], every[-queries:]
     with tempfile.TemporaryDirectory() as folder:
-        vectors = write(Path(folder) / "vectors", seeds[: -queries if words else None], rows)
-        print(f"\n{vectors.rows:,} x {vectors.dimension}, {made_of}\n", flush=True)
+        ids = [str(i) for i in range(len(stored))]
+        vectors = save_vectors(Path(folder) / "vectors", ids, stored, texts=ids, store_texts=False, encoder={})
         exact = index(vectors, Path(folder) / EXACT).search(asked, K)[1]
         found = [built(Path(folder), vectors, asked, exact, factory, train_rows) for factory in factories]
-        peers = flat_peers(np.load(Path(folder) / EXACT / "vectors.npy"), asked)
-    rates = {"recall": "{recall}", "queries/s": "{queries_per_second}", "one by one": "{one_by_one_per_second}"}
-    print(table({"index": "{factory}", "build": "{seconds}", "effort": "{effort}"} | rates, [
-        row | {"effort": "all"} | {"effort": of.get("nprobe", of.get("ef_search", "all"))} | of
-        for row in found for of in row["search"]
-    ]))  # fmt: skip
-    print(table({"exact search": "{name}"} | rates, peers))
-    about = {"vectors": made_of, "rows": vectors.rows, "dimension": vectors.dimension, "queries": len(asked)}
-    return about | {"indexes": found, "peers": peers}
-
-
-def write(folder: Path, seeds: np.ndarray, count: int) -> Vectors:
-    """A folder of vectors: the seeds, then mixtures of them."""
-    about = {"encoder": {"made by": "bench.search"}, "dimension": seeds.shape[1], "dtype": "float32", "part_rows": PART}
-    begin(folder, about)
-    start, blocks = 0, mixed(seeds, PART, seed=0)
-    for number in range(-(-count // PART)):
-        part = next(blocks)
-        real = seeds[start : start + len(part)]
-        part[: len(real)] = real
-        part = part[: count - start]
-        ids = [str(i) for i in range(start, start + len(part))]
-        write_part(folder, number, vector_table(ids, part, texts=ids, store_texts=False))
-        start += len(part)
-    return finish(folder, -(-count // PART))
-
-
-def mixed(seeds: np.ndarray, count: int, *, seed: int) -> Iterator[np.ndarray]:
-    """Again and again ``count`` unit vectors, each between two random seeds, with noise of a tenth of their length."""
-    rng = np.random.default_rng(seed)
-    while True:
-        first, second = rng.integers(len(seeds), size=(2, count))
-        share = rng.uniform(0.5, 0.9, size=(count, 1)).astype(np.float32)
-        noise = rng.standard_normal((count, seeds.shape[1]), dtype=np.float32)
-        yield normalize(share * seeds[first] + (1 - share) * seeds[second] + 0.1 * normalize(noise))
+    about = {"vectors": made_of, "rows": len(stored), "dimension": stored.shape[1], "queries": len(asked)}
+    return about | {"indexes": found, "peers": flat_peers(stored, asked)}
 
 
 def built(folder: Path, vectors: Vectors, queries: np.ndarray, exact: np.ndarray, factory: str, most: int) -> Row:

@@ -1,4 +1,4 @@
-"""Real sentences, and pairs of them, to time on: mixed scripts, Latin text alone, and narrower sentences."""
+"""Real sentences, and pairs of them, to time on: mixed scripts, and Latin text alone."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ import numpy as np
 
 Pairs = list[tuple[str, str]]
 
-TEXTS = {
-    "scripts": "UDHR, every script equally often", "latin": "UDHR, Latin script", "sentences": "TICO-19, 35 languages",
-}  # fmt: skip
+TEXTS = {"scripts": "UDHR, every script equally often", "latin": "UDHR, Latin script"}
 # Articles stand in the wrong place upstream.
 MISPLACED = {"bin", "cjk", "kmb", "kwi", "lia", "nba", "nym", "piu", "qxu", "umb"}
 
@@ -25,8 +23,8 @@ def read_pairs(data: Path, text: str, count: int) -> tuple[Pairs, int]:
     Raises:
         SystemExit: the data has fewer.
     """
-    pairs = tico(data) if text == "sentences" else udhr(data)
-    return in_turns((one for one in pairs if text != "latin" or one[0] == "LATIN"), count, TEXTS[text])
+    pairs = (one for one in udhr(data) if text != "latin" or one[0] == "LATIN")
+    return in_turns(pairs, count, TEXTS[text])
 
 
 def in_turns(stratified: Iterable[tuple[str, Any]], count: int, what: str) -> tuple[list[Any], int]:
@@ -59,12 +57,3 @@ def udhr(data: Path) -> Iterator[tuple[str, tuple[str, str]]]:
                 if all(pair) and pair not in seen:
                     seen.add(pair)
                     yield script, pair
-
-
-def tico(data: Path) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Language and pair of every sentence of TICO-19."""
-    english = (data / "tico19" / "en.txt").read_text(encoding="utf-8").splitlines()
-    for path in sorted((data / "tico19").glob("*.txt")):
-        if path.stem != "en":
-            lines = path.read_text(encoding="utf-8").splitlines()
-            yield from ((path.stem, pair) for pair in dict.fromkeys(zip(lines, english, strict=True)) if all(pair))

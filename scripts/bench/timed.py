@@ -89,12 +89,6 @@ class Clock(TrainerCallback):
         }  # fmt: skip
 
 
-def count_tokens(place: str, pairs: Pairs) -> int:
-    """Tokens of both sides, padding not counted."""
-    encoder = load_encoder(place, device="cpu")
-    return sum(len(row) for side in zip(*pairs, strict=True) for row in encoder.tokenize(side, max_tokens=MAX_TOKENS))
-
-
 def model_folder(place: str) -> str:
     """Of ``seed``, the folder that sentence-transformers can load too."""
     return str(files("align") / "data" / "seed") if place == "seed" else place

@@ -28,7 +28,6 @@ from typing import Any
 from scripts.bench import timed, translico
 from scripts.bench.harness import PEER, Row, apart, command_line, data, middle, turns
 from scripts.bench.texts import Pairs, read_pairs
-from scripts.document.tables import table
 
 # (name, arguments of train_ours); each adds one thing to the one before.
 LADDER: list[tuple[str, Row]] = [
@@ -44,11 +43,10 @@ WANTED = 1e-5
 def train(
     what: str, *, e5: str | None = None, minilm: str | None = None, no_seed: bool = False, texts: list[str] = [],  # noqa: B006
     batches: list[int] = [], steps: int = 8, repetitions: int = 3, peer_workers: int = 1, micro_tokens: int = 4096,  # noqa: B006
-    bf16: bool = False,
 ) -> Row:  # fmt: skip
     texts = texts or (["scripts", "latin"] if what == "step" else ["scripts"])
     batches = batches or {"step": [64, 256], "translico": [24], "caching": [256]}.get(what, [64])
-    runs = variants(what, {"workers": peer_workers}, micro_tokens, bf16)
+    runs = variants(what, {"workers": peer_workers}, micro_tokens)
     result: Row = {"rows": [], "checks": []}
     with tempfile.TemporaryDirectory() as folder:
         for model, place in {"seed": None if no_seed else "seed", "e5": e5, "minilm": minilm}.items():
@@ -58,21 +56,21 @@ def train(
                 for batch in batches if model != "minilm" or text == "latin" else ():  # its vocabulary is English
                     pairs, scripts = prepared(what, model, text, batch * steps)
                     about = {"model": model, "text": text, "batch": batch}
-                    result["checks"] += [about | one for one in apart(check, place, pairs[: min(32, batch)], runs)]
+                    few = distinct(pairs)[: min(32, batch)]
+                    result["checks"] += [about | one for one in apart(check, place, few, runs)]
                     about |= {"steps": steps, "scripts": scripts}
                     result["rows"] += alternated(about, place, pairs, runs, repetitions)
     return result
 
 
-def variants(what: str, workers: Row, tokens: int, bf16: bool) -> list[Row]:
+def variants(what: str, workers: Row, tokens: int) -> list[Row]:
     """What a benchmark compares: side, name, and settings of each run."""
 
     def run(side: str, name: str, settings: Row) -> Row:
         return {"side": side, "name": name, "with": settings}
 
     if what == "step":
-        both = [{"bf16": half} for half in ([False, True] if bf16 else [False])]
-        return [one for half in both for one in (run("ours", "align", half), run("peer", PEER, workers | half))]
+        return [run("ours", "align", {}), run("peer", PEER, workers)]
     if what == "ladder":
         return [run("peer", PEER, workers), *(run("ours", name, settings) for name, settings in LADDER)]
     if what == "caching":
@@ -93,6 +91,12 @@ def prepared(what: str, model: str, text: str, count: int) -> tuple[Pairs, int]:
         pairs = list(zip(native, romanize(native), strict=True))
     prefix = "query: " if model == "e5" else ""
     return [(prefix + source, prefix + target) for source, target in pairs], scripts
+
+
+def distinct(pairs: Pairs) -> Pairs:
+    """Pairs of which no text comes twice: ours takes no text for its own negative, the peer does."""
+    by_target = {target: (source, target) for source, target in reversed(pairs)}
+    return list({source: (source, target) for source, target in by_target.values()}.values())
 
 
 def check(place: str, pairs: Pairs, runs: list[Row]) -> list[Row]:
@@ -122,14 +126,12 @@ def alternated(about: Row, place: str, pairs: Pairs, runs: list[Row], repetition
     works = {number: partial(apart, measure, place, pairs, about, run) for number, run in enumerate(runs)}
     rows = []
     for run, found in zip(runs, turns(works, repetitions).values(), strict=True):
-        facts = {key: found[0].pop(key) for key in ("tokens", "engine", "losses")}
+        facts = {key: found[0].pop(key) for key in ("engine", "losses")}
         every = {f"{key}_all": [one[key] for one in found] for key in found[0]}
         cost = middle([{key: one[key] for key in found[0]} for one in found])
         rows.append(about | {"name": run["name"], "side": run["side"], "bf16": run["with"].get("bf16", False)})
-        rows[-1] |= facts | cost | every
-    shown = [row | {"ratio": row["processor"] / rows[0]["processor"]} for row in rows]
-    forms = {"processor": ".3f", "wall": ".3f", "ratio": ".2f", "memory": ",.0f"}
-    print(table({"": "{name}"} | {name: f"{{{name}:{form}}}" for name, form in forms.items()}, shown), flush=True)
+        rows[-1] |= cost | facts | every
+        print(rows[-1], flush=True)
     return rows
 
 
@@ -141,7 +143,7 @@ def measure(place: str, pairs: Pairs, about: Row, run: Row) -> Row:
         "public": translico.train_public,
     }  # fmt: skip
     found = sides[run["side"]](place, pairs, batch=about["batch"], steps=about["steps"], **run["with"])
-    return found | {"tokens": timed.count_tokens(place, pairs), "losses": [round(x, 4) for x in found["losses"]]}
+    return found | {"losses": [round(loss, 4) for loss in found["losses"]]}
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ Row = dict[str, Any]
 
 PEER = "sentence-transformers"
 MODELS = {"seed": "seed", "e5": "multilingual-e5-small", "minilm": "all-MiniLM-L6-v2"}
-TEXTS = {
-    "scripts": "UDHR, {scripts} scripts", "latin": "UDHR, Latin", "sentences": "TICO-19, {scripts} languages",
-}  # fmt: skip
+TEXTS = {"scripts": "UDHR, {scripts} scripts", "latin": "UDHR, Latin"}
 NAMES = ("encode", "step", "ladder", "translico", "caching", "loss", "sampler", "store")
 MIB = {"MiB": "{memory:,.0f}"}
 

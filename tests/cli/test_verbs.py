@@ -23,6 +23,22 @@ def run(*words, cwd, code=0, **environment):
 
 
 @pytest.fixture
+def align(tmp_path, monkeypatch, capsys):
+    """Run the command in this process, which has loaded torch; returns what it prints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, code=0):
+        monkeypatch.setattr(sys, "argv", ["align", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        assert (stopped.value.code or 0) == code, printed.err
+        return printed
+
+    return run
+
+
+@pytest.fixture
 def text(tmp_path):
     """Ten Greek lines, as many English ones, in a folder of line-aligned files."""
     greek = ["αβγ δε", "ζηθ", "ικλ μν", "ξοπ", "ρστ υφ", "χψω", "βαδ", "γεζ", "θηι", "κμλ"]
@@ -34,38 +50,38 @@ def text(tmp_path):
     return folder
 
 
-def test_the_whole_way(text, bert_folder, tmp_path):
+def test_the_whole_way(align, text, bert_folder, tmp_path):
     greek = text / "ell_Grek.txt"
-    made = run("pairs", "transliteration", greek, "--out", "pairs", "--licence", "CC0", cwd=tmp_path)
-    assert json.loads(made.stdout)["rows"] == 10
+    made = align("-q", "pairs", "transliteration", greek, "--out", "pairs", "--licence", "CC0")
+    assert json.loads(made.out)["rows"] == 10
     rows = [f"αβγ{c}\tgood{c}\tell_Grek\teng_Latn\tt{c}" for c in "abcd"]
     header = "source\ttarget\tsource_lang\ttarget_lang\tgroup_id"
     (tmp_path / "translations.tsv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
     words = ("--pairs", "pairs", "--pairs", "translations.tsv", "--model", bert_folder, "--out", "model")
     small = ("--set", "train.steps=2", "--set", "train.batch_size=4")
-    trained = run("-q", "train", "transliteration", *words, *small, cwd=tmp_path)
-    facts = json.loads(trained.stdout)
+    trained = align("-q", "train", "transliteration", *words, *small)
+    facts = json.loads(trained.out)
     assert (facts["pairs"], facts["scripts"]) == (14, ["Grek"])
     assert "CC0" in (tmp_path / "model" / "README.md").read_text()
-    encoded = run("-q", "encode", "model", greek, "--out", "index", cwd=tmp_path)
-    facts = json.loads(encoded.stdout)
+    encoded = align("-q", "encode", "model", greek, "--out", "index")
+    facts = json.loads(encoded.out)
     assert (facts["rows"], facts["rejected"], facts["dimension"], facts["out"]) == (10, 0, 16, "index")
-    found = run("-q", "search", "model", "index", "αβγ δε", "-k", "2", "--json", cwd=tmp_path)
-    hits = [json.loads(line) for line in found.stdout.splitlines()]
+    found = align("-q", "search", "model", "index", "αβγ δε", "-k", "2", "--json")
+    hits = [json.loads(line) for line in found.out.splitlines()]
     assert [hit["rank"] for hit in hits] == [1, 2]
     assert (hits[0]["id"], hits[0]["text"]) == (hashlib.sha256("ell_Grek\0αβγ δε".encode()).hexdigest()[:32], "αβγ δε")
     assert hits[0]["score"] == pytest.approx(1.0, abs=1e-5)
-    run("-q", "encode", "model", greek, "--out", "half", "--float16", cwd=tmp_path)
+    align("-q", "encode", "model", greek, "--out", "half", "--float16")
     assert json.loads((tmp_path / "half" / "manifest.json").read_text())["dtype"] == "float16"
-    scored = run("-q", "eval", "retrieval", "model", "--data", text, "--out", "scores.json", cwd=tmp_path)
-    assert "protocol align" in scored.stdout
+    scored = align("-q", "eval", "retrieval", "model", "--data", text, "--out", "scores.json")
+    assert "protocol align" in scored.out
     assert json.loads((tmp_path / "scores.json").read_text())["scores"][0]["n"] == 10
-    refused = run("search", bert_folder, "index", "αβγ", cwd=tmp_path, code=2)
-    assert "fingerprint" in refused.stderr
+    refused = align("search", bert_folder, "index", "αβγ", code=2)
+    assert "fingerprint" in refused.err
 
 
-def test_training_shows_what_it_does_and_follows_quiet(text, bert_folder, tmp_path):
-    run("-q", "pairs", "transliteration", text / "ell_Grek.txt", "--out", "pairs", cwd=tmp_path)
+def test_training_shows_what_it_does_and_follows_quiet(align, text, bert_folder, tmp_path):
+    align("-q", "pairs", "transliteration", text / "ell_Grek.txt", "--out", "pairs")
     words = ("train", "transliteration", "--pairs", "pairs", "--model", bert_folder, "--out", "model")
     words += ("--set", "train.steps=2", "--set", "train.batch_size=4", "--set", "train.log_every=1")
     loud = run(*words, cwd=tmp_path).stderr
@@ -74,15 +90,15 @@ def test_training_shows_what_it_does_and_follows_quiet(text, bert_folder, tmp_pa
     assert run("-q", *words, cwd=tmp_path).stderr == ""
 
 
-def test_romanize(text, tmp_path):
-    done = run("-q", "romanize", text / "ell_Grek.txt", "roman.txt", "--lang", "ell_Grek", cwd=tmp_path)
-    assert json.loads(done.stdout)["lines"] == 10
+def test_romanize(align, text, tmp_path):
+    done = align("-q", "romanize", text / "ell_Grek.txt", "roman.txt", "--lang", "ell_Grek")
+    assert json.loads(done.out)["lines"] == 10
     assert (tmp_path / "roman.txt").read_text().isascii()
 
 
-def test_the_protocol_decides_layer_and_direction(text, tmp_path):
-    done = run("-q", "eval", "retrieval", "seed", "--data", text, "--protocol", "glot500", cwd=tmp_path, code=2)
-    assert "pooling layer 8 does not exist: the encoder has layers 0 to 4" in done.stderr
+def test_the_protocol_decides_layer_and_direction(align, text, tmp_path):
+    done = align("-q", "eval", "retrieval", "seed", "--data", text, "--protocol", "glot500", code=2)
+    assert "pooling layer 8 does not exist: the encoder has layers 0 to 4" in done.err
 
 
 @pytest.mark.parametrize(
@@ -136,10 +152,10 @@ def test_help_and_version(tmp_path):
     assert "train.steps" in run("train", "--help", cwd=tmp_path).stdout
 
 
-def test_recipes_are_listed_and_explained(tmp_path):
-    listed = run("recipe", cwd=tmp_path).stdout
+def test_recipes_are_listed_and_explained(align, tmp_path):
+    listed = align("recipe").out
     assert "translico        nt_xent, mlm\n" in listed
     assert "indicsbert       multiple_negatives; then cosine_mse\n" in listed
-    (tmp_path / "mine.toml").write_text(run("recipe", "translico", cwd=tmp_path).stdout)
-    assert "temperature = 1.0" in run("recipe", "mine.toml", cwd=tmp_path).stdout
-    assert "no recipe 'translic'" in run("recipe", "translic", cwd=tmp_path, code=2).stderr
+    (tmp_path / "mine.toml").write_text(align("recipe", "translico").out)
+    assert "temperature = 1.0" in align("recipe", "mine.toml").out
+    assert "no recipe 'translic'" in align("recipe", "translic", code=2).err
