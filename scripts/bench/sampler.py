@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.encoders.checkpoint import load_encoder
-from align.training.sampling import epoch_batches
+from align.training.sampling import BatchStream
 from scripts.bench.harness import Row, apart, command_line, compared, data, measured
 
 Numbers = NDArray[np.int64]
@@ -74,7 +74,7 @@ def speed(rows: int, size: int, repeats: int) -> Row:
     samplers: dict[str, Callable[[], Any]] = {
         "NO_DUPLICATES": lambda: list(peer(False)),
         "NO_DUPLICATES_HASHED": lambda: list(with_hashes),
-        "align": lambda: list(epoch_batches(lengths, languages, groups, batch_size=size, seed=0, epoch=0)),
+        "align": lambda: list(BatchStream(lengths, languages, groups, batch_size=size, seed=0).epoch(0)),
     }
     costs, made = compared(samplers, repeats)
     for name, batches in made.items():
@@ -104,7 +104,7 @@ def paddings() -> list[Row]:
     for name, lengths in sets.items():
         alike, alone = np.zeros(len(lengths), dtype=np.int64), np.arange(len(lengths))
         for size in (32, 64, 256):
-            made = epoch_batches(lengths, alike, alone, batch_size=size, seed=0, epoch=0)
+            made = BatchStream(lengths, alike, alone, batch_size=size, seed=0).epoch(0)
             order = np.random.default_rng(0).permutation(len(lengths))[: len(lengths) // size * size]
             shares = {"random": padding(order.reshape(-1, size), lengths), "align": padding(made, lengths)}
             rows.append({"lengths": name, "batch_size": size} | shares)
@@ -123,7 +123,7 @@ def grow(rows: int) -> Row:
 
     def epoch(part: slice) -> int:
         few = (lengths[part], languages[part], groups[part])
-        return sum(1 for _ in epoch_batches(*few, batch_size=256, seed=0, epoch=0))
+        return sum(1 for _ in BatchStream(*few, batch_size=256, seed=0).epoch(0))
 
     epoch(slice(0, 1000))  # imports and first calls
     cost, batches = measured(lambda: epoch(slice(None)))

@@ -25,12 +25,14 @@ from transformers import AutoTokenizer, BertForMaskedLM, PreTrainedModel, Printe
 from align.encoders.checkpoint import load_encoder
 from align.encoders.weights import quiet
 from align.objectives.multiple_negatives import MultipleNegativesOptions
-from align.training import train as training
+from align.training import stage
 from align.training.batches import Batches
-from align.training.recipe import Recipe, TrainOptions
+from align.training.engine import engine
+from align.training.options import TrainOptions
+from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.store import build_store
-from align.training.summary import engine
+from align.training.train import train
 from scripts.bench.harness import Row, added, processor_seconds, reset_peak
 from scripts.bench.texts import Pairs
 
@@ -132,7 +134,7 @@ def train_ours(
             two_forwards(encoder)
         chosen = recipe(options | settings)
         clock = Clock(device, skip=skip, asked=partial(engine, encoder, chosen))
-        training.train(encoder, columns(pairs), chosen, Path(folder) / "model", callbacks=[clock], progress=False)
+        train(encoder, columns(pairs), chosen, Path(folder) / "model", callbacks=[clock], progress=False)
     return clock.cost(steps)
 
 
@@ -184,12 +186,12 @@ def peer_loss(model: Any, cached: dict[str, int] | None) -> Any:
 @contextmanager
 def random_batches() -> Iterator[None]:
     """Our sampler sees equal lengths, so that its batches are as random as sentence-transformers'."""
-    real = training.BatchStream
-    training.BatchStream = lambda lengths, *rest, **more: real(np.ones_like(lengths), *rest, **more)
+    real = stage.BatchStream
+    stage.BatchStream = lambda lengths, *rest, **more: real(np.ones_like(lengths), *rest, **more)
     try:
         yield
     finally:
-        training.BatchStream = real
+        stage.BatchStream = real
 
 
 def two_forwards(encoder: Any) -> None:

@@ -27,9 +27,9 @@ from align.encoders.encoder import Encoder
 from align.objectives.mlm import IGNORED
 from align.training.batches import Batches
 from align.training.config import load_recipe
+from align.training.engine import engine
 from align.training.recipe import Recipe
 from align.training.store import build_store
-from align.training.summary import engine
 from align.training.train import train
 from scripts.bench.harness import Row
 from scripts.bench.texts import Pairs
