@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,6 @@ import numpy as np
 from align.errors import InputError
 from align.tasks.embedding import Encode
 from align.tasks.table import Cell, markdown
-
-logger = logging.getLogger(__name__)
 
 Curves = Mapping[str, tuple[float, ...]]
 """Score at each layer, by language (or set, or pair of languages)."""

@@ -31,8 +31,6 @@ class Benchmark:
     """Where the files come from if the Hub does not have them."""
     parallel: bool = False
     """Whether row i of each dictionary, or of each set of pairs, is a translation of row i of the others."""
-    noncommercial: bool = False
-    """Read only by a user who says so."""
 
 
 BENCHMARKS: dict[str, Benchmark] = {

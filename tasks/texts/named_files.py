@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from align.errors import InputError
 from align.text.languages import check_language
-
-logger = logging.getLogger(__name__)
 
 Pair = tuple[str, str]
 

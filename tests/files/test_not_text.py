@@ -19,7 +19,7 @@ from align.errors import InputError
 from align.files.whole import read_lines
 from align.pairs.reading.records import json_records, parquet_records
 from align.training.config import load_recipe
-from align.vectors.corpus.rows import Reject, open_corpus, read_rows
+from align.vectors.corpus.rows import Reject, open_corpus
 
 
 def zipped(text):
@@ -68,7 +68,7 @@ def test_text_that_only_looks_like_another_format_is_read(tmp_path):
     for line in ("PK and other letters", "BZh is no word", "PAR1 is a name", "7z is an ending", "% a comment"):
         (tmp_path / "a.txt").write_text(line)
         assert list(read_lines(tmp_path / "a.txt")) == [line]
-        assert [row.text for row in read_rows([tmp_path / "a.txt"])] == [line]
+        assert [row.text for row in open_corpus([tmp_path / "a.txt"]).rows()] == [line]
 
 
 def test_nul_in_the_strings_of_records_is_refused(tmp_path):
@@ -103,14 +103,14 @@ def test_nul_in_pairs_and_in_a_corpus(tmp_path, kind):
     with pytest.raises(InputError, match=rf"eng_Latn.{kind}, (line|row) 1: 'sentence2' holds the character NUL"):
         sts_pairs([scored], tmp_path / "out")
     texts = [{"id": "1", "text": "a"}, {"id": "2", "text": "\0"}, {"id": "3\0", "text": "c"}]
-    rows = list(read_rows([write("corpus", texts)]))
+    rows = list(open_corpus([write("corpus", texts)]).rows())
     assert [row.reason for row in rows[1:]] == ["the text holds the character NUL", "the id is no Unicode text"]
     assert not isinstance(rows[0], Reject)
 
 
 def test_nul_far_down_a_corpus_is_a_reject(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"text\n" * 200 + b"a\0b\n")
-    *rows, last = read_rows([tmp_path / "a.txt"])
+    *rows, last = open_corpus([tmp_path / "a.txt"]).rows()
     assert len(rows) == 200 and last.line == 201 and last.reason.startswith("a NUL byte")
 
 

@@ -34,29 +34,16 @@ class Pivot:
             raise InputError(f"min_routes must be at least 1, got {self.min_routes}")
 
 
-def pivot_pairs(
-    first: Iterable[WordPair], second: Iterable[WordPair], *, pivot: str = "eng_Latn", min_routes: int = 1
-) -> list[WordPair]:
-    """Pairs of a word of ``first`` and a word of ``second`` that share a translation in the language ``pivot``.
+def routes_of(first: Iterable[WordPair], second: Iterable[WordPair], *, pivot: str) -> list[tuple[WordPair, int]]:
+    """Pairs of a word of ``first`` and one of ``second`` that share a translation in ``pivot``, with their routes.
 
     Each dictionary has the pivot on either side; pivot words are shared if ``normalised`` makes them equal. The routes
     of a pair are the different pivot words that join it; a homograph among them (bank) joins words that mean different
     things. File, line and concept (``pivot:word``) are those of the first route; the kind is ``pivot``.
 
-    Args:
-        first: lines of a dictionary of one language and the pivot; its words become sources.
-        second: the same of another language; its words become targets.
-        pivot: code of the shared language.
-        min_routes: pairs of fewer routes are left out.
-
     Raises:
         InputError: a line lacks the pivot language.
     """
-    return [pair for pair, routes in _joined(first, second, pivot).values() if len(routes) >= min_routes]
-
-
-def routes_of(first: Iterable[WordPair], second: Iterable[WordPair], *, pivot: str) -> list[tuple[WordPair, int]]:
-    """The joined pairs, each with the number of its routes."""
     return [(pair, len(routes)) for pair, routes in _joined(first, second, pivot).values()]
 
 

@@ -179,19 +179,6 @@ def open_corpus(
     return Corpus(sources, text, id or _default_id(sources), language, language_column)
 
 
-def read_rows(
-    paths: Sequence[Path | str],
-    *,
-    text: str = "text",
-    id: str | None = None,
-    language: str | None = None,
-    language_column: str | None = None,
-) -> Iterator[Row | Reject]:
-    """Rows of files as they come, a reject for each line that holds none; see :func:`open_corpus`."""
-    corpus = open_corpus(paths, text=text, id=id, language=language, language_column=language_column)
-    return (row for row in corpus.rows() if row is not None)
-
-
 def _default_id(sources: Sequence[Source]) -> str:
     having = [source.path for source in sources if "id" in source.columns]
     without = [source.path for source in sources if "id" not in source.columns]

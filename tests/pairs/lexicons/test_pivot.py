@@ -7,7 +7,7 @@ import pytest
 
 from align.errors import InputError
 from align.pairs import Pivot
-from align.pairs.lexicons.pivot import pivot_noise, pivot_pairs, routes_of
+from align.pairs.lexicons.pivot import pivot_noise, routes_of
 from align.pairs.lexicons.rows import WordPair
 from align.text.normal_forms import normalised
 
@@ -38,7 +38,7 @@ def test_joining_against_a_loop(seed, min_routes):
         )
         if normalised(p) == normalised(q):
             routes.setdefault((a, b), set()).add(normalised(p))
-    got = pivot_pairs(first, second, min_routes=min_routes)
+    got = [pair for pair, on in routes_of(first, second, pivot="eng_Latn") if on >= min_routes]
     assert {(pair.source, pair.target) for pair in got} == {key for key, on in routes.items() if len(on) >= min_routes}
     assert len(got) == len(set(got))
     assert {(pair.source_lang, pair.target_lang, pair.kind) for pair in got} <= {("deu_Latn", "fra_Latn", "pivot")}
@@ -60,7 +60,7 @@ def test_noise_by_hand_in_either_direction():
 
 
 def test_nothing_to_join_or_to_judge():
-    assert pivot_pairs([], []) == [] and pivot_pairs([line("Hund", "dog")], []) == []
+    assert routes_of([], [], pivot="eng_Latn") == [] == routes_of([line("Hund", "dog")], [], pivot="eng_Latn")
     assert pivot_noise([], [])["routes"]["1"] == {
         "joined": 0, "judged": 0, "correct": 0, "precision": None, "recall": None,
     }  # fmt: skip
@@ -68,7 +68,7 @@ def test_nothing_to_join_or_to_judge():
 
 def test_bad_pivots():
     with pytest.raises(InputError, match="f, line 7: expected a word in eng_Latn, got deu_Latn-fra_Latn"):
-        pivot_pairs([line("Hund", "chien", "deu_Latn-fra_Latn", 7)], [])
+        routes_of([line("Hund", "chien", "deu_Latn-fra_Latn", 7)], [], pivot="eng_Latn")
     with pytest.raises(InputError, match="min_routes must be at least 1, got 0"):
         Pivot(min_routes=0)
     with pytest.raises(InputError, match="unknown language code 'en'"):

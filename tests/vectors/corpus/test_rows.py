@@ -13,12 +13,12 @@ import pytest
 
 from align.errors import InputError
 from align.vectors.corpus.repeats import Repeats
-from align.vectors.corpus.rows import Reject, Row, open_corpus, read_rows
+from align.vectors.corpus.rows import Reject, Row, open_corpus
 from align.vectors.corpus.survey import copies_of, survey
 
 
 def read(*paths, **rules):
-    return list(read_rows(paths, **rules))
+    return [row for row in open_corpus(paths, **rules).rows() if row is not None]
 
 
 def plain(path, content):
