@@ -13,7 +13,7 @@ from align.errors import InputError
 from align.evaluation.result_names import baseline_first, result_names
 from align.evaluation.results import read_result, result_files
 from align.reporting.difference import Differences, differences
-from align.reporting.table import lowest
+from align.reporting.numbers import lowest
 
 Result = Mapping[str, Any]
 
@@ -50,7 +50,7 @@ class Benchmark:
 
     @cached_property
     def lowest(self) -> float:
-        """Lower end of the scale of its scores, see ``align.reporting.table.lowest``."""
+        """Lower end of the scale of its scores, see ``align.reporting.numbers.lowest``."""
         metric = self.first["metric"]
         return lowest(score["metrics"].get(metric) for one in self.results.values() for score in one["scores"])
 

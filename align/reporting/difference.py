@@ -9,13 +9,9 @@ from typing import Any
 from align.errors import InputError
 from align.evaluation.compare import compare
 from align.evaluation.comparison import Tested
+from align.reporting.numbers import interval_ends
 
-RULE = (
-    "≈ marks a difference that is not distinguishable from 0: by the paired permutation test with Holm's correction "
-    "(p above 0.05), or, without the outcome of every item, because the 95 % intervals overlap."
-)
 Result = Mapping[str, Any]
-Ends = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -61,12 +57,6 @@ def differences(results: Mapping[int, Result]) -> Differences:
             if (test := one.differences[place]) is not None:
                 scores[number, one.name] = _difference(test, old[one.name], new[one.name])
     return Differences(means, scores)
-
-
-def interval_ends(holder: Mapping[str, Any]) -> Ends | None:
-    """The two ends of what has an ``interval``."""
-    ends = holder.get("interval")
-    return (float(ends[0]), float(ends[1])) if ends else None
 
 
 def unclustered(result: Result) -> bool:

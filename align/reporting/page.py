@@ -2,63 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.resources import files
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from align.reporting.collection import Collection
-from align.reporting.markup import Html, element, fit, join
+from align.reporting.gaps import gaps
+from align.reporting.groups import groups
+from align.reporting.layers import layers
 from align.reporting.palette import css
-from align.reporting.table import Section, model_legend
+from align.reporting.points import points
+from align.reporting.provenance import provenance
+from align.reporting.scores import scores
+from align.reporting.summary import summary
+from align.reporting.templates import render
+from align.reporting.training import curves
+from align.reporting.words import words
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 GENERATOR = "Align report"
 """Stands near the beginning of every page, and says whose it is."""
+TITLES = {
+    "summary": "Summary", "scores": "Scores by language pair", "layers": "Layers", "gaps": "Script gaps",
+    "map": "Sentence map", "words": "Words, right and wrong", "training": "Training",
+    "groups": "Groups and what is missing", "provenance": "Protocol and provenance",
+}  # fmt: skip
+"""The sections in their order; each has a template of the same name."""
+READ: Mapping[str, Callable[[Collection], dict[str, Any]]] = {
+    "summary": summary, "scores": scores, "layers": layers, "gaps": gaps, "map": points, "words": words,
+    "groups": groups, "provenance": provenance,
+}  # fmt: skip
+"""What a section shows, from the results."""
+Runs = Sequence[tuple[str, Mapping[str, Any]]]
 
 
-def page(collection: Collection, sections: Sequence[Section], *, title: str) -> str:
+def page(collection: Collection, runs: Runs = (), *, title: str) -> str:
     """The whole file.
 
     Args:
         collection: what is reported.
-        sections: parts of the page, in order; one without content says why.
+        runs: trainings, see :func:`align.reporting.training.read_training`.
         title: heading of the page.
     """
-    styles = Html(f"{css()}\n{_shipped('report.css')}")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name_="generator", content=GENERATOR),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", styles),
-    )
-    links = element("nav", *(element("a", s.title, href=f"#{s.id}") for s in sections), aria_label="sections")
-    top = element("header", element("h1", title), _about(collection), _theme(), links)
-    parts = element("main", *map(_section, sections))
-    body = element("body", top, parts, element("script", Html(_shipped("report.js"))))
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
-
-
-def _about(collection: Collection) -> Html:
+    sections = [(name, heading, section(name, collection, runs)) for name, heading in TITLES.items()]
     created = sorted(str(r.get("created") or "")[:10] for b in collection.benchmarks for r in b.results.values())
-    days = [day for day in created if day]
-    span = "" if not days else days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
-    names = ", ".join(benchmark.title for benchmark in collection.benchmarks)
-    measured = f"Measured {span} on {names}." if span else f"Measured on {names}."
-    return join(model_legend(collection.models), element("p", measured, class_="note"))
+    days = list(dict.fromkeys(day for day in created if day))
+    return render(
+        "page", title=title, generator=GENERATOR, css=css(), sections=sections, models=collection.models,
+        benchmarks=collection.benchmarks, span=" to ".join(dict.fromkeys(days[:1] + days[-1:])),
+    )  # fmt: skip
 
 
-def _theme() -> Html:
-    return element("button", "light / dark", type="button", id="theme", class_="plain")
-
-
-def _section(section: Section) -> Html:
-    title = element("h2", section.title)
-    if not section.body:
-        return element("section", title, element("p", section.absent, class_="absent"), id=section.id)
-    return element("section", title, element("p", section.lead, class_="lead"), section.body, id=section.id)
-
-
-def _shipped(name: str) -> str:
-    return fit(files("align.reporting").joinpath(name).read_text(encoding="utf-8"))
+def section(name: str, collection: Collection, runs: Runs = ()) -> str:
+    """One section below its heading."""
+    held = {"found": curves(runs)} if name == "training" else READ[name](collection)
+    return render(name, labels=collection.labels, benchmarks=collection.benchmarks, **held)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from align.reporting.markup import Html, finite
+from align.reporting.numbers import finite
 
 LEVELS = 21
 """Steps of the heat scale: 0, 0.05, ..., 1."""
@@ -18,21 +18,32 @@ CATEGORIES = {
     "light": ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8f7d00", "#4d4d4d"),
     "dark": ("#3b95d8", "#ee7733", "#1fbf92", "#d994bb", "#8fd0f5", "#f0b429", "#f0e442", "#c4c8ce"),
 }
+COLORS = len(CATEGORIES["light"])
 SHAPES = 12
 """Marks on the map: after the eight colours with one shape come eight with the next."""
 
 
-def level(value: object, low: float = 0.0, high: float = 1.0) -> int | None:
-    """Step of the heat scale for a value, ends included; ``None`` for no number.
+def ground(value: object, low: float = 0.0) -> str:
+    """CSS class of a cell of a heat map from ``low`` to 1, ends included; ``none`` for no number.
 
-    >>> level(0.0), level(0.5), level(2.0), level(None)
-    (0, 10, 20, None)
+    >>> ground(0.0), ground(0.5), ground(2.0), ground(None)
+    ('h0', 'h10', 'h20', 'none')
     """
     known = finite(value)
     if known is None:
-        return None
-    share = (known - low) / (high - low)
-    return int(np.floor(min(max(share, 0.0), 1.0) * (LEVELS - 1) + 0.5))
+        return "none"
+    share = (known - low) / (1 - low)
+    return f"h{int(np.floor(min(max(share, 0.0), 1.0) * (LEVELS - 1) + 0.5))}"
+
+
+def model_class(model: int) -> str:
+    """CSS class of a model's colour: the first is grey, the others follow the categories."""
+    return "first" if model == 0 else f"c{(model - 1) % COLORS}"
+
+
+def mark(index: int) -> tuple[str, str]:
+    """Shape and colour of the language or script of this number: colours first, then the next shape."""
+    return f"#s{index // COLORS % SHAPES}", f"c{index % COLORS}"
 
 
 def heat_color(step: int, theme: str) -> str:
@@ -65,7 +76,7 @@ def channels(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def css() -> Html:
+def css() -> str:
     """Classes h0..h20 (ground and text of a heat cell) and variables --c0..--c7."""
     names = [f"--c{i}: light-dark({a}, {b})" for i, (a, b) in enumerate(zip(*CATEGORIES.values(), strict=True))]
     lines = [f":root {{ {'; '.join(names)} }}"]
@@ -73,6 +84,5 @@ def css() -> Html:
         light, dark = heat_color(step, "light"), heat_color(step, "dark")
         inks = f"light-dark({ink(light)}, {ink(dark)})"
         lines.append(f".h{step} {{ background: light-dark({light}, {dark}); color: {inks} }}")
-    for i in range(len(CATEGORIES["light"])):
-        lines.append(f".c{i} {{ color: var(--c{i}) }}")
-    return Html("\n".join(lines))
+    lines += [f".c{i} {{ color: var(--c{i}) }}" for i in range(COLORS)]
+    return "\n".join(lines)

@@ -14,11 +14,10 @@ from align.errors import InputError
 from align.files.whole import whole_file
 from align.reporting.collection import Benchmark, Collection, collect
 from align.reporting.gaps import found_gaps
-from align.reporting.layers import by_layer
-from align.reporting.markup import finite
+from align.reporting.layers import by_layer, layer_metric
+from align.reporting.numbers import finite, lowest
 from align.reporting.palette import CATEGORIES, HEAT
 from align.reporting.points import drawable
-from align.reporting.table import lowest
 
 COLORS = ("#8b949e", *CATEGORIES["light"])
 """Of the models: the first is grey."""
@@ -126,8 +125,8 @@ def layer_curves(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bo
         best = held.get("best")
         if curve.get(best) is not None:
             axis.plot([best], [curve[best]], marker="o", markersize=9, markerfacecolor="none", color=color)
-    metric = benchmark.first["layers"]["metric"] if benchmark.first.get("layers") else benchmark.first["metric"]
-    axis.set(xlabel="layer", ylabel=plain(f"mean {metric}"), title=plain(benchmark.title), ylim=(low, 1))
+    metric = plain(f"mean {layer_metric(benchmark)}")
+    axis.set(xlabel="layer", ylabel=metric, title=plain(benchmark.title), ylim=(low, 1))
     axis.xaxis.get_major_locator().set_params(integer=True)  # there is no layer 0.5
     return _framed(axis)
 

@@ -8,17 +8,9 @@ from pathlib import Path
 from align.errors import InputError
 from align.files.whole import whole_file
 from align.reporting.collection import collect
-from align.reporting.gaps import gaps
-from align.reporting.groups import groups
-from align.reporting.layers import layers
 from align.reporting.page import GENERATOR, page
 from align.reporting.plots import draw_plots
-from align.reporting.points import points
-from align.reporting.provenance import provenance
-from align.reporting.scores import scores
-from align.reporting.summary import summary
-from align.reporting.training import curves, read_training
-from align.reporting.words import words
+from align.reporting.training import read_training
 
 
 def report(
@@ -53,9 +45,7 @@ def report(
     _check_place(Path(out))
     collection = collect(results, baseline=baseline)
     runs = [run for folder in training for run in read_training(Path(folder))]
-    make = (summary, scores, layers, gaps, points, words)
-    sections = [*(section(collection) for section in make), curves(runs), groups(collection), provenance(collection)]
-    text = page(collection, sections, title=title)
+    text = page(collection, runs, title=title)
     with whole_file(Path(out)) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return [Path(out), *(draw_plots(results, plots, baseline=baseline) if plots else [])]

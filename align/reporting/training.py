@@ -8,11 +8,9 @@ from typing import Any
 
 from align.errors import InputError
 from align.files.whole import read_json
-from align.reporting.chart import DASHES, Line, chart
+from align.reporting.chart import DASHES, Chart, Line, chart
 from align.reporting.collection import short_names
-from align.reporting.markup import Html, element, join
-from align.reporting.palette import CATEGORIES
-from align.reporting.table import Section, block
+from align.reporting.palette import COLORS
 
 NOT_LOSSES = {"step", "epoch", "learning_rate", "grad_norm"}
 Rows = Sequence[Mapping[str, float]]
@@ -38,15 +36,12 @@ def read_training(folder: Path) -> list[tuple[str, Mapping[str, Any]]]:
     return [(f"{name}, stage {stage['name']}", stage) for stage in stages]
 
 
-def curves(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> Section:
-    """Charts of every stage."""
-    parts = [block(name, _stage(name, facts)) for name, facts in runs]
-    lead = "Losses are means over the steps since the one before; evaluations are on the slice that training watched."
-    absent = "No training folder was given (--training)."
-    return Section("training", "Training", lead, join(*parts), absent)
+def curves(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, list[Chart], bool]]:
+    """Name and charts of every stage, and whether anything was evaluated during training."""
+    return [(name, _charts(name, facts), bool(facts.get("evaluations"))) for name, facts in runs]
 
 
-def _stage(name: str, facts: Mapping[str, Any]) -> Html:
+def _charts(name: str, facts: Mapping[str, Any]) -> list[Chart]:
     losses, evaluations = facts.get("losses") or [], facts.get("evaluations") or []
     drawn = [chart(series(losses, ""), x="step", y="loss", label=f"{name}: losses by step")]
     if any(key.startswith("temperature/") for row in losses for key in row):
@@ -55,11 +50,7 @@ def _stage(name: str, facts: Mapping[str, Any]) -> Html:
     for evaluator in sorted({key.partition("/")[0] for row in evaluations for key in row if key != "step"}):
         label = f"{name}: {evaluator} by step"
         drawn.append(chart(series(evaluations, evaluator), x="step", y=evaluator, label=label))
-    if not any(drawn):
-        return element("p", "Nothing was logged.", class_="absent")
-    if not evaluations:
-        drawn.append(element("p", "No evaluation ran during training.", class_="absent"))
-    return element("div", *drawn, class_="panels")
+    return [one for one in drawn if one]
 
 
 def series(rows: Rows, evaluator: str) -> list[Line]:
@@ -69,13 +60,12 @@ def series(rows: Rows, evaluator: str) -> list[Line]:
         names = {name for name in names if name.partition("/")[0] == evaluator}
     elif len(names) == 2 and "loss" in names:
         names -= {"loss"} if _same(rows, *names) else set()
-    colors = len(CATEGORIES["light"])
     return [
         Line(
             name.partition("/")[2] or name if evaluator else name,
-            f"c{i % colors}",
+            f"c{i % COLORS}",
             [(row["step"], row.get(name)) for row in rows],
-            dash=DASHES[i // colors % len(DASHES)],
+            dash=DASHES[i // COLORS % len(DASHES)],
         )
         for i, name in enumerate(sorted(names, key=lambda name: (name != "loss", name)))
     ]

@@ -95,8 +95,8 @@ def test_two_commands_print_one_headline(align, bert_folder: Path, texts: Path, 
 
 def test_comparing_reporting_and_training_count_the_same(texts: Path, tmp_path: Path) -> None:
     from align.evaluation.results import write_result
+    from align.reporting import page
     from align.reporting.collection import collect
-    from align.reporting.summary import summary
 
     found = scored(texts, "retrieval")
     expected = retrieval(lambda lines, _: Letters().encode(list(lines)), read_aligned(texts))
@@ -110,7 +110,7 @@ def test_comparing_reporting_and_training_count_the_same(texts: Path, tmp_path: 
     }  # fmt: skip
     assert len(section.slices["pair"]) == 8
     write_result(tmp_path / "r.json", found)
-    assert "P@1, 6 scores" in summary(collect([tmp_path / "r.json"])).body
+    assert "P@1, 6 scores" in page.section("summary", collect([tmp_path / "r.json"]))
     few = scored(texts, "retrieval", languages=["ell_Grek", "deu_Latn"])
     assert (few["languages"], found["languages"]) == (["deu_Latn", "ell_Grek"], None)
     trained = evaluators([f"retrieval={texts}"], lines=30)["retrieval"](Letters())  # type: ignore[arg-type]

@@ -14,12 +14,9 @@ from align import report
 from align.errors import InputError
 from align.evaluation.averages import trained_languages
 from align.reporting.collection import Collection, collect
-from align.reporting.layers import layers
+from align.reporting.page import section
 from align.reporting.plots import draw_plots
-from align.reporting.scores import scores
-from align.reporting.summary import summary
-from align.reporting.table import dots
-from align.reporting.words import words
+from align.reporting.templates import environment
 
 SWEPT = {
     "metric": "P@1", "best": 4, "chosen_on": "dev", "layers": [4, 0, 2], "mean": [0.5, 0.1, 0.3],
@@ -32,7 +29,7 @@ def collected(tmp_path: Path, *results: dict) -> Collection:
 
 
 def test_layers_are_drawn_by_their_numbers(tmp_path: Path) -> None:
-    page = layers(collected(tmp_path, result(layers=SWEPT))).body
+    page = section("layers", collected(tmp_path, result(layers=SWEPT)))
     assert re.findall(r"<title>before, (\d): ([\d.]+)", page) == [("0", "0.1"), ("2", "0.3"), ("4", "0.5")]
     assert page.count('class="ring"') == 1
     assert re.findall(r"<span>(\d★?)</span>", page) == ["0", "2", "4★"]
@@ -87,11 +84,11 @@ def correlated(*values: float) -> dict:
 
 def test_a_negative_correlation_has_a_place_of_its_own(tmp_path: Path) -> None:
     found = collected(tmp_path, correlated(-0.5, 0.0, 0.5))
-    page = scores(found).body
+    page = section("scores", found)
     grounds = re.findall(r'<td class="heat (h\d+)"[^>]*>([^<]+)', page)
     assert grounds == [("h5", "−0.500"), ("h10", "0.000"), ("h15", "0.500")]
     assert '<span class="scale">−1<span' in page
-    page = summary(found).body
+    page = section("summary", found)
     assert 'class="strip-cell">−1 – 1</th>' in page
     assert re.findall(r'cx="([\d.]+%)"', page) == ["50.00%"]
     assert re.findall(r'x1="([\d.]+%)" x2="([\d.]+%)"[^>]*class="interval"', page) == [("37.50%", "62.50%")]
@@ -104,8 +101,8 @@ def test_a_negative_correlation_has_a_place_of_its_own(tmp_path: Path) -> None:
 
 def test_scores_that_are_never_negative_keep_their_axis(tmp_path: Path) -> None:
     found = collected(tmp_path, result())
-    assert found.benchmarks[0].lowest == 0 and 'class="strip-cell">0 – 1</th>' in summary(found).body
-    assert 'cx="0.00%"' in dots({0: {"value": 0.0}}, ["a"])
+    assert found.benchmarks[0].lowest == 0 and 'class="strip-cell">0 – 1</th>' in section("summary", found)
+    assert 'cx="0.00%"' in environment().get_template("parts.html").module.dots({0: {"value": 0.0}}, ["a"])
 
 
 def test_the_heat_map_as_a_picture_reaches_below_zero(tmp_path: Path) -> None:
@@ -138,7 +135,7 @@ def test_every_right_answer_stands_beside_a_word(tmp_path: Path) -> None:
     (row,) = score_subset("bli", "eng-deu", (dictionary, vocabularies), encode, find_bli_protocol("xling"))
     (dog,) = [one for one in row["examples"] if one["source"] == "dog"]
     assert (dog["predicted"], dog["right"], dog["gold"]) == ("hund", True, ["hund", "köter"])
-    page = words(collected(tmp_path, result(examples=row["examples"]))).body
+    page = section("words", collected(tmp_path, result(examples=row["examples"])))
     assert "hund" in page and "köter" in page
 
 

@@ -11,15 +11,15 @@ from reported import CODES, SUMMARY, TEXTS, result, save, score, trained
 from align import report
 from align.errors import InputError
 from align.reporting import collection, difference
-from align.reporting.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Line, chart, ticks
+from align.reporting.chart import Chart, Line, chart, ticks
 from align.reporting.collection import collect, short_names
 from align.reporting.difference import differences
 from align.reporting.gaps import found_gaps
-from align.reporting.markup import element, embedded, escape, number
-from align.reporting.names import web_language
-from align.reporting.palette import LEVELS, contrast, heat_color, ink, level, luminance
-from align.reporting.points import mark, placed
-from align.reporting.table import bars, dots
+from align.reporting.languages import web_language
+from align.reporting.numbers import number
+from align.reporting.palette import LEVELS, contrast, ground, heat_color, ink, luminance, mark
+from align.reporting.points import placed
+from align.reporting.templates import embedded, environment, render
 from align.reporting.training import series
 
 SECTIONS = ["summary", "scores", "layers", "gaps", "map", "words", "training", "groups", "provenance"]
@@ -241,12 +241,16 @@ def test_gaps_are_ordered_by_width(tmp_path):
     assert list(found.values()) == [{0: -0.3}, {0: 0.1}, {1: pytest.approx(-0.05)}]
 
 
+def macro(template, name, *values):
+    return getattr(environment().get_template(f"{template}.html").module, name)(*values)
+
+
 def test_dots_and_bars_by_hand():
-    drawn = Page(dots({0: {"value": 0.25, "interval": [0.2, 0.5]}, 2: {"value": None}}, "abc"))
+    drawn = Page(macro("parts", "dots", {0: {"value": 0.25, "interval": [0.2, 0.5]}, 2: {"value": None}}, "abc"))
     assert [(a["cx"], a["cy"]) for a in drawn.all("circle")] == [("25.00%", "7.5")]
     assert [(a["x1"], a["x2"]) for a in drawn.all("line", **{"class": "interval"})] == [("20.00%", "50.00%")]
     assert [a["class"] for a in drawn.all("g")] == ["first"]
-    drawn = Page(bars({0: 0.25, 1: -0.5, 2: None}, "abc", reach=0.5))
+    drawn = Page(macro("parts", "bars", {0: 0.25, 1: -0.5, 2: None}, "abc", 0.5))
     assert [(a["x"], a["width"], a["class"]) for a in drawn.all("rect")] == [
         ("50.00%", "25.00%", "bar first"), ("0.00%", "50.00%", "bar c0"),
     ]  # fmt: skip
@@ -254,15 +258,16 @@ def test_dots_and_bars_by_hand():
 
 def test_a_chart_by_hand():
     lines = [Line("a", "c0", [(0, 0.0), (1, None), (2, 1.0), (4, 0.5)], chosen=2)]
-    drawn = Page(chart(lines, x="x", y="y", label="l"))
-    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-    middle = (LEFT + right) / 2
+    drawn = Page(macro("chart", "draw", chart(lines, x="x", y="y", label="l")))
+    left, right, top, bottom = Chart.left, Chart.right, Chart.top, Chart.bottom
+    middle = (left + right) / 2
     assert [(float(a["cx"]), float(a["cy"])) for a in drawn.all("circle")] == [
-        (LEFT, bottom), (middle, TOP), (middle, TOP), (right, (TOP + bottom) / 2),
+        (left, bottom), (middle, top), (middle, top), (right, (top + bottom) / 2),
     ]  # fmt: skip
     assert [a["class"] for a in drawn.all("circle")] == ["dot", "dot", "ring", "dot"]
-    assert [a["points"] for a in drawn.all("polyline")] == [f"{middle:g},{TOP:g} {right:g},{(TOP + bottom) / 2:g}"]
-    assert chart([Line("a", "c0", [(0, None)])], x="x", y="y", label="l") == ""
+    assert [a["points"] for a in drawn.all("polyline")] == [f"{middle:g},{top:g} {right:g},{(top + bottom) / 2:g}"]
+    empty = chart([Line("a", "c0", [(0, None)])], x="x", y="y", label="l")
+    assert empty is None and macro("chart", "draw", empty) == ""
 
 
 def test_the_chosen_layer_is_ringed(made):
@@ -365,9 +370,12 @@ def test_short_names():
 
 
 def test_markup():
-    made = element("p", "<", element("b", 1), None, class_="x", data_y='"', hidden=False, open=True)
-    assert made == '<p class="x" data-y="&quot;" open>&lt;<b>1</b></p>'
-    assert escape("\ud83d\x00é") == "\ufffd\ufffdé"
+    assert macro("parts", "head", '<"', "x") == (
+        '<th scope="col" class="x"><button type="button" class="sort">&lt;&#34;</button></th>'
+    )
+    assert "<title>\ufffd\ufffdé</title>" in render(
+        "page", title="\ud83d\x00é", generator="", css="", sections=[], models=[], benchmarks=[], span=""
+    )
     assert embedded(["</a>", 1]) == '["\\u003c/a\\u003e",1]'
     assert [number(v) for v in (0.8534, -0.25, float("nan"), None, True, -0.0001)] == [
         "0.853", "−0.250", "–", "–", "–", "0.000",
@@ -382,7 +390,8 @@ def test_palette_can_be_read():
         lightness = [luminance(color) for color in steps]
         assert lightness == sorted(lightness, reverse=theme == "light") and len(set(lightness)) == LEVELS
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert [level(v) for v in (-1, 0, 0.024, 0.026, 1, 9, None, float("nan"))] == [0, 0, 0, 1, 20, 20, None, None]
+    shares = (-1, 0, 0.024, 0.026, 1, 9, None, float("nan"))
+    assert [ground(v) for v in shares] == ["h0", "h0", "h0", "h1", "h20", "h20", "none", "none"]
 
 
 def test_marks_do_not_repeat_before_96():

@@ -14,7 +14,8 @@ from align.files.whole import read_json
 from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.siglip import SiglipOptions
-from align.reporting.training import curves
+from align.reporting.collection import Collection
+from align.reporting.page import section
 from align.training.options import TrainOptions
 from align.training.recipe import Recipe
 from align.training.train import train
@@ -52,7 +53,7 @@ def test_a_temperature_moves_at_its_own_rate_and_is_told(bert_folder, tmp_path):
     assert facts["temperatures"] == {"nt_xent": rows[-1]}
     assert f"Learned temperatures: nt_xent {rows[-1]:.4g}." in (tmp_path / "out" / "README.md").read_text()
     assert read_json(tmp_path / "out" / "align.json")["summary"]["temperatures"] == {"nt_xent": rows[-1]}
-    page = str(curves([("out", facts)]))
+    page = section("training", Collection((), ()), [("out", facts)])
     assert "learned temperatures by step" in page
     assert ">temperature/nt_xent<" not in page  # not among the losses
 
@@ -70,7 +71,7 @@ def test_a_fixed_temperature_is_not_told(bert_folder, tmp_path):
     facts = run(bert_folder, tmp_path / "out", recipe(2, learn=False))
     assert not any("temperature" in key for key in (*facts, *facts["losses"][0]))
     assert "temperatures:" not in (tmp_path / "out" / "README.md").read_text()
-    assert "learned temperatures" not in str(curves([("out", facts)]))
+    assert "learned temperatures" not in section("training", Collection((), ()), [("out", facts)])
 
 
 def test_its_rate_follows_the_schedule(bert_folder, tmp_path):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 from align.errors import InputError
-from align.reporting.markup import Html, element, join
 from align.text.languages import check_language
 
 
@@ -39,14 +37,3 @@ def web_language(code: str) -> str | None:
         return f"{Language.from_part3(language).part1 or language}-{script}"
     except (InputError, LanguageNotFoundError):
         return None
-
-
-def coded(code: str) -> Html:
-    """A language's code and name."""
-    name = language_name(code)
-    return join(element("span", code, class_="code"), element("small", name, class_="name") if name else None)
-
-
-def foreign(text: object, code: str, *, name: str = "span", **attributes: Any) -> Html:
-    """Text in some language: its own direction, and the tag that chooses its font."""
-    return element(name, text, lang=web_language(code), dir="auto", **attributes)
