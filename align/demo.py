@@ -137,7 +137,7 @@ def evaluate(encoder: Encoder, verses: dict[str, list[str]], roman: dict[str, li
 
 def first_is_right(queries: NDArray[np.float32], candidates: NDArray[np.float32]) -> float:
     """P@1: share of rows whose nearest candidate is their own; ties count against."""
-    from align.similarity.cosine import gold_ranks
+    from align.similarity.ranks import gold_ranks
     from align.tasks import precision_at
 
     return precision_at(gold_ranks(queries, candidates), 1)

@@ -108,7 +108,7 @@ def best_alpha(
 ) -> tuple[float, dict[float, float]]:
     """The weight with which most dev queries find their passage among the first k by cosine.
 
-    Ranks count ties against the passage that is looked for, as :func:`align.similarity.cosine.gold_ranks` does.
+    Ranks count ties against the passage that is looked for, as :func:`align.similarity.ranks.gold_ranks` does.
 
     Args:
         passages: (N, d), or a function that gives it in blocks.

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from align.errors import InputError
 from align.indexes.faiss_gpu import MOST, Gpu, on_gpu_or_cpu
 from align.similarity.cosine import matrix, normalize, slices
-from align.similarity.nearest import NO_KEY, keep_best, no_keys, rank_keys, scores_and_columns
-from align.similarity.tiles import keep
+from align.similarity.nearest import NO_KEY, keep, keep_best, neighbours_of, no_keys, rank_keys
 from align.vectors.folder import Vectors, vectors_of
 
 BLOCK_ROWS = 8192
@@ -125,7 +124,7 @@ class Nearest:
 
     def found(self) -> Found:
         """Scores and rows, best first."""
-        return scores_and_columns(self._best)
+        return neighbours_of(self._best)
 
 
 def numbered(tables: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:

@@ -24,7 +24,7 @@ from align.mining.neighbours import ENGINES, faiss_neighbours
 from align.mining.pairs import Quality, best_threshold, quality, read_gold, write_mined
 from align.mining.sides import Side, side
 from align.similarity.margin import check_score, margins
-from align.similarity.neighbours import Neighbours, exact_neighbours
+from align.similarity.nearest import Neighbours, exact_neighbours
 from align.vectors.descriptions import differences
 from align.vectors.folder import Vectors
 

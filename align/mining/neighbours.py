@@ -12,8 +12,7 @@ from tqdm import tqdm
 from align.errors import InputError
 from align.indexes.approximate import effort_of_all, new_index, train, training_rows
 from align.similarity.cosine import check_same_width, matrix, normalize, slices
-from align.similarity.nearest import check_at_least_one, no_keys, rank_keys
-from align.similarity.neighbours import Neighbours, neighbours_of
+from align.similarity.nearest import Neighbours, check_at_least_one, neighbours_of, no_keys, rank_keys
 
 ENGINES = ("exact", "faiss")
 FLAT_ROWS = 20_000

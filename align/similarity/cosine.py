@@ -1,7 +1,7 @@
-"""Cosine similarity in blocks: unit rows, the rank of the right answer.
+"""Cosine similarity: unit rows, and the products of two sets of rows, tile by tile.
 
-Memory is bounded by ``block``: no more than ``block * block`` scores exist at a time, and of the candidates (which may
-be memory-mapped, float16 or float32) no more than ``block`` rows are held as float32.
+Memory is bounded by ``block``: one tile of ``block * block`` scores exists at a time, and of either side (which may be
+memory-mapped, float16 or float32) no more than ``block`` rows are held as float32.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from align.errors import InputError
 
 TIE_TOLERANCE = 1e-6
 """Cosines closer than this are a tie: the last bits of a float32 product depend on where in a block a row falls."""
+
+Tile = tuple[slice, slice, NDArray[np.float32]]
+"""Rows of one side, rows of the other, their cosines."""
 
 
 def normalize(x: ArrayLike, *, first_row: int = 0) -> NDArray[np.float32]:
@@ -32,42 +35,6 @@ def normalize(x: ArrayLike, *, first_row: int = 0) -> NDArray[np.float32]:
     """
     x = matrix(x)
     return unit_rows(x, range(first_row, first_row + len(x)))
-
-
-def gold_ranks(
-    queries: ArrayLike, candidates: ArrayLike, gold: ArrayLike | None = None, *, block: int = 2048
-) -> NDArray[np.int64]:
-    """Rank of each query's right answer among all candidates by cosine; ties count against the model.
-
-    rank_i = 1 + #{j != gold_i : s_ij >= s_i,gold_i - 1e-6}, with s the cosine.
-    A copy of the right answer is therefore ahead of it, and when all embeddings are equal the rank is the number of
-    candidates. The right answer is never compared with itself.
-
-    Args:
-        queries: (n, d).
-        candidates: (m, d).
-        gold: (n,) row of ``candidates`` that answers each query; ``None``: row i answers query i (then m >= n).
-        block: rows of each side in one product.
-
-    Returns:
-        (n,) ranks from 1 to m.
-
-    Raises:
-        InputError: the widths differ, a gold row does not exist, or a row holds NaN or Inf.
-    """
-    answers, units = matrix(candidates), normalize(queries)
-    check_same_width(units, answers)
-    rows = _gold_rows(gold, len(units), len(answers))
-    bar = np.einsum("ij,ij->i", units, unit_rows(answers[rows], rows)) - np.float32(TIE_TOLERANCE)  # (n,)
-    ahead = np.zeros(len(units), dtype=np.int64)
-    for start, part in unit_blocks(answers, block):
-        for here in slices(len(units), block):
-            beats = units[here] @ part.T >= bar[here, None]  # (block, block)
-            gold_rows = rows[here] - start
-            inside = np.flatnonzero((gold_rows >= 0) & (gold_rows < len(part)))
-            beats[inside, gold_rows[inside]] = False
-            ahead[here] += beats.sum(axis=1)
-    return ahead + 1
 
 
 def matrix(x: ArrayLike) -> NDArray[np.generic]:
@@ -89,19 +56,6 @@ def check_same_width(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
     """Refuse queries and candidates of different dimensions."""
     if a.shape[1] != b.shape[1]:
         raise InputError(f"queries have {a.shape[1]} dimensions, candidates {b.shape[1]}: expected the same number")
-
-
-def _gold_rows(gold: ArrayLike | None, n: int, m: int) -> NDArray[np.int64]:
-    if gold is None:
-        if n > m:
-            raise InputError(f"{n} queries but {m} candidates: expected a candidate for every query")
-        return np.arange(n)
-    rows = np.asarray(gold)
-    if rows.shape != (n,) or (n and rows.dtype.kind not in "iu"):
-        raise InputError(f"gold has shape {rows.shape} of {rows.dtype}: expected a row for each of {n} queries")
-    if n and not (rows.min() >= 0 and rows.max() < m):
-        raise InputError(f"gold names rows {rows.min()} to {rows.max()}: expected 0 to {m - 1}")
-    return rows.astype(np.int64)
 
 
 def slices(n: int, block: int) -> Iterator[slice]:
@@ -126,7 +80,25 @@ def unit_rows(x: NDArray[np.generic], numbers: Sequence[int] | NDArray[np.int64]
     return rows
 
 
-def unit_blocks(candidates: NDArray[np.generic], block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """(first row, unit rows) of ``block`` candidates at a time."""
-    for here in slices(len(candidates), block):
-        yield here.start, normalize(candidates[here], first_row=here.start)
+def tiles(x: NDArray[np.generic], y: NDArray[np.generic], block: int) -> Iterator[Tile]:
+    """Cosines of ``block`` rows of ``x`` with ``block`` rows of ``y`` at a time, the rows of ``y`` in rising order.
+
+    Args:
+        x: (n, d).
+        y: (m, d).
+        block: rows of each side.
+
+    Yields:
+        The rows of ``x``, those of ``y``, and their cosines: free to be written to, overwritten by the next tile.
+
+    Raises:
+        InputError: the widths differ, ``block`` < 1, or a row holds NaN or Inf.
+    """
+    check_same_width(x, y)
+    buffer = np.empty(min(block, len(x)) * min(block, len(y)) if block > 0 else 0, dtype=np.float32)
+    for rows in slices(len(x), block):
+        units = normalize(x[rows], first_row=rows.start)
+        for columns in slices(len(y), block):
+            part = normalize(y[columns], first_row=columns.start)
+            tile = buffer[: len(units) * len(part)].reshape(len(units), len(part))
+            yield rows, columns, np.matmul(units, part.T, out=tile)

@@ -20,11 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.similarity.cosine import TIE_TOLERANCE, matrix, normalize, slices
+from align.similarity.cosine import TIE_TOLERANCE, matrix, normalize, slices, tiles
 from align.similarity.csls import means_of_tiles, row_means
-from align.similarity.nearest import check_at_least_one, keep_best, no_keys, scores_and_columns
-from align.similarity.neighbours import Neighbours
-from align.similarity.tiles import keep, promising, tiles
+from align.similarity.nearest import Neighbours, check_at_least_one, keep_best, keep_scores, neighbours_of, no_keys
 
 SCORES = ("cosine", "csls", "ratio", "distance")
 LEAST_MEAN = np.float32(1e-6)
@@ -127,9 +125,8 @@ def margin_top_k(
     back = np.full((len(candidates), min(k, len(queries))), -np.inf, dtype=np.float32)
     for rows, columns, scores in tiles(queries, candidates, block):
         keep_best(best[rows], scores, np.arange(columns.start, columns.stop))
-        owners, places = promising(scores.T, back[columns].min(axis=1, initial=np.inf), back.shape[1])
-        keep(back[columns], owners, scores.T[owners, places], nothing=-np.inf)
-    nearest = np.sort(scores_and_columns(best)[1], axis=1)  # (n, k)
+        keep_scores(back[columns], scores.T)
+    nearest = np.sort(neighbours_of(best).rows, axis=1)  # (n, k)
     cosines = np.empty(nearest.shape, dtype=np.float32)
     for here in slices(len(queries), max(1, block // max(1, nearest.shape[1]))):
         units = normalize(queries[here])  # (rows, d)

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from align.similarity.cosine import TIE_TOLERANCE, normalize
-from align.similarity.csls import best_gold_ranks, csls_top_k, neighbourhood_means
+from align.similarity.csls import csls_top_k, neighbourhood_means
+from align.similarity.ranks import best_gold_ranks
 from scripts.bench.harness import Row, command_line, compared, named
 
 K, BLOCK = 10, 2048

@@ -27,7 +27,7 @@ import align
 from align.mining.mining import candidates, mine
 from align.mining.pairs import Quality, best_threshold, quality
 from align.similarity.margin import SCORES
-from align.similarity.neighbours import Neighbours, exact_neighbours
+from align.similarity.nearest import Neighbours, exact_neighbours
 from scripts.bench.harness import Row, apart, command_line, measured
 from scripts.experiments import plans
 

@@ -12,7 +12,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from align import nli_pairs, read_pairs, sts_pairs, translation_pairs
-from align.similarity.cosine import gold_ranks
+from align.similarity.ranks import gold_ranks
 from align.tasks import precision_at, read_sts
 from align.tasks.sts import sts
 from align.text.romanize.romanizer import romanize

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from align.similarity.csls import best_gold_ranks, csls_top_k, neighbourhood_means
+from align.similarity.csls import csls_top_k, neighbourhood_means
+from align.similarity.ranks import best_gold_ranks
 from align.tasks.bli.protocols import BliProtocol
 from align.tasks.bli.result import BliScore, MethodScore, Translation, Word
 from align.tasks.bli.units import Questions, Unit

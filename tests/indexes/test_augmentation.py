@@ -11,7 +11,8 @@ from align.encoders.pooling import Pooling
 from align.errors import InputError
 from align.indexes.augment import augment
 from align.indexes.augmentation import ALPHAS, augment_matrix, best_alpha
-from align.similarity.cosine import gold_ranks, normalize
+from align.similarity.cosine import normalize
+from align.similarity.ranks import gold_ranks
 from align.vectors.corpus.parts import encoder_identity
 from align.vectors.folder import open_vectors, vector_table, vectors_of
 from align.vectors.writing import begin, finish, finished_parts, save_vectors, write_part

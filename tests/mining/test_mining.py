@@ -12,8 +12,7 @@ from align.mining.mining import DIRECTIONS, candidates, mine
 from align.mining.neighbours import default_factory, faiss_neighbours
 from align.mining.pairs import best_threshold, quality
 from align.similarity.margin import SCORES, margins
-from align.similarity.nearest import top_k
-from align.similarity.neighbours import Neighbours, exact_neighbours
+from align.similarity.nearest import Neighbours, exact_neighbours, top_k
 from align.vectors.writing import save_vectors
 
 ENCODER = {"fingerprint": "abc"}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.similarity.cosine import TIE_TOLERANCE, gold_ranks, normalize
+from align.similarity.cosine import TIE_TOLERANCE, normalize
 from align.similarity.nearest import top_k
+from align.similarity.ranks import gold_ranks
 
 
 def rows(n: int, d: int = 8, seed: int = 0) -> np.ndarray:

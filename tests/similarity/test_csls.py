@@ -8,8 +8,9 @@ import pytest
 
 from align.errors import InputError
 from align.similarity.cosine import TIE_TOLERANCE
-from align.similarity.csls import best_gold_ranks, csls_top_k, neighbourhood_means
+from align.similarity.csls import csls_top_k, neighbourhood_means
 from align.similarity.nearest import top_k
+from align.similarity.ranks import best_gold_ranks
 
 BLOCKS = [1, 3, 7, 2048]
 SIZES = [(1, 1), (1, 9), (6, 5), (23, 40)]

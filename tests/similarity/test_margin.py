@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.similarity.cosine import TIE_TOLERANCE, gold_ranks
+from align.similarity.cosine import TIE_TOLERANCE
 from align.similarity.csls import csls_top_k
 from align.similarity.margin import LEAST_MEAN, SCORES, both_ranks, margin_top_k, margins
-from align.similarity.nearest import top_k
-from align.similarity.neighbours import Neighbours, exact_neighbours
+from align.similarity.nearest import Neighbours, exact_neighbours, top_k
+from align.similarity.ranks import gold_ranks
 
 BLOCKS = [1, 3, 7, 2048]
 

@@ -504,7 +504,7 @@ def test_a_language_is_forgotten_after_its_last_pair(monkeypatch: pytest.MonkeyP
 
 def test_no_product_is_larger_than_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not in the ranks, nor in the look for lines moved by one, nor in hubness; and the scores are the same."""
-    import align.similarity.tiles
+    import align.similarity.cosine
 
     rng = np.random.default_rng(5)
     texts = {"deu_Latn": [f"d{i}" for i in range(50)], "eng_Latn": [f"e{i}" for i in range(50)]}
@@ -517,7 +517,7 @@ def test_no_product_is_larger_than_the_block(monkeypatch: pytest.MonkeyPatch) ->
         seen.append((a.shape[0], b.shape[1]))
         return plain(a, b, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(align.similarity.tiles.np, "matmul", watched)
+    monkeypatch.setattr(align.similarity.cosine.np, "matmul", watched)
     parts = retrieval(lambda _, code: vectors[code], texts, protocol="margin", geometry=True, block=7)
     assert seen and max(max(shape) for shape in seen) == 7
     assert parts.scores == whole.scores
