@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from align.mapping.vecmap import Mode, vecmap
 from align.vectors.static import StaticVectors, read_vectors, write_vectors
 
 Method = Literal["procrustes", "refine", "rcsls", "vecmap", "semi", "identical", "unsupervised"]
-METHODS = ("procrustes", "refine", "rcsls", "vecmap", "semi", "identical", "unsupervised")
+METHODS = get_args(Method)
 WITHOUT_DICTIONARY = ("identical", "unsupervised")
 Format = Literal["vec", "npy"]
 KIND = "map"

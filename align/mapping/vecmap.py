@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from align.mapping.self_learning import SelfLearning, cross_product, learn_dicti
 logger = logging.getLogger(__name__)
 
 Mode = Literal["supervised", "semi", "identical", "unsupervised"]
-MODES = ("supervised", "semi", "identical", "unsupervised")
+MODES = get_args(Mode)
 
 
 def vecmap(

@@ -9,7 +9,6 @@ from align.reporting.collection import Collection
 from align.reporting.gaps import gaps
 from align.reporting.groups import groups
 from align.reporting.layers import layers
-from align.reporting.palette import css
 from align.reporting.points import points
 from align.reporting.provenance import provenance
 from align.reporting.scores import scores
@@ -46,7 +45,7 @@ def page(collection: Collection, runs: Runs = (), *, title: str) -> str:
     created = sorted(str(r.get("created") or "")[:10] for b in collection.benchmarks for r in b.results.values())
     days = list(dict.fromkeys(day for day in created if day))
     return render(
-        "page", title=title, generator=GENERATOR, css=css(), sections=sections, models=collection.models,
+        "page", title=title, generator=GENERATOR, sections=sections, models=collection.models,
         benchmarks=collection.benchmarks, span=" to ".join(dict.fromkeys(days[:1] + days[-1:])),
     )  # fmt: skip
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, count
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count, product
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,18 @@ import numpy as np
 
 from align.errors import InputError
 from align.files.whole import whole_file
-from align.reporting.collection import Benchmark, Collection, collect
+from align.reporting.collection import Benchmark, collect
 from align.reporting.gaps import found_gaps
 from align.reporting.layers import by_layer, layer_metric
 from align.reporting.numbers import finite, lowest
-from align.reporting.palette import CATEGORIES, HEAT
 from align.reporting.points import drawable
 
-COLORS = ("#8b949e", *CATEGORIES["light"])
+CATEGORIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8f7d00", "#4d4d4d")
+HEAT = ("#f4f1e8", "#d3e5d3", "#8cc7c0", "#4199b3", "#23659a", "#122f62")
+"""Colours of the light theme of ``templates/palette.css``: of categories, and between which the heat scale runs."""
+COLORS = ("#8b949e", *CATEGORIES)
 """Of the models: the first is grey."""
 MARKERS = ("o", "s", "^", "D", "v", "*", "P", "X", "<", ">", "h", "p")
-Draw = Callable[[Any, Benchmark, Sequence[str]], bool]
 
 
 def draw_plots(results: Sequence[Path], folder: Path, *, baseline: str | None = None) -> list[Path]:
@@ -50,7 +51,7 @@ def draw_plots(results: Sequence[Path], folder: Path, *, baseline: str | None = 
         raise InputError("plots need matplotlib: pip install 'align-encoders[plots]'") from error
     collection = collect(results, baseline=baseline)
     written: list[Path] = []
-    for name, benchmark, draw in _wanted(collection):
+    for benchmark, (name, draw) in product(collection.benchmarks, FIGURES.items()):
         figure = Figure(layout="constrained", dpi=150)
         FigureCanvasAgg(figure)
         if not draw(figure, benchmark, [plain(model) for model in collection.labels]):
@@ -67,15 +68,6 @@ def draw_plots(results: Sequence[Path], folder: Path, *, baseline: str | None = 
     return written
 
 
-def _wanted(collection: Collection) -> Iterator[tuple[str, Benchmark, Draw]]:
-    kinds: tuple[tuple[str, Draw], ...] = (
-        ("heat", heat_map), ("layers", layer_curves), ("gaps", gap_bars), ("map", sentence_maps),
-    )  # fmt: skip
-    for benchmark in collection.benchmarks:
-        for name, draw in kinds:
-            yield name, benchmark, draw
-
-
 def plain(text: str) -> str:
     """Text that any font can show and that matplotlib takes as it is: ASCII, no mathematics."""
     return text.encode("ascii", "replace").decode().replace("$", r"\$")
@@ -88,6 +80,8 @@ def file_name(text: str) -> str:
 
 def heat_map(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bool:
     """Languages by direction and model."""
+    from matplotlib.colors import LinearSegmentedColormap
+
     metric = benchmark.first["metric"]
     found: dict[tuple[str, str], dict[str, float | None]] = {}
     for model, result in benchmark.results.items():
@@ -101,7 +95,8 @@ def heat_map(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bool:
     grid = np.array([[finite(cells.get(column)) for column in columns] for cells in found.values()], dtype=float)
     figure.set_size_inches(2.6 + 0.55 * len(columns), 1.8 + 0.16 * len(found))
     axis = figure.subplots()
-    image = axis.imshow(grid, aspect="auto", vmin=benchmark.lowest, vmax=1, cmap=_colors(), interpolation="nearest")
+    colors = LinearSegmentedColormap.from_list("align", HEAT).with_extremes(bad="#ffffff")
+    image = axis.imshow(grid, aspect="auto", vmin=benchmark.lowest, vmax=1, cmap=colors, interpolation="nearest")
     axis.set_yticks(range(len(found)), [plain(" ".join(filter(None, row))) for row in found], fontsize=6)
     axis.set_xticks(range(len(columns)), columns, rotation=40, ha="right", fontsize=7)
     axis.set_title(plain(f"{benchmark.title}, {metric}"), fontsize=9)
@@ -161,23 +156,16 @@ def sentence_maps(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> b
     if not found:
         return False
     scripts = sorted({point["script"] for points in found.values() for point in points})
-    colors = CATEGORIES["light"]
     figure.set_size_inches(4.6 * len(found) + 1.2, 4.6)
     for axis, (model, points) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
         for i, script in enumerate(scripts):
             x, y = ([point[name] for point in points if point["script"] == script] for name in "xy")
-            marker, color = MARKERS[i // len(colors) % len(MARKERS)], colors[i % len(colors)]
+            marker, color = MARKERS[i // len(CATEGORIES) % len(MARKERS)], CATEGORIES[i % len(CATEGORIES)]
             axis.scatter(x, y, s=9, marker=marker, color=color, alpha=0.7, linewidths=0, label=plain(script))
         axis.set(title=models[model], xticks=[], yticks=[], aspect="equal")
     handles, names = figure.axes[0].get_legend_handles_labels()  # every script, in every panel
     figure.legend(handles, names, loc="outside right upper", fontsize=6, frameon=False)
     return True
-
-
-def _colors() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("align", HEAT["light"]).with_extremes(bad="#ffffff")
 
 
 def _framed(axis: Any) -> bool:
@@ -186,3 +174,9 @@ def _framed(axis: Any) -> bool:
     axis.set_axisbelow(True)
     axis.legend(frameon=False, fontsize=7)
     return True
+
+
+FIGURES: Mapping[str, Callable[[Any, Benchmark, Sequence[str]], bool]] = {
+    "heat": heat_map, "layers": layer_curves, "gaps": gap_bars, "map": sentence_maps,
+}  # fmt: skip
+"""By the beginning of the file's name: what draws on a figure, and whether there was anything to draw."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from align.reporting.collection import Collection
-from align.reporting.languages import language_name, web_language
 from align.reporting.numbers import finite, number
 from align.reporting.palette import COLORS, SHAPES
+from align.text.languages import language_name, web_language
 
 SIDE, MARGIN = 520, 14
 OUTLINES = (

@@ -8,7 +8,8 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from align.reporting import languages, numbers, palette
+from align.reporting import numbers, palette
+from align.text.languages import language_name, web_language
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,7 +33,7 @@ def environment() -> Environment:
     made = Environment(loader=FunctionLoader(_template), autoescape=True, undefined=StrictUndefined)
     known = (numbers.finite, numbers.number, numbers.short, numbers.end, numbers.interval, numbers.interval_ends,
              numbers.percent, palette.model_class, palette.ground, palette.mark, embedded, shipped,
-             languages.language_name, languages.web_language)  # fmt: skip
+             language_name, web_language)  # fmt: skip
     made.globals |= {function.__name__: function for function in known}
     return made
 

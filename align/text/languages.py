@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import regex
 
 from align.errors import InputError
+
+if TYPE_CHECKING:
+    from iso639 import Language
 
 # ISO 15924 codes that name a mixture or variant of Unicode scripts.
 SCRIPT_VARIANTS = {"Hans": "Hani", "Hant": "Hani", "Jpan": "Hani", "Kore": "Hang", "Hrkt": "Kana", "Aran": "Arab"}
@@ -36,12 +40,17 @@ def check_language(code: str) -> str:
 
 
 def _known_language(code: str) -> bool:
+    found = _language(code)
+    return found.part3 == code if found else "qaa" <= code <= "qtz"  # reserved for private use
+
+
+def _language(code: str) -> Language | None:
     from iso639 import Language, LanguageNotFoundError  # 0.3 s to import
 
     try:
-        return Language.from_part3(code).part3 == code
+        return Language.from_part3(code)
     except LanguageNotFoundError:
-        return "qaa" <= code <= "qtz"  # reserved for private use
+        return None
 
 
 def three_letters(code: str) -> str:
@@ -65,12 +74,34 @@ def macrolanguage(language: str) -> str:
     >>> macrolanguage("pes"), macrolanguage("hin")
     ('fas', 'hin')
     """
-    from iso639 import Language, LanguageNotFoundError
+    found = _language(language)
+    return found.macrolanguage or language if found else language
 
+
+@functools.cache
+def language_name(code: str) -> str:
+    """English name of the language of a code, or ``""``.
+
+    >>> language_name("hin_Deva")
+    'Hindi'
+    """
+    found = _language(code.partition("_")[0])
+    return found.name if found else ""
+
+
+@functools.cache
+def web_language(code: str) -> str | None:
+    """BCP 47 tag of a code, which browsers choose fonts by; ``None`` if the code is not known.
+
+    >>> web_language("zho_Hans"), web_language("ace_Arab")
+    ('zh-Hans', 'ace-Arab')
+    """
     try:
-        return Language.from_part3(language).macrolanguage or language
-    except LanguageNotFoundError:
-        return language
+        language, _, script = check_language(code).partition("_")
+    except InputError:
+        return None
+    found = _language(language)
+    return f"{found.part1 or language}-{script}" if found else None
 
 
 @functools.cache

@@ -15,12 +15,13 @@ from align.reporting.chart import Chart, Line, chart, ticks
 from align.reporting.collection import collect, short_names
 from align.reporting.difference import differences
 from align.reporting.gaps import found_gaps
-from align.reporting.languages import web_language
 from align.reporting.numbers import number
-from align.reporting.palette import LEVELS, contrast, ground, heat_color, ink, luminance, mark
+from align.reporting.palette import LEVELS, ground, mark
+from align.reporting.plots import CATEGORIES, HEAT
 from align.reporting.points import placed
 from align.reporting.templates import embedded, environment, render
 from align.reporting.training import series
+from align.text.languages import web_language
 
 SECTIONS = ["summary", "scores", "layers", "gaps", "map", "words", "training", "groups", "provenance"]
 NASTY = [
@@ -374,7 +375,7 @@ def test_markup():
         '<th scope="col" class="x"><button type="button" class="sort">&lt;&#34;</button></th>'
     )
     assert "<title>\ufffd\ufffdé</title>" in render(
-        "page", title="\ud83d\x00é", generator="", css="", sections=[], models=[], benchmarks=[], span=""
+        "page", title="\ud83d\x00é", generator="", sections=[], models=[], benchmarks=[], span=""
     )
     assert embedded(["</a>", 1]) == '["\\u003c/a\\u003e",1]'
     assert [number(v) for v in (0.8534, -0.25, float("nan"), None, True, -0.0001)] == [
@@ -383,12 +384,35 @@ def test_markup():
     assert number(0.0001, sign=True) == "0.000"
 
 
+def channels(color):
+    return [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+
+def luminance(color):
+    """Relative luminance of WCAG 2, 0 (black) to 1 (white)."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels(color))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first, second):
+    """Contrast ratio of WCAG 2."""
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
 def test_palette_can_be_read():
-    for theme in ("light", "dark"):
-        steps = [heat_color(step, theme) for step in range(LEVELS)]
-        assert all(contrast(ink(color), color) >= 4.5 for color in steps)
-        lightness = [luminance(color) for color in steps]
-        assert lightness == sorted(lightness, reverse=theme == "light") and len(set(lightness)) == LEVELS
+    css = environment().globals["shipped"]("palette.css")
+    pair = r"light-dark\((#\w{6}), (#\w{6})\)"
+    steps = re.findall(rf"\.h(\d+) {{ background: {pair}; color: {pair} }}", css)
+    assert [int(step) for step, *_ in steps] == list(range(LEVELS))
+    for theme, falls in ((0, True), (1, False)):
+        grounds = [step[1 + theme] for step in steps]
+        assert all(contrast(step[3 + theme], step[1 + theme]) >= 4.5 for step in steps)
+        lightness = [luminance(color) for color in grounds]
+        assert lightness == sorted(lightness, reverse=falls) and len(set(lightness)) == LEVELS
+        if falls:  # the pictures have the colours of the light theme
+            assert grounds[::4] == list(HEAT)
+    assert [light for light, _ in re.findall(rf"--c\d: {pair}", css)] == list(CATEGORIES)
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     shares = (-1, 0, 0.024, 0.026, 1, 9, None, float("nan"))
     assert [ground(v) for v in shares] == ["h0", "h0", "h0", "h1", "h20", "h20", "none", "none"]
