@@ -11,8 +11,9 @@ Vectors are copied once to temporary memory-mapped files, so that memory holds t
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.mining.neighbours import ENGINES, faiss_neighbours
-from align.mining.pairs import Quality, best_threshold, quality, read_gold, write_mined
+from align.mining.pairs import Candidates, judged, write_mined
 from align.mining.sides import Side, side
 from align.similarity.margin import check_score, margins
 from align.similarity.nearest import Neighbours, exact_neighbours
@@ -31,21 +32,6 @@ from align.vectors.folder import Vectors
 DIRECTIONS = ("intersection", "forward", "backward", "max")
 DECIMALS = 6
 """Of a score: what is written, compared with the threshold, and a tie."""
-
-Ints = NDArray[np.int64]
-Doubles = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Pairs, best first; each array (p,)."""
-
-    scores: Doubles
-    cosines: Doubles
-    x: Ints
-    """Rows of one side, no two equal."""
-    y: Ints
-    """Rows of the other."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +78,7 @@ def mine(
         direction: ``forward``: the best of each sentence of ``x``; ``backward``: of ``y``; ``intersection``: pairs that
             are both; ``max``: pairs that are either.
         threshold: the least score kept; ``None``: with ``gold`` the one of the best F1, else all are kept.
-        gold: TSV of x_id TAB y_id; see :func:`align.mining.pairs.read_gold`.
+        gold: TSV of x_id TAB y_id; see :func:`align.mining.pairs.judged`.
         engine: ``exact``, or ``faiss``: approximate neighbours.
         factory: of the FAISS index, see :func:`align.mining.neighbours.faiss_neighbours`.
         probes: clusters of it that are visited.
@@ -113,24 +99,21 @@ def mine(
         place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".align-mine.", dir=place) as folder:
         x_rows, y_rows = left.unique_rows(Path(folder) / "x"), right.unique_rows(Path(folder) / "y")
-        if engine == "exact":
-            near = exact_neighbours(x_rows, y_rows, k=k, block=block, progress=progress)
-        else:
-            near = faiss_neighbours(
-                x_rows, y_rows, k=k, factory=factory, probes=probes, block=block, progress=progress
-            )  # fmt: skip
+        find: Callable[..., tuple[Neighbours, Neighbours]] = exact_neighbours
+        if engine == "faiss":
+            find = partial(faiss_neighbours, factory=factory, probes=probes)
+        near = find(x_rows, y_rows, k=k, block=block, progress=progress)
     pairs, counts = candidates(*near, score=score, direction=direction)
-    judged = _judged(pairs, left, right, gold, threshold)
-    if judged is not None:
-        threshold = judged.threshold
-    kept = _above(pairs, threshold)
-    kept = Candidates(kept.scores, kept.cosines, left.first[kept.x], right.first[kept.y])
+    quality = None if gold is None else judged(Path(gold), pairs, left, right, threshold)
+    threshold = quality.threshold if quality else threshold
+    kept = pairs if threshold is None else pairs.taken(pairs.scores >= threshold)
+    kept = kept._replace(x=left.first[kept.x], y=right.first[kept.y])
     numbers = {
         **{name: {"rows": each.rows, "copies": each.copies} for name, each in (("x", left), ("y", right))}, **counts,
         "threshold": threshold, "kept": len(kept.scores),
-    } | (judged.to_json() if judged else {})  # fmt: skip
+    } | (quality._asdict() if quality else {})  # fmt: skip
     if out is not None:
-        write_mined(Path(out), kept.scores, kept.cosines, left.fields(kept.x), right.fields(kept.y))
+        write_mined(Path(out), kept, left.fields(kept.x), right.fields(kept.y))
     return Mined(kept, numbers)
 
 
@@ -151,21 +134,16 @@ def candidates(
     """
     x_scores, y_scores = margins(there, back, score=score)
     forward, backward = _best(there, x_scores), _best(back, y_scores)
-    backward = Candidates(backward.scores, backward.cosines, backward.y, backward.x)
+    backward = backward._replace(x=backward.y, y=backward.x)
     answer = np.full(len(back.rows), -1)
     answer[backward.y] = backward.x
     mutual = answer[forward.y] == forward.x
-    if direction == "forward":
-        chosen = forward
-    elif direction == "backward":
-        chosen = backward
+    chosen = backward if direction == "backward" else forward
+    if direction == "intersection":
+        chosen = forward.taken(mutual)
     elif direction == "max":
-        chosen = Candidates(
-            np.concatenate([forward.scores, backward.scores]), np.concatenate([forward.cosines, backward.cosines]),
-            np.concatenate([forward.x, backward.x]), np.concatenate([forward.y, backward.y]),
-        )  # fmt: skip
-    else:
-        chosen = _taken(forward, mutual)
+        both: list[Any] = [np.concatenate(each) for each in zip(forward, backward, strict=True)]
+        chosen = Candidates(*both)
     pairs = _one_to_one(chosen, len(there.rows), len(back.rows))
     counts = {"forward": len(forward.x), "backward": len(backward.x), "mutual": int(mutual.sum())}
     return pairs, counts | {"candidates": len(pairs.x)}
@@ -175,50 +153,24 @@ def _best(near: Neighbours, scores: NDArray[np.float32]) -> Candidates:
     """The best neighbour of each row that has one; of equal scores the lower row."""
     rounded = np.round(scores.astype(np.float64), DECIMALS)
     has = np.flatnonzero((near.rows >= 0).any(axis=1))
-    rounded, rows, cosines = rounded[has], near.rows[has], near.cosines[has]
+    rounded, cosines, rows = rounded[has], near.cosines[has].astype(np.float64), near.rows[has]
     if not len(has):
         return Candidates(np.empty(0), np.empty(0), has, has)
     level = rounded == rounded.max(axis=1, keepdims=True)
-    place = np.where(level, rows, np.iinfo(np.int64).max).argmin(axis=1)
-    queries = np.arange(len(has))
-    return Candidates(
-        rounded[queries, place],
-        np.round(cosines[queries, place].astype(np.float64), DECIMALS),
-        has,
-        rows[queries, place],
-    )
+    best = np.arange(len(has)), np.where(level, rows, np.iinfo(np.int64).max).argmin(axis=1)
+    return Candidates(rounded[best], np.round(cosines[best], DECIMALS), has, rows[best])
 
 
 def _one_to_one(pairs: Candidates, n: int, m: int) -> Candidates:
     """Best first, each row of either side once."""
-    pairs = _taken(pairs, np.lexsort((pairs.y, pairs.x, -pairs.scores)))
+    pairs = pairs.taken(np.lexsort((pairs.y, pairs.x, -pairs.scores)))
     free_x, free_y = bytearray(b"\1") * n, bytearray(b"\1") * m
     kept = np.zeros(len(pairs.x), dtype=bool)
     for number, (i, j) in enumerate(zip(pairs.x.tolist(), pairs.y.tolist(), strict=True)):
         if free_x[i] and free_y[j]:
             free_x[i] = free_y[j] = False
             kept[number] = True
-    return _taken(pairs, kept)
-
-
-def _taken(pairs: Candidates, which: NDArray[Any]) -> Candidates:
-    return Candidates(pairs.scores[which], pairs.cosines[which], pairs.x[which], pairs.y[which])
-
-
-def _above(pairs: Candidates, threshold: float | None) -> Candidates:
-    return pairs if threshold is None else _taken(pairs, pairs.scores >= threshold)
-
-
-def _judged(pairs: Candidates, x: Side, y: Side, gold: Path | str | None, threshold: float | None) -> Quality | None:
-    if gold is None:
-        return None
-    known = read_gold(Path(gold), x, y)
-    judged, right = known.judge(pairs.x, pairs.y)
-    if threshold is not None:
-        return quality(pairs.scores[judged], right[judged], known.total, threshold)
-    if not judged.any():
-        raise InputError(f"{gold}: none of the {len(judged)} mined pairs has a sentence that it names")
-    return best_threshold(pairs.scores[judged], right[judged], known.total)
+    return pairs.taken(kept)
 
 
 def _check_choices(direction: str, engine: str, threshold: float | None) -> None:
@@ -230,7 +182,7 @@ def _check_choices(direction: str, engine: str, threshold: float | None) -> None
 
 
 def _check_encoders(x: Side, y: Side) -> None:
-    if x.vectors is not None and y.vectors is not None:
-        differ = differences(x.vectors.encoder, y.vectors.encoder, "in x", "in y")
+    if isinstance(x.given, Vectors) and isinstance(y.given, Vectors):
+        differ = differences(x.given.encoder, y.given.encoder, "in x", "in y")
         if differ:
             raise InputError(f"{x.name} and {y.name} are of two encoders: {differ}")

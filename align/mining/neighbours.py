@@ -50,37 +50,28 @@ def faiss_neighbours(
     check_at_least_one(k)
     x, y = matrix(x), matrix(y)
     check_same_width(x, y)
-    given: dict[str, Any] = {"factory": factory, "probes": probes, "block": block, "progress": progress}
-    return _found(x, y, min(k, len(y)), **given), _found(y, x, min(k, len(x)), **given)
 
-
-def default_factory(rows: int) -> str:
-    """``Flat`` for few rows, else clusters: about 4 sqrt(rows), to a power of two."""
-    return "Flat" if rows <= FLAT_ROWS else f"IVF{2 ** round(math.log2(4 * math.sqrt(rows)))},Flat"
-
-
-def _found(
-    queries: NDArray[np.generic],
-    candidates: NDArray[np.generic],
-    k: int,
-    *,
-    factory: str | None,
-    probes: int,
-    block: int,
-    progress: bool,
-) -> Neighbours:
-    keys = no_keys(len(queries), k)
-    if k and len(queries):
+    def found(queries: NDArray[np.generic], candidates: NDArray[np.generic]) -> Neighbours:
+        keys = no_keys(len(queries), min(k, len(candidates)))
+        if not keys.size:
+            return neighbours_of(keys)
         index = _built(candidates, factory or default_factory(len(candidates)), probes, block)
         for here in tqdm(list(slices(len(queries), block)), unit="block", disable=not progress):
             units = normalize(queries[here], first_row=here.start)  # (block, d)
-            _, rows = index.search(units, k)
+            _, rows = index.search(units, keys.shape[1])
             owners, places = np.nonzero(rows >= 0)
             for part in slices(len(owners), block):  # k times as many rows as queries: a block of them at a time
                 query_rows, near = owners[part], rows[owners[part], places[part]]
                 cosines = np.einsum("id,id->i", units[query_rows], normalize(candidates[near]))
                 keys[here.start + query_rows, places[part]] = rank_keys(cosines, near)
-    return neighbours_of(keys)
+        return neighbours_of(keys)
+
+    return found(x, y), found(y, x)
+
+
+def default_factory(rows: int) -> str:
+    """``Flat`` for few rows, else clusters: about 4 sqrt(rows), to a power of two."""
+    return "Flat" if rows <= FLAT_ROWS else f"IVF{2 ** round(math.log2(4 * math.sqrt(rows)))},Flat"
 
 
 def _built(candidates: NDArray[np.generic], factory: str, probes: int, block: int) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +17,26 @@ from align.mining.sides import Side
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 LINES = 10_000
 Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
 Fields = tuple[pa.Array, "pa.Array | None"]
 
 
-@dataclass(frozen=True)
-class Quality:
+class Candidates(NamedTuple):
+    """Pairs, best first; each array (p,)."""
+
+    scores: Doubles
+    cosines: Doubles
+    x: Ints
+    """Rows of one side, no two equal."""
+    y: Ints
+    """Rows of the other."""
+
+    def taken(self, which: NDArray[Any]) -> Candidates:
+        """Some of them, by a mask or by their numbers."""
+        return Candidates(*(each[which] for each in self))
+
+
+class Quality(NamedTuple):
     """Of the pairs whose score is at least the threshold."""
 
     threshold: float
@@ -33,10 +48,6 @@ class Quality:
     """2 right / (kept + gold)."""
     judged: int
     """Pairs kept that were judged."""
-
-    def to_json(self) -> dict[str, float]:
-        """As a dictionary."""
-        return asdict(self)
 
 
 def quality(scores: ArrayLike, right: ArrayLike, total: int, threshold: float) -> Quality:
@@ -82,7 +93,7 @@ def best_threshold(scores: ArrayLike, right: ArrayLike, total: int) -> Quality:
     return quality(scores, right, total, float((falling[last] + lower) / 2))
 
 
-def _checked(scores: ArrayLike, right: ArrayLike, total: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _checked(scores: ArrayLike, right: ArrayLike, total: int) -> tuple[Doubles, NDArray[np.bool_]]:
     values, hits = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=bool)
     if values.ndim != 1 or values.shape != hits.shape:
         raise InputError(f"scores have shape {values.shape}, right {hits.shape}: expected one of each for every pair")
@@ -91,71 +102,64 @@ def _checked(scores: ArrayLike, right: ArrayLike, total: int) -> tuple[NDArray[n
     return values, hits
 
 
-@dataclass(frozen=True)
-class Gold:
-    """Pairs known to be right, and the sentences that are judged by them. Texts by their number."""
+def judged(gold: Path, found: Candidates, x: Side, y: Side, threshold: float | None) -> Quality:
+    """How many of the pairs found are right, by a file of ``x_id TAB y_id``, one side empty for one without a partner.
 
-    pairs: Ints
-    """(g,) x * texts of y + y, rising, no two equal."""
-    x: NDArray[np.bool_]
-    """(texts of x,) whether the file names it."""
-    y: NDArray[np.bool_]
+    A pair is judged if the file names one of its sentences, so that the gold pairs of a part of the corpora do not make
+    pairs of the rest wrong. Name the sentences without a partner too: else their pairs with each other are not judged,
+    and precision is too high.
 
-    @property
-    def total(self) -> int:
-        """Pairs of different texts."""
-        return len(self.pairs)
-
-    def judge(self, x: Ints, y: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which pairs have a sentence that the file names, and which of these are right."""
-        return self.x[x] | self.y[y], np.isin(x * len(self.y) + y, self.pairs)
-
-
-def read_gold(path: Path, x: Side, y: Side) -> Gold:
-    """Read gold pairs: ``x_id TAB y_id`` a line, one side empty for a sentence without a translation.
-
-    A mined pair is judged if the file names one of its sentences, so that the gold pairs of a part of the corpora do
-    not make pairs of the rest wrong. Name the sentences without a partner too: else their pairs with each other are not
-    judged, and precision is too high.
+    Args:
+        gold: the file.
+        found: pairs of texts by their number on either side.
+        x: one side.
+        y: the other.
+        threshold: the least score; ``None``: that of the best F1.
 
     Raises:
-        InputError: not two columns, an id that is not there, or no pair; with the line.
+        InputError: not two columns, an id that is not there, or no pair, with the line; or no pair found is judged.
     """
-    lines = [(number, line.split("\t")) for number, line in enumerate(read_lines(path), 1)]
+    lines = [(number, line.split("\t")) for number, line in enumerate(read_lines(gold), 1)]
     if lines and lines[0][1] == ["x_id", "y_id"]:
         del lines[0]
     for number, cells in lines:
         if len(cells) != 2 or not any(cells):
             raise InputError(
-                f"{path}, line {number}: expected x_id TAB y_id (one may be empty), got {len(cells)} columns"
+                f"{gold}, line {number}: expected x_id TAB y_id (one may be empty), got {len(cells)} columns"
             )
     codes = [each.codes_of(cells[at] for _, cells in lines) for at, each in enumerate((x, y))]
     named = [np.zeros(len(each.first), dtype=bool) for each in (x, y)]
-    pairs = []
+    pairs = set()
     for number, cells in lines:
         for at, name in enumerate(cells):
             if name and name not in codes[at]:
-                raise InputError(f"{path}, line {number}: no sentence of {(x, y)[at].name} has the id {name!r}")
+                raise InputError(f"{gold}, line {number}: no sentence of {(x, y)[at].name} has the id {name!r}")
             if name:
                 named[at][codes[at][name]] = True
         if all(cells):
-            pairs.append(codes[0][cells[0]] * len(named[1]) + codes[1][cells[1]])
+            pairs.add(codes[0][cells[0]] * len(named[1]) + codes[1][cells[1]])
     if not pairs:
-        raise InputError(f"{path} holds no pair: expected x_id TAB y_id on each line")
-    return Gold(np.unique(np.array(pairs, dtype=np.int64)), named[0], named[1])
+        raise InputError(f"{gold} holds no pair: expected x_id TAB y_id on each line")
+    known = named[0][found.x] | named[1][found.y]
+    right = np.isin(found.x * len(named[1]) + found.y, np.array([*pairs], dtype=np.int64))[known]
+    if threshold is not None:
+        return quality(found.scores[known], right, len(pairs), threshold)
+    if not known.any():
+        raise InputError(f"{gold}: none of the {len(known)} mined pairs has a sentence that it names")
+    return best_threshold(found.scores[known], right, len(pairs))
 
 
-def write_mined(out: Path, scores: ArrayLike, cosines: ArrayLike, x: Fields, y: Fields) -> None:
+def write_mined(out: Path, pairs: Candidates, x: Fields, y: Fields) -> None:
     """Write pairs as TSV, whole: score, cosine, x_id, y_id, and the texts of a side that has them."""
     columns = {"x_id": x[0], "y_id": y[0], "x_text": x[1], "y_text": y[1]}
     given = {name: values for name, values in columns.items() if values is not None}
-    scores, cosines = np.asarray(scores), np.asarray(cosines)
     with whole_file(out) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
         file.write("\t".join(("score", "cosine", *given)) + "\n")
-        for start in range(0, len(scores), LINES):
+        for start in range(0, len(pairs.scores), LINES):
             here = slice(start, start + LINES)
             texts = (values[here].to_pylist() for values in given.values())
-            for score, cosine, *rest in zip(scores[here].tolist(), cosines[here].tolist(), *texts, strict=True):
+            numbers = (pairs.scores[here].tolist(), pairs.cosines[here].tolist())
+            for score, cosine, *rest in zip(*numbers, *texts, strict=True):
                 file.write(
                     "\t".join((f"{score:.6f}", f"{cosine:.6f}", *map(str.translate, rest, repeat(ESCAPES)))) + "\n"
                 )

@@ -142,7 +142,7 @@ def scored(near: dict[str, Found], sets: dict[str, dict[str, Planted]], score: s
     row = {
         "score": score, "direction": direction, **mean(by_language.values()), "dev_f1": mean(chosen.values())["f1"],
         "shared": {"threshold": shared, **mean([quality(*test[code], shared) for code in sets])},
-        "languages": {code: each.to_json() for code, each in by_language.items()},
+        "languages": {code: each._asdict() for code, each in by_language.items()},
     }  # fmt: skip
     print({name: value for name, value in row.items() if name != "languages"}, flush=True)
     return row
