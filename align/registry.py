@@ -24,7 +24,9 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
-def registered(kind: type[T], group: str, *, check: Callable[[T, str], None] = lambda one, place: None) -> dict[str, T]:
+def registered(
+    kind: type[T], group: str, *, package: str = "", check: Callable[[T, str], None] = lambda one, place: None
+) -> dict[str, T]:
     """All of one kind by name, in the order of modules, then of entry points.
 
     A module (or a package) of ``group`` offers its own as ``OBJECTIVE``, or several as ``OBJECTIVES``, where the kind
@@ -36,13 +38,14 @@ def registered(kind: type[T], group: str, *, check: Callable[[T, str], None] = l
     Args:
         kind: the class of the records.
         group: the package whose modules are looked through, and the group of entry points.
+        package: whose modules are looked through, if its name is not that of the group.
         check: refuses a record, with an InputError that names the place.
 
     Raises:
         InputError: an installed package offers what does not load, is none, or has a name that is taken.
     """
     found: dict[str, tuple[T, str]] = {}
-    for place, values in (*_own(kind, group), *_of_packages(kind, group)):
+    for place, values in (*_own(kind, package or group), *_of_packages(kind, group)):
         for one in values:
             if not isinstance(one, kind):
                 raise InputError(f"{place} must offer {kind.__module__}.{kind.__name__}, got {one!r}")
@@ -73,9 +76,9 @@ def offered(value: Any, kind: type) -> tuple[Any, ...]:
     return (getattr(value, name),) if hasattr(value, name) else tuple(getattr(value, f"{name}S", ()))
 
 
-def _own(kind: type, group: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    home = Path(str(import_module(group).__file__)).parent
-    for module in pkgutil.iter_modules([str(home)], f"{group}."):
+def _own(kind: type, package: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    home = Path(str(import_module(package).__file__)).parent
+    for module in pkgutil.iter_modules([str(home)], f"{package}."):
         yield module.name, offered(import_module(module.name), kind)
 
 

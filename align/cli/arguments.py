@@ -16,8 +16,7 @@ Template = Annotated[
     str | None, typer.Option(help='Words in context: "This is {word}."; the vector is of the word\'s own subwords.')
 ]
 Processes = Annotated[int, typer.Option(min=1, help="Processes that romanise.")]
-Backend = Annotated[str, typer.Option(help="uroman, or fast (extra fast-romanize: the same output, sooner).")]
-Licence = Annotated[str, typer.Option(help="Licence of the text, for the manifest.")]
+Backend = Annotated[str, typer.Option(help="Romaniser, of those in docs/romanizer.md; fast writes what uroman does.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write, whole or not at all.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ResultFile = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file to write.")]

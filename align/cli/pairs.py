@@ -1,163 +1,96 @@
-"""``align pairs``: tables of pairs from raw data."""
+"""``align pairs``: a verb for each kind of pairs that the registry has, made of its options."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
-from align.cli.arguments import Backend, Licence, Out, Processes, show
-from align.cli.conditional import conditional
+from align.cli.arguments import Out, show
 from align.cli.help_pages import Verbs, add_verbs
-from align.cli.sources import Hub, Parallel, Split, Texts, pair_of, sources
-from align.cli.synonyms import synonyms
 
-Identity = Literal["drop", "keep"]
-Groups = Literal["text", "line"]
-Form = Literal["triplets", "pairs", "labels"]
-Side = Literal["source", "target"]
+if TYPE_CHECKING:
+    from align.pairs.builder import Builder
 
 
-def transliteration(
-    texts: Annotated[
-        list[Path] | None, typer.Argument(help="Files or folders of <lang_Script>.txt[.gz], .jsonl, .parquet.")
-    ] = None,
-    out: Out = Path("pairs"),
-    human: Annotated[
-        list[Path] | None, typer.Option(help="Files of native TAB roman, named <lang_Script>.tsv.")
-    ] = None,
-    hub: Annotated[str | None, typer.Option(help="Dataset on the Hub, name or name:config, streamed.")] = None,
-    lang: Annotated[str | None, typer.Option(help="Language of the Hub dataset, such as hin_Deva.")] = None,
-    share: Annotated[float, typer.Option(help="Share of each language's lines (TransliCo 0.05, PPA 0.10).")] = 1.0,
-    minimum: Annotated[int, typer.Option(help="At least so many lines of each language (PPA 10000).")] = 1,
-    cap: Annotated[int | None, typer.Option(help="At most so many lines of each language.")] = None,
-    temperature: Annotated[float, typer.Option(help="Over languages: 1 natural, 0 uniform.")] = 1.0,
-    identity: Annotated[Identity, typer.Option(help="drop or keep pairs whose sides are equal.")] = "drop",
-    groups: Annotated[Groups, typer.Option(help="text, or line if the files are line-aligned translations.")] = "text",
-    licence: Licence = "unknown",
-    backend: Backend = "uroman",
-    processes: Processes = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-) -> None:
-    """Pairs of a text and its romanisation, as Parquet with a manifest."""
-    from align import transliteration_pairs
-    from align.pairs import Filters, HubText, Share
-
-    given: list[Any] = list(texts or [])
-    if hub:
-        name, _, config = hub.partition(":")
-        given.append(HubText(name, config=config or None, language=lang, licence=licence))
-    manifest = transliteration_pairs(
-        given, out, human=human or (), share=Share(share, minimum, cap, temperature, seed),
-        filters=Filters(identity=identity), groups=groups, backend=backend, processes=processes, licence=licence,
-    )  # fmt: skip
-    _show(manifest, out, "languages", "rejects", "identity_pairs", "romaniser")
+OUT = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=Path("pairs"), annotation=Out)
+Made = Callable[[Mapping[str, Any]], Any]
+"""What a field is, of the values of all options."""
 
 
-def translation(
-    texts: Texts = None,
-    out: Out = Path("pairs"),
-    hub: Hub = None,
-    split: Split = "train",
-    pivot: Annotated[
-        str | None, typer.Option(help="Language in every pair of line-aligned text; by default eng_Latn.")
-    ] = None,
-    pivot_side: Annotated[Side, typer.Option(help="Side of the pivot.")] = "source",
-    pair: Annotated[
-        list[str] | None,
-        typer.Option(help="Instead of the pivot: languages to pair, hin_Deva-tam_Taml; again for more."),
-    ] = None,
-    columns: Annotated[str | None, typer.Option(help="Names of the two columns, or in .tsv numbers: 2,4.")] = None,
-    exclude: Annotated[
-        list[Path] | None, typer.Option(help="Test set, file or folder, whose texts no pair may hold; again for more.")
-    ] = None,
-    min_chars: Annotated[int, typer.Option(help="Shortest text kept.")] = 2,
-    max_chars: Annotated[int, typer.Option(help="Longest text kept.")] = 1000,
-    max_ratio: Annotated[float, typer.Option(help="Longest side to shortest, in letters.")] = 4.0,
-    min_script_share: Annotated[float, typer.Option(help="Share of letters in the script of the language.")] = 0.3,
-    copies: Annotated[Identity, typer.Option(help="drop or keep pairs whose sides are equal.")] = "drop",
-    identify: Annotated[
-        float | None,
-        typer.Option(
-            help="Reject a side that py3langid (extra langid) is so certain, 0.9 say, to be in another language."
-        ),
-    ] = None,
-    licence: Licence = "unknown",
-) -> None:
-    """Pairs of translations: line-aligned files, .tsv, .tmx, .jsonl, .parquet or a Hub dataset."""
-    from align import translation_pairs
-    from align.pairs import TranslationFilters, language_identifier
+def verb_of(builder: Builder) -> Callable[..., None]:
+    """The verb that asks for the options of a builder, builds, and prints what it returns."""
+    (first, *others), options = _of_dataclass(builder.options)
+    kind, about = get_args(first.annotation)
+    argument = typer.Argument(help=about.help, metavar=about.metavar)
+    parameters = [_keyword(first.name, kind, first.default, argument), OUT, *others]
 
-    manifest = translation_pairs(
-        sources(texts, hub, split, licence), out, pivot=pivot, pivot_side=pivot_side,
-        pairs=[pair_of(each) for each in pair or ()], columns=pair_of(columns) if columns else None,
-        filters=TranslationFilters(min_chars, max_chars, max_ratio, min_script_share=min_script_share, copies=copies),
-        exclude=exclude or (), identify=language_identifier(certainty=identify) if identify else None, licence=licence,
-    )  # fmt: skip
-    _show(manifest, out, "lines", "language_pairs", "rejects", "excluded")
+    def verb(**given: Any) -> None:
+        show({**builder.build(options(given), given["out"]), "out": str(given["out"])})
+
+    verb.__doc__ = builder.options.__doc__
+    verb.__dict__["__signature__"] = inspect.Signature(parameters)  # what typer reads
+    verb.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return verb
 
 
-def nli(
-    texts: Texts = None,
-    out: Out = Path("pairs"),
-    hub: Hub = None,
-    split: Split = "train",
-    form: Annotated[
-        Form, typer.Option(help="triplets (entailed, contradicting), pairs (entailed) or labels (every row).")
-    ] = "triplets",
-    parallel: Parallel = False,
-    numbers: Annotated[
-        str, typer.Option(help="The labels that 0, 1, 2 stand for.")
-    ] = "entailment,neutral,contradiction",
-    licence: Licence = "unknown",
-) -> None:
-    """Pairs of natural language inference: label, premise, hypothesis in .tsv, .jsonl, .parquet or a Hub dataset."""
-    from align import nli_pairs
-
-    given = [label.strip() for label in numbers.split(",")]
-    manifest = nli_pairs(
-        sources(texts, hub, split, licence), out, form=form, parallel=parallel, numbers=given, licence=licence
-    )
-    _show(manifest, out, "lines", "languages", "labels", "negatives", "left_out", "rejects")
+def _of_dataclass(kind: Any) -> tuple[list[inspect.Parameter], Made]:
+    """The parameters of the fields that are annotated, and what makes the dataclass of their values."""
+    parameters, made, hints = list[inspect.Parameter](), dict[str, Made](), get_type_hints(kind, include_extras=True)
+    for field in fields(kind):
+        hint = hints[field.name]
+        if is_dataclass(hint) or get_origin(hint) is Annotated:
+            several, made[field.name] = _of_dataclass(hint) if is_dataclass(hint) else _of_field(field, hint)
+            parameters += several
+    return parameters, lambda given: kind(**{name: make(given) for name, make in made.items()})
 
 
-def sts(
-    texts: Texts = None,
-    out: Out = Path("pairs"),
-    hub: Hub = None,
-    split: Split = "train",
-    scale: Annotated[tuple[float, float], typer.Option(help="Lowest and highest score the data can have.")] = (0, 5),
-    parallel: Parallel = False,
-    cross: Annotated[bool, typer.Option("--cross", help="Also pair the languages of row-aligned files.")] = False,
-    per_row: Annotated[int | None, typer.Option(help="At most so many language combinations a row.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of their draw.")] = 0,
-    licence: Licence = "unknown",
-) -> None:
-    """Scored pairs: score, sentence1, sentence2 in .tsv, .jsonl, .parquet or a Hub dataset."""
-    from align import sts_pairs
-
-    manifest = sts_pairs(
-        sources(texts, hub, split, licence), out, scale=scale, parallel=parallel, cross=cross, per_row=per_row,
-        seed=seed, licence=licence,
-    )  # fmt: skip
-    _show(manifest, out, "lines", "language_pairs", "cross_rows", "scale", "observed", "rejects")
+def _of_field(field: Field[Any], hint: Any) -> tuple[list[inspect.Parameter], Made]:
+    """The parameter of a field, or those of all options that it stands for."""
+    kind, about, *more = get_args(hint)
+    about = about() if callable(about) else about
+    if isinstance(about, dict):
+        several = {
+            name: _keyword(name.replace("-", "_"), list[str] | None, None, typer.Option(f"--{name}", help=help))
+            for name, help in about.items()
+        }
+        return list(several.values()), lambda given: {name: given[one.name] or [] for name, one in several.items()}
+    names = [text for text in more if text.startswith("--")]
+    flag = [f"--{field.name.replace('_', '-')}"] if kind is bool else []
+    asked = typer.Option(*(names or flag), help=about, metavar=next((text for text in more if text not in names), None))
+    return [_keyword(field.name, kind, field.default, asked)], lambda given: given[field.name]
 
 
-def _show(manifest: dict[str, Any], out: Path, *keys: str) -> None:
-    """The counts that a user looks at first; the manifest has the rest."""
-    show({key: manifest[key] for key in ("rows", *keys)} | {"out": str(out)})
+def _keyword(name: str, kind: Any, default: Any, asked: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if default is MISSING else default
+    annotation = Annotated[kind, asked]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-app = typer.Typer(cls=Verbs, no_args_is_help=True, help="Build a table of pairs from raw data.")
-add_verbs(
-    app,
-    {
-        "transliteration": transliteration,
-        "translation": translation,
-        "nli": nli,
-        "sts": sts,
-        "synonyms": synonyms,
-        "conditional": conditional,
-    },
-)
+class PairVerbs(Verbs):
+    """The verbs of the registry, which is asked only when one of them is wanted."""
+
+    @property
+    def commands(self) -> Any:
+        """By name."""
+        return self._made
+
+    @commands.setter
+    def commands(self, none: Any) -> None:
+        """There are none before the registry is asked."""
+
+    @cached_property
+    def _made(self) -> Any:
+        from align.pairs.registry import builders
+
+        app = typer.Typer(rich_markup_mode=None)
+        add_verbs(app, {name: verb_of(builder) for name, builder in builders().items()})
+        return typer.main.get_group(app).commands
+
+
+app = typer.Typer(cls=PairVerbs, no_args_is_help=True, help="Build a table of pairs from raw data.")

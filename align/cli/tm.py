@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
-from align.cli.sources import pair_of
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,11 +47,12 @@ def tm(
     """Translations of the segments most like each text, and of the terms in it."""
     from align.files.whole import read_lines
     from align.memory.translation_memory import tm as run
+    from align.pairs.reading.sources import two_names
 
     texts = [*(query or []), *(read_lines(queries) if queries else [])]
     if not texts:
         raise InputError("there is nothing to look up: give texts, or --queries FILE")
-    codes = pair_of(languages) if languages else None
+    codes = two_names(languages) if languages else None
     encoder = choice.load()
     for found in run(
         memory, texts, encoder=encoder, k=k, threshold=threshold, min_percent=min_percent, terms=terms, vectors=vectors,

@@ -42,10 +42,6 @@ def find_terms(text: str, terms: Mapping[str, tuple[str, ...]]) -> tuple[Term, .
 
     Case does not count. A term begins and ends at the bound of a word; in a script without spaces (Chinese, Japanese,
     Thai, Lao, Khmer, Burmese, Tibetan) at that of any written character. Inflected forms are not found.
-
-    Args:
-        text: any text.
-        terms: of :func:`term_list`.
     """
     text, longest = plain_text(text), max(map(len, terms), default=0)
     bounds = sorted({match.start() for pattern in (BOUND, KATAKANA) for match in pattern.finditer(text)})

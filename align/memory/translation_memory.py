@@ -152,7 +152,7 @@ def read_memory(path: Path | str, languages: tuple[str, str] | None = None) -> I
         InputError: no such file, damaged, of another format, or a TMX file whose languages are not known.
     """
     from align.pairs.reading.bitext import read_bitext
-    from align.pairs.reading.row_sources import RowFile, languages_of
+    from align.pairs.reading.sources import RowFile, languages_of
 
     path = Path(path)
     if path.is_dir():

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from align.errors import InputError
-from align.pairs.conversion import Conversion, Converter
-from align.pairs.filters.lines import Filters
-from align.pairs.filters.selection import NOT_SAMPLED, Selection
+from align.pairs.builder import Backend, Builder, Licence, Processes
+from align.pairs.conversion import Conversion, Converter, Variant, convert_columns
 from align.pairs.filters.shares import Share
-from align.pairs.groups import text_group
+from align.pairs.filters.texts import Filters
+from align.pairs.reading.finding import find_sources
 from align.pairs.reading.lines import Line
-from align.pairs.reading.sources import Given, find_sources
-from align.pairs.reading.survey import Reading, outcomes, survey
-from align.pairs.romanizers import Romanizer, chosen_romanizer
-from align.pairs.table import PairWriter, pair_writer
+from align.pairs.reading.sources import Given
+from align.pairs.romanizers import Romanizer, chosen_romanizer, each_language
+from align.pairs.selection import Selection, write_selected
+from align.pairs.table import pair_writer, text_group
+from align.pairs.tagging.labelled_tagger import fit_tagger
 from align.pairs.tagging.tagger import Tagger
-from align.pairs.tagging.token_text import Tokens, join_tokens, split_tokens
-from align.pairs.tagging.word_tables import described_lexicon
+from align.pairs.tagging.tokens import Tokens, join_tokens, split_tokens
+from align.pairs.tagging.word_tables import described_lexicon, read_actions, read_lexicon, read_words
 from align.text.languages import check_language
-from align.text.normal_forms import folded
 
 KIND = "conditional transliteration"
 BLOCK_LINES = 20_000
+COUNTS = ("tokens", "actions", "tags", "lexicon_misses", "empty_romanisations", "joined")
 
 
 def conditional_pairs(
@@ -77,20 +79,26 @@ def conditional_pairs(
     share, filters, conversion = share or Share(), filters or Filters(), conversion or Conversion()
     run, version = chosen_romanizer(romanizer, backend=backend, processes=processes)
     converter = Converter(tagger, conversion, run)
-    selection = Selection(filters, share)
+
+    def converted(texts: list[str], language: str) -> list[str]:
+        cut = [split_tokens(text, tokens) for text in texts]
+        made = converter.convert([words for words, _ in cut], language)
+        return [join_tokens(words, between) for words, (_, between) in zip(made, cut, strict=True)]
+
+    def targets(lines: Sequence[Line]) -> list[str]:
+        return each_language([line.text for line in lines], [line.language for line in lines], converted)
+
+    def row(line: Line) -> dict[str, str]:
+        target_lang = f"{line.language.partition('_')[0]}_{target_script}"
+        codes = {"source_lang": line.language, "target_lang": target_lang}
+        return codes | {"kind": KIND, "group_id": text_group(line.text)}
+
     with pair_writer(out) as writer:
-        readings = [survey(source, selection) for source in sources]
-        selection.settle()
-        build = _Build(writer, converter, tokens, filters, target_script)
-        for reading in readings:
-            build.read(reading, selection)
-        build.flush()
+        writer.manifest |= write_selected(
+            sources, Selection(filters, share), writer, targets, row, identity=filters.identity, block_lines=BLOCK_LINES
+        )
         writer.manifest |= converter.counts() | {
             "kind": KIND,
-            "lines": sum(reading.lines for reading in readings),
-            "not_sampled": build.not_sampled,
-            "identity_pairs": build.identity_pairs,
-            "sources": [reading.described() for reading in readings],
             "romaniser": version,
             "tagger": dict(tagger.facts) if tagger else None,
             "options": {
@@ -106,47 +114,80 @@ def conditional_pairs(
     return writer.manifest
 
 
-@dataclass
-class _Build:
-    """The second pass: rejects at once, pairs in blocks."""
+@dataclass(frozen=True)
+class Options:
+    """Pairs of a text and its conversion, token by token, as a tagger decides; or a converted CoNLL file."""
 
-    writer: PairWriter
-    converter: Converter
-    tokens: Tokens
-    filters: Filters
-    target_script: str
-    not_sampled: int = 0
-    identity_pairs: int = 0
-    block: list[Line] = field(default_factory=list)
+    texts: Annotated[list[Path] | None, "Files or folders of <lang_Script>.txt[.gz], .jsonl, .parquet."] = None
+    variant: Annotated[
+        Variant, "Romanise every token (full), or by tag: or pass (partial), also translate (mixed)."
+    ] = "partial"
+    labelled: Annotated[Path | None, "File to fit the tagger on: token TAB tag, blank line between sentences."] = None
+    tagger: Annotated[Path | None, "Saved tagger, instead."] = None
+    save_tagger: Annotated[Path | None, "JSON file to save the tagger to."] = None
+    lang: Annotated[str | None, "Language of --labelled and --conll, such as mlt_Latn."] = None
+    action: Annotated[list[str] | None, "TAG=translit, TAG=translate or TAG=pass; again for more."] = None
+    actions: Annotated[Path | None, "The same in a file: tag TAB action."] = None
+    lexicon: Annotated[Path | None, "Translations: word TAB translation."] = None
+    closed: Annotated[Path | None, "Closed-class words, one a line, for the tagger."] = None
+    folds: Annotated[int, "Of the tagger's cross-validation; 0 for none."] = 10
+    seed: Annotated[int, "Seed of its split."] = 0
+    tokens: Annotated[Tokens, "Cut lines into words, or at spaces if they are tokens."] = "words"
+    filters: Filters = field(default_factory=Filters)
+    conll: Annotated[Path | None, "Instead of texts: file of columns, a token a line; --out is the file to write."] = (
+        None
+    )
+    column: Annotated[int, "Its column of tokens, from 1; 2 in CoNLL-U."] = 1
+    licence: Licence = "unknown"
+    backend: Backend = "uroman"
+    processes: Processes = 1
 
-    def read(self, reading: Reading, selection: Selection) -> None:
-        for line, reason in outcomes(reading, selection):
-            if reason == NOT_SAMPLED:
-                self.not_sampled += 1
-            elif reason:
-                self.writer.reject(reason, line.file, line.number, line.text)
-            else:
-                self.block.append(line)
-            if len(self.block) == BLOCK_LINES:
-                self.flush()
 
-    def flush(self) -> None:
-        targets: dict[int, str] = {}
-        for language in dict.fromkeys(line.language for line in self.block):
-            places = [i for i, line in enumerate(self.block) if line.language == language]
-            cut = [split_tokens(self.block[i].text, self.tokens) for i in places]
-            converted = self.converter.convert([tokens for tokens, _ in cut], language)
-            texts = [join_tokens(tokens, between) for tokens, (_, between) in zip(converted, cut, strict=True)]
-            targets |= dict(zip(places, texts, strict=True))
-        for i, line in enumerate(self.block):
-            self.add(line, targets[i])
-        self.block = []
+def _build(given: Options, out: Path) -> dict[str, Any]:
+    if given.conll and (given.texts or given.lang is None):
+        raise InputError("--conll is one file, without texts beside it, and needs its --lang, such as mlt_Latn")
+    if given.save_tagger and not (given.labelled or given.tagger):
+        raise InputError("--save-tagger needs a tagger: give --labelled")
+    words = read_lexicon(given.lexicon) if given.lexicon else None
+    conversion = Conversion(given.variant, _actions(given.actions, given.action or []), words)
+    romaniser: dict[str, Any] = {"backend": given.backend, "processes": given.processes}
+    tagger = _tagger(given, words, romaniser)
+    if given.conll:
+        counts = convert_columns(
+            given.conll, out, tagger, conversion, lang=given.lang or "", column=given.column, **romaniser
+        )
+    else:
+        counts = conditional_pairs(
+            given.texts or [], out, tagger, conversion, tokens=given.tokens, filters=given.filters,
+            licence=given.licence, **romaniser,
+        )  # fmt: skip
+    if tagger and given.save_tagger:
+        tagger.save(given.save_tagger)
+    about = () if given.conll else ("rows", "languages", "rejects", "identity_pairs")
+    accuracy = tagger.facts.get("cross_validation") if tagger else None
+    return {key: counts[key] for key in (*about, *COUNTS)} | {"cross_validation": accuracy}
 
-    def add(self, line: Line, target: str) -> None:
-        if folded(target) == folded(line.text):
-            self.identity_pairs += 1
-            if self.filters.identity == "drop":
-                return self.writer.reject("identity", line.file, line.number, line.text)
-        codes = {"source_lang": line.language, "target_lang": f"{line.language.partition('_')[0]}_{self.target_script}"}
-        row = {"source": line.text, "target": target, "kind": KIND, "group_id": text_group(line.text)}
-        return self.writer.add(row | codes)
+
+def _actions(file: Path | None, given: list[str]) -> dict[str, str]:
+    actions = read_actions(file) if file else {}
+    for text in given:
+        tag, equals, action = text.rpartition("=")
+        if not tag or not equals:
+            raise InputError(f"expected TAG=ACTION, such as Arabic=translit, got {text!r}")
+        actions[tag] = action
+    return actions
+
+
+def _tagger(given: Options, lexicon: dict[str, str] | None, romaniser: dict[str, Any]) -> Tagger | None:
+    if given.labelled and given.tagger:
+        raise InputError("--labelled fits a tagger and --tagger loads one: give one of the two")
+    if given.tagger:
+        return Tagger.load(given.tagger)
+    if not given.labelled:
+        return None
+    closed = read_words(given.closed) if given.closed else ()
+    options: dict[str, Any] = {"lang": given.lang, "lexicon": lexicon, "folds": given.folds, "seed": given.seed}
+    return fit_tagger(given.labelled, closed=closed, **options, **romaniser)
+
+
+BUILDER = Builder("conditional", Options, _build)

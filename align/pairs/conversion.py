@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from align.errors import InputError
+from align.files.whole import read_lines, whole_file
+from align.pairs.choices import check_choices
 from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
 from align.pairs.tagging.tagger import Tagger
 from align.pairs.tagging.word_tables import lexicon_keys
@@ -40,8 +43,7 @@ class Conversion:
     """Translation of each word; case does not count (of words equal in ``normalised`` the first one holds)."""
 
     def __post_init__(self) -> None:
-        if self.variant not in get_args(Variant):
-            raise InputError(f"variant is one of {', '.join(get_args(Variant))}; got {self.variant!r}")
+        check_choices(self)
         for tag, action in self.actions.items():
             if action not in ACTIONS:
                 raise InputError(f"the action of the tag {tag!r} is one of {', '.join(ACTIONS)}; got {action!r}")
@@ -49,11 +51,7 @@ class Conversion:
             raise InputError("the variant mixed needs a lexicon to translate with")
 
     def action_of(self, tag: str) -> str:
-        """Action of a tag in this variant.
-
-        Raises:
-            InputError: it has none.
-        """
+        """Action of a tag in this variant."""
         action = self.actions.get(tag, tag if tag in ACTIONS else "")
         if not action:
             known = f"the actions are of {', '.join(self.actions)}" if self.actions else "no actions are given"
@@ -98,12 +96,7 @@ def convert(
 
 
 class Converter:
-    """Converts text after text and counts what it does.
-
-    Raises:
-        InputError: no tagger though the variant needs one, a tag without an action, or no lexicon though the tagger was
-            fitted with candidate translations.
-    """
+    """Converts text after text and counts what it does."""
 
     def __init__(self, tagger: Tagger | None, conversion: Conversion, romanizer: Romanizer) -> None:
         self._tagger = None if conversion.variant == "full" else tagger
@@ -176,3 +169,57 @@ def _checked(sentence: Sequence[str]) -> list[str]:
         if not isinstance(token, str):
             raise InputError(f"expected tokens that are strings, got {type(token).__name__}")
     return list(sentence)
+
+
+def convert_columns(
+    source: Path | str,
+    target: Path | str,
+    tagger: Tagger | None = None,
+    conversion: Conversion | None = None,
+    *,
+    lang: str,
+    column: int = 1,
+    backend: str = "uroman",
+    processes: int = 1,
+    romanizer: Romanizer | None = None,
+) -> dict[str, Any]:
+    r"""Write ``source`` to ``target`` with its tokens converted and all else as it is; return ``Converter.counts``.
+
+    Lines end in ``\n``. Blank lines, and lines that begin with ``#`` and have no tab (comments of CoNLL-U), stay.
+
+    ``source`` is UTF-8 text, plain or ``.gz``: columns between tabs, a token a line; ``target`` appears whole or not at
+    all. The token stands in column number ``column``, from 1 (2 in CoNLL-U). Other arguments: those of ``convert``.
+
+    Raises:
+        InputError: as ``convert``; also an empty file, a line without a tab, without this column or with nothing in it
+            (file, line).
+    """
+    if column < 1:
+        raise InputError(f"column is a number from 1, got {column}")
+    run, _ = chosen_romanizer(romanizer, backend=backend, processes=processes)
+    converter = Converter(tagger, conversion or Conversion(), run)
+    check_language(lang)
+    lines = list(read_lines(source))
+    rows = {i: _columns(f"{source}, line {i + 1}", line, column) for i, line in enumerate(lines) if not _kept(line)}
+    if not rows:
+        raise InputError(f"{source} is empty: expected lines of columns between tabs")
+    (tokens,) = converter.convert([[cells[column - 1] for cells in rows.values()]], lang)
+    for token, (i, cells) in zip(tokens, rows.items(), strict=True):
+        lines[i] = "\t".join([*cells[: column - 1], token, *cells[column:]])
+    with whole_file(Path(target)) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(line + "\n" for line in lines)
+    return converter.counts()
+
+
+def _kept(line: str) -> bool:
+    return not line.strip(" ") or (line.startswith("#") and "\t" not in line)
+
+
+def _columns(place: str, line: str, column: int) -> list[str]:
+    cells = line.split("\t")
+    if len(cells) < max(2, column):
+        many = f"{len(cells)} column{'s' if len(cells) > 1 else ''}"
+        raise InputError(f"{place}: expected at least {max(2, column)} columns between tabs, got {many}")
+    if not cells[column - 1].strip():
+        raise InputError(f"{place}: expected a token in column {column}, got nothing")
+    return cells

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from align.errors import InputError
-from align.pairs.nli_groups import Parallel, premise_groups
-from align.pairs.reading.nli_rows import NliRow, read_nli
-from align.pairs.reading.row_sources import GivenRows, described, find_rows
+from align.pairs.builder import Builder, Parallel, RowOptions, shown
+from align.pairs.choices import check_choice
+from align.pairs.reading.finding import find_rows
+from align.pairs.reading.nli_rows import AlignedPremises, NliRow, premise_groups, read_nli
+from align.pairs.reading.sources import GivenRows, described
 from align.pairs.table import LABELS, PairWriter, pair_writer
 from align.text.normal_forms import normalised, text_hash
-
-logger = logging.getLogger(__name__)
 
 Form = Literal["triplets", "pairs", "labels"]
 
@@ -57,14 +56,13 @@ def nli_pairs(
         InputError: a source is missing, empty, damaged or misnamed; an unknown label (file, line, label and the known
             ones); parallel sources that differ in rows or labels; no pair is left. Nothing is written.
     """
-    if form not in get_args(Form):
-        raise InputError(f"form is one of {', '.join(get_args(Form))}; got {form!r}")
+    check_choice("form", form, Form)
     if sorted(numbers) != sorted(LABELS):
         raise InputError(f"numbers name {', '.join(LABELS)}, each once; got {', '.join(numbers)}")
     sources = find_rows(texts, licence=licence, unnamed=True)
-    entries, aligned = [], Parallel() if parallel else None
+    entries, aligned = [], AlignedPremises() if parallel else None
     with pair_writer(out) as writer:
-        build = _Build(writer, form)
+        build = _Table(writer, form)
         for source in sources:
             rows = list(read_nli(source, numbers))
             build.read(rows, aligned.groups(source, rows) if aligned else premise_groups(rows))
@@ -78,19 +76,12 @@ def nli_pairs(
             "labels": dict(build.labels),
             "negatives": build.negatives,
             "left_out": dict(build.left_out),
-            "languages_without_pairs": _languages_without_pairs(entries, writer),
+            "languages_without_pairs": writer.without_pairs(code for entry in entries for code in entry["languages"]),
             "licences": sorted({entry["licence"] for entry in entries}),
             "sources": entries,
             "options": {"form": form, "parallel": parallel, "numbers": list(numbers)},
         }
     return writer.manifest
-
-
-def _languages_without_pairs(entries: Sequence[dict[str, Any]], writer: PairWriter) -> list[str]:
-    missing = sorted({code for entry in entries for code in entry["languages"]} - writer.languages.keys())
-    if missing:
-        logger.warning("no pair is left of %s", ", ".join(missing))
-    return missing
 
 
 @dataclass
@@ -102,7 +93,7 @@ class _Premise:
 
 
 @dataclass
-class _Build:
+class _Table:
     """Rows of one source after another."""
 
     writer: PairWriter
@@ -163,3 +154,21 @@ class _Build:
     def add(self, row: NliRow, group: str, **more: str) -> None:
         pair = {"source": row.premise, "target": row.hypothesis, "source_lang": row.premise_lang}
         self.writer.add(pair | {"target_lang": row.hypothesis_lang, "kind": "nli", "group_id": group} | more)
+
+
+@dataclass(frozen=True)
+class Options(RowOptions):
+    """Pairs of natural language inference: label, premise, hypothesis in .tsv, .jsonl, .parquet or a Hub dataset."""
+
+    form: Annotated[Form, "triplets (entailed, contradicting), pairs (entailed) or labels (every row)."] = "triplets"
+    parallel: Parallel = False
+    numbers: Annotated[str, "The labels that 0, 1, 2 stand for."] = ",".join(LABELS)
+
+
+def _build(given: Options, out: Path) -> dict[str, Any]:
+    numbers = [label.strip() for label in given.numbers.split(",")]
+    manifest = nli_pairs(given.sources(), out, **given.named() | {"numbers": numbers})
+    return shown(manifest, "lines", "languages", "labels", "negatives", "left_out", "rejects")
+
+
+BUILDER = Builder("nli", Options, _build)

@@ -16,6 +16,7 @@ from align.errors import InputError
 from align.files.whole import whole_file
 from align.pairs.minhash import NearTexts
 from align.pairs.overlap_result import KINDS, Count, Overlap
+from align.pairs.romanizers import each_language
 from align.text.languages import check_language
 from align.text.normal_forms import normalised
 from align.text.romanize.romanizer import romanize as to_latin
@@ -78,7 +79,7 @@ class _Form:
 def match_key(text: str) -> str:
     """What of a text is compared: NFKC, case folded, without all but letters, marks and numbers.
 
-    >>> compared("Straße  Nr. ５!")
+    >>> match_key("Straße  Nr. ５!")
     'strassenr5'
     """
     return str(_DROPPED.sub("", normalised(text)))
@@ -98,7 +99,7 @@ def find_overlap(
 ) -> Overlap:
     """Find the texts of test sets in the sources, targets and negatives of training pairs, whatever their language.
 
-    A text is found ``equal`` if ``compared`` makes it so; ``romanised`` if that holds once both were romanised, each
+    A text is found ``equal`` if ``match_key`` makes it so; ``romanised`` if that holds once both were romanised, each
     by the rules of its language, so that a text in another script is found; ``near`` if the Jaccard similarity of
     their character n-grams, of either form, is at least ``near`` (see ``NearTexts``: a pair at the threshold is missed
     with probability 0.001, anything reported is exact). The pairs are streamed, some 2,000 rows at a time; memory
@@ -142,8 +143,10 @@ def find_overlap(
             for (row, side), matches in sorted(found.items()):
                 for item, match in sorted(matches.items()):
                     best[item] = min(best.get(item, match), match)
+                    benchmark, language, texts = sets[item.test]
+                    what = (benchmark, language, item.place + 1, texts[item.place])
                     where = (name, first + row, SIDES[side], block[SIDES[side]][row])
-                    write(*_described(sets, item), *where, KINDS[match.kind], 1 - match.distance)
+                    write(*what, *where, KINDS[match.kind], 1 - match.distance)
             paired |= _pairs(found, sets)
             bar.update(len(block["source"]))
     romaniser = romanizer_version() if romanize else ""
@@ -157,11 +160,6 @@ def _blocks(tables: Mapping[str, Dataset]) -> Iterator[tuple[str, int, Mapping[s
         for block in table.iter(batch_size=BLOCK_ROWS):
             yield name, first, block
             first += len(block["source"])
-
-
-def _described(sets: Sequence[TestSet], item: _Item) -> tuple[str, str, int, str]:
-    name, language, texts = sets[item.test]
-    return name, language, item.place + 1, texts[item.place]
 
 
 def _found(
@@ -216,15 +214,8 @@ def _counts(
 
 def _romanised(texts: Sequence[str], languages: Sequence[str], processes: int) -> list[str]:
     """Each text in Latin letters, by the rules of its language where that is a known one."""
-    latin = list(texts)
-    places: dict[str | None, list[int]] = defaultdict(list)
-    for i, language in enumerate(languages):
-        places[_known(language)].append(i)
-    for known, some in places.items():
-        done = to_latin([texts[i] for i in some], lang=known, processes=processes)
-        for i, text in zip(some, done, strict=True):
-            latin[i] = text
-    return latin
+    known = [_known(language) for language in languages]
+    return each_language(texts, known, lambda some, code: to_latin(some, lang=code, processes=processes))
 
 
 def _known(language: str) -> str | None:

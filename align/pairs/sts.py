@@ -9,17 +9,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from align.errors import InputError
-from align.pairs.groups import missing_group, text_group
-from align.pairs.reading.row_sources import AnyRows, GivenRows, described, find_rows
-from align.pairs.reading.sts_rows import StsRow, check_parallel, read_sts
-from align.pairs.table import PairWriter, pair_writer
+from align.pairs.builder import Builder, Parallel, RowOptions, shown
+from align.pairs.reading.finding import find_rows
+from align.pairs.reading.records import (
+    check_aligned,
+    column,
+    missing_group,
+    other_split,
+    place_of,
+    read_rows,
+    two_texts,
+)
+from align.pairs.reading.sources import AnyRows, GivenRows, described
+from align.pairs.table import PairWriter, pair_writer, text_group
 
 logger = logging.getLogger(__name__)
+
+TOLERANCE = 1e-3
+"""Share of the scale by which the scores of a row and of its translation may differ: they are rounded in other ways."""
 
 
 def sts_pairs(
@@ -70,7 +82,7 @@ def sts_pairs(
         raise InputError(f"seed must not be negative, got {seed}")
     sources = find_rows(texts, licence=licence)
     with pair_writer(out) as writer:
-        build = _Build(writer, scale)
+        build = _Table(writer, scale)
         if parallel or cross:
             build.together(sources, np.random.default_rng(seed) if cross else None, per_row)
         else:
@@ -93,7 +105,7 @@ def sts_pairs(
 
 
 @dataclass
-class _Build:
+class _Table:
     """Rows of all sources, each a sentence 1 and a sentence 2 out of one source or two."""
 
     writer: PairWriter
@@ -152,3 +164,83 @@ class _Build:
 
 def _group(row: StsRow) -> str:
     return text_group(row.first, row.second)
+
+
+class StsRow(NamedTuple):
+    """Two sentences, their score as given and in 0..1, their place; ``problem`` says why they cannot be used."""
+
+    number: int
+    first: str
+    second: str
+    gold: float
+    score: float
+    problem: str
+
+
+def read_sts(source: AnyRows, scale: tuple[float, float]) -> Iterator[StsRow]:
+    """Rows of one file or dataset, in order: ``score`` (or ``similarity_score``), ``sentence1``, ``sentence2``.
+
+    A row whose column ``split`` is not train has that as its problem, and no score.
+
+    Raises:
+        InputError: the source is empty or damaged, lacks a column, or has a score that is no number or outside of the
+            scale.
+    """
+    names: tuple[str, str] | None = None
+    score = ""
+    for number, record in read_rows(source):
+        if names is None:
+            score = column(("score", "similarity_score"), record, source.name)
+            names = column(["sentence1"], record, source.name), column(["sentence2"], record, source.name)
+        first, second, problem = two_texts(record, names)
+        if aside := other_split(record, source, number):
+            yield StsRow(number, first, second, math.nan, math.nan, aside)
+            continue
+        gold = _checked(record.get(score), scale, place_of(source, number))
+        yield StsRow(number, first, second, gold, (gold - scale[0]) / (scale[1] - scale[0]), problem)
+
+
+def _checked(value: Any, scale: tuple[float, float], place: str) -> float:
+    low, high = scale
+    try:
+        gold = float(value)
+    except (TypeError, ValueError):
+        gold = math.nan
+    if not low <= gold <= high:
+        raise InputError(f"{place}: expected a score from {low:g} to {high:g}, got {value!r}")
+    return gold
+
+
+def check_parallel(sources: Sequence[AnyRows], tables: Sequence[Sequence[StsRow]]) -> None:
+    """Refuse sources that cannot be row-aligned translations of each other."""
+    first, expected = sources[0], tables[0]
+    languages: dict[str, str] = {}
+    for source, rows in zip(sources, tables, strict=True):
+        code = "-".join(source.languages)
+        if len(set(source.languages)) > 1 or code in languages:
+            other = f" as is {languages[code]}" if code in languages else ""
+            raise InputError(f"{source.name} is in {code}{other}: expected row-aligned sources of one language each")
+        languages[code] = source.name
+        check_aligned(
+            (first, expected), (source, rows), lambda a, b: not abs(a.score - b.score) > TOLERANCE,
+            lambda row: f"the score {row.gold:g}",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options(RowOptions):
+    """Scored pairs: score, sentence1, sentence2 in .tsv, .jsonl, .parquet or a Hub dataset."""
+
+    scale: Annotated[tuple[float, float], "Lowest and highest score the data can have."] = (0, 5)
+    parallel: Parallel = False
+    cross: Annotated[bool, "Also pair the languages of row-aligned files."] = False
+    per_row: Annotated[int | None, "At most so many language combinations a row."] = None
+    seed: Annotated[int, "Seed of their draw."] = 0
+
+
+def _build(given: Options, out: Path) -> dict[str, Any]:
+    manifest = sts_pairs(given.sources(), out, **given.named())
+    return shown(manifest, "lines", "language_pairs", "cross_rows", "scale", "observed", "rejects")
+
+
+BUILDER = Builder("sts", Options, _build)

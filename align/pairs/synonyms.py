@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from align.pairs.filters.evaluation_words import EvaluationWords, Level
-from align.pairs.filters.held_out import GivenTests
-from align.pairs.filters.language_pairs import PairShare, language_pair_quotas, pair_name
-from align.pairs.filters.shares import draw
-from align.pairs.filters.words import WordFilters
-from align.pairs.lexicons.candidates import Candidates, Wanted
-from align.pairs.lexicons.concepts import Span, check_options
-from align.pairs.lexicons.kinds import GivenLexicons, described, find_lexicons
+from align.errors import InputError
+from align.pairs.builder import Builder, Licence
+from align.pairs.filters.held_out import EvaluationWords, GivenTests, Level
+from align.pairs.filters.shares import PairShare, draw, language_pair_quotas, pair_name
+from align.pairs.filters.texts import WordFilters
+from align.pairs.lexicons.candidates import Candidates, Span, check_options
+from align.pairs.lexicons.format import WordPair
+from align.pairs.lexicons.lexicon import GivenLexicons, described, find_lexicons, given_lexicon
 from align.pairs.lexicons.pivot import Pivot
-from align.pairs.lexicons.rows import WordPair
+from align.pairs.lexicons.registry import DICTIONARY, formats
 from align.pairs.table import PairWriter, pair_writer
 from align.text.languages import check_language
 
 logger = logging.getLogger(__name__)
+
+COUNTS = ("lines", "words", "concepts", "pairs", "left_out", "identical_pairs", "rejects", "excluded", "pivot")
+"""Of the manifest, what the verb prints."""
+SHOWN = 20
 
 
 def synonym_pairs(
@@ -82,8 +86,9 @@ def synonym_pairs(
     filters, share, lexicons = filters or WordFilters(), share or PairShare(), find_lexicons(sources)
     with pair_writer(out) as writer:
         held_out = EvaluationWords(exclude, level=exclude_level)
-        wanted = Wanted(filters, frozenset(languages), span, per_concept, share.seed, glosses, self_pairs, pivot)
-        candidates = Candidates(writer, held_out, wanted)
+        candidates = Candidates(
+            writer, held_out, filters, frozenset(languages), span, per_concept, share.seed, glosses, self_pairs, pivot
+        )
         entries: list[dict[str, Any]] = []
         kept = (pair for pair in _all(candidates, lexicons, entries, licence) if candidates.accepts(pair))
         cased = kept if filters.case == "keep" else map(_lower, kept)
@@ -163,3 +168,66 @@ def _without_pairs(languages: Sequence[str], written: dict[str, int]) -> list[st
     if missing and found:
         logger.warning("no pair is left of %s", ", ".join(missing))
     return missing
+
+
+def _formats() -> dict[str, str]:
+    """An option for each format but that of dictionaries, and its help."""
+    return {name: one.help for name, one in formats().items() if name != DICTIONARY}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Synonym pairs, across languages and within, from free word lists."""
+
+    texts: Annotated[
+        list[str] | None,
+        "Dictionaries, source TAB target (or a space): eng_Latn-deu_Latn=FILE, or files named so, or folders; and "
+        "files of other formats, which are told by their first bytes.",
+        "[CODE-CODE=]PATH",
+    ] = None
+    lexicons: Annotated[dict[str, list[str]], _formats] = field(default_factory=dict)
+    languages: Annotated[str | None, "Words of these only: eng_Latn,deu_Latn,hin_Deva."] = None
+    span: Annotated[Span, "Of concepts: pairs within a language, across languages, both."] = "both"
+    per_concept: Annotated[int, "Of concepts: at most so many pairs; 0: all."] = 10
+    glosses: Annotated[bool, "Also pair words with their glosses."] = False
+    self_pairs: Annotated[bool, "Also pair every word with itself.", "--self"] = False
+    pivot: Annotated[str | None, "Also join dictionaries through this language: eng_Latn."] = None
+    min_routes: Annotated[int, "Joined pairs need so many pivot words."] = 1
+    direct: Annotated[list[str] | None, "CODE-CODE=FILE to measure joined pairs against."] = None
+    exclude: Annotated[list[str] | None, "Evaluation dictionary: file, folder or 'pattern/*'; again for more."] = None
+    exclude_level: Annotated[Level, "No pair holds its words (word), or is one of it (pair)."] = "word"
+    share: PairShare = field(default_factory=PairShare)
+    filters: WordFilters = field(default_factory=WordFilters)
+    lower: Annotated[bool, "Write words in lower case, as BLI has them."] = False
+    licence: Licence = "unknown"
+
+
+def _build(given: Options, out: Path) -> dict[str, Any]:
+    if given.pivot is None and (given.direct or given.min_routes != 1):
+        raise InputError("--direct and --min-routes are about joined pairs: give --pivot, such as eng_Latn")
+    sources = [given_lexicon(text) for text in given.texts or ()]
+    sources += [given_lexicon(text, name) for name, texts in given.lexicons.items() for text in texts]
+    direct = tuple(given_lexicon(text, DICTIONARY) for text in given.direct or ())
+    manifest = synonym_pairs(
+        sources, out, languages=[code.strip() for code in given.languages.split(",")] if given.languages else (),
+        span=given.span, per_concept=given.per_concept or None, glosses=given.glosses, self_pairs=given.self_pairs,
+        share=given.share, filters=replace(given.filters, case="lower") if given.lower else given.filters,
+        exclude=given.exclude or (), exclude_level=given.exclude_level, licence=given.licence,
+        pivot=Pivot(given.pivot, given.min_routes, direct) if given.pivot else None,
+    )  # fmt: skip
+    counts = {key: _nonzero(manifest[key]) for key in ("rows", *COUNTS) if _nonzero(manifest[key])}
+    return counts | {"language_pairs": _largest(manifest["language_pairs"])}
+
+
+def _nonzero(count: Any) -> Any:
+    return {key: value for key, value in count.items() if value} if isinstance(count, dict) else count
+
+
+def _largest(pairs: dict[str, int]) -> dict[str, int]:
+    """The language pairs with most rows, and the rest as one."""
+    ranked = sorted(pairs.items(), key=lambda item: -item[1])
+    rest = ranked[SHOWN:]
+    return dict(ranked[:SHOWN]) | ({f"{len(rest)} more": sum(rows for _, rows in rest)} if rest else {})
+
+
+BUILDER = Builder("synonyms", Options, _build)

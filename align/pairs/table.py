@@ -5,6 +5,7 @@ A table is a folder: ``pairs.parquet``, ``rejects.tsv`` (only when something was
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ import pyarrow.parquet as pq
 from align.errors import InputError
 from align.files.folders import whole_folder
 from align.files.whole import sha256, write_json
+from align.text.normal_forms import normalised, text_hash
+
+logger = logging.getLogger(__name__)
 
 FORMAT, VERSION = "align-pairs", 1
 REQUIRED = ("source", "target", "source_lang", "target_lang")
@@ -35,6 +39,12 @@ def schema_of(names: Iterable[str]) -> pa.Schema:
     """Schema of a table: ``COLUMNS``, and those of ``OPTIONAL`` that are in ``names``."""
     kept = {*COLUMNS, *names}
     return pa.schema([field for field in SCHEMA if field.name in kept])
+
+
+def text_group(*texts: str) -> str:
+    """``group_id`` of texts: 16 hex digits, their hash, which all share that ``normalised`` makes equal."""
+    key = "\t".join(map(normalised, texts))
+    return f"{text_hash(key):016x}"
 
 
 class PairWriter:
@@ -80,6 +90,13 @@ class PairWriter:
             self._rejects_file.write("reason\tfile\tline\ttext\n")
         self.rejects[reason] += 1
         self._rejects_file.write("\t".join((reason, file, str(line), _one_line(text))) + "\n")
+
+    def without_pairs(self, languages: Iterable[str]) -> list[str]:
+        """The languages that are the source of no pair, sorted; a warning names them and what was rejected."""
+        missing = sorted(set(languages) - self.languages.keys())
+        if missing:
+            logger.warning("no pair is left of %s; rejects: %s", ", ".join(missing), dict(self.rejects))
+        return missing
 
     def _flush(self) -> None:
         table = pa.Table.from_pylist(self._block, schema=self._schema)

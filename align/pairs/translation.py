@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from align.pairs.directions import ENGLISH, Directions, Side
+from align.pairs.builder import Builder, RowOptions, shown
 from align.pairs.filters.held_out import GivenTests, HeldOut
-from align.pairs.filters.translations import Identify, TranslationFilters, pair_problem, side_problem
-from align.pairs.groups import text_group
+from align.pairs.filters.identify import language_identifier
+from align.pairs.filters.texts import Identify, TranslationFilters, pair_problem, side_problem
 from align.pairs.reading.bitext import Translation, read_bitext
-from align.pairs.reading.bitexts import AnyBitext, described_bitexts, find_bitexts
-from align.pairs.reading.row_sources import GivenRows
-from align.pairs.table import PairWriter, pair_writer
+from align.pairs.reading.bitexts import ENGLISH, AnyBitext, Directions, Side, described_bitexts, find_bitexts
+from align.pairs.reading.sources import GivenRows, two_names
+from align.pairs.table import PairWriter, pair_writer, text_group
 from align.text.normal_forms import normalised, text_hash
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def translation_pairs(
     bitexts = find_bitexts(texts, directions, licence=licence)
     with pair_writer(out) as writer:
         held_out = HeldOut(exclude)
-        build = _Build(writer, filters, held_out, identify, pivot or ENGLISH)
+        build = _Table(writer, filters, held_out, identify, pivot or ENGLISH)
         lines = {bitext: build.read(bitext, columns) for bitext in bitexts}
         sources = described_bitexts(lines)
         writer.manifest |= {
@@ -98,7 +98,7 @@ def translation_pairs(
 
 
 @dataclass
-class _Build:
+class _Table:
     """Rejects and pairs, as they come."""
 
     writer: PairWriter
@@ -144,3 +144,36 @@ class _Build:
         row = {"source": item.source, "target": item.target}
         row |= {"source_lang": item.source_lang, "target_lang": item.target_lang, "kind": "translation"}
         self.writer.add(row | {"group_id": item.group or text_group(pivot)})
+
+
+@dataclass(frozen=True)
+class Options(RowOptions):
+    """Pairs of translations: line-aligned files, .tsv, .tmx, .jsonl, .parquet or a Hub dataset."""
+
+    pivot: Annotated[str | None, "Language in every pair of line-aligned text; by default eng_Latn."] = None
+    pivot_side: Annotated[Side, "Side of the pivot."] = "source"
+    pair: Annotated[list[str] | None, "Instead of the pivot: languages to pair, hin_Deva-tam_Taml; again for more."] = (
+        None
+    )
+    columns: Annotated[str | None, "Names of the two columns, or in .tsv numbers: 2,4."] = None
+    exclude: Annotated[list[Path] | None, "Test set, file or folder, whose texts no pair may hold; again for more."] = (
+        None
+    )
+    filters: TranslationFilters = field(default_factory=TranslationFilters)
+    identify: Annotated[
+        float | None, "Reject a side that py3langid (extra langid) is so certain, 0.9 say, to be in another language."
+    ] = None
+
+
+def _build(given: Options, out: Path) -> dict[str, Any]:
+    manifest = translation_pairs(
+        given.sources(), out, pivot=given.pivot, pivot_side=given.pivot_side,
+        pairs=[two_names(each) for each in given.pair or ()],
+        columns=two_names(given.columns) if given.columns else None,
+        filters=given.filters, exclude=given.exclude or (), licence=given.licence,
+        identify=language_identifier(certainty=given.identify) if given.identify else None,
+    )  # fmt: skip
+    return shown(manifest, "lines", "language_pairs", "rejects", "excluded")
+
+
+BUILDER = Builder("translation", Options, _build)

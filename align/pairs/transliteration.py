@@ -6,25 +6,22 @@ arXiv:2406.19759), and romanisations that people wrote (Dakshina). The target of
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from align.errors import InputError
-from align.pairs.filters.lines import Filters
-from align.pairs.filters.selection import NOT_SAMPLED, Selection
+from align.pairs.builder import Backend, Builder, Licence, Processes, shown
+from align.pairs.choices import check_choice
 from align.pairs.filters.shares import Share
-from align.pairs.groups import text_group
+from align.pairs.filters.texts import Filters
+from align.pairs.reading.finding import find_sources
 from align.pairs.reading.lines import Line
-from align.pairs.reading.sources import Given, find_sources
-from align.pairs.reading.survey import Reading, collection_of, outcomes, survey
-from align.pairs.romanizers import Romanizer, chosen_romanizer, romanised_words
-from align.pairs.table import PairWriter, pair_writer
-from align.text.normal_forms import folded
-
-logger = logging.getLogger(__name__)
+from align.pairs.reading.sources import Given, HubText, Source
+from align.pairs.romanizers import Romanizer, chosen_romanizer, each_language, romanised_words
+from align.pairs.selection import Reading, Selection, write_selected
+from align.pairs.table import pair_writer, text_group
 
 Groups = Literal["text", "line"]
 BLOCK_LINES = 100_000  # some 50 MB; each block may start the romaniser's processes anew
@@ -70,33 +67,25 @@ def transliteration_pairs(
         InputError: a source is missing, empty, damaged or misnamed; the files are not line-aligned though ``groups``
             says so; no pair is left. Nothing is written.
     """
-    if groups not in get_args(Groups):
-        raise InputError(f"groups is one of {', '.join(get_args(Groups))}; got {groups!r}")
+    check_choice("groups", groups, Groups)
     raw = find_sources(texts, licence=licence)
     sources = raw + find_sources(human, human=True, licence=licence)
     if not sources:
         raise InputError("no text is given: expected files, a folder or a dataset")
     share, filters = share or Share(), filters or Filters()
     romanizer, version = chosen_romanizer(romanizer, backend=backend, processes=processes)
-
-    selection = Selection(filters, share)
+    selection, group = Selection(filters, share), _Groups(groups)
     with pair_writer(out) as writer:
-        readings = [survey(source, selection) for source in sources]
-        selection.settle()
-        collection = collection_of(readings) if groups == "line" else ""
-        build = _Build(writer, romanizer, filters, collection)
-        for reading in readings:
-            build.read(reading, selection)
-        build.flush()
+        writer.manifest |= write_selected(
+            sources, selection, writer, lambda lines: _targets(lines, romanizer), group.row, check=group.check,
+            identity=filters.identity, block_lines=BLOCK_LINES,
+        )  # fmt: skip
+        languages = {code for source in writer.manifest["sources"] for code in source["languages"]}
         writer.manifest |= {
             "kind": "transliteration",
-            "lines": sum(reading.lines for reading in readings),
-            "not_sampled": build.not_sampled,
-            "identity_pairs": build.identity_pairs,
             "available": selection.available,
             "drawn": selection.drawn,
-            "languages_without_pairs": _languages_without_pairs(readings, writer),
-            "sources": [reading.described() for reading in readings],
+            "languages_without_pairs": writer.without_pairs(languages),
             "romaniser": version if raw else "none",
             "options": {"share": asdict(share), "filters": asdict(filters), "groups": groups},
         }
@@ -104,65 +93,75 @@ def transliteration_pairs(
 
 
 @dataclass
-class _Build:
-    """The second pass: rejects at once, pairs in blocks, for the romaniser works on many texts at a time."""
+class _Groups:
+    """The columns of a pair beside its texts: ``group_id`` is that of the text, or of the line."""
 
-    writer: PairWriter
-    romanizer: Romanizer
-    filters: Filters
-    collection: str
-    not_sampled: int = 0
-    identity_pairs: int = 0
-    block: list[Line] = field(default_factory=list)
+    groups: Groups
+    collection: str = ""
 
-    def read(self, reading: Reading, selection: Selection) -> None:
-        for line, reason in outcomes(reading, selection):
-            if reason == NOT_SAMPLED:
-                self.not_sampled += 1
-            elif reason:
-                self.reject(reason, line)
-            else:
-                self.block.append(line)
-            if len(self.block) == BLOCK_LINES:
-                self.flush()
+    def check(self, readings: Sequence[Reading]) -> None:
+        if self.groups == "line":
+            self.collection = _collection(readings)
 
-    def flush(self) -> None:
-        for line, target in zip(self.block, _romanised(self.block, self.romanizer), strict=True):
-            self.add(line, target)
-        self.block = []
-
-    def add(self, line: Line, target: str) -> None:
-        if not target:
-            return self.reject("empty romanisation", line)
-        if folded(target) == folded(line.text):
-            self.identity_pairs += 1
-            if self.filters.identity == "drop":
-                return self.reject("identity", line)
-        row = {"source": line.text, "target": target, "source_lang": line.language}
-        row |= {"target_lang": f"{line.language.partition('_')[0]}_Latn"}
-        row |= {"kind": "human transliteration" if line.roman else "transliteration"}
-        group = f"{self.collection}:{line.number}" if self.collection else text_group(line.text)
-        return self.writer.add(row | {"group_id": group})
-
-    def reject(self, reason: str, line: Line) -> None:
-        self.writer.reject(reason, line.file, line.number, line.text)
+    def row(self, line: Line) -> dict[str, str]:
+        return {
+            "source_lang": line.language,
+            "target_lang": f"{line.language.partition('_')[0]}_Latn",
+            "kind": "human transliteration" if line.roman else "transliteration",
+            "group_id": f"{self.collection}:{line.number}" if self.collection else text_group(line.text),
+        }
 
 
-def _romanised(lines: Sequence[Line], romanizer: Romanizer) -> list[str]:
-    targets = [line.roman for line in lines]
-    by_language: dict[str, list[int]] = {}
-    for index, line in enumerate(lines):
-        if not line.roman:
-            by_language.setdefault(line.language, []).append(index)
-    for language, indices in by_language.items():
-        romanised = romanised_words([lines[index].text for index in indices], language, romanizer)
-        for index, text in zip(indices, romanised, strict=True):
-            targets[index] = text
-    return targets
+def _collection(readings: Sequence[Reading]) -> str:
+    """Name of line-aligned text: the folder, or dataset, of its first source."""
+    first = readings[0]
+    for reading in readings:
+        name = reading.source.name
+        if reading.source.human or len(reading.languages) > 1:
+            raise InputError(f"{name}: groups by line need files of one language and one text a line")
+        if reading.lines != first.lines:
+            raise InputError(
+                f"{name} has {reading.lines} lines and {first.source.name} has {first.lines}; "
+                "groups by line need line-aligned files"
+            )
+    source = first.source
+    return source.path.resolve().parent.name if isinstance(source, Source) else source.dataset
 
 
-def _languages_without_pairs(readings: Sequence[Reading], writer: PairWriter) -> list[str]:
-    missing = sorted(set().union(*(reading.languages for reading in readings)) - writer.languages.keys())
-    if missing:
-        logger.warning("no pair is left of %s; rejects: %s", ", ".join(missing), dict(writer.rejects))
-    return missing
+def _targets(lines: Sequence[Line], romanizer: Romanizer) -> list[str]:
+    """The romanisation of each line: the human one, or else that of the romaniser, a language at a time."""
+    raw = [line for line in lines if not line.roman]
+    texts, languages = [line.text for line in raw], [line.language for line in raw]
+    romanised = iter(each_language(texts, languages, lambda some, code: romanised_words(some, code, romanizer)))
+    return [line.roman or next(romanised) for line in lines]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Pairs of a text and its romanisation, as Parquet with a manifest."""
+
+    texts: Annotated[list[Path] | None, "Files or folders of <lang_Script>.txt[.gz], .jsonl, .parquet."] = None
+    human: Annotated[list[Path] | None, "Files of native TAB roman, named <lang_Script>.tsv."] = None
+    hub: Annotated[str | None, "Dataset on the Hub, name or name:config, streamed."] = None
+    lang: Annotated[str | None, "Language of the Hub dataset, such as hin_Deva."] = None
+    share: Share = field(default_factory=Share)
+    filters: Filters = field(default_factory=Filters)
+    groups: Annotated[Groups, "text, or line if the files are line-aligned translations."] = "text"
+    licence: Licence = "unknown"
+    backend: Backend = "uroman"
+    processes: Processes = 1
+
+
+def _build(given: Options, out: Path) -> dict[str, Any]:
+    texts: list[Any] = list(given.texts or [])
+    if given.hub:
+        name, _, config = given.hub.partition(":")
+        texts.append(HubText(name, config or None, language=given.lang, licence=given.licence))
+    manifest = transliteration_pairs(
+        texts, out, human=given.human or (), share=given.share, filters=given.filters, groups=given.groups,
+        backend=given.backend, processes=given.processes, licence=given.licence,
+    )  # fmt: skip
+    return shown(manifest, "languages", "rejects", "identity_pairs", "romaniser")
+
+
+BUILDER = Builder("transliteration", Options, _build)

@@ -143,58 +143,15 @@ def code_by_script(language: str, text: str) -> str:
     return f"{language}_{'Jpan' if script in ('Hira', 'Kana') else script}"
 
 
-COMMON_SCRIPTS = [
-    "Latn",
-    "Cyrl",
-    "Grek",
-    "Arab",
-    "Hebr",
-    "Deva",
-    "Beng",
-    "Guru",
-    "Gujr",
-    "Orya",
-    "Taml",
-    "Telu",
-    "Knda",
-    "Mlym",
-    "Sinh",
-    "Thai",
-    "Laoo",
-    "Khmr",
-    "Mymr",
-    "Tibt",
-    "Geor",
-    "Armn",
-    "Ethi",
-    "Hang",
-    "Hani",
-    "Hira",
-    "Kana",
-    "Bopo",
-    "Syrc",
-    "Thaa",
-    "Cher",
-    "Cans",
-    "Mong",
-    "Yiii",
-    "Tfng",
-    "Nkoo",
-    "Vaii",
-    "Adlm",
-    "Java",
-    "Bali",
-    "Olck",
-    "Cakm",
-    "Mtei",
-    "Copt",
-    "Goth",
-]
+COMMON_SCRIPTS = (
+    "Latn Cyrl Grek Arab Hebr Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Thai Laoo Khmr Mymr Tibt Geor Armn "
+    "Ethi Hang Hani Hira Kana Bopo Syrc Thaa Cher Cans Mong Yiii Tfng Nkoo Vaii Adlm Java Bali Olck Cakm Mtei Copt Goth"
+)
 
 
 @functools.cache
 def _script_of(letter: str) -> str:
-    for script in COMMON_SCRIPTS:
+    for script in COMMON_SCRIPTS.split():
         pattern = _script_pattern(script)
         if pattern and pattern.match(letter):
             return script

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
-import types
 
 import pyarrow.parquet as pq
 import pytest
 
 from align import cli
-from align.pairs.lexicons.rows import ConceptWord, WordPair
+from align.pairs.lexicons.format import ConceptWord, WordPair
+from align.pairs.lexicons.registry import formats
 
 PANLEX = "id\tlangvar\ttxt\ttxt_degr\tmeaning\tlangvar_uid\n"
 FILES = {
@@ -100,40 +101,28 @@ def test_joined_pairs_are_measured(align):
 def test_other_readers_are_called(align, monkeypatch):
     asked = []
 
-    def wordnet_words(source, *, languages=()):
-        asked.append(("wordnet", str(source), list(languages)))
-        yield ConceptWord("w", 1, "i1", "eng_Latn", "dog", "it barks")
-        yield ConceptWord("w", 2, "i1", "fra_Latn", "chien")
+    def replaced(name, *rows):
+        def read(source, sides, languages):
+            asked.append((name, str(source), *sides, list(languages)))
+            yield from rows
 
-    def freedict_pairs(index, *, source_lang, target_lang):
-        asked.append(("freedict", str(index), source_lang, target_lang))
-        yield WordPair("f", 1, source_lang, target_lang, "cat", "Katze", f"{source_lang}:cat")
+        monkeypatch.setitem(formats(), name, dataclasses.replace(formats()[name], read=read))
 
-    def kaikki_rows(path, *, languages=()):
-        asked.append(("kaikki", str(path), list(languages)))
-        yield WordPair("k", 1, "eng_Latn", "fra_Latn", "cow", "vache", "eng_Latn:cow")
-
-    for function in (wordnet_words, freedict_pairs, kaikki_rows):
-        name = "align.pairs.lexicons." + function.__name__.partition("_")[0]
-        module = types.ModuleType(name)
-        setattr(module, function.__name__, function)
-        monkeypatch.setitem(sys.modules, name, module)
-    words = (
-        "--wordnet",
-        "omw-fr:1.4",
-        "--freedict",
-        "eng_Latn-deu_Latn=en-de.txt",
-        "--kaikki",
-        "names.tsv",
-        "--glosses",
+    replaced(
+        "wordnet",
+        ConceptWord("w", 1, "i1", "eng_Latn", "dog", "it barks"),
+        ConceptWord("w", 2, "i1", "fra_Latn", "chien"),
     )
-    code, _, log = align(*words)
+    replaced("freedict", WordPair("f", 1, "eng_Latn", "deu_Latn", "cat", "Katze", "eng_Latn:cat"))
+    replaced("kaikki", WordPair("k", 1, "eng_Latn", "fra_Latn", "cow", "vache", "eng_Latn:cow"))
+    given = ("--wordnet", "omw-fr:1.4", "--freedict", "eng_Latn-deu_Latn=en-de.txt", "--kaikki", "names.tsv")
+    code, _, log = align(*given, "--glosses")
     assert code == 0, log
     assert texts() == pairs("dog=chien", "dog=it barks", "cat=Katze", "cow=vache")
     assert asked == [
-        ("freedict", "en-de.txt", "eng_Latn", "deu_Latn"),
-        ("wordnet", "omw-fr:1.4", []),
+        ("freedict", "en-de.txt", "eng_Latn", "deu_Latn", []),
         ("kaikki", "names.tsv", []),
+        ("wordnet", "omw-fr:1.4", []),
     ]
 
 

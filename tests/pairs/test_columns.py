@@ -11,7 +11,7 @@ import pytest
 
 from align import nli_pairs, sts_pairs, translation_pairs, transliteration_pairs
 from align.errors import InputError
-from align.pairs.filters.evaluation_words import EvaluationWords
+from align.pairs.filters.held_out import EvaluationWords
 from align.pairs.lexicons.dictionary import dictionary_pairs
 from align.pairs.tagging.word_tables import read_lexicon
 

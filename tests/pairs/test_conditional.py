@@ -11,22 +11,17 @@ from itertools import chain
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import typer
 from scipy.sparse import csr_array
 
 from align import cli
-from align.cli.conditional import conditional
 from align.errors import InputError
 from align.pairs.conditional import conditional_pairs
-from align.pairs.conversion import Conversion, convert
-from align.pairs.filters.lines import Filters
+from align.pairs.conversion import Conversion, convert, convert_columns
 from align.pairs.filters.shares import Share
-from align.pairs.reading.token_columns import convert_columns
-from align.pairs.tagging.edit_distance import edit_distance
+from align.pairs.filters.texts import Filters
 from align.pairs.tagging.labelled_tagger import cross_validate, fit_tagger
 from align.pairs.tagging.tagger import Tagger
-from align.pairs.tagging.token_features import token_features
-from align.pairs.tagging.token_text import join_tokens, split_tokens
+from align.pairs.tagging.tokens import edit_distance, join_tokens, split_tokens, token_features
 from align.pairs.tagging.word_tables import read_actions, read_labelled, read_lexicon, read_words
 from align.similarity.logistic import loss_and_gradient, minimise
 
@@ -620,11 +615,6 @@ def test_bad_columns(tmp_path, lines, options, sentence):
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
     """The verb as ``align pairs conditional``, in a folder with text, labels, a lexicon and actions."""
-    pairs, app = typer.Typer(), typer.Typer(pretty_exceptions_enable=False)
-    pairs.command("conditional")(conditional)
-    pairs.callback()(lambda: None)
-    app.add_typer(pairs, name="pairs")
-    monkeypatch.setattr(cli, "app", app)
     monkeypatch.setattr(
         "align.text.romanize.romanizer.romanize", lambda texts, lang, backend, processes: fake(texts, lang)
     )

@@ -15,10 +15,10 @@ import pytest
 from align import synonym_pairs
 from align.errors import InputError
 from align.pairs import Lexicon, PairShare, Pivot, WordFilters
-from align.pairs.filters.evaluation_words import EvaluationWords
+from align.pairs.filters.held_out import EvaluationWords
 from align.pairs.lexicons.entities import entity_words, locale_language
-from align.pairs.lexicons.kinds import lexicon_rows, licence_of
-from align.pairs.lexicons.rows import ConceptWord, WordPair
+from align.pairs.lexicons.format import ConceptWord, WordPair
+from align.pairs.lexicons.lexicon import lexicon_rows, licence_of
 from align.text.languages import script_share
 from align.text.normal_forms import normalised
 
@@ -395,7 +395,7 @@ def test_glosses_and_self_pairs(tmp_path, monkeypatch):
         WordPair("w", 5, "eng_Latn", "eng_Latn", "fish", "it swims", "eng_Latn:fish", kind="gloss"),
         WordPair("w", 6, "eng_Latn", "deu_Latn", "fish", "Fisch", "eng_Latn:fish"),
     ]
-    monkeypatch.setattr("align.pairs.lexicons.kinds._rows", lambda lexicon, languages: iter(glossed))
+    monkeypatch.setattr("align.pairs.lexicons.candidates.lexicon_rows", lambda *_: iter(glossed))
     source = Lexicon("w", "wordnet")
     manifest = build(source, tmp_path / "out")
     assert manifest["left_out"] == {"gloss": 1} and manifest["rejects"] == {"no lemma": 1}
@@ -660,7 +660,7 @@ def test_licences_that_are_known(tmp_path):
 
 
 def test_unknown_format():
-    with pytest.raises(InputError, match="the format of a lexicon is one of dictionary, panlex, .*; got 'xml'"):
+    with pytest.raises(InputError, match="the format of a lexicon is one of dictionary, freedict, .*; got 'xml'"):
         Lexicon("a", "xml")
 
 

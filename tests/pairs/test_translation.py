@@ -13,7 +13,7 @@ import pytest
 from align import translation_pairs
 from align.errors import InputError
 from align.pairs import HubRows, RowFile, TranslationFilters
-from align.pairs.filters.translations import letters
+from align.pairs.filters.texts import letters
 from align.pairs.reading.bitext import read_bitext
 from align.pairs.reading.tmx import is_tagged, read_tmx
 
@@ -247,7 +247,7 @@ UNITS = [
 
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 16])
 def test_translation_memory(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr("align.pairs.reading.tmx.CHUNK", chunk)
+    monkeypatch.setattr("align.pairs.reading.xml.CHUNK", chunk)
     path = tmx(tmp_path / "memory.tmx", *UNITS)
     zipped = write(tmp_path / "memory.tmx.gz", *path.read_text().splitlines())
     for file in (path, zipped):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from align.errors import InputError
 from align.files.whole import read_lines, refuse_markup, two_sides
-from align.pairs.lexicons.rows import WordPair
+from align.pairs.lexicons.format import Format, WordPair
 from align.pairs.reading.tmx import tagged_sides
 
 SUFFIXES = tuple(name + gz for name in (".tsv", ".txt", ".trans", ".dict") for gz in ("", ".gz"))
@@ -24,10 +24,6 @@ def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) ->
     several words need the tab. A blank line or side is a row with the problem ``empty``. A header that names the two
     columns (their codes, or ``align.files.whole.SIDES`` in any case) says where they are, whatever else stands beside
     them.
-
-    Raises:
-        InputError: no such file, not UTF-8, an XML or HTML page, or a line of other than two columns, or than the
-            header has (with its number).
     """
     name, started = str(path), False
     header: DictionaryHeader | None = None
@@ -60,11 +56,7 @@ def dictionary_header(line: str, source_lang: str = "", target_lang: str = "") -
 
 
 def two_columns(line: str, name: str, number: int, header: DictionaryHeader | None = None) -> tuple[str, str]:
-    """The two sides of a line, at its tab or, without one, at its spaces (U+0020 only: others are part of a word).
-
-    Raises:
-        InputError: there are more columns, or only one; or not as many as in the header of a wider table.
-    """
+    """The two sides of a line, at its tab or, without one, at its spaces (U+0020 only: others are part of a word)."""
     tab, columns = "\t" in line, header.columns if header else 2
     cells = line.split("\t") if tab else [cell for cell in line.split(" ") if cell]
     if len(cells) != columns and columns > 2:
@@ -75,3 +67,13 @@ def two_columns(line: str, name: str, number: int, header: DictionaryHeader | No
         raise InputError(f"{name}, line {number}: expected {what}, got {len(cells)} columns{hint}")
     source, target = (header.source, header.target) if header else (0, 1)
     return cells[source].strip(), cells[target].strip()
+
+
+FORMAT = Format(
+    "dictionary",
+    lambda source, sides, languages: dictionary_pairs(source, source_lang=sides[0], target_lang=sides[1]),
+    help="Dictionaries, source TAB target (or a space): eng_Latn-deu_Latn=FILE, or files named so, or folders.",
+    recognises=lambda name, head: False,
+    two_sides=True,
+    page=("dictionaries", "pairs, TSV or MUSE format", "your own", "yours"),
+)

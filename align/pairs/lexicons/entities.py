@@ -9,9 +9,8 @@ from pathlib import Path
 
 from align.errors import InputError
 from align.files.whole import existing_file
-from align.pairs.lexicons.rows import ConceptWord
-from align.pairs.reading.records import json_records
-from align.pairs.reading.rows import tsv_records
+from align.pairs.lexicons.format import ConceptWord, Format
+from align.pairs.reading.records import json_records, tsv_records
 from align.text.languages import check_language
 
 LICENCES = {"cldr-": "Unicode-3.0", "iso-codes-": "LGPL-2.1-or-later"}
@@ -23,46 +22,18 @@ INDIVIDUAL = {
     "swa": "swh", "uzb": "uzn", "yid": "ydd", "zho": "cmn",
 }  # fmt: skip
 """The language that is meant where a locale names a macrolanguage, as FLORES has it."""
-SCRIPTS = {
-    "Arab": "arb bgn ckb kas lrc mzn pbt pes snd uig urd",
-    "Beng": "asm ben mni",
-    "Cakm": "ccp",
-    "Cans": "iku",
-    "Cher": "chr",
-    "Cyrl": "abk bak bel bul che chv kaa kaz khk kir kom kpv mhr mkd oss rus sah srp tat tgk tyv ukr",
-    "Deva": "brx doi gom hin mai mar npi pli san xnr",
-    "Ethi": "amh byn gez tig tir wal",
-    "Geor": "kat",
-    "Grek": "ell",
-    "Gujr": "guj",
-    "Guru": "pan",
-    "Hang": "kor",
-    "Hans": "cmn",
-    "Hant": "yue",
-    "Hebr": "heb ydd",
-    "Armn": "hye",
-    "Jpan": "jpn",
-    "Khmr": "khm",
-    "Knda": "kan",
-    "Laoo": "lao",
-    "Mlym": "mal",
-    "Mymr": "mya shn",
-    "Nkoo": "nqo",
-    "Olck": "sat",
-    "Orya": "ory",
-    "Sinh": "sin",
-    "Syrc": "syr",
-    "Taml": "tam",
-    "Telu": "tel",
-    "Tfng": "shi zgh",
-    "Thaa": "div",
-    "Thai": "tha",
-    "Tibt": "bod dzo",
-    "Vaii": "vai",
-    "Yiii": "iii",
-}
+LOCALES = (
+    "abk_Cyrl amh_Ethi arb_Arab asm_Beng bak_Cyrl bel_Cyrl ben_Beng bgn_Arab bod_Tibt brx_Deva bul_Cyrl byn_Ethi "
+    "ccp_Cakm che_Cyrl chr_Cher chv_Cyrl ckb_Arab cmn_Hans div_Thaa doi_Deva dzo_Tibt ell_Grek gez_Ethi gom_Deva "
+    "guj_Gujr heb_Hebr hin_Deva hye_Armn iii_Yiii iku_Cans jpn_Jpan kaa_Cyrl kan_Knda kas_Arab kat_Geor kaz_Cyrl "
+    "khk_Cyrl khm_Khmr kir_Cyrl kom_Cyrl kor_Hang kpv_Cyrl lao_Laoo lrc_Arab mai_Deva mal_Mlym mar_Deva mhr_Cyrl "
+    "mkd_Cyrl mni_Beng mya_Mymr mzn_Arab npi_Deva nqo_Nkoo ory_Orya oss_Cyrl pan_Guru pbt_Arab pes_Arab pli_Deva "
+    "rus_Cyrl sah_Cyrl san_Deva sat_Olck shi_Tfng shn_Mymr sin_Sinh snd_Arab srp_Cyrl syr_Syrc tam_Taml tat_Cyrl "
+    "tel_Telu tgk_Cyrl tha_Thai tig_Ethi tir_Ethi tyv_Cyrl uig_Arab ukr_Cyrl urd_Arab vai_Vaii wal_Ethi xnr_Deva "
+    "ydd_Hebr yue_Hant zgh_Tfng"
+)
 """Languages whose locales are not Latin when they do not name a script."""
-NOT_LATIN = {language: script for script, languages in SCRIPTS.items() for language in languages.split()}
+NOT_LATIN = dict(code.split("_") for code in LOCALES.split())
 REGIONS = {
     "zh-cn": "Hans", "zh-sg": "Hans", "zh-tw": "Hant", "zh-hk": "Hant", "zh-mo": "Hant", "pa-pk": "Arab",
 }  # fmt: skip
@@ -110,10 +81,6 @@ def entity_words(path: Path | str) -> Iterator[ConceptWord]:
     of an object is the key, every other one ``locale: [names]``; all names of an entity share the concept, which for
     emoji keywords means that they are related. The concept is ``file:key``. A name in a locale that has no code is a
     row with the problem ``unknown locale mo``.
-
-    Raises:
-        InputError: no such file, another ending, a header without locales, a line of other columns than the header, or
-            names that are no text.
     """
     path = existing_file(path)
     stem = re.sub(r"\.(tsv|jsonl)(\.gz)?$", "", path.name)
@@ -151,3 +118,26 @@ def _word(path: Path, number: int, concept: str, locale: str, name: str) -> Conc
     language = locale_language(locale)
     problem = "" if language else f"unknown locale {locale}"
     return ConceptWord(str(path), number, concept, language, name.strip(), problem=problem)
+
+
+def _recognised(name: str, head: bytes) -> bool:
+    """Whether the first line is a key and locales: two or more that are known, and most, of a heading or an object."""
+    line = head.partition(b"\n")[0].decode("utf-8", "replace").strip("\ufeff\r")
+    if name.endswith((".tsv", ".tsv.gz")):
+        locales = line.split("\t")[1:]
+    else:
+        locales = re.findall(r'"([^"]*)": *\[', line) if name.endswith((".jsonl", ".jsonl.gz")) else []
+    known = sum(map(bool, map(locale_language, locales)))
+    return known > 1 and 2 * known > len(locales)
+
+
+FORMAT = Format(
+    "entities",
+    lambda source, sides, languages: entity_words(source),
+    help="Names: a .tsv of a key and locales, or .jsonl of lists.",
+    recognises=_recognised,
+    licence=lambda source: next((held for start, held in LICENCES.items() if Path(source).name.startswith(start)), ""),
+    page=(
+        "CLDR, iso-codes", "names of territories, languages, ...", "a table, key and locales", "Unicode-3.0, LGPL-2.1"
+    ),
+)  # fmt: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.pairs.lexicons.format import ConceptWord, Format, WordPair
 from align.pairs.lexicons.language_tags import language_of_tag
-from align.pairs.lexicons.rows import ConceptWord, WordPair
 from align.pairs.reading.records import json_records
 
 EDITIONS = {
@@ -32,13 +32,7 @@ def kaikki_rows(path: Path | str, *, languages: Sequence[str] = ()) -> Iterator[
     Problems: ``unknown language code`` (ancestors and families have no ISO 639-3 code), ``empty`` (no word), ``form of
     another word`` (a gloss such as "plural of bank"), ``redirect``.
 
-    Args:
-        path: the extract, of any edition.
-        languages: leave out rows of other languages; (): of none. Rows of an unknown code are not left out.
-
-    Raises:
-        InputError: no such file, damaged gzip, invalid UTF-8, a line that is not a JSON object, or a first object that
-            is not wiktextract's; with its line.
+    Rows of other ``languages`` are left out, but none of an unknown code.
 
     References:
         Ylonen 2022, Wiktextract: Wiktionary as Machine-Readable Structured Data, LREC.
@@ -109,3 +103,13 @@ def _objects(record: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 def _text(record: Mapping[str, Any], key: str) -> str:
     value = record.get(key)
     return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+FORMAT = Format(
+    "kaikki",
+    lambda source, sides, languages: kaikki_rows(source, languages=languages),
+    help="Wiktionary extract of kaikki.org, JSON Lines.",
+    recognises=lambda name, head: head.startswith(b"{") and (b'"lang_code":' in head or b'"redirect":' in head),
+    licence=lambda source: "CC-BY-SA-4.0 and GFDL (Wiktionary)",
+    page=("Wiktionary", "translations, synonyms, glosses", "kaikki.org, JSON Lines", "CC-BY-SA-4.0 / GFDL"),
+)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.pairs.lexicons.kinds import Lexicon
-from align.pairs.lexicons.rows import WordPair
+from align.pairs.filters.shares import pair_name
+from align.pairs.lexicons.format import WordPair
+from align.pairs.lexicons.lexicon import Lexicon, find_lexicons, lexicon_rows
 from align.text.languages import check_language
 from align.text.normal_forms import normalised
 
@@ -35,27 +37,17 @@ class Pivot:
 
 
 def routes_of(first: Iterable[WordPair], second: Iterable[WordPair], *, pivot: str) -> list[tuple[WordPair, int]]:
-    """Pairs of a word of ``first`` and one of ``second`` that share a translation in ``pivot``, with their routes.
+    """Pairs of a word of ``first`` and a word of ``second`` that share a translation, each with how many they share.
 
-    Each dictionary has the pivot on either side; pivot words are shared if ``normalised`` makes them equal. The routes
-    of a pair are the different pivot words that join it; a homograph among them (bank) joins words that mean different
-    things. File, line and concept (``pivot:word``) are those of the first route; the kind is ``pivot``.
-
-    Raises:
-        InputError: a line lacks the pivot language.
+    Each dictionary has the language ``pivot`` on either side; pivot words are shared if ``normalised`` makes them
+    equal. A homograph among them (bank) joins words that mean different things. File, line and concept
+    (``pivot:word``) are those of the first word that is shared; the kind is ``pivot``.
     """
-    return [(pair, len(routes)) for pair, routes in _joined(first, second, pivot).values()]
-
-
-Join = dict[tuple[str, str], tuple[WordPair, set[str]]]
-
-
-def _joined(first: Iterable[WordPair], second: Iterable[WordPair], pivot: str) -> Join:
     by_word: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for line in second:
         word, other, language = _sides(line, pivot)
         by_word[normalised(word)].append((other, language))
-    joined: Join = {}
+    joined: dict[tuple[str, str], tuple[WordPair, set[str]]] = {}
     for line in first:
         word, source, language = _sides(line, pivot)
         key = normalised(word)
@@ -63,7 +55,7 @@ def _joined(first: Iterable[WordPair], second: Iterable[WordPair], pivot: str) -
             pair = WordPair(line.file, line.number, language, target_lang, source, target, f"{pivot}:{word}")
             names = normalised(source), normalised(target)
             joined.setdefault(names, (pair._replace(kind="pivot"), set()))[1].add(key)
-    return joined
+    return [(pair, len(routes)) for pair, routes in joined.values()]
 
 
 def _sides(line: WordPair, pivot: str) -> tuple[str, str, str]:
@@ -109,3 +101,39 @@ def pivot_noise(joined: Sequence[tuple[WordPair, int]], direct: Iterable[WordPai
             "recall": round(correct / len(known), 4) if known else None,
         }
     return {"direct": len(known), "routes": table}
+
+
+class Joins:
+    """Keeps lines with the pivot to join them, and lines without it to measure what comes of it."""
+
+    def __init__(self, pivot: Pivot) -> None:
+        self.noise: dict[str, Any] = {}
+        self.fewer_routes = 0
+        self._pivot = pivot
+        self._to_join: dict[str, list[WordPair]] = defaultdict(list)
+        self._direct: dict[str, list[WordPair]] = defaultdict(list)
+
+    def keep(self, line: WordPair) -> None:
+        """Take note of a line of two languages."""
+        codes = {line.source_lang, line.target_lang}
+        if self._pivot.language in codes:
+            self._to_join[(codes - {self._pivot.language}).pop()].append(line)
+        else:
+            self._direct[pair_name(*codes)].append(line)
+
+    def pairs(self) -> Iterator[WordPair]:
+        """Joined pairs of all two languages; ``noise`` (see ``pivot_noise``) and ``fewer_routes`` are filled in."""
+        for lexicon in find_lexicons(self._pivot.direct) if self._pivot.direct else ():
+            for row in lexicon_rows(lexicon):
+                if isinstance(row, WordPair) and not row.problem:
+                    self._direct[pair_name(row.source_lang, row.target_lang)].append(row)
+        for one, two in combinations(sorted(self._to_join), 2):
+            joined = routes_of(self._to_join[one], self._to_join[two], pivot=self._pivot.language)
+            name = pair_name(one, two)
+            if name in self._direct:
+                self.noise[name] = pivot_noise(joined, self._direct[name])
+            for pair, routes in joined:
+                if routes < self._pivot.min_routes:
+                    self.fewer_routes += 1
+                else:
+                    yield pair

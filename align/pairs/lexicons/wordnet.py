@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from align.errors import InputError
 from align.files.whole import existing_file
-from align.pairs.lexicons.installed_wordnets import installed_lexicons
+from align.pairs.lexicons.format import ConceptWord, Format
 from align.pairs.lexicons.language_tags import language_of_tag
-from align.pairs.lexicons.lmf import ENTRIES, LEXICONS, SUFFIXES, lmf_elements
-from align.pairs.lexicons.rows import ConceptWord
+from align.pairs.reading.xml import OPENERS, opened, parse_xml
 
+LEXICONS, ENTRIES = {"Lexicon", "LexiconExtension"}, {"LexicalEntry", "ExternalLexicalEntry"}
+READ = {"Lemma", "Sense", "Synset", "Definition", *LEXICONS, *ENTRIES}
+HEAD = 1 << 16
+LICENCE = re.compile(rb"<Lexicon\s[^>]*?\slicense\s*=\s*([\"'])(.*?)\1", re.DOTALL)
 SAMPLE = 200
 """So many words of a lexicon say which script it is in, where its language tag does not."""
+INSTALLED = re.compile(r"[a-z][\w+-]*:[\w.+-]+")
+"""Name and version of a lexicon of the library ``wn``."""
 
 
 def wordnet_words(source: Path | str, *, languages: Sequence[str] = ()) -> Iterator[ConceptWord]:
@@ -27,20 +35,11 @@ def wordnet_words(source: Path | str, *, languages: Sequence[str] = ()) -> Itera
     A file is read twice and touches no database: its entries stand before the synsets. Memory holds the synsets
     (id, ILI, definition). An installed lexicon is asked of the library ``wn``; its rows are numbered, not its lines.
 
-    Args:
-        source: a WN-LMF file (``.xml``, ``.xml.gz``, ``.xml.xz``), or the id of a lexicon installed with ``wn``
-            (``omw-fr:1.4``).
-        languages: of the lexicons, read those in these languages only; (): all.
-
-    Raises:
-        InputError: no such file, damaged compression, XML that is not well-formed or not WN-LMF, a language tag that is
-            not known, no word; ``wn`` or the lexicon is not installed.
-
     References:
         Bond and Foster 2013, Linking and Extending an Open Multilingual Wordnet; Bond et al. 2016, CILI.
     """
     name = str(source)
-    local = Path(source).exists() or "/" in name or name.endswith((".xml", *SUFFIXES))
+    local = Path(source).exists() or "/" in name or name.endswith((".xml", *OPENERS))
     return _from_file(existing_file(source), languages) if local else _from_wn(name, languages)
 
 
@@ -57,7 +56,7 @@ def _from_file(path: Path, languages: Sequence[str]) -> Iterator[ConceptWord]:
     lexicons, ili, glosses = _survey(path)
     codes = [_language(lexicon.tag, lexicon.words, languages, f"{path}, line {lexicon.number}") for lexicon in lexicons]
     current, word, count = -1, "", 0
-    for element in lmf_elements(path):
+    for element in _elements(path):
         if element.name in LEXICONS:
             current += 1
         elif element.name in ENTRIES:
@@ -86,7 +85,7 @@ def _survey(path: Path) -> tuple[list[_Lexicon], dict[str, str], dict[str, str]]
     ili: dict[str, str] = {}
     glosses: dict[str, str] = {}
     synset = ""
-    for element in lmf_elements(path):
+    for element in _elements(path):
         if element.name in LEXICONS:
             tag = element.attributes.get("language", "")
             lexicons.append(_Lexicon(element.number, tag))
@@ -122,7 +121,7 @@ def _from_wn(name: str, languages: Sequence[str]) -> Iterator[ConceptWord]:
     import wn
 
     try:
-        lexicons = installed_lexicons(name)
+        lexicons = _installed(name)
     except wn.Error as error:
         raise InputError(f"{_not_installed(name)} ({error})") from error
     if not lexicons:
@@ -153,3 +152,71 @@ def _not_installed(name: str) -> str:
 
 def _spaced(word: str) -> str:
     return " ".join(word.replace("_", " ").split())  # some wordnets join the words of a phrase by underscores
+
+
+class _Element(NamedTuple):
+    """The beginning of an element: its line, name and attributes; of a definition also the text."""
+
+    number: int
+    name: str
+    attributes: dict[str, str]
+    text: str = ""
+
+
+def _elements(path: Path) -> Iterator[_Element]:
+    """The elements of a file that a lexicon of words needs: in order, streamed."""
+    done: list[_Element] = []
+    text: list[str] = []
+    root = True
+
+    def start(name: str, attributes: dict[str, str], number: int) -> None:
+        nonlocal root
+        if root and name != "LexicalResource":
+            place = f"{path}, line {number}"
+            raise InputError(f"{place}: expected a wordnet in WN-LMF (LexicalResource), got the element {name!r}")
+        root = False
+        text.clear()
+        if name in READ:
+            done.append(_Element(number, name, attributes))
+
+    def end(name: str) -> None:
+        if name == "Definition" and done and done[-1].name == name:
+            done[-1] = done[-1]._replace(text=" ".join("".join(text).split()))
+
+    for _ in parse_xml(path, start, end, text.append):
+        yield from done[:-1]  # the last may still get its text
+        del done[:-1]
+    yield from done
+
+
+def _installed(name: str) -> list[Any]:
+    """The lexicons that ``wn`` has under a name such as ``omw-fr:1.4``; it must be importable."""
+    import wn
+
+    config = wn.config  # type: ignore[attr-defined]  # documented, but not among wn's exports
+    if not config.database_path.is_file():  # asking for a lexicon would make an empty one
+        return []
+    return list(wn.lexicons(lexicon=name))
+
+
+def _licence(source: str) -> str:
+    """The attribute ``license`` of the first lexicon of a WN-LMF file or of an installed lexicon; "" if it has none."""
+    path = Path(source)
+    if path.is_file():
+        with opened(path) as file:
+            found = LICENCE.search(file.read(HEAD))
+        return html.unescape(found[2].decode("utf-8", "replace")).strip() if found else ""
+    if importlib.util.find_spec("wn") is None:
+        return ""
+    return next((str(lexicon.license or "") for lexicon in _installed(source)), "")
+
+
+FORMAT = Format(
+    "wordnet",
+    lambda source, sides, languages: wordnet_words(source, languages=languages),
+    help="Wordnet in WN-LMF, or an installed lexicon, omw-fr:1.4; again for more.",
+    recognises=lambda name, head: b"<LexicalResource" in head or bool(INSTALLED.fullmatch(name)),
+    licence=_licence,
+    page=("wordnets", "words of synsets joined on ILI, glosses", "Open Multilingual Wordnet, WN-LMF", "by wordnet"),
+    given="FILE` or id",
+)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from align.errors import InputError
 from align.files.whole import read_lines, two_sides
 from align.pairs.reading.bitexts import AnyBitext, LineFiles
-from align.pairs.reading.row_sources import AnyRows, RowFile
-from align.pairs.reading.rows import column, other_split, read_rows, text_of
+from align.pairs.reading.records import column, other_split, read_rows, text_of, two_columns
+from align.pairs.reading.sources import AnyRows, RowFile
 from align.pairs.reading.tmx import is_tagged, read_tmx, tagged_sides
 
 COLUMNS = (("source", "target"), ("english", "non_english"), ("src", "tgt"))
@@ -38,9 +38,6 @@ def read_bitext(bitext: AnyBitext, columns: tuple[str, str] | None = None) -> It
     ``columns`` names the two columns; by default those of JSON Lines, Parquet and Hub datasets are one of ``COLUMNS``.
     TSV may have a header, of the languages (codes or tags) or of ``align.files.whole.SIDES`` in any case, which says
     where they are; without one they are the first two, or of the numbers in ``columns``, from 1.
-
-    Raises:
-        InputError: it is empty or damaged, lacks a column or a language, or its two files differ in length.
     """
     item = None
     for item in _translations(bitext, columns):
@@ -80,30 +77,14 @@ def _unequal(files: LineFiles, shorter: int, more: int, target_ends: bool) -> st
 
 
 def _from_tsv(source: RowFile, columns: tuple[str, str] | None) -> Iterator[Translation]:
-    (one, two), both, number = source.languages, False, 0
-    first, second = 0, 1
-    for number, line in enumerate(read_lines(source.path), 1):
-        cells = [cell.strip() for cell in line.split("\t")]
-        both = both or len(cells) > 1
-        if number == 1:
-            (first, second), header = _places(cells, source, columns)
-            if header:
-                continue
-        if len(cells) <= max(first, second):
-            only = cells[first] if first < len(cells) else line.strip()
-            yield Translation(source.name, number, one, two, only, "", "", "one column" if line.strip() else "empty")
-        else:
-            yield Translation(source.name, number, one, two, cells[first], cells[second])
-    if number and not both:
-        raise InputError(f"{source.name}: expected source TAB target; line 1 has 1 column, and so has every other")
+    one, two = source.languages
+    rows = two_columns(source.path, lambda cells: _places(cells, source, columns), "source TAB target")
+    for number, first, second, problem in rows:
+        yield Translation(source.name, number, one, two, first, second, "", problem)
 
 
 def _places(cells: Sequence[str], source: RowFile, columns: tuple[str, str] | None) -> tuple[tuple[int, int], bool]:
-    """Places of the two columns, and whether ``cells``, those of line 1, are a header.
-
-    Raises:
-        InputError: line 1 lacks a column that is asked for, or its first two cells cannot be two texts.
-    """
+    """Places of the two columns, and whether ``cells``, those of line 1, are a header."""
     named = two_sides(cells) or tagged_sides(cells, *source.languages)
     if columns and all(name.isdecimal() for name in columns):
         places = (int(columns[0]) - 1, int(columns[1]) - 1)

@@ -1,4 +1,4 @@
-"""Rows of natural language inference: premise, hypothesis, label."""
+"""Rows of natural language inference: premise, hypothesis, label; and which of their premises are the same."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from align.errors import InputError
-from align.pairs.reading.row_sources import AnyRows
-from align.pairs.reading.rows import column, other_split, place_of, read_rows, two_texts
+from align.pairs.filters.texts import SURROGATE
+from align.pairs.reading.bitexts import ENGLISH
+from align.pairs.reading.records import (
+    check_aligned,
+    column,
+    missing_group,
+    other_split,
+    place_of,
+    read_rows,
+    two_texts,
+)
+from align.pairs.reading.sources import AnyRows
 from align.pairs.reading.tmx import is_tagged
-from align.pairs.table import LABELS
+from align.pairs.table import LABELS, text_group
 from align.text.languages import check_language
 
 UNDECIDED = ("", "-", "-1")
@@ -96,3 +106,48 @@ def _label(value: Any, spelled: dict[str, str], place: str) -> str:
     if label not in spelled:
         raise InputError(f"{place}: unknown label {value!r}; expected one of {', '.join(spelled)}, or - for none")
     return spelled[label]
+
+
+def premise_groups(rows: Sequence[NliRow]) -> list[str]:
+    """``group_id`` of each row: of its premise, or of the premise of the same ``pair`` in one language.
+
+    That language is English or, without it, the first to name the pair. Only rows of several languages are compared.
+    """
+    anchors: dict[str, str] = {}
+    if len({row.premise_lang for row in rows}) > 1:
+        for row in rows:
+            if row.pair and (row.pair not in anchors or row.premise_lang == ENGLISH):
+                anchors[row.pair] = _group(row)
+    return [anchors.get(row.pair) or _group(row) for row in rows]
+
+
+def _group(row: NliRow) -> str:
+    usable = row.premise and not SURROGATE.search(row.premise)
+    return text_group(row.premise) if usable else ""
+
+
+class AlignedPremises:
+    """Row-aligned translations, one source after another: row i of each has the premise of row i of the first."""
+
+    def __init__(self) -> None:
+        self._first: tuple[AnyRows, list[_Label]] | None = None
+        self._groups: list[str] = []
+
+    def groups(self, source: AnyRows, rows: Sequence[NliRow]) -> list[str]:
+        """``group_id`` of each row of the next source."""
+        labels = [_Label(row.number, row.label) for row in rows]
+        if self._first is None:
+            self._first = (source, labels)
+            # a premise that is missing in the first source is still one premise in the others
+            self._groups = [_group(row) or missing_group(source, row.number) for row in rows]
+        check_aligned(
+            self._first, (source, labels), lambda a, b: a.label == b.label, lambda one: f"the label {one.label or '-'}"
+        )
+        return self._groups
+
+
+class _Label(NamedTuple):
+    """What is kept of a row of the first source."""
+
+    number: int
+    label: str

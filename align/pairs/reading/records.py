@@ -1,27 +1,26 @@
-"""Rows of structured files and Hub datasets as dictionaries, with their numbers."""
+"""Rows of files and Hub datasets as dictionaries, with their numbers, and the cells that are texts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from align.errors import InputError
 from align.files.not_text import refuse_nul
-from align.files.whole import existing_file, read_lines
+from align.files.whole import existing_file, read_lines, row_split, sha256
+from align.pairs.filters.texts import SURROGATE
+from align.pairs.reading.sources import ROW_SUFFIXES, TSV_SUFFIXES, AnyRows, AnySource, HubDataset, LocalFile
+from align.pairs.table import text_group
 
 
 def json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects of a JSON Lines file, plain or gzip, with their line numbers; blank lines are passed over.
-
-    Raises:
-        InputError: a line is not a JSON object, or a string in it holds NUL.
-    """
+    """Objects of a JSON Lines file, plain or gzip, with their line numbers; blank lines are passed over."""
     for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
@@ -37,11 +36,7 @@ def json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def file_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows of a ``.parquet`` file, of any other the objects of JSON Lines, with their numbers from 1.
-
-    Raises:
-        InputError: as :func:`parquet_records` and :func:`json_records`.
-    """
+    """Rows of a ``.parquet`` file, of any other the objects of JSON Lines, with their numbers from 1."""
     return parquet_records(path) if path.suffix == ".parquet" else json_records(path)
 
 
@@ -56,11 +51,7 @@ def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 def parquet_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows of a Parquet file with their numbers, from 1, read in blocks.
-
-    Raises:
-        InputError: no such file, not Parquet, or a string in it holds NUL.
-    """
+    """Rows of a Parquet file with their numbers, from 1, read in blocks."""
     number = 0
     with parquet_file(path) as file:
         for batch in file.iter_batches():
@@ -73,11 +64,7 @@ def parquet_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def hub_records(
     name: str, config: str | None, split: str, revision: str | None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows of a dataset on the Hugging Face Hub, streamed, with their numbers, from 1.
-
-    Raises:
-        InputError: no network, no such dataset, configuration or split, the stream broke off, or a string holds NUL.
-    """
+    """Rows of a dataset on the Hugging Face Hub, streamed, with their numbers, from 1."""
     import datasets  # about a second to import
 
     try:
@@ -93,3 +80,144 @@ def hub_records(
             f"the dataset {full} could not be read from the Hugging Face Hub: {type(error).__name__}: {error}; "
             "check the name and the network, or download its text and give the files"
         ) from error
+
+
+def tsv_records(
+    path: Path, check: Callable[[list[str]], None] | None = None
+) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Rows of a TSV file under a header, with line numbers; an empty field is None. ``check`` may refuse the header."""
+    header: list[str] = []
+    for number, line in enumerate(read_lines(path), 1):
+        fields = line.split("\t")
+        if not header:
+            header = fields
+            if check is not None:
+                check(header)
+        elif len(fields) != len(header):
+            raise InputError(f"{path}, line {number}: expected {len(header)} columns as in line 1, got {len(fields)}")
+        else:
+            yield number, {name: field or None for name, field in zip(header, fields, strict=True)}
+
+
+def two_columns(
+    path: Path, header: Callable[[Sequence[str]], tuple[tuple[int, int], bool]], expected: str
+) -> Iterator[tuple[int, str, str, str]]:
+    """Two columns of a TSV file: line number, both cells without white space at their ends, why they cannot be used.
+
+    ``header`` says of the cells of line 1 where the two columns are, and whether these cells are a header and no row.
+    A line with one column has the problem ``one column``; a file of such lines alone is refused, as not ``expected``.
+    """
+    first, second, several, number = 0, 1, False, 0
+    for number, line in enumerate(read_lines(path), 1):
+        cells = [cell.strip() for cell in line.split("\t")]
+        several = several or len(cells) > 1
+        if number == 1:
+            (first, second), is_header = header(cells)
+            if is_header:
+                continue
+        if len(cells) > max(first, second):
+            yield number, cells[first], cells[second], ""
+        else:
+            only = cells[first] if first < len(cells) else line.strip()
+            yield number, only, "", "one column" if line.strip() else "empty"
+    if number and not several:
+        raise InputError(f"{path}: expected {expected}; line 1 has 1 column, and so has every other")
+
+
+def read_rows(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows of one source as dictionaries, with their line or row numbers; an empty field of a TSV file is None."""
+    row = None
+    for row in _records(source):
+        yield row
+    if row is None:
+        raise InputError(f"{source.name} is empty")
+
+
+def _records(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]]:
+    if isinstance(source, HubDataset):
+        return hub_records(source.dataset, source.config, source.split, source.revision)
+    if source.name.endswith(TSV_SUFFIXES):
+        return tsv_records(source.path)
+    if not source.name.endswith(ROW_SUFFIXES):
+        raise InputError(f"{source.name}: expected a file that ends in {', '.join(ROW_SUFFIXES)}")
+    return file_records(source.path)
+
+
+def column(names: Sequence[str], record: Iterable[str], place: str) -> str:
+    """The first of ``names`` that ``record`` has."""
+    found = list(record)
+    for name in names:
+        if name in found:
+            return name
+    raise InputError(f"{place}: expected a column {' or '.join(map(repr, names))}; found {', '.join(found) or 'none'}")
+
+
+def text_of(value: Any) -> tuple[str, str]:
+    """A cell as (text without white space at its ends, problem): ``no text`` if it is no string."""
+    if isinstance(value, str):
+        return value.strip(), ""
+    return "", "" if value is None else "no text"
+
+
+def two_texts(record: Mapping[str, Any], names: tuple[str, str]) -> tuple[str, str, str]:
+    """The two texts of a row, and why they cannot be used: ``no text``, ``empty``, ``lone surrogate`` or ``""``."""
+    (first, one), (second, two) = text_of(record.get(names[0])), text_of(record.get(names[1]))
+    problem = one or two or ("" if first and second else "empty")
+    return first, second, problem or ("lone surrogate" if SURROGATE.search(first + second) else "")
+
+
+def other_split(record: Mapping[str, Any], source: AnySource | AnyRows, number: int) -> str:
+    """``dev split`` or ``test split``: why a row of a file is no training text, by its column ``split``; else ``""``.
+
+    Of a dataset on the Hub the rows are those of the split that was asked for.
+    """
+    if isinstance(source, HubDataset) or "split" not in record:
+        return ""
+    split = row_split(record["split"], place_of(source, number))
+    return "" if split == "train" else f"{split} split"
+
+
+def place_of(source: AnySource | AnyRows, number: int) -> str:
+    """``file, line 7``; of a Parquet file or a dataset: ``row 7``."""
+    lines = isinstance(source, LocalFile) and not source.name.endswith(".parquet")
+    return f"{source.name}, {'line' if lines else 'row'} {number}"
+
+
+class Numbered(Protocol):
+    """A row that knows its line."""
+
+    @property
+    def number(self) -> int:
+        """From 1."""
+
+
+Row = TypeVar("Row", bound=Numbered)
+
+
+def check_aligned(
+    first: tuple[AnyRows, Sequence[Row]],
+    other: tuple[AnyRows, Sequence[Row]],
+    same: Callable[[Row, Row], bool],
+    says: Callable[[Row], str],
+) -> None:
+    """Refuse two sources that cannot be row-aligned translations of each other.
+
+    ``same`` is whether what must be equal in a row and its translation is; ``says`` names that of a row.
+    """
+    (one, expected), (two, rows) = first, other
+    if len(rows) != len(expected):
+        raise InputError(
+            f"{two.name} has {len(rows)} rows and {one.name} has {len(expected)}: expected row-aligned translations of "
+            "each other"
+        )
+    for a, b in zip(expected, rows, strict=True):
+        if not same(a, b):
+            raise InputError(
+                f"{place_of(two, b.number)} has {says(b)}, {place_of(one, a.number)} has {says(a).split()[-1]}: "
+                "expected row-aligned translations of each other"
+            )
+
+
+def missing_group(source: AnyRows, number: int) -> str:
+    """The group of a row that has no text: of the content of its file, wherever that lies, and the row's number."""
+    return text_group(f"\0 {sha256(source.path) if isinstance(source, LocalFile) else source.name} {number}")

@@ -1,33 +1,46 @@
-"""Where text comes from: files named by their language, and Hub datasets."""
+"""Where text comes from: files, named by their languages or given with them, and Hub datasets."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files.whole import existing_file
+from align.files.whole import sha256
 from align.text.languages import check_language
 
-logger = logging.getLogger(__name__)
-
 RECORD_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+TSV_SUFFIXES = (".tsv", ".tsv.gz")
 TEXT_SUFFIXES = (".txt", ".txt.gz", *RECORD_SUFFIXES)
-HUMAN_SUFFIXES = (".tsv", ".tsv.gz")
+ROW_SUFFIXES = (*TSV_SUFFIXES, *RECORD_SUFFIXES)
+
+NAMED = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}(-[a-z]{3}_[A-Z][a-z]{3})?\.")
+"""How the name of a file begins that names its languages."""
 
 
 @dataclass(frozen=True)
-class Source:
+class LocalFile:
+    """A file with text in it."""
+
+    path: Path
+    """The file."""
+
+    @property
+    def name(self) -> str:
+        """The path as given."""
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class Source(LocalFile):
     """One file of text: ``.txt`` (one text a line), ``.jsonl`` or ``.parquet`` (column ``text``), ``.gz`` but the last.
 
     With ``human`` it is ``.tsv``: ``native TAB roman``, under a header of these two words or none.
     """
 
-    path: Path
-    """The file."""
     language: str | None = None
     """Code of the text; None: the column ``lang`` or ``language``, else the name up to its first dot."""
     licence: str = "unknown"
@@ -35,23 +48,20 @@ class Source:
     human: bool = False
     """Whether the file holds human romanisations, ``native TAB roman``, and no plain text."""
 
-    @property
-    def name(self) -> str:
-        """The path as given."""
-        return str(self.path)
 
-    @property
-    def has_records(self) -> bool:
-        """Whether rows have named columns."""
-        return self.name.endswith(RECORD_SUFFIXES)
+@dataclass(frozen=True)
+class RowFile(LocalFile):
+    """One file of rows."""
+
+    languages: tuple[str, ...] = ()
+    """Code of the text, or codes of the first and the second text of a row; (): not known without reading."""
+    licence: str = "unknown"
+    """Licence of the text, for the manifest."""
 
 
 @dataclass(frozen=True)
-class HubText:
-    """One dataset on the Hugging Face Hub: ``HubText("cis-lmu/Glot500", "hin_Deva")``.
-
-    It is streamed, twice (to count, then to choose): nothing of it is kept on the disk.
-    """
+class HubDataset:
+    """A dataset on the Hugging Face Hub, streamed: nothing of it is kept on the disk."""
 
     dataset: str
     """Name on the Hub."""
@@ -59,6 +69,17 @@ class HubText:
     """Configuration, where the dataset has several."""
     split: str = "train"
     """Split to read."""
+
+    @property
+    def name(self) -> str:
+        """``hub:dataset/configuration/split``."""
+        return "hub:" + "/".join(filter(None, (self.dataset, self.config, self.split)))
+
+
+@dataclass(frozen=True)
+class HubText(HubDataset):
+    """A dataset of texts, read twice (to count, then to choose): ``HubText("cis-lmu/Glot500", "hin_Deva")``."""
+
     language: str | None = None
     """Code of the text; None: the column ``lang`` or ``language``, else the configuration."""
     column: str = "text"
@@ -68,69 +89,34 @@ class HubText:
     licence: str = "unknown"
     """Licence of the text, for the manifest."""
     human = False
-    has_records = True
 
-    @property
-    def name(self) -> str:
-        """``hub:dataset/configuration/split``."""
-        return "hub:" + "/".join(filter(None, (self.dataset, self.config, self.split)))
+
+@dataclass(frozen=True)
+class HubRows(HubDataset):
+    """A dataset of rows: ``HubRows("facebook/xnli", "ur", languages=("urd_Arab",))``."""
+
+    languages: tuple[str, ...] = ()
+    """Code of the text, or codes of the first and the second text of a row."""
+    revision: str | None = None
+    """Commit to read, for the same rows next year; None: the newest."""
+    licence: str = "unknown"
+    """Licence of the text, for the manifest."""
 
 
 AnySource = Source | HubText
-Given = Mapping[str, "Path | str | Sequence[Path | str]"] | Sequence["Path | str | AnySource"] | Path | str | AnySource
+AnyRows = RowFile | HubRows
+_ByCode = Mapping[str, "Path | str | Sequence[Path | str]"]
+Given = _ByCode | Sequence["Path | str | AnySource"] | Path | str | AnySource
+GivenRows = _ByCode | Sequence["Path | str | AnyRows"] | Path | str | AnyRows
 """What a user may give: a file, a folder, a list of files, folders and sources, or ``{code: file or files}``."""
 
 
-def find_sources(given: Given, *, human: bool = False, licence: str = "unknown") -> list[AnySource]:
-    """The sources that ``given`` names, sorted by name, so that the order of a list does not matter.
-
-    Raises:
-        InputError: no such file, a folder without text, or a file whose name does not start with a language code.
-    """
-    if isinstance(given, Mapping):
-        pairs = [(Path(path), code) for code, paths in given.items() for path in _listed(paths)]
-        found: list[AnySource] = [Source(path, code, licence) for path, code in pairs]
-    else:
-        found = []
-        for item in _listed(given):
-            is_source = isinstance(item, (Source, HubText))
-            found += [item] if is_source else [Source(path, None, licence) for path in _files(Path(item), human)]
-    checked = [_checked(source, human) for source in found]
-    return sorted(checked, key=lambda source: (source.name, source.language or ""))
-
-
-def _listed(given: Any) -> Sequence[Any]:
-    return [given] if isinstance(given, (str, Path, Source, HubText)) else given
-
-
-def _files(path: Path, human: bool) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    suffixes = HUMAN_SUFFIXES if human else TEXT_SUFFIXES
-    visible = sorted(file for file in path.iterdir() if not file.name.startswith("."))
-    files = [file for file in visible if file.name.endswith(suffixes)]
-    if len(files) < len(visible):
-        logger.warning("%s: not read: %s", path, ", ".join(file.name for file in visible if file not in files))
-    if not files:
-        raise InputError(f"{path} holds no text; expected files named <lang_Script>{' or '.join(suffixes)}")
-    return files
-
-
-def _checked(source: AnySource, human: bool) -> AnySource:
-    if source.language is not None:
-        check_language(source.language)
-    if human and source.has_records:
-        raise InputError(f"{source.name}: human romanisations are read from files of native TAB roman")
-    if isinstance(source, HubText):
-        return source
-    if not human and source.name.endswith(HUMAN_SUFFIXES):
-        raise InputError(
-            f"{source.name}: expected one text a line; native TAB roman belongs to the human romanisations"
-        )
-    language = source.language
-    if language is None and not source.has_records:
-        language = language_of_name(existing_file(source.path))
-    return replace(source, path=existing_file(source.path), language=language, human=human)
+def languages_of(label: str) -> tuple[str, ...]:
+    """The codes of a label: ``eng_Latn``, or ``eng_Latn-hin_Deva`` for the first and the second text of a row."""
+    codes = tuple(check_language(code) for code in label.split("-"))
+    if len(codes) > 2:
+        raise InputError(f"expected one code or two, such as eng_Latn-hin_Deva, got {label!r}")
+    return codes
 
 
 def language_of_name(path: Path) -> str:
@@ -139,3 +125,30 @@ def language_of_name(path: Path) -> str:
         return check_language(path.name.partition(".")[0])
     except InputError as error:
         raise InputError(f"{path}: {error}; name the file by its language or give {{code: file}}") from error
+
+
+def labelled_path(text: str) -> tuple[str, str]:
+    """``("eng_Latn", "corpus.en")`` of ``eng_Latn=corpus.en``; a path without a label has ``""``."""
+    label, equals, path = text.partition("=")
+    return (label, path) if equals and "/" not in label and not Path(text).exists() else ("", text)
+
+
+def two_names(text: str) -> tuple[str, str]:
+    """``("hin_Deva", "tam_Taml")`` of ``hin_Deva-tam_Taml``; names of columns may be parted by a comma."""
+    one, _, two = text.partition("," if "," in text else "-")
+    if not one or not two:
+        raise InputError(f"expected two names, such as hin_Deva-tam_Taml, got {text!r}")
+    return one.strip(), two.strip()
+
+
+def has_records(source: AnySource) -> bool:
+    """Whether its rows have named columns."""
+    return isinstance(source, HubText) or source.name.endswith(RECORD_SUFFIXES)
+
+
+def described(source: AnySource | AnyRows, lines: int, languages: Iterable[str], **more: Any) -> dict[str, Any]:
+    """Entry of a source in the manifest."""
+    about = {"name": source.name, "languages": sorted(languages), "licence": source.licence, "lines": lines} | more
+    if isinstance(source, HubDataset):
+        return about | {"revision": source.revision}
+    return about | {"sha256": sha256(source.path)}

@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 
 from align.errors import InputError
 from align.files.whole import existing_file, read_json, sha256
-from align.pairs.reading.records import json_records, parquet_file
-from align.pairs.reading.rows import tsv_records
+from align.pairs.reading.records import json_records, parquet_file, tsv_records
 from align.pairs.table import COLUMNS, FORMAT, LABELS, REQUIRED, SCHEMA, VERSION, schema_of
 from align.text.languages import check_language
 

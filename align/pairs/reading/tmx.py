@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import functools
-import gzip
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, NoReturn
-from xml.parsers import expat
+from typing import NamedTuple
 
 from align.errors import InputError
 from align.files.whole import existing_file
+from align.pairs.reading.xml import parse_xml
 from align.text.languages import macrolanguage, three_letters
 
-CHUNK = 1 << 16
 CODES = ("bpt", "ept", "it", "ph", "ut")
 """Elements inside a segment that hold formatting codes of the document, no text."""
 CHINESE_SCRIPTS = {"cn": "Hans", "sg": "Hans", "tw": "Hant", "hk": "Hant", "mo": "Hant"}
@@ -38,36 +35,11 @@ def read_tmx(path: Path) -> Iterator[Unit]:
         InputError: no such file, damaged gzip, XML that is not well-formed, no unit, or a declared or unknown entity
             (declarations can make a small file expand without end); with the line.
     """
-    path, units = existing_file(path), _Units()
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = lambda name, attributes: units.start(name, attributes, parser.CurrentLineNumber)
-    parser.EndElementHandler = units.end
-    parser.CharacterDataHandler = units.text
-
-    def refuse(name: str, *_: object) -> NoReturn:
-        place = f"{path}, line {parser.CurrentLineNumber}"
-        raise InputError(f"{place}: expected plain text, got the entity {name!r}; only &amp; and the like are read")
-
-    parser.EntityDeclHandler = refuse
-    parser.SkippedEntityHandler = refuse
-    count = 0
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            while chunk := file.read(CHUNK):
-                parser.Parse(chunk)
-                count += len(units.done)
-                yield from units.take()
-        parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        reason = expat.errors.messages[error.code]
-        raise InputError(f"{path}, line {error.lineno}: not well-formed XML ({reason})") from error
-    except InputError:
-        raise
-    except (LookupError, ValueError) as error:  # from the codec of the declared encoding
-        raise InputError(f"{path}: its encoding cannot be read ({error}); expected UTF-8 or UTF-16") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is not a complete gzip file: {error}") from error
+    path, units, count = existing_file(path), _Units(), 0
+    for _ in parse_xml(path, units.start, units.end, units.text):
+        count += len(units.done)
+        yield from units.done
+        units.done.clear()
     if not count:
         raise InputError(f"{path} holds no translation unit (tu)")
 
@@ -106,10 +78,6 @@ class _Units:
     def text(self, text: str) -> None:
         if self._segment is not None and not self._codes:
             self._segment.append(text)
-
-    def take(self) -> list[Unit]:
-        units, self.done = self.done, []
-        return units
 
 
 @functools.cache

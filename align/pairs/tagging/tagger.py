@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.files.whole import read_json, write_json
-from align.pairs.tagging.token_features import token_features
+from align.pairs.tagging.tokens import token_features
 from align.similarity.logistic import minimise
 from align.text.normal_forms import normalised
 

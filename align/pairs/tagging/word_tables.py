@@ -13,11 +13,7 @@ from align.text.normal_forms import normalised, text_hash
 
 
 def read_labelled(path: Path | str) -> list[list[tuple[str, str]]]:
-    """Sentences of (token, tag) out of lines ``token TAB tag``, a blank line between sentences.
-
-    Raises:
-        InputError: no such file, no token in it, or a line with other than two columns or an empty one (file, line).
-    """
+    """Sentences of (token, tag) out of lines ``token TAB tag``, a blank line between sentences."""
     sentences: list[list[tuple[str, str]]] = [[]]
     for number, line in enumerate(read_lines(path), 1):
         if line.strip(" "):
@@ -33,9 +29,6 @@ def read_lexicon(path: Path | str) -> dict[str, str]:
     """Translation of each word out of lines ``word TAB translation``; the first of several, more columns unread.
 
     A first line that names the two (one of ``align.files.whole.SIDES``) is a header, which says where they are.
-
-    Raises:
-        InputError: no such file, no word in it, or a line with one column or an empty one (file, line).
     """
     lexicon: dict[str, str] = {}
     sides: tuple[int, int] | None = None
@@ -55,11 +48,7 @@ def read_lexicon(path: Path | str) -> dict[str, str]:
 
 
 def read_actions(path: Path | str) -> dict[str, str]:
-    """Action of each tag out of lines ``tag TAB action``.
-
-    Raises:
-        InputError: no such file, no tag in it, a tag with two actions, or a line with other than two columns.
-    """
+    """Action of each tag out of lines ``tag TAB action``."""
     actions: dict[str, str] = {}
     for tag, action in _rows(path, "tag TAB action", most=2):
         if actions.setdefault(tag, action) != action:
@@ -70,11 +59,7 @@ def read_actions(path: Path | str) -> dict[str, str]:
 
 
 def read_words(path: Path | str) -> list[str]:
-    """Words of a file with one a line; blank lines are passed over.
-
-    Raises:
-        InputError: no such file, or no word in it.
-    """
+    """Words of a file with one a line; blank lines are passed over."""
     words = [line.strip() for line in read_lines(path) if line.strip()]
     if not words:
         raise InputError(f"{path} is empty: expected one word a line")

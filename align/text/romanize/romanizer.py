@@ -1,6 +1,6 @@
-"""Text in any script to Latin letters, as uroman writes it, byte for byte.
+"""Text in any script to Latin letters: as uroman writes it, byte for byte, or another romaniser.
 
-Each different word goes through uroman once: lines are cut into units that uroman treats independently, units met
+Each different word goes through it once: lines are cut into units that it treats independently, units met
 before come from memory (or from a file), and the others are shared out among processes.
 """
 
@@ -21,10 +21,7 @@ from align.errors import InputError
 from align.files.whole import read_lines, whole_file
 from align.text.languages import check_language
 from align.text.romanize.cache import UnitCache, unit_cache
-from align.text.romanize.fast import fast_version
-from align.text.romanize.units import is_plain, romanize_units, split_units, start_worker, uroman_version
-
-BACKENDS = ("uroman", "fast")
+from align.text.romanize.registry import DEFAULT, Romanizer, find_romanizer, romanize_units, start_worker
 
 BLOCK_LINES = 20_000
 BLOCK_CHARACTERS = 4_000_000
@@ -40,7 +37,7 @@ def romanize(
     texts: Iterable[str],
     *,
     lang: str | None = None,
-    backend: str = "uroman",
+    backend: str = DEFAULT,
     processes: int = 1,
     cache: Path | None = None,
     progress: bool = False,
@@ -57,7 +54,7 @@ def romanize_lines(
     lines: Iterable[str],
     *,
     lang: str | None = None,
-    backend: str = "uroman",
+    backend: str = DEFAULT,
     processes: int = 1,
     cache: Path | None = None,
     progress: bool = False,
@@ -70,7 +67,8 @@ def romanize_lines(
     Args:
         lines: texts in any script.
         lang: ``hin_Deva`` or ``hin``; the ISO 639-3 part is uroman's language code. None: no language rules.
-        backend: "uroman", or "fast" for uroman-fast on the characters where both are known to agree.
+        backend: a name of ``align.text.romanize.registry.romanizers``: "uroman", or "fast" for uroman-fast on the
+            characters where both are known to agree.
         processes: how many romanise at a time. More than one starts processes by "spawn" once there is enough to do,
             so a script that calls this needs the usual ``if __name__ == "__main__":``.
         cache: SQLite file that keeps romanised words between runs; several runs may share it.
@@ -83,8 +81,8 @@ def romanize_lines(
         raise InputError("expected a list of texts to romanise, got one string")
     if processes < 1:
         raise InputError(f"expected at least 1 process to romanise with, got {processes}")
-    romanizer = romanizer_version(backend)
-    return _romanized(lines, _lcode(lang), backend, romanizer, processes, cache, progress)
+    romanizer_version(backend)  # refuses what is not there before the first line is wanted
+    return _romanized(lines, _lcode(lang), find_romanizer(backend), processes, cache, progress)
 
 
 def romanize_file(
@@ -92,7 +90,7 @@ def romanize_file(
     target: Path,
     *,
     lang: str | None = None,
-    backend: str = "uroman",
+    backend: str = DEFAULT,
     processes: int = 1,
     cache: Path | None = None,
     progress: bool = False,
@@ -109,16 +107,9 @@ def romanize_file(
     return count
 
 
-def romanizer_version(backend: str = "uroman") -> str:
-    """The romaniser's name and version, for manifests and model cards: ``uroman 1.3.1.1``.
-
-    Raises:
-        InputError: unknown backend, or its package is missing.
-    """
-    if backend not in BACKENDS:
-        raise InputError(f"unknown romaniser {backend!r}: expected one of {', '.join(BACKENDS)}")
-    reference = f"uroman {uroman_version()}"
-    return f"{reference} + uroman-fast {fast_version()}" if backend == "fast" else reference
+def romanizer_version(backend: str = DEFAULT) -> str:
+    """The romaniser's name and version, for manifests and model cards: ``uroman 1.3.1.1``."""
+    return find_romanizer(backend).version()
 
 
 def _lcode(lang: str | None) -> str | None:
@@ -130,28 +121,31 @@ def _lcode(lang: str | None) -> str | None:
 def _romanized(
     lines: Iterable[str],
     lcode: str | None,
-    backend: str,
-    romanizer: str,
+    romanizer: Romanizer,
     processes: int,
     cache: Path | None,
     progress: bool,
 ) -> Iterator[str]:
+    version = romanizer_version(romanizer.name)
     total = len(lines) if isinstance(lines, Sized) else None
     cache = Path(cache).resolve() if cache else None
     with ExitStack() as stack:
-        disk = stack.enter_context(unit_cache(cache, romanizer=romanizer, lcode=lcode)) if cache else None
+        disk = stack.enter_context(unit_cache(cache, romanizer=version, lcode=lcode)) if cache else None
         bar = stack.enter_context(tqdm(total=total, unit=" lines", desc="romanise", disable=not progress))
-        workers = _Workers(stack, processes, lcode, backend)
+        workers = _Workers(stack, processes, lcode, romanizer.name)
         for block in _blocks(lines):
             with _lock:  # held to the end of the block: another thread could drop from the table what this one needs
-                done = _romanize_block(block, _table(romanizer, lcode, cache), disk, workers)
+                done = _romanize_block(block, romanizer, _table(version, lcode, cache), disk, workers)
             yield from done
             bar.update(len(done))
 
 
-def _romanize_block(block: list[str], table: dict[str, str], disk: UnitCache | None, workers: _Workers) -> list[str]:
-    lines = [split_units(line) for line in block]
-    new = [unit for unit in dict.fromkeys(chain.from_iterable(lines)) if unit not in table and not is_plain(unit)]
+def _romanize_block(
+    block: list[str], romanizer: Romanizer, table: dict[str, str], disk: UnitCache | None, workers: _Workers
+) -> list[str]:
+    lines = [romanizer.units(line) for line in block]
+    met = dict.fromkeys(chain.from_iterable(lines))
+    new = [unit for unit in met if unit not in table and not romanizer.plain(unit)]
     if disk:
         table.update(disk.read(new))
     unknown = [unit for unit in new if unit not in table]

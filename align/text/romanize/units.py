@@ -12,19 +12,17 @@ The reference is ``Uroman().romanize_string(line, lcode=...)``. uroman's own tok
 from __future__ import annotations
 
 import functools
-import gc
 import importlib.metadata
 import importlib.util
 import logging
 import re
 import types
 import unicodedata
-from collections.abc import Iterable
 from typing import Any
 
 import regex
 
-from align.text.romanize.fast import fast_romanizer
+from align.text.romanize.registry import DEFAULT, Romanizer
 
 log = logging.getLogger(__name__)
 
@@ -59,16 +57,6 @@ def split_units(line: str) -> list[str]:
 def is_plain(unit: str) -> bool:
     """Whether uroman leaves ``unit`` as it is: ASCII is."""
     return unit.isascii() and uroman_version() == CHECKED_UROMAN
-
-
-def romanize_units(units: Iterable[str], *, lcode: str | None, backend: str) -> list[str]:
-    """Romanise each unit on its own, by uroman or, with ``backend="fast"``, by its equal where there is one."""
-    fast = fast_romanizer(lcode) if backend == "fast" and uroman_version() == CHECKED_UROMAN else None
-    romanized = []
-    for unit in units:
-        latin = fast(unit) if fast else None
-        romanized.append(romanize_unit(unit, lcode) if latin is None else latin)
-    return romanized
 
 
 def romanize_unit(unit: str, lcode: str | None) -> str:
@@ -113,14 +101,6 @@ def load_uroman() -> Any:
     return _uroman_module().Uroman()
 
 
-def start_worker(backend: str) -> None:
-    """Load what a romanising process needs, and keep the garbage collector from walking it again and again."""
-    load_uroman()
-    if backend == "fast":
-        fast_romanizer(None)
-    gc.freeze()
-
-
 @functools.cache
 def _uroman_module() -> Any:
     """A private copy of uroman's module whose ``regex`` keeps compiled patterns.
@@ -142,3 +122,14 @@ def _uroman_module() -> Any:
         findall=lambda pattern, text: compiled(pattern).findall(text),
     )
     return module
+
+
+ROMANIZER = Romanizer(
+    DEFAULT,
+    "what uroman writes, byte for byte",
+    version=lambda: f"uroman {uroman_version()}",
+    of_language=lambda lcode: lambda unit: romanize_unit(unit, lcode),
+    units=split_units,
+    plain=is_plain,
+    start=load_uroman,
+)

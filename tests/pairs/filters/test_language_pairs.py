@@ -6,7 +6,7 @@ import pytest
 
 from align.errors import InputError
 from align.pairs import PairShare
-from align.pairs.filters.language_pairs import language_pair_quotas, pair_name
+from align.pairs.filters.shares import language_pair_quotas, pair_name
 
 
 def by_definition(available, share):

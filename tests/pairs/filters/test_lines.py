@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.pairs.filters.lines import Filters, reject_reason, repeats, skeleton
+from align.pairs.filters.texts import Filters, reject_reason, repeats, skeleton
 from align.text.normal_forms import normalised, text_hash
 
 

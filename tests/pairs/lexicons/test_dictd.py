@@ -4,7 +4,7 @@ import pytest
 from dictd_files import dictionary, number
 
 from align.errors import InputError
-from align.pairs.lexicons.dictd import read_dictd
+from align.pairs.lexicons.freedict import read_dictd
 
 ENTRIES = [
     (["zoo"], "zoo /zu/\nTiergarten\n"),

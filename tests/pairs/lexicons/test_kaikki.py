@@ -4,8 +4,8 @@ import json
 import pytest
 
 from align.errors import InputError
+from align.pairs.lexicons.format import ConceptWord, WordPair
 from align.pairs.lexicons.kaikki import kaikki_rows
-from align.pairs.lexicons.rows import ConceptWord, WordPair
 
 BANK = {
     "word": "bank", "lang": "English", "lang_code": "en", "pos": "noun",

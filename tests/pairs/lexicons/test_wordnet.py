@@ -4,7 +4,7 @@ import lzma
 import pytest
 
 from align.errors import InputError
-from align.pairs.lexicons.rows import ConceptWord
+from align.pairs.lexicons.format import ConceptWord
 from align.pairs.lexicons.wordnet import wordnet_words
 
 HEAD = """<?xml version="1.0" encoding="UTF-8"?>
@@ -66,10 +66,10 @@ def test_compressed_files_read_the_same(tmp_path, name, opened):
     assert rows == [row._replace(file="") for row in wordnet_words(plain)]
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=rf"{name} is not a complete .z file"):
+    with pytest.raises(InputError, match=rf"{name} is not a complete (gzip|xz) file"):
         list(wordnet_words(tmp_path / name))
     (tmp_path / name).write_bytes(b"<html>404</html>")
-    with pytest.raises(InputError, match=rf"{name} is not a complete .z file"):
+    with pytest.raises(InputError, match=rf"{name} is not a complete (gzip|xz) file"):
         list(wordnet_words(tmp_path / name))
 
 

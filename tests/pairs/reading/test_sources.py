@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from align.errors import InputError
+from align.pairs.reading.finding import find_sources
 from align.pairs.reading.lines import Line, read_source
-from align.pairs.reading.sources import HubText, Source, find_sources
+from align.pairs.reading.sources import HubText, Source
 
 
 def write(path, text):
@@ -77,9 +78,9 @@ def test_bad_places(tmp_path):
         find_sources(tmp_path / "hin_Deva.txt")
     with pytest.raises(InputError, match="no such file"):
         find_sources({"hin_Deva": tmp_path / "hin_Deva.txt"})
-    with pytest.raises(InputError, match=r"holds no text; expected files named <lang_Script>\.txt"):
+    with pytest.raises(InputError, match=r"holds no text: expected files named <lang_Script>, with the ending \.txt, "):
         find_sources(tmp_path)
-    with pytest.raises(InputError, match=r"expected files named <lang_Script>\.tsv"):
+    with pytest.raises(InputError, match=r"expected files named <lang_Script>, with the ending \.tsv, "):
         find_sources(tmp_path, human=True)
     with pytest.raises(InputError, match="unknown language code 'hi'"):
         find_sources({"hi": write(tmp_path / "a.txt", "x")})

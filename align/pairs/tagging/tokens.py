@@ -1,16 +1,46 @@
-"""What a token looks like, for a tagger that sees one token at a time."""
+"""Tokens: a text cut into them, and what one looks like to a tagger that sees one at a time."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Set
+from typing import Literal
 
-from align.pairs.tagging.edit_distance import edit_distance
+import regex
+
+from align.pairs.choices import check_choice
+from align.text.edit_distance import levenshtein
 from align.text.languages import dominant_script
 from align.text.normal_forms import normalised
 
+Tokens = Literal["words", "spaces"]
+
+WORD = r"[\p{L}\p{N}][\p{L}\p{N}\p{M}\u200c\u200d]*"  # the joiners shape letters of Persian and of India
+PATTERNS = {
+    "words": regex.compile(rf"{WORD}(?:['’]{WORD})*|[^\s\p{{L}}\p{{N}}]+"),
+    "spaces": regex.compile(r"\S+"),
+}
+COMPARED = 60
+"""Characters of each word that are compared; an address on the web can be much longer."""
 SIZES = (2, 3, 4)
 """Lengths of the character n-grams, a space at either end of the token included."""
+
+
+def split_tokens(text: str, tokens: Tokens = "words") -> tuple[list[str], list[str]]:
+    """The n tokens of a text, and the n + 1 stretches around them: before the first, between two, after the last.
+
+    Args:
+        text: a script that puts spaces between words.
+        tokens: ``words``: runs of letters, digits and their marks, apostrophes inside, and runs of anything else but
+            white space. ``spaces``: runs of anything but white space, for text that is already cut into tokens.
+    """
+    check_choice("tokens", tokens, Tokens)
+    return PATTERNS[tokens].findall(text), PATTERNS[tokens].split(text)
+
+
+def join_tokens(tokens: list[str], between: list[str]) -> str:
+    """The text of n tokens and the n + 1 stretches around them."""
+    return between[0] + "".join(token + space for token, space in zip(tokens, between[1:], strict=True))
 
 
 def token_features(
@@ -22,11 +52,8 @@ def token_features(
     character n-grams, whether it is of a closed class, and the edit distances between it, its romanisation and its
     candidate translation.
 
-    Args:
-        token: any text.
-        closed: words of closed classes, as ``normalised`` makes them.
-        romanised: its romanisation; None: not known, and no feature.
-        translated: its candidate translation, ``""`` if there is none; None: not known, and no feature.
+    What is None is not known, and no feature; a candidate translation is ``""`` if there is none. Words of ``closed``
+    classes are as ``normalised`` makes them.
 
     References:
         After the etymology tagger of Micallef et al. 2024 (2024.eacl-long.61), whose CRF also sees neighbours.
@@ -49,6 +76,15 @@ def token_features(
     if translated and romanised is not None:
         features["distance romanised translated"] = edit_distance(romanised, translated)
     return features
+
+
+def edit_distance(a: str, b: str) -> float:
+    """Levenshtein distance of two words, divided by the length of the longer one: 0 equal, 1 nothing in common.
+
+    Case does not count, and only the first ``COMPARED`` characters do. Two empty words are equal.
+    """
+    a, b = a.casefold()[:COMPARED], b.casefold()[:COMPARED]
+    return levenshtein(a, b) / max(len(a), len(b), 1)
 
 
 def _case(token: str) -> str:

@@ -1,0 +1,55 @@
+"""Which formats of word lists there are: those of this package's modules, and those that installed packages offer.
+
+Another package names its own in the entry points ``align.lexicons``::
+
+    [project.entry-points."align.lexicons"]
+    apertium = "their_package.apertium:FORMAT"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from align.pairs.lexicons.format import Format
+from align.pairs.reading.sources import NAMED
+from align.pairs.reading.xml import opened
+from align.registry import registered
+
+GROUP = "align.lexicons"
+DICTIONARY = "dictionary"
+"""What a file is that no other format recognises."""
+HEAD = 1 << 12
+
+
+@cache
+def formats() -> dict[str, Format]:
+    """All formats by name: first those whose lines have two sides, then in the order of the alphabet.
+
+    Raises:
+        InputError: an installed package offers what does not load, is no format, or has a name that is taken.
+    """
+    found = registered(Format, GROUP, package="align.pairs.lexicons")
+    return dict(sorted(found.items(), key=lambda item: (not item[1].two_sides, item[0])))
+
+
+def format_of(source: Path | str, sides: Sequence[str] = ()) -> str:
+    """The name of a source's format, by its own name and first bytes; ``DICTIONARY`` if no format recognises it.
+
+    Args:
+        source: a file, or a name.
+        sides: the codes of its two sides, if they are given; the name of the file may begin with them instead.
+    """
+    two_sides, head = bool(sides) or bool(NAMED.match(Path(source).name)), _head(Path(source))
+    told = (one.name for one in formats().values() if one.two_sides == two_sides and one.recognises(str(source), head))
+    return next(told, DICTIONARY)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file, decompressed; of anything else none."""
+    try:
+        with opened(path) as file:
+            return file.read(HEAD)
+    except (OSError, EOFError, ValueError):
+        return b""
