@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from align.engines.target import Engine, Schema, Unreachable, absent, agree
+from align.engines.target import Engine, Schema, Unreachable, absent, agree, check_counts, client
 from align.errors import InputError
 
 INDEXES = ("none", "ivf_flat", "ivf_pq", "ivf_hnsw_sq")
@@ -28,10 +28,8 @@ VALUES = 1_000
 """Values in one IN (...)."""
 
 
-def open_target(
-    to: str, *, name: str, index: str = "none", partitions: int | None = None, probes: int = 20, refine: int = 10
-) -> Lance:
-    """A table of a database, which is not reached before it is used.
+class Lance:
+    """A table of a database, which is not reached before it is used: a :class:`align.engines.target.Target`.
 
     Args:
         to: folder, or a URI that LanceDB knows (``s3://bucket/path``, ``db://database``).
@@ -44,24 +42,17 @@ def open_target(
     Raises:
         InputError: lancedb is not installed, or ``name`` or an option is none.
     """
-    try:
-        import lancedb  # noqa: F401
-    except ImportError as error:
-        raise InputError("engine lance needs lancedb: pip install 'align-encoders[lance]'") from error
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", name):
-        raise InputError(f"the name of a table has letters a to z, digits, _, - and ., got {name!r}")
-    if index not in INDEXES:
-        raise InputError(f"index is one of {', '.join(INDEXES)}, got {index!r}")
-    for option, value in {"partitions": partitions or 1, "probes": probes, "refine": refine}.items():
-        if not (isinstance(value, int) and value >= 1):
-            raise InputError(f"{option} is a whole number of 1 or more, got {value!r}")
-    return Lance(to, name, index, partitions, probes, refine)
 
-
-class Lance:
-    """See :class:`align.engines.target.Target`; made by :func:`open_target`."""
-
-    def __init__(self, to: str, name: str, index: str, partitions: int | None, probes: int, refine: int) -> None:
+    def __init__(
+        self, to: str, *, name: str, index: str = "none", partitions: int | None = None, probes: int = 20,
+        refine: int = 10,
+    ) -> None:  # fmt: skip
+        client("lance", "lancedb", "lancedb")
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", name):
+            raise InputError(f"the name of a table has letters a to z, digits, _, - and ., got {name!r}")
+        if index not in INDEXES:
+            raise InputError(f"index is one of {', '.join(INDEXES)}, got {index!r}")
+        check_counts(partitions=partitions or 1, probes=probes, refine=refine)
         self.exact = index == "none"
         self._to, self._name, self._index = to, name, index
         self._partitions, self._probes, self._refine = partitions, probes, refine
@@ -181,11 +172,7 @@ def _columns(schema: Schema) -> pa.Schema:
 
 
 def _agree(there: pa.Schema, schema: Schema, where: str) -> None:
-    try:
-        stored = json.loads((there.metadata or {}).get(b"align", b"null"))
-    except json.JSONDecodeError:
-        stored = None
-    agree(stored, schema, where)
+    agree((there.metadata or {}).get(b"align"), schema, where)
     wanted = _columns(schema)
     if not there.equals(wanted):
         shown = [", ".join(f"{field.name} {field.type}" for field in side) for side in (there, wanted)]
@@ -199,4 +186,4 @@ def _is_in(column: str, values: Sequence[str]) -> str:
     return f"{column} IN ({quoted})"
 
 
-ENGINE = Engine("lance", "a folder, or a URI that LanceDB knows", open_target)
+ENGINE = Engine("lance", "a folder, or a URI that LanceDB knows", Lance)

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from align.engines.retry import INDEX_WAIT, await_index, check_seconds
-from align.engines.target import Engine, Schema, Unreachable, absent, agree
+from align.engines.retry import INDEX_WAIT, await_index
+from align.engines.target import Engine, Schema, Unreachable, absent, agree, check_counts, check_seconds, client
 from align.errors import InputError
 from align.files.whole import read_json
 from align.vectors.folder import vectors_of
@@ -43,11 +43,8 @@ def point_id(row_id: str) -> str:
     return str(uuid.uuid5(NAMESPACE, row_id))
 
 
-def open_target(
-    to: str, *, name: str, m: int = 16, ef_construct: int = 100, ef_search: int = 128, exact: bool = False,
-    index_wait: float = INDEX_WAIT,
-) -> Qdrant:  # fmt: skip
-    """A collection, which is not reached before it is used.
+class Qdrant:
+    """A collection, which is not reached before it is used: a :class:`align.engines.target.Target`.
 
     Args:
         to: URL (``http://HOST:6333``), folder of the client's local mode, or ``:memory:``. A key for the server is
@@ -62,25 +59,16 @@ def open_target(
     Raises:
         InputError: qdrant-client is not installed, or ``name`` or an option is none.
     """
-    try:
-        import qdrant_client  # noqa: F401
-    except ImportError as error:
-        raise InputError("engine qdrant needs qdrant-client: pip install 'align-encoders[qdrant]'") from error
-    if not 1 <= len(name) <= 255 or any(letter in '<>:"/\\|?*\0' for letter in name) or name.strip(".") == "":
-        raise InputError(f'the name of a collection has 1 to 255 letters, none of <>:"/\\|?*, got {name!r}')
-    for option, value in {"m": m, "ef_construct": ef_construct, "ef_search": ef_search}.items():
-        if not (isinstance(value, int) and value >= 1):
-            raise InputError(f"{option} is a whole number of 1 or more, got {value!r}")
-    check_seconds("Qdrant", index_wait=index_wait)
-    return Qdrant(to, name, m, ef_construct, ef_search, exact, index_wait)
-
-
-class Qdrant:
-    """See :class:`align.engines.target.Target`; made by :func:`open_target`."""
 
     def __init__(
-        self, to: str, name: str, m: int, ef_construct: int, ef_search: int, exact: bool, index_wait: float
-    ) -> None:
+        self, to: str, *, name: str, m: int = 16, ef_construct: int = 100, ef_search: int = 128, exact: bool = False,
+        index_wait: float = INDEX_WAIT,
+    ) -> None:  # fmt: skip
+        client("qdrant", "qdrant-client", "qdrant_client")
+        if not 1 <= len(name) <= 255 or any(letter in '<>:"/\\|?*\0' for letter in name) or name.strip(".") == "":
+            raise InputError(f'the name of a collection has 1 to 255 letters, none of <>:"/\\|?*, got {name!r}')
+        check_counts(m=m, ef_construct=ef_construct, ef_search=ef_search)
+        check_seconds("Qdrant", index_wait=index_wait)
         self._server = to.startswith(("http://", "https://"))
         self._to, self._name, self._m, self._ef_construct, self._ef_search = to, name, m, ef_construct, ef_search
         self.exact = exact or not self._server
@@ -252,4 +240,4 @@ def _reason(error: Any) -> str:
         return str(error.reason_phrase)
 
 
-ENGINE = Engine("qdrant", "http://HOST:6333, or a folder (the client's local mode)", open_target)
+ENGINE = Engine("qdrant", "http://HOST:6333, or a folder (the client's local mode)", Qdrant)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.engines.qdrant import point_id
-from align.engines.target import Engine, Schema, absent, agree
+from align.engines.target import Engine, Schema, absent, agree, check_counts, client
 from align.errors import InputError
 from align.files.whole import read_json, write_json
 from align.vectors.folder import vectors_of
@@ -27,10 +27,8 @@ BATCH = 256
 """Points of an operation, and queries of a request."""
 
 
-def open_target(
-    to: str, *, name: str, m: int = 16, ef_construct: int = 100, ef_search: int = 128, exact: bool = False
-) -> QdrantEdge:
-    """A shard, which is not opened before it is used.
+class QdrantEdge:
+    """A shard, which is not opened before it is used: a :class:`align.engines.target.Target`.
 
     Args:
         to: folder that holds, or will hold, the shard's folder.
@@ -43,25 +41,15 @@ def open_target(
     Raises:
         InputError: qdrant-edge-py is not installed, or ``name`` or an option is none.
     """
-    try:
-        import qdrant_edge  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "engine qdrant-edge needs qdrant-edge-py: pip install 'align-encoders[qdrant-edge]'"
-        ) from error
-    if name in ("", ".", "..") or any(letter in "/\\\0" for letter in name):
-        raise InputError(f"the name of a shard is that of a folder, without a slash, got {name!r}")
-    for option, value in {"m": m, "ef_construct": ef_construct, "ef_search": ef_search}.items():
-        if not (isinstance(value, int) and value >= 1):
-            raise InputError(f"{option} is a whole number of 1 or more, got {value!r}")
-    return QdrantEdge(Path(to) / name, m, ef_construct, ef_search, exact)
 
-
-class QdrantEdge:
-    """See :class:`align.engines.target.Target`; made by :func:`open_target`."""
-
-    def __init__(self, folder: Path, m: int, ef_construct: int, ef_search: int, exact: bool) -> None:
-        self._folder, self._where = folder, f"shard {folder}"
+    def __init__(
+        self, to: str, *, name: str, m: int = 16, ef_construct: int = 100, ef_search: int = 128, exact: bool = False
+    ) -> None:
+        client("qdrant-edge", "qdrant-edge-py", "qdrant_edge")
+        if name in ("", ".", "..") or any(letter in "/\\\0" for letter in name):
+            raise InputError(f"the name of a shard is that of a folder, without a slash, got {name!r}")
+        check_counts(m=m, ef_construct=ef_construct, ef_search=ef_search)
+        self._folder, self._where = Path(to) / name, f"shard {Path(to) / name}"
         self.exact = exact
         self._m, self._ef_construct, self._ef_search = m, ef_construct, ef_search
         self._shard: Any = None
@@ -182,4 +170,4 @@ class QdrantEdge:
         return shard
 
 
-ENGINE = Engine("qdrant-edge", "a folder", open_target)
+ENGINE = Engine("qdrant-edge", "a folder", QdrantEdge)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import random
 import time
 from collections.abc import Callable
@@ -97,14 +96,3 @@ def index_late(where: str, seconds: float, state: str) -> InputError:
         f"{where}: its index is not ready after {seconds:g} s ({state}); every row is written: run the same command "
         "again, with a larger --option index_wait=SECONDS if it needs longer"
     )
-
-
-def check_seconds(engine: str, **options: float) -> None:
-    """Refuse a bound that is none.
-
-    Raises:
-        InputError: an option is not more than 0 and finite.
-    """
-    for option, value in options.items():
-        if not (isinstance(value, (int, float)) and 0 < value < math.inf):
-            raise InputError(f"{option} of {engine} is a number of seconds, more than 0 and finite, got {value!r}")

@@ -5,8 +5,12 @@ An engine is a file with an :class:`Engine`, which :mod:`align.engines.registry`
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -102,8 +106,9 @@ class Engine:
     Attributes:
         name: as ``align export`` knows it.
         to: what TO is, for the help.
-        open_target: ``(to, *, name, **options) -> Target``. Options have defaults and are declared with their types;
-            it may reach nothing before :meth:`Target.prepare`, and imports the engine's client itself.
+        open_target: ``(to, *, name, **options) -> Target``: a function, or the target's class. Options have defaults
+            and are declared with their types; it may reach nothing before :meth:`Target.prepare`, and imports the
+            engine's client itself (:func:`client`).
     """
 
     name: str
@@ -115,13 +120,16 @@ def agree(stored: Any, schema: Schema, where: str) -> None:
     """Check what is stored with a collection that is there.
 
     Args:
-        stored: what :meth:`Schema.described` gave when it was made; ``None``, or anything else: not made by align.
+        stored: what :meth:`Schema.described` gave when it was made, or that as JSON; anything else: not made by align.
         schema: what is to be written.
         where: the collection in words, without a password: "collection align of http://127.0.0.1:19530".
 
     Raises:
         InputError: it is not align's, or of another dimension, dtype, encoder or other columns.
     """
+    if isinstance(stored, str | bytes):
+        with suppress(ValueError):
+            stored = json.loads(stored)
     if not isinstance(stored, Mapping) or stored.get("format") != FORMAT:
         raise InputError(f"{where} is there, but was not made by align export: give another --name, or remove it")
     there, here = dict(stored), schema.described()
@@ -135,3 +143,37 @@ def agree(stored: Any, schema: Schema, where: str) -> None:
 def absent(where: str) -> InputError:
     """The error for a collection that is not there, when it has to be."""
     return InputError(f"{where} is not there: run align export first")
+
+
+def client(engine: str, package: str, module: str) -> Any:
+    """A module that an engine's client makes work.
+
+    Raises:
+        InputError: ``package``, the extra of the engine's name, is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(f"engine {engine} needs {package}: pip install 'align-encoders[{engine}]'") from error
+
+
+def check_counts(**options: Any) -> None:
+    """Refuse an option that is no whole number from 1.
+
+    Raises:
+        InputError: the first that is none.
+    """
+    for option, value in options.items():
+        if not (isinstance(value, int) and value >= 1):
+            raise InputError(f"{option} is a whole number of 1 or more, got {value!r}")
+
+
+def check_seconds(engine: str, **options: float) -> None:
+    """Refuse a bound that is none.
+
+    Raises:
+        InputError: an option is not more than 0 and finite.
+    """
+    for option, value in options.items():
+        if not (isinstance(value, (int, float)) and 0 < value < math.inf):
+            raise InputError(f"{option} of {engine} is a number of seconds, more than 0 and finite, got {value!r}")

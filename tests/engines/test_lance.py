@@ -25,7 +25,7 @@ from exported import (
     schema,
 )  # fmt: skip
 
-from align.engines.lance import open_target
+from align.engines.lance import Lance
 from align.engines.target import Unreachable
 from align.errors import InputError
 from align.vectors.folder import vectors_of
@@ -36,7 +36,7 @@ lancedb = pytest.importorskip("lancedb", reason="needs lancedb")
 @pytest.fixture
 def table(tmp_path):
     def open_table(to=tmp_path / "lance", **options):
-        return open_target(str(to), **{"name": "align"} | options)
+        return Lance(str(to), **{"name": "align"} | options)
 
     return open_table
 
@@ -195,21 +195,21 @@ def test_a_store_that_is_away(table, monkeypatch):
 )
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):
-        open_target("x", **{"name": "align"} | options)
+        Lance("x", **{"name": "align"} | options)
 
 
 def test_lancedb_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "lancedb", None)
     with pytest.raises(InputError, match=r"needs lancedb: pip install 'align-encoders\[lance\]'"):
-        open_target("x", name="align")
+        Lance("x", name="align")
 
 
 KILLED = """
 import os, signal, sys, threading
 from exported import rows, schema
-from align.engines.lance import open_target
+from align.engines.lance import Lance
 
-target = open_target(sys.argv[1], name="align")
+target = Lance(sys.argv[1], name="align")
 target.prepare(schema())
 corpus = rows(1_000)
 for first in range(0, 500, 100):

@@ -31,7 +31,7 @@ from exported import (
 
 from align import export
 from align.engines import qdrant
-from align.engines.qdrant import open_target, point_id
+from align.engines.qdrant import Qdrant, point_id
 from align.engines.target import Unreachable
 from align.errors import InputError
 from align.vectors.writing import save_vectors
@@ -45,7 +45,7 @@ def collection(tmp_path):
     opened = []
 
     def open_collection(to=tmp_path / "qdrant", **options):
-        opened.append(open_target(str(to), **{"name": "align"} | options))
+        opened.append(Qdrant(str(to), **{"name": "align"} | options))
         return opened[-1]
 
     yield open_collection
@@ -346,10 +346,10 @@ def test_a_server_that_does_not_answer(collection, monkeypatch):
 )
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):
-        open_target("x", **{"name": "align"} | options)
+        Qdrant("x", **{"name": "align"} | options)
 
 
 def test_qdrant_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "qdrant_client", None)
     with pytest.raises(InputError, match=r"needs qdrant-client: pip install 'align-encoders\[qdrant\]'"):
-        open_target("x", name="align")
+        Qdrant("x", name="align")

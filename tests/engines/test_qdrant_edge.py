@@ -23,7 +23,7 @@ from exported import (
     schema,
 )
 
-from align.engines.qdrant_edge import open_target
+from align.engines.qdrant_edge import QdrantEdge
 from align.errors import InputError
 
 edge = pytest.importorskip("qdrant_edge", reason="needs qdrant-edge-py")
@@ -35,7 +35,7 @@ def shard(tmp_path):
     opened = []
 
     def open_shard(**options):
-        opened.append(open_target(str(tmp_path), **{"name": "align"} | options))
+        opened.append(QdrantEdge(str(tmp_path), **{"name": "align"} | options))
         return opened[-1]
 
     yield open_shard
@@ -168,21 +168,21 @@ def test_a_shard_that_is_open_elsewhere(shard):
 )
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):
-        open_target("x", **{"name": "align"} | options)
+        QdrantEdge("x", **{"name": "align"} | options)
 
 
 def test_qdrant_edge_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "qdrant_edge", None)
     with pytest.raises(InputError, match=r"needs qdrant-edge-py: pip install 'align-encoders\[qdrant-edge\]'"):
-        open_target("x", name="align")
+        QdrantEdge("x", name="align")
 
 
 KILLED = """
 import os, signal, sys
 from exported import rows, schema
-from align.engines.qdrant_edge import open_target
+from align.engines.qdrant_edge import QdrantEdge
 
-target = open_target(sys.argv[1], name="align")
+target = QdrantEdge(sys.argv[1], name="align")
 target.prepare(schema())
 corpus = rows(1_000)
 for first in range(0, 500, 100):

@@ -9,14 +9,13 @@ What made the vectors is the collection's property ``align.export``, and its des
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from align.engines.retry import INDEX_WAIT, check_seconds
-from align.engines.target import Engine
+from align.engines.retry import INDEX_WAIT
+from align.engines.target import Engine, check_seconds, client
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,21 +92,10 @@ def open_target(
         raise InputError(f"a collection's name in Milvus is of letters, digits and _, no digit first, got {name!r}")
     if not (to.startswith(("http://", "https://")) or to.endswith(".db")):
         raise InputError("TO is no address of Milvus: expected http://HOST:PORT, or a file that ends in .db")
-    try:
-        from align.engines.milvus.collection import Collection
-    except ImportError as error:
-        raise InputError("engine milvus needs pymilvus: pip install 'align-encoders[milvus]'") from error
+    client("milvus", "pymilvus", "align.engines.milvus.collection")
+    from align.engines.milvus.collection import Collection
+
     return Collection(to, name, options, token, database)
-
-
-def described(collection: Mapping[str, Any]) -> Any:
-    """What :meth:`align.engines.target.Schema.described` left with a collection; ``None``: nothing that is JSON."""
-    for text in (collection.get("properties", {}).get(PROPERTY), collection.get("description")):
-        try:
-            return json.loads(text or "")
-        except json.JSONDecodeError:
-            continue
-    return None
 
 
 ENGINE = Engine("milvus", "http://HOST:19530, or a file that ends in .db (milvus-lite)", open_target)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pymilvus import DataType, MilvusClient, MilvusException
 
 from align.engines.address import shown
-from align.engines.milvus import PROPERTY, Options, described
+from align.engines.milvus import PROPERTY, Options
 from align.engines.retry import await_index
 from align.engines.target import Schema, Unreachable, absent, agree
 from align.errors import InputError
@@ -55,7 +55,7 @@ class Collection:
         with self._asked() as client:
             if client.has_collection(self.name, timeout=self.options.timeout):
                 there = client.describe_collection(self.name, timeout=self.options.timeout)
-                agree(described(there), schema, self.where)
+                agree(there.get("properties", {}).get(PROPERTY) or there.get("description"), schema, self.where)
                 self._check_fields(there)
             elif make:
                 self._make(client, schema)

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from align.engines.retry import INDEX_WAIT, check_seconds
-from align.engines.target import Engine
+from align.engines.retry import INDEX_WAIT
+from align.engines.target import Engine, check_seconds, client
 from align.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ def open_target(
     Raises:
         InputError: psycopg or pgvector is not installed, or ``to``, ``name`` or an option is none.
     """
-    try:
-        from psycopg import ProgrammingError
-        from psycopg.conninfo import conninfo_to_dict
+    for module in ("psycopg", "pgvector"):
+        client("pgvector", "psycopg", module)
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
 
-        from align.engines.pgvector.table import Table
-    except ImportError as error:
-        raise InputError("engine pgvector needs psycopg: pip install 'align-encoders[pgvector]'") from error
+    from align.engines.pgvector.table import Table
+
     options = Options(index, m, ef_construction, ef_search, lists, probes, timeout, index_wait)
     if not name or "\0" in name or len(name.encode()) > NAME_BYTES:
         raise InputError(f"the name of a table has 1 to {NAME_BYTES} bytes, got {name!r}")

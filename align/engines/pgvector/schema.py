@@ -46,7 +46,7 @@ def present(connection: Connection[Any], name: str, schema: Schema, where: str) 
     if not rows:
         return None
     oid, namespace, comment = rows[0]
-    agree(_json(comment), schema, where)
+    agree(comment, schema, where)
     found = connection.execute(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
         "WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped",
@@ -140,10 +140,3 @@ def _make_extension(connection: Connection[Any], where: str) -> None:
         rows = connection.execute(version).fetchall()
     if tuple(map(int, rows[0][0].split(".")[:2])) < VERSION:
         raise InputError(f"{where}: pgvector {rows[0][0]} is there, expected 0.8 or later")
-
-
-def _json(text: str | None) -> Any:
-    try:
-        return json.loads(text or "null")
-    except json.JSONDecodeError:
-        return None
