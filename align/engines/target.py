@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.vectors.descriptions import differences, plain
+from align.vectors.folder import differences, plain
 
 FORMAT = "align-export/1"
 PAYLOAD = ("text_sha256", "language", "script")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,13 @@ from align.errors import InputError
 from align.indexes.exact import Found
 from align.indexes.faiss_filter import few, search_all
 from align.indexes.faiss_gpu import MOST, Gpu, on_gpu_or_cpu
-from align.indexes.faiss_module import import_faiss, reason
+from align.indexes.faiss_module import import_faiss, inner_index, reason
 from align.similarity.cosine import TIE_TOLERANCE
 
-REFINED = 4
-"""Candidates for each hit that a factory ending in ``RFlat`` or ``Refine(...)`` compares again."""
 TRAINING_ROWS, TRAINING_ROWS_A_LIST = 50_000, 64
 WIDER = 4
 """How much further a search looks each time that it found too few."""
+NO_EFFORT: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -46,21 +44,18 @@ class FaissIndex:
         k: int,
         *,
         chosen: NDArray[np.bool_] | None = None,
-        nprobe: int | None = None,
-        ef_search: int | None = None,
+        given: Mapping[str, int] = NO_EFFORT,
     ) -> Found:
         """The ``k`` nearest of the chosen rows, as far as the index finds them.
 
         Where few rows are chosen (:func:`align.indexes.faiss_filter.few`), all of them are compared; of more, the
         effort is divided by their share, so that as many of them are looked at as of all rows without a filter. A query
         for which fewer were found than there are is searched again, further, until the whole index was searched; not so
-        if ``nprobe`` or ``ef_search`` is given.
+        if an effort is given.
 
         Raises:
-            InputError: an effort that this index does not have or below 1, or a filter that it cannot apply.
+            InputError: a filter that this index cannot apply.
         """
-        given = {name: value for name, value in (("nprobe", nprobe), ("ef_search", ef_search)) if value is not None}
-        check_effort(given, self.effort, self.factory)
         effort = {**self.effort, **given}
         available = min(k, self.index.ntotal if chosen is None else int(chosen.sum()))
         whole = effort_of_all(self.index)
@@ -107,46 +102,6 @@ class FaissIndex:
         return np.where(rows >= 0, scores, -np.inf).astype(np.float32), rows
 
 
-def new_index(factory: str, dimension: int) -> Any:
-    """An empty FAISS index.
-
-    Raises:
-        InputError: FAISS is missing, or knows no such index for inner product.
-    """
-    faiss = import_faiss()
-    try:
-        index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"FAISS makes no index of {factory!r} for {dimension} dimensions: {reason(error)}") from error
-    if isinstance(index, faiss.IndexIDMap):
-        raise InputError(f"factory {factory!r} has IDMap: expected none, the ids of an index are row numbers")
-    check_metric(index, factory)
-    if isinstance(index, faiss.IndexRefine):
-        index.k_factor = REFINED
-    inner = _inner(index)
-    if hasattr(inner, "do_polysemous_training"):
-        inner.do_polysemous_training = False  # a second and more for each byte of a code, for a search not done here
-    return index
-
-
-def check_metric(index: Any, factory: str) -> None:
-    """Refuse an index some part of which compares by the distance: what FAISS calls scores then grows with it.
-
-    Raises:
-        InputError: it does, whatever metric it was made for (HNSW or NSG over PQ).
-    """
-    faiss = import_faiss()
-    parts = [faiss.downcast_index(index)]
-    for part in parts:
-        inner = [getattr(part, name, None) for name in ("index", "base_index", "refine_index", "storage")]
-        parts += [faiss.downcast_index(one) for one in inner if isinstance(one, faiss.Index)]
-    if any(part.metric_type != faiss.METRIC_INNER_PRODUCT for part in parts):
-        raise InputError(
-            f"FAISS compares by distance in {factory!r}, not by inner product: its hits would come worst first; give "
-            "IVF with PQ, or HNSW without"
-        )
-
-
 def training_rows(index: Any, rows: int, given: int | None) -> int:
     """How many of ``rows`` rows an index is trained on; 0 where it needs no training."""
     if index.is_trained:
@@ -155,37 +110,9 @@ def training_rows(index: Any, rows: int, given: int | None) -> int:
     return min(rows, given or max(TRAINING_ROWS, TRAINING_ROWS_A_LIST * lists))
 
 
-def train(index: Any, sample: NDArray[np.float32], factory: str) -> None:
-    """Train an index on a sample.
-
-    Raises:
-        InputError: it has fewer rows than the index has clusters, or FAISS refuses for another reason.
-    """
-    try:
-        index.train(sample)
-    except RuntimeError as error:
-        numbers = re.search(r"training points \((\d+)\).*clusters \((\d+)\)", str(error))
-        if numbers:
-            few, clusters = numbers.groups()
-            raise InputError(f"{factory!r} needs at least {clusters} rows to train on, got {few}") from error
-        raise InputError(f"FAISS cannot train {factory!r} on {len(sample)} rows: {reason(error)}") from error
-
-
-def add(index: Any, units: NDArray[np.float32], factory: str) -> None:
-    """Add rows.
-
-    Raises:
-        InputError: FAISS refuses them, as NSG does of fewer than a hundred.
-    """
-    try:
-        index.add(units)
-    except RuntimeError as error:
-        raise InputError(f"FAISS cannot add {len(units)} rows to {factory!r}: {reason(error)}") from error
-
-
 def effort_of_all(index: Any) -> dict[str, int]:
     """The effort at which an index looks at all its rows: its number of lists (IVF), or of rows (HNSW)."""
-    faiss, inner = import_faiss(), _inner(index)
+    faiss, inner = import_faiss(), inner_index(index)
     if isinstance(inner, faiss.IndexIVF):
         return {"nprobe": int(inner.nlist)}
     if isinstance(inner, faiss.IndexHNSW):
@@ -197,6 +124,11 @@ def default_effort(index: Any) -> dict[str, int]:
     """A 32nd of the lists and at least 8 (FAISS itself searches one), or 64 candidates in a graph."""
     whole = effort_of_all(index)
     return {name: max(min(8, all_), all_ // 32) if name == "nprobe" else 64 for name, all_ in whole.items()}
+
+
+def given_effort(nprobe: int | None, ef_search: int | None) -> dict[str, int]:
+    """The effort that a user gives, if any."""
+    return {name: value for name, value in (("nprobe", nprobe), ("ef_search", ef_search)) if value is not None}
 
 
 def check_effort(given: Mapping[str, int], known: Mapping[str, int], factory: str) -> None:
@@ -213,50 +145,12 @@ def check_effort(given: Mapping[str, int], known: Mapping[str, int], factory: st
             raise InputError(f"{name} must be at least 1, got {value}")
 
 
-def read_index(path: Path, *, mmap: bool) -> Any:
-    """A FAISS index of a file, memory-mapped by choice.
-
-    Raises:
-        InputError: FAISS is missing, cannot read the file, or compares by distance in it.
-    """
-    faiss = import_faiss()
-    try:
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mmap else 0)
-    except RuntimeError as error:
-        raise InputError(f"{path} is damaged, or of another FAISS: {reason(error)}") from error
-    check_metric(index, str(path))
-    return index
-
-
-def write_index(index: Any, path: Path) -> None:
-    """Write a FAISS index to a file.
-
-    Raises:
-        InputError: it cannot be written, as when the disk is full.
-    """
-    try:
-        import_faiss().write_index(index, str(path))
-    except RuntimeError as error:
-        raise InputError(f"{path.name} was not written: {reason(error)}") from error
-
-
 def in_order(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> Found:
     """Scores rounded to the tie tolerance, best first, of equal ones the lower row; -Inf and -1 come last."""
     steps = np.rint(scores / TIE_TOLERANCE)
     order = np.lexsort((rows, -steps), axis=1)
     steps, rows = np.take_along_axis(steps, order, axis=1), np.take_along_axis(rows, order, axis=1)
     return (steps * np.float64(TIE_TOLERANCE)).astype(np.float32), rows
-
-
-def _inner(index: Any) -> Any:
-    """What searches: without the transformation before it and the comparison after it."""
-    faiss = import_faiss()
-    index = faiss.downcast_index(index)
-    if isinstance(index, faiss.IndexPreTransform):
-        return _inner(index.index)
-    if isinstance(index, faiss.IndexRefine):
-        return _inner(index.base_index)
-    return index
 
 
 def _parameters(faiss: Any, index: Any, selector: Any, effort: Mapping[str, int]) -> Any:

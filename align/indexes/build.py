@@ -17,28 +17,18 @@ from tqdm import tqdm
 
 from align.errors import InputError
 from align.indexes import check as index_check
-from align.indexes.approximate import (
-    FaissIndex,
-    add,
-    check_effort,
-    default_effort,
-    new_index,
-    train,
-    training_rows,
-    write_index,
-)
+from align.indexes.approximate import FaissIndex, check_effort, default_effort, given_effort, training_rows
 from align.indexes.check import check_scores
 from align.indexes.exact import Block, numbered, write_npy
 from align.indexes.faiss_gpu import Gpu, named_gpu, on_gpu_or_cpu
-from align.indexes.faiss_module import import_faiss
+from align.indexes.faiss_module import add, import_faiss, new_index, train, write_index
 from align.indexes.faiss_probe import check_survives
 from align.indexes.index import EXACT, FAISS, ROWS, VECTORS, Index, load_index, writing_index
 from align.indexes.recall import measured, questions
 from align.indexes.rows import LABELS, rows_of_vectors, writing_rows
 from align.similarity.cosine import normalize
 from align.text.surrogates import well_formed
-from align.vectors.descriptions import plain
-from align.vectors.folder import Vectors, open_vectors, vector_table, vectors_of
+from align.vectors.folder import Vectors, open_vectors, plain, vector_table, vectors_of
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +88,7 @@ def index(
     for what, value, least in (("k", k, 1), ("train_rows", train_rows, 1), ("recall_queries", recall_queries, 0)):
         if value is not None and value < least:
             raise InputError(f"{what} must be at least {least}, got {value}")
-    given = {name: value for name, value in (("nprobe", nprobe), ("ef_search", ef_search)) if value is not None}
+    given = given_effort(nprobe, ef_search)
     with writing_index(out) as (folder, manifest):
         about = {"factory": factory, "rows": vectors.rows, "dimension": vectors.dimension, "unit": True}
         manifest |= {**about, "metric": "cosine", "encoder": plain(vectors.encoder)}

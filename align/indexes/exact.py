@@ -30,11 +30,12 @@ Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class ExactIndex:
-    """Vectors in memory or in a memory-mapped file."""
+    """Vectors that are all compared."""
 
-    vectors: NDArray[Any]
-    """(rows, dimensions) float32 or float16."""
-    unit: bool
+    vectors: NDArray[Any] | Vectors
+    """(rows, dimensions) float32 or float16, in memory or memory-mapped; or a folder that was not indexed, which is
+    read part by part for every search."""
+    unit: bool = False
     """They have length 1 (or 0) already."""
     gpu: Gpu | None = None
     """Where FAISS compares them; ``None``: numpy does, on the CPU."""
@@ -44,28 +45,20 @@ class ExactIndex:
         return on_gpu_or_cpu(self.gpu, lambda gpu: nearest(units, self._blocks(chosen, gpu), k, gpu=gpu))
 
     def _blocks(self, chosen: NDArray[np.bool_] | None, gpu: Gpu | None) -> Iterator[Block]:
-        for here in slices(len(self.vectors), GPU_ROWS if gpu else BLOCK_ROWS):
-            rows, part = _chosen_rows(self.vectors[here], here.start, chosen)
-            yield rows, part.astype(np.float32, copy=False) if self.unit else normalize(part, first_row=here.start)
+        for start, part in self._parts(GPU_ROWS if gpu else BLOCK_ROWS):
+            rows = np.arange(start, start + len(part))
+            if chosen is not None:
+                here = np.flatnonzero(chosen[start : start + len(part)])
+                rows, part = rows[here], part[here]
+            yield rows, part.astype(np.float32, copy=False) if self.unit else normalize(part, first_row=start)
 
-
-@dataclass(frozen=True)
-class StreamedVectors:
-    """A folder of vectors that was not indexed: read part by part for every search."""
-
-    folder: Vectors
-    gpu: Gpu | None = None
-    """As of an :class:`ExactIndex`."""
-
-    def search(self, units: NDArray[np.float32], k: int, *, chosen: NDArray[np.bool_] | None = None) -> Found:
-        """The ``k`` nearest of the chosen rows."""
-        return on_gpu_or_cpu(self.gpu, lambda gpu: nearest(units, self._blocks(chosen, gpu), k, gpu=gpu))
-
-    def _blocks(self, chosen: NDArray[np.bool_] | None, gpu: Gpu | None) -> Iterator[Block]:
-        rows = GPU_ROWS if gpu else BLOCK_ROWS
-        for start, table in numbered(self.folder.tables(["vector"], rows=rows, verify=False)):
-            numbers, part = _chosen_rows(vectors_of(table), start, chosen)
-            yield numbers, normalize(part, first_row=start)
+    def _parts(self, rows: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        if isinstance(self.vectors, Vectors):
+            for start, table in numbered(self.vectors.tables(["vector"], rows=rows, verify=False)):
+                yield start, vectors_of(table)
+        else:
+            for here in slices(len(self.vectors), rows):
+                yield here.start, self.vectors[here]
 
 
 def nearest(units: NDArray[np.float32], blocks: Iterable[Block], k: int, *, gpu: Gpu | None = None) -> Found:
@@ -89,13 +82,7 @@ def nearest(units: NDArray[np.float32], blocks: Iterable[Block], k: int, *, gpu:
 
 
 class Nearest:
-    """The ``k`` rows nearest to each query so far: what :func:`nearest` keeps while it reads.
-
-    Args:
-        units: (n, d) unit vectors.
-        k: at least 1.
-        gpu: as of :func:`nearest`.
-    """
+    """The ``k`` rows nearest to each query so far: what :func:`nearest` keeps while it reads."""
 
     def __init__(self, units: NDArray[np.float32], k: int, *, gpu: Gpu | None = None) -> None:
         self._units, self._k = units, k
@@ -154,12 +141,3 @@ def write_npy(path: Path, blocks: Iterable[NDArray[Any]], *, shape: tuple[int, i
         np.lib.format.write_array_header_1_0(file, header)
         for block in blocks:
             file.write(np.ascontiguousarray(block, dtype=dtype).data)
-
-
-def _chosen_rows(
-    vectors: NDArray[Any], start: int, chosen: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    if chosen is None:
-        return np.arange(start, start + len(vectors)), vectors
-    here = np.flatnonzero(chosen[start : start + len(vectors)])
-    return start + here, vectors[here]

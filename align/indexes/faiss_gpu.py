@@ -92,7 +92,7 @@ class Gpu:
             return self.faiss.index_gpu_to_cpu(copy)
 
     def train(self, copy: Any, sample: NDArray[np.float32], factory: str) -> None:
-        """Train a copy; in the place of :func:`align.indexes.approximate.train`.
+        """Train a copy; in the place of :func:`align.indexes.faiss_module.train`.
 
         Raises:
             Refused: it cannot be trained here.
@@ -101,7 +101,7 @@ class Gpu:
             copy.train(sample)
 
     def add(self, copy: Any, units: NDArray[np.float32], factory: str) -> None:
-        """Add rows to a copy; in the place of :func:`align.indexes.approximate.add`.
+        """Add rows to a copy; in the place of :func:`align.indexes.faiss_module.add`.
 
         Raises:
             Refused: the memory is full.

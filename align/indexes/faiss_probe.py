@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from align.errors import InputError
-from align.indexes.faiss_module import import_faiss
+from align.indexes.faiss_module import import_faiss, new_index
 
 ROWS = 300
 """Rows that are tried, if there are so many; and one more than dimensions: with fewer, OPQ crashes."""
@@ -51,7 +51,6 @@ def check_survives(factory: str, dimension: int, rows: int) -> None:
 
 
 def _try(factory: str, dimension: int, rows: int) -> None:
-    from align.indexes.approximate import new_index
     from align.similarity.cosine import normalize
 
     faiss = import_faiss()

@@ -10,9 +10,10 @@ place, so it can be moved. No pickle is written or read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,14 @@ from numpy.typing import ArrayLike, NDArray
 from align.errors import InputError
 from align.files.folders import whole_folder
 from align.files.whole import existing_file, read_json, sha256, write_json
-from align.indexes.approximate import FaissIndex, check_effort, read_index
-from align.indexes.exact import ExactIndex, Found, StreamedVectors, read_npy
-from align.indexes.faiss_gpu import Gpu, find_gpu
+from align.indexes.approximate import FaissIndex, check_effort, given_effort
+from align.indexes.exact import ExactIndex, Found, read_npy
+from align.indexes.faiss_gpu import find_gpu
+from align.indexes.faiss_module import read_index
 from align.indexes.rows import Rows, open_rows, rows_of_vectors
 from align.similarity.cosine import check_same_width, normalize
-from align.vectors.descriptions import differences, plain
 from align.vectors.folder import FORMAT as VECTORS_FORMAT
-from align.vectors.folder import MANIFEST, open_vectors
+from align.vectors.folder import MANIFEST, Vectors, differences, open_vectors, plain
 
 FORMAT = "align-index/1"
 EXACT = "Flat"
@@ -44,7 +45,7 @@ class Index:
 
     folder: Path
     manifest: Mapping[str, Any]
-    engine: ExactIndex | StreamedVectors | FaissIndex
+    engine: ExactIndex | FaissIndex
     rows_file: Rows
 
     @property
@@ -66,7 +67,8 @@ class Index:
     @property
     def vectors(self) -> NDArray[Any] | None:
         """(rows, dimensions) as stored in an exact index, ``None`` of any other."""
-        return self.engine.vectors if isinstance(self.engine, ExactIndex) else None
+        vectors = self.engine.vectors if isinstance(self.engine, ExactIndex) else None
+        return None if isinstance(vectors, Vectors) else vectors
 
     def ids(self, rows: ArrayLike) -> list[str]:
         """The id of each of some row numbers; "" for -1."""
@@ -116,13 +118,15 @@ class Index:
         most = min(k, self.rows if chosen is None else int(chosen.sum()))
         scores = np.full((len(units), k), -np.inf, dtype=np.float32)
         rows = np.full((len(units), k), -1, dtype=np.int64)
-        effort = {"nprobe": nprobe, "ef_search": ef_search}
-        if not isinstance(self.engine, FaissIndex):
-            check_effort({name: value for name, value in effort.items() if value is not None}, {}, EXACT)
-            if most:
-                scores[:, :most], rows[:, :most] = self.engine.search(units, most, chosen=chosen)
-        elif most:
-            scores[:, :most], rows[:, :most] = self.engine.search(units, most, chosen=chosen, **effort)
+        effort = given_effort(nprobe, ef_search)
+        find: Callable[..., Found] = self.engine.search
+        if isinstance(self.engine, FaissIndex):
+            check_effort(effort, self.engine.effort, self.engine.factory)
+            find = partial(find, given=effort)
+        else:
+            check_effort(effort, {}, EXACT)
+        if most:
+            scores[:, :most], rows[:, :most] = find(units, most, chosen=chosen)
         return scores, rows
 
     def check_encoder(self, encoder: Mapping[str, Any], *, prompt: bool = True) -> None:
@@ -164,7 +168,10 @@ def load_index(folder: Path | str, *, verify: bool = True, mmap: bool = True, de
         )
     manifest = read_json(folder / MANIFEST)
     if isinstance(manifest, dict) and manifest.get("format") == VECTORS_FORMAT:
-        return _open_vectors(folder, gpu, verify=verify)
+        opened = open_vectors(folder)
+        if verify:
+            opened.check()
+        return Index(folder, manifest, ExactIndex(opened, gpu=gpu), rows_of_vectors(opened))
     if not (isinstance(manifest, dict) and manifest.keys() >= FIELDS and manifest["format"] == FORMAT):
         raise InputError(f"{folder / MANIFEST} is not the manifest of an index ({FORMAT})")
     exact = manifest["factory"] == EXACT
@@ -202,13 +209,6 @@ def writing_index(out: Path | str) -> Iterator[tuple[Path, dict[str, Any]]]:
         yield folder, manifest
         files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in folder.iterdir()}
         write_json(folder / MANIFEST, {"format": FORMAT, **manifest, "files": files})
-
-
-def _open_vectors(folder: Path, gpu: Gpu | None, *, verify: bool) -> Index:
-    vectors = open_vectors(folder)
-    if verify:
-        vectors.check()
-    return Index(folder, vectors.manifest, StreamedVectors(vectors, gpu), rows_of_vectors(vectors))
 
 
 def _check_file(path: Path, about: Mapping[str, Any], *, verify: bool) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.indexes.approximate import FaissIndex
-from align.indexes.exact import Found, Nearest
+from align.indexes.exact import Nearest
 from align.indexes.rows import Rows
 
 RECALL = (
@@ -45,10 +45,7 @@ class Question:
 def questions(queries: NDArray[np.float32], rows: Rows, k: int) -> list[Question]:
     """All queries to all rows, and some of them to each of the rarest languages, if there is more than one.
 
-    Args:
-        queries: (n, d) unit vectors.
-        rows: what stands beside the vectors.
-        k: hits of each; two more are kept, since those that a query was made of do not count.
+    Two hits more than ``k`` are kept, since the rows that a query was made of do not count.
     """
     asked = [Question(None, None, Nearest(queries, k + 2))]
     languages = rows.languages() if len(queries) else {}
@@ -84,7 +81,7 @@ def measured(
         _, right = question.right.found()
         count = len(right)
         try:
-            _, rows = _search(index, queries[:count], k + 2, question.chosen, effort)
+            _, rows = index.search(queries[:count], k + 2, chosen=question.chosen, given=effort)
         except InputError:  # it cannot filter, and says so when it is asked to
             break
         about = {"recall": round(recall(rows, right, pairs[:count], k), 4), "k": k, "queries": count}
@@ -103,11 +100,3 @@ def recall(found: NDArray[np.int64], right: NDArray[np.int64], pairs: NDArray[np
         hits += len({*expected} & {*[row for row in mine if row not in pair][:k]})
         total += len(expected)
     return hits / total if total else 1.0
-
-
-def _search(
-    index: FaissIndex, units: NDArray[np.float32], k: int, chosen: NDArray[np.bool_] | None, effort: Mapping[str, int]
-) -> Found:
-    return index.search(
-        units, k, chosen=chosen, nprobe=effort.get("nprobe"), ef_search=effort.get("ef_search")
-    )  # fmt: skip

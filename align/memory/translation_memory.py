@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.files.whole import existing_file, read_json
-from align.indexes.exact import StreamedVectors
+from align.indexes.exact import ExactIndex
 from align.memory.terms import Term, find_terms, term_list
 from align.similarity.cosine import normalize
 from align.text.edit_distance import fuzzy_match, plain_text
 from align.text.hashing import text_sha256
-from align.vectors.descriptions import differences, plain
-from align.vectors.folder import MANIFEST, Vectors, open_vectors
+from align.vectors.folder import MANIFEST, Vectors, differences, open_vectors, plain
 from align.vectors.writing import save_vectors
 
 log = logging.getLogger(__name__)
@@ -213,7 +212,7 @@ def _nearest(
             "remove it, or give another folder"
         )
     units = normalize(encoder.encode(queries))
-    scores, rows = StreamedVectors(stored).search(units, k, chosen=places >= 0)
+    scores, rows = ExactIndex(stored).search(units, k, chosen=places >= 0)
     return scores, places[rows]
 
 

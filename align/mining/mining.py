@@ -26,8 +26,7 @@ from align.mining.pairs import Candidates, judged, write_mined
 from align.mining.sides import Side, side
 from align.similarity.margin import check_score, margins
 from align.similarity.nearest import Neighbours, exact_neighbours
-from align.vectors.descriptions import differences
-from align.vectors.folder import Vectors
+from align.vectors.folder import Vectors, differences
 
 DIRECTIONS = ("intersection", "forward", "backward", "max")
 DECIMALS = 6

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from align.errors import InputError
-from align.indexes.approximate import effort_of_all, new_index, train, training_rows
+from align.indexes.approximate import effort_of_all, training_rows
+from align.indexes.faiss_module import new_index, train
 from align.similarity.cosine import check_same_width, matrix, normalize, slices
 from align.similarity.nearest import Neighbours, check_at_least_one, neighbours_of, no_keys, rank_keys
 

@@ -12,6 +12,7 @@ several, several machines) may stop at any time, and what is missing is written 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
+from align.files.nested import flattened
 from align.files.whole import existing_file, read_json, sha256
 from align.similarity.cosine import matrix
 from align.text.hashing import text_sha256
@@ -62,7 +64,7 @@ class Vectors:
         """The rows in order, at most ``rows`` at a time.
 
         Args:
-            columns: those to read, of ``COLUMNS``; ``None``: all that are there.
+            columns: those to read; ``None``: all that are there.
             rows: of one table.
             verify: compare the SHA-256 of each part with the manifest before it is read.
 
@@ -119,15 +121,7 @@ def vector_table(
     scripts: Sequence[str] | None = None,
     store_texts: bool = True,
 ) -> pa.Table:
-    """A table of the columns of a part.
-
-    Args:
-        ids: one for each row.
-        vectors: (rows, dimensions) finite; float16 stays float16, everything else becomes float32.
-        texts: what was encoded; their SHA-256 are stored.
-        languages: codes; ``None``, and "" of a row: not known.
-        scripts: ISO 15924 codes, in the same way.
-        store_texts: keep the texts themselves, so that a search can show them.
+    """A table of the columns of a part; arguments as of :func:`align.vectors.writing.save_vectors`.
 
     Raises:
         InputError: numbers of rows that differ, or a vector that holds NaN or Inf.
@@ -182,3 +176,31 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not (isinstance(manifest, dict) and fields <= manifest.keys() and manifest["format"] == FORMAT):
         raise InputError(f"{path} is not the manifest of a folder of vectors ({FORMAT})")
     return manifest
+
+
+def plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A description as JSON reads it back: what two of them are compared as.
+
+    Raises:
+        InputError: it holds what JSON does not know.
+    """
+    try:
+        made: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the description is not JSON: {error}") from error
+    return made
+
+
+def differences(stored: Mapping[str, Any], given: Mapping[str, Any], here: str, there: str) -> str:
+    """The fields in which two descriptions differ, in words; "" if in none. Null is as good as absent.
+
+    >>> differences({"pooling": {"layer": 8}}, {"pooling": {"layer": 4}}, "in the index", "in the queries")
+    'pooling.layer (8 in the index, 4 in the queries)'
+    """
+    a, b = dict(flattened(stored)), dict(flattened(given))
+    named = (
+        f"{name} ({json.dumps(a.get(name))} {here}, {json.dumps(b.get(name))} {there})"
+        for name in sorted({*a, *b})
+        if a.get(name) != b.get(name)
+    )
+    return ", ".join(named)

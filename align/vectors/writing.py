@@ -20,8 +20,17 @@ from align.errors import InputError
 from align.files.folders import check_place, stranger
 from align.files.locks import locked
 from align.files.whole import read_json, sha256, whole_file, write_json
-from align.vectors.descriptions import differences, plain
-from align.vectors.folder import FORMAT, MANIFEST, Vectors, open_vectors, read_manifest, vector_table, vectors_of
+from align.vectors.folder import (
+    FORMAT,
+    MANIFEST,
+    Vectors,
+    differences,
+    open_vectors,
+    plain,
+    read_manifest,
+    vector_table,
+    vectors_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -108,12 +117,13 @@ def write_part(out: Path, number: int, table: pa.Table, rejects: Sequence[Mappin
         InputError: the folder cannot be written to, or the disk is full; nothing half-written counts. The part is there
             with other numbers of rows, or the folder is complete.
     """
-    with locked(Path(out) / f"{part_name(number)}.parquet", wait=True, of=out):
-        _write_part(Path(out), number, table, rejects)
+    path = Path(out) / f"{part_name(number)}.parquet"
+    with locked(path, wait=True, of=out):
+        _write_part(path, number, table, rejects)
 
 
-def _write_part(out: Path, number: int, table: pa.Table, rejects: Sequence[Mapping[str, Any]]) -> None:
-    path = out / f"{part_name(number)}.parquet"
+def _write_part(path: Path, number: int, table: pa.Table, rejects: Sequence[Mapping[str, Any]]) -> None:
+    out = path.parent
     manifest = read_manifest(out)
     expected = (manifest["dimension"], manifest["dtype"])
     came = (table.schema.field("vector").type.list_size, str(vectors_of(table).dtype))
@@ -175,21 +185,22 @@ def save_vectors(
     store_texts: bool = True,
     part_rows: int = PART_ROWS,
 ) -> Vectors:
-    """Write vectors that are in memory as a folder; see :func:`vector_table` for the arguments.
+    """Write vectors that are in memory as a folder.
 
     Args:
         out: the folder, which must not hold other vectors.
         ids: one for each row, no two equal.
-        vectors: (rows, dimensions).
-        texts: what was encoded.
+        vectors: (rows, dimensions) finite; float16 stays float16, everything else becomes float32.
+        texts: what was encoded; their SHA-256 are stored.
         encoder: what made the vectors.
-        languages: of each row.
-        scripts: of each row.
-        store_texts: keep the texts.
+        languages: codes, one for each row; ``None``, and "" of a row: not known.
+        scripts: ISO 15924 codes, in the same way.
+        store_texts: keep the texts themselves, so that a search can show them.
         part_rows: rows of a part.
 
     Raises:
-        InputError: as :func:`vector_table`, :func:`begin` and :func:`align.files.locks.locked`; or an id twice.
+        InputError: as :func:`align.vectors.folder.vector_table`, :func:`begin` and
+            :func:`align.files.locks.locked`; or an id twice.
     """
     out = Path(out)
     if len(set(ids)) != len(ids):

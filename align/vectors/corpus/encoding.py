@@ -19,12 +19,10 @@ from align.errors import InputError
 from align.files.folders import named
 from align.files.locks import locked
 from align.files.whole import read_json, sha256
-from align.vectors.corpus.chunks import part_count, read_chunks
 from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_model
 from align.vectors.corpus.rows import Corpus, open_corpus
-from align.vectors.corpus.survey import Survey, copies_of, survey
-from align.vectors.descriptions import plain
-from align.vectors.folder import DTYPES, MANIFEST, Vectors, open_vectors
+from align.vectors.corpus.survey import Survey, copies_of, part_count, read_chunks, survey
+from align.vectors.folder import DTYPES, MANIFEST, Vectors, open_vectors, plain
 from align.vectors.writing import PART_ROWS, begin, check_vectors, finish, finished_parts
 
 log = logging.getLogger(__name__)
@@ -88,18 +86,26 @@ def encode(
         InputError: a file that is missing, damaged or without such a column; no row; an id twice; ``out`` is something
             else, is written by another process or was begun with other settings, which are named; a full disk.
     """
-    _check(
-        model, workers=workers, engine=engine, load=load, dtype=dtype, attention=attention, part_rows=part_rows,
-        backend=backend,
-    )  # fmt: skip
+    for name, (value, known) in {
+        "dtype": (dtype, DTYPES), "attention": (attention, ("auto", "padded")), "engine": (engine, ENGINES),
+    }.items():  # fmt: skip
+        if value not in known:
+            raise InputError(f"{name} must be {' or '.join(known)}, got {value!r}")
+    for name, number in {"workers": workers, "part_rows": part_rows}.items():
+        if number < 1:
+            raise InputError(f"{name} must be at least 1, got {number}")
+    here = workers == 1 and engine == "local"
+    if isinstance(model, Encoder) and (load or not here or attention != "auto" or backend != "torch"):
+        raise InputError("an encoder in memory encodes as it is, in this process: give the name of a model instead")
     out = named(out)
     check_vectors(out)
     with locked(out / MANIFEST, of=out):
         corpus = open_corpus(inputs, text=text, id=id, language=language, language_column=language_column)
         stamps = _stamps(corpus)
         job = Job(out.absolute(), _name(model), load, backend, attention, deterministic, romanize, dtype, store_texts)
-        here = workers == 1 and engine == "local"
-        encoder = model if isinstance(model, Encoder) else load_model(job if here else _on_cpu(job))
+        # the devices are for those that encode: where that is others, the identity alone is read here
+        reader = job if here else replace(job, load={**load, "device": "cpu"})
+        encoder = model if isinstance(model, Encoder) else load_model(reader)
         of = _described(corpus, progress=progress)
         compute = {"backend": backend, "bf16": bool(load.get("bf16")), "deterministic": deterministic}
         settings = {
@@ -122,7 +128,7 @@ def encode(
                 run_here(encoder, job, chunks, bar.update)
             else:
                 del encoder
-                with closing(_engine(job, chunks, workers=workers, engine=engine, address=address)) as parts:
+                with closing(_encoded(job, chunks, workers=workers, engine=engine, address=address)) as parts:
                     for part in parts:
                         bar.update(part.lines)
         for source, stamp, now in zip(corpus.sources, stamps, _stamps(corpus), strict=True):
@@ -136,20 +142,6 @@ def run_here(encoder: Encoder, job: Job, chunks: Iterable[Chunk], progress: Call
     for chunk in chunks:
         encode_chunk(encoder, job, chunk, progress=progress)
         progress(len(chunk.rejects))
-
-
-def _check(model: Encoder | str | Path, *, workers: int, engine: str, load: Mapping[str, Any], **given: Any) -> None:
-    for name, choices in {"dtype": DTYPES, "attention": ("auto", "padded")}.items():
-        if given[name] not in choices:
-            raise InputError(f"{name} must be {' or '.join(choices)}, got {given[name]!r}")
-    if engine not in ENGINES:
-        raise InputError(f"engine must be {' or '.join(ENGINES)}, got {engine!r}")
-    for name, number in {"workers": workers, "part_rows": given["part_rows"]}.items():
-        if number < 1:
-            raise InputError(f"{name} must be at least 1, got {number}")
-    otherwise = workers > 1 or engine != "local" or given["attention"] != "auto" or given["backend"] != "torch"
-    if isinstance(model, Encoder) and (load or otherwise):
-        raise InputError("an encoder in memory encodes as it is, in this process: give the name of a model instead")
 
 
 def _name(model: Encoder | str | Path) -> str:
@@ -172,11 +164,6 @@ def _finish(out: Path, parts: int) -> Vectors:
     if made.manifest["rejected"]:
         log.warning("%d lines were not encoded: see %s", made.manifest["rejected"], out / "rejects")
     return made
-
-
-def _on_cpu(job: Job) -> Job:
-    """To read the identity: the devices are for those that encode."""
-    return replace(job, load={**job.load, "device": "cpu"})
 
 
 def _stamps(corpus: Corpus) -> list[tuple[int, int]]:
@@ -238,14 +225,14 @@ def _warn_of_space(out: Path, rows: int, dimension: int, dtype: str) -> None:
         log.warning("the vectors need %.1f GB and %s has %.1f GB free", needed / 1e9, out, free / 1e9)
 
 
-def _engine(
+def _encoded(
     job: Job, chunks: Iterable[Chunk], *, workers: int, engine: str, address: str | None
 ) -> Generator[Done, None, None]:
     if engine == "ray":
         from align.vectors.corpus.ray_engine import run_ray
 
         yield from run_ray(job, chunks, address=address, workers=workers)
-        return
-    from align.vectors.corpus.workers import run_workers
+    else:
+        from align.vectors.corpus.workers import run_workers
 
-    yield from run_workers(job, chunks, workers=workers)
+        yield from run_workers(job, chunks, workers=workers)

@@ -16,8 +16,7 @@ from align.errors import InputError
 from align.files.whole import read_json
 from align.text.languages import dominant_script
 from align.vectors.corpus.rows import Reject, Row
-from align.vectors.descriptions import differences, plain
-from align.vectors.folder import MANIFEST, vector_table
+from align.vectors.folder import MANIFEST, differences, plain, vector_table
 from align.vectors.writing import write_part
 
 if TYPE_CHECKING:

@@ -42,16 +42,15 @@ def run_ray(
 ) -> Iterator[Done]:
     """Encode chunks in Ray actors, each with an encoder of its own, and yield each part when it is written.
 
-    Actors get chunks as they become free; at most ``workers + 1`` are read whose part is not written yet. An actor
-    whose node goes away is replaced, and its chunk encoded by another. All nodes need Align, the model, and the folder
-    of the job on a file system that they share: each actor looks for a file that is written there first.
+    An actor whose node goes away is replaced, and its chunk encoded by another; none waits for those that have no room
+    in the cluster yet. All nodes need Align, the model, and the folder of the job on a file system that they share:
+    each actor looks for a file that is written there first.
 
     Args:
         job: what to encode with, and where to; its folder is begun.
-        chunks: of the corpus, read as they are needed.
-        address: ``auto`` or host:port joins a cluster; ``None`` starts Ray on this machine, and shuts it down after.
-            Where this process is connected already, that connection serves and stays.
-        workers: at most so many actors at a time; none waits for those that have no room in the cluster yet.
+        chunks: see :func:`align.vectors.corpus.hand_out.hand_out`.
+        address: see :func:`align.vectors.corpus.ray_cluster.connected`.
+        workers: see ``hand_out``.
         cpus: that an actor takes, and threads of torch in it. ``None``: of a Ray started here, the machine's divided
             among the actors; of a cluster, 1.
         gpus: that an actor takes, such as 0.5. ``None``: 1 where there are any and the job names no other device.
@@ -80,15 +79,7 @@ def run_ray(
 
 
 class Actors:
-    """A :class:`align.vectors.corpus.hand_out.Crew` of Ray actors, spread over the nodes.
-
-    Args:
-        ray: the module, connected.
-        job: what to encode with, and where to.
-        probe: a file in the folder of the job.
-        cpus: that an actor takes.
-        gpus: that an actor takes.
-    """
+    """A :class:`align.vectors.corpus.hand_out.Crew` of Ray actors, spread over the nodes."""
 
     def __init__(self, ray: Any, job: Job, probe: Path, *, cpus: float, gpus: float) -> None:
         self._ray, self._job, self._probe = ray, job, probe

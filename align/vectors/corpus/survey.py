@@ -1,12 +1,13 @@
-"""A first look at a whole corpus: its rows are counted, and ids that come again are found, in bounded memory."""
+"""A first look at a whole corpus: its rows counted, ids that come again found, in bounded memory; then its chunks."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tqdm import tqdm
 from align.errors import InputError
 from align.files.folders import whole_folder
 from align.files.whole import read_json, sha256, write_json
+from align.vectors.corpus.parts import Chunk
 from align.vectors.corpus.repeats import KEY_BYTES, Repeats
 from align.vectors.corpus.rows import CONTENT, LINE, Corpus, Reject, Row
 
@@ -88,6 +90,46 @@ def copies_of(folder: Path) -> Iterator[tuple[int, int]]:
     stored = np.load(folder / "copies.npy", mmap_mode="r", allow_pickle=False)
     for start in range(0, len(stored), SHOWN_AT):
         yield from ((position, first) for position, first in stored[start : start + SHOWN_AT].tolist())
+
+
+def read_chunks(
+    corpus: Corpus,
+    found: Survey,
+    copies: Iterator[tuple[int, int]],
+    *,
+    part_rows: int,
+    finished: Collection[int] = (),
+) -> Iterator[Chunk]:
+    """The corpus in chunks of ``part_rows`` lines; copies become rejects. Of ``finished`` parts no line is looked at.
+
+    Raises:
+        InputError: the corpus has not the lines that the survey counted.
+    """
+    rows = enumerate(corpus.rows(wanted=lambda position: position // part_rows not in finished))
+    copy, first = next(copies, (-1, -1))
+    for number in range(part_count(found, part_rows)):
+        kept: list[Row] = []
+        rejects: list[Reject] = []
+        position = number * part_rows - 1
+        for position, row in islice(rows, part_rows):
+            if isinstance(row, Reject):
+                rejects.append(row)
+            elif row and position == copy:
+                reason = f"the same text as {found.place(corpus, first)}"
+                rejects.append(Reject(row.file, row.line, reason, row.id))
+            elif row:
+                kept.append(row)
+            if position == copy:
+                copy, first = next(copies, (-1, -1))
+        if position + 1 != min((number + 1) * part_rows, found.lines):
+            raise InputError(f"the corpus had {found.lines} lines and now has {position + 1}: it was changed meanwhile")
+        if number not in finished:
+            yield Chunk(number, kept, rejects)
+
+
+def part_count(found: Survey, part_rows: int) -> int:
+    """Parts of a corpus."""
+    return -(-found.lines // part_rows)
 
 
 def _kept(folder: Path, of: Mapping[str, Any]) -> Survey | None:

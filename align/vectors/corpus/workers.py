@@ -32,12 +32,7 @@ def run_workers(job: Job, chunks: Iterable[Chunk], *, workers: int) -> Iterator[
 
     Processes are started by "spawn", so a script that calls this needs the usual ``if __name__ == "__main__":``.
     torch's threads are divided among them; of several GPUs, process i takes the one of number i modulo their number.
-    At most ``workers + 1`` chunks are in memory here. No process outlives this one, or the iterator.
-
-    Args:
-        job: what to encode with, and where to; its folder is begun.
-        chunks: of the corpus, read as they are needed.
-        workers: at most so many processes.
+    No process outlives this one, or the iterator.
 
     Raises:
         InputError: fewer than 1 worker; as :func:`align.vectors.corpus.hand_out.hand_out`.
@@ -56,12 +51,7 @@ class _Member(NamedTuple):
 
 
 class Processes:
-    """A :class:`align.vectors.corpus.hand_out.Crew` of processes, each at the other end of a pipe.
-
-    Args:
-        job: what to encode with, and where to.
-        threads: of torch, in each process.
-    """
+    """A :class:`align.vectors.corpus.hand_out.Crew` of processes, each at the other end of a pipe."""
 
     def __init__(self, job: Job, *, threads: int) -> None:
         self._job, self._threads = job, threads

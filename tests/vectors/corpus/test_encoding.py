@@ -373,9 +373,8 @@ def test_sigkill_and_again_gives_every_row_once(tmp_path, bert_folder, encoder, 
 
 
 def test_chunks_know_the_copies_behind_finished_ones(tmp_path):
-    from align.vectors.corpus.chunks import part_count, read_chunks
     from align.vectors.corpus.rows import open_corpus
-    from align.vectors.corpus.survey import copies_of, survey
+    from align.vectors.corpus.survey import copies_of, part_count, read_chunks, survey
 
     path = tmp_path / "a.txt"
     path.write_text("a\na\nb\nb\na\n")
