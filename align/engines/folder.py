@@ -124,14 +124,7 @@ class Folder:
 def exact_search(
     tables: Iterable[pa.Table], queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None
 ) -> list[list[str]]:
-    """The ids of the ``k`` nearest rows by cosine, best first; of equal ones the earlier row.
-
-    Args:
-        tables: with columns ``id``, ``vector`` and, to choose languages, ``language``.
-        queries: (n, d).
-        k: how many; all, where there are fewer.
-        languages: only rows of these.
-    """
+    """The ids of the ``k`` nearest rows of tables that are read one after the other; of equal ones the earlier row."""
     scores = np.empty((len(queries), 0), dtype=np.float32)
     ids = np.empty((len(queries), 0), dtype=object)
     for table in tables:

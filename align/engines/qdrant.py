@@ -90,7 +90,8 @@ class Qdrant:
             raise absent(self._where)  # the client would make the folder
         with self._reached() as client:
             if client.collection_exists(self._name):
-                self._agree(client)
+                metadata = client.get_collection(self._name).config.metadata or {}
+                agree(metadata.get("align"), schema, self._where)
             elif not make:
                 raise absent(self._where)
             else:
@@ -103,7 +104,9 @@ class Qdrant:
                     hnsw_config=models.HnswConfigDiff(m=self._m, ef_construct=self._ef_construct),
                     metadata={"align": schema.described()},
                 )
-                self._keeps_metadata(client)
+                if not client.get_collection(self._name).config.metadata:  # nor could it say later what is in it
+                    client.delete_collection(self._name)
+                    raise InputError(f"{self._where}: the server keeps no metadata; expected Qdrant 1.16 or later")
             if make and self._server:
                 for field in ("language", "script"):
                     client.create_payload_index(self._name, field, models.PayloadSchemaType.KEYWORD, wait=True)
@@ -179,16 +182,6 @@ class Qdrant:
         if status == "red":  # it gave up, and will not go on by itself
             raise InputError(f"{self._where}: its index failed, status red: {about.optimizer_status}")
         return f"status yellow, {about.indexed_vectors_count or 0:,} vectors indexed" if status == "yellow" else ""
-
-    def _agree(self, client: Any) -> None:
-        metadata = client.get_collection(self._name).config.metadata or {}
-        agree(metadata.get("align"), self._schema, self._where)
-
-    def _keeps_metadata(self, client: Any) -> None:
-        """Undo the collection that was just made where the server is too old to say later what is in it."""
-        if not client.get_collection(self._name).config.metadata:
-            client.delete_collection(self._name)
-            raise InputError(f"{self._where}: the server keeps no metadata; expected Qdrant 1.16 or later")
 
     def _connect(self) -> Any:
         from qdrant_client import QdrantClient

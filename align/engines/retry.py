@@ -36,15 +36,8 @@ def again(
     """``call(*arguments, **options)``, and again while it raises :class:`Unreachable`.
 
     Before try i + 1 it waits min(LONGEST, FIRST * 2^(i - 1)) seconds times a random number from 0.5 to 1, so that many
-    clients of one server do not all come back at the same moment.
-
-    Args:
-        call: may be repeated: what it did before it failed does no harm.
-        arguments: of it.
-        retries: tries after the first.
-        where: the address, as it may be shown.
-        sleep: what waits.
-        options: of ``call``.
+    clients of one server do not all come back at the same moment. ``call`` may be repeated: what it did before it
+    failed does no harm.
 
     Raises:
         InputError: the last try failed too.
@@ -70,14 +63,7 @@ def await_index(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Return once nothing is pending, asking every :data:`BETWEEN` seconds.
-
-    Args:
-        pending: what there is still to index, in words; "": nothing.
-        seconds: the most that is waited.
-        where: the collection in words.
-        sleep: what waits.
-        clock: seconds that have passed since any fixed moment.
+    """Return once nothing is ``pending`` (in words; "": nothing), asking every :data:`BETWEEN` seconds.
 
     Raises:
         InputError: it is still pending after so many seconds.

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from align.engines.address import shown
-from align.engines.opening import opened
+from align.engines.opening import opened, shown
 from align.engines.retry import again
 from align.engines.target import Schema
 from align.errors import InputError

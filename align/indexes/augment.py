@@ -147,7 +147,8 @@ def _write(
         if number not in done:
             part = _part(vectors, entry)
             moved = augment_matrix(vectors_of(part), encoded(here), asked.owners[here] - start, **how)
-            write_part(out, number, _with_vectors(part, moved))
+            place = part.schema.get_field_index("vector")
+            write_part(out, number, part.set_column(place, "vector", vector_column(moved)))
         start += entry["rows"]
 
 
@@ -166,10 +167,6 @@ def _part(vectors: Vectors, entry: dict[str, Any]) -> pa.Table:
     one = replace(vectors, manifest={**vectors.manifest, "parts": [entry]})
     tables = list(one.tables(rows=max(1, entry["rows"]), verify=False))
     return pa.concat_tables(tables) if tables else pq.read_schema(vectors.folder / entry["name"]).empty_table()
-
-
-def _with_vectors(part: pa.Table, vectors: NDArray[Any]) -> pa.Table:
-    return part.set_column(part.schema.get_field_index("vector"), "vector", vector_column(vectors))
 
 
 def _read(path: Path, ids: pa.ChunkedArray, folder: Path) -> Asked:

@@ -10,13 +10,14 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.similarity.cosine import TIE_TOLERANCE, matrix, normalize
+from align.similarity.cosine import TIE_TOLERANCE, matrix, normalize, slices
 
 REDUCE = ("sum", "mean")
 ALPHAS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -59,7 +60,12 @@ def augment_matrix(
         InputError: an option outside its range, widths that differ, an owner that does not exist, NaN or Inf.
     """
     rows, asked = matrix(passages), matrix(queries)
-    owner = _check(rows, asked, owners, alpha, reduce)
+    check_weight(alpha, reduce)
+    if rows.shape[1] != asked.shape[1]:
+        raise InputError(
+            f"passages have {rows.shape[1]} dimensions, queries {asked.shape[1]}: expected the same number"
+        )
+    owner = _rows(owners, len(asked), len(rows), "owners", "query")
     with np.errstate(over="ignore"):
         result = np.array(rows, dtype=rows.dtype if rows.dtype == np.float16 else np.float32)
     _finite(result, "passages")
@@ -133,7 +139,7 @@ def best_alpha(
         raise InputError(
             f"expected weights to try, dev queries and k >= 1, got {len(tried)} weights, {len(units)} queries and k {k}"
         )
-    blocks = passages if callable(passages) else _in_memory(matrix(passages))
+    blocks = passages if callable(passages) else partial(_blocks, matrix(passages))
     count = sum(len(block) for block in blocks())
     _rows(answers, len(units), count, "gold rows", "dev query")
     owner = _rows(owners, len(asked), count, "owners", "query")
@@ -167,17 +173,8 @@ def best_alpha(
     return max(recalls, key=lambda alpha: recalls[alpha]), recalls
 
 
-def _in_memory(rows: NDArray[Any], block: int = 16_384) -> Blocks:
-    return lambda: (rows[start : start + block] for start in range(0, len(rows), block))
-
-
-def _check(rows: NDArray[Any], asked: NDArray[Any], owners: ArrayLike, alpha: float, reduce: str) -> NDArray[np.int64]:
-    check_weight(alpha, reduce)
-    if rows.shape[1] != asked.shape[1]:
-        raise InputError(
-            f"passages have {rows.shape[1]} dimensions, queries {asked.shape[1]}: expected the same number"
-        )
-    return _rows(owners, len(asked), len(rows), "owners", "query")
+def _blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (rows[here] for here in slices(len(rows), 16_384))
 
 
 def check_weight(alpha: float, reduce: str) -> None:

@@ -16,15 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from align.errors import InputError
-from align.indexes import check as index_check
 from align.indexes.approximate import FaissIndex, check_effort, default_effort, given_effort, training_rows
-from align.indexes.check import check_scores
 from align.indexes.exact import Block, numbered, write_npy
 from align.indexes.faiss_gpu import Gpu, named_gpu, on_gpu_or_cpu
 from align.indexes.faiss_module import add, import_faiss, new_index, train, write_index
 from align.indexes.faiss_probe import check_survives
 from align.indexes.index import EXACT, FAISS, ROWS, VECTORS, Index, load_index, writing_index
-from align.indexes.recall import measured, questions
+from align.indexes.recall import HITS, LOOKED_UP, check_scores, measured, questions, summary
 from align.indexes.rows import LABELS, rows_of_vectors, writing_rows
 from align.similarity.cosine import normalize
 from align.text.surrogates import well_formed
@@ -56,7 +54,7 @@ def index(
     The folder is read twice, part by part, and a third time for FAISS; in memory are the training sample and the FAISS
     index (``Flat``: neither). Of an approximate index the recall@k is measured against exact search, logged, and kept
     in the manifest, and so is that of searches for one of the rarest languages alone. Some rows are looked up: their
-    scores must be cosines, and they must find themselves (:mod:`align.indexes.check`).
+    scores must be cosines, and they must find themselves (:func:`align.indexes.recall.check_scores`).
 
     A recall query is the normalised mean of two random rows, which themselves do not count as hits; of equal rows any
     one may be found, so that copies in the corpus make the recall look lower than it is.
@@ -90,8 +88,8 @@ def index(
             raise InputError(f"{what} must be at least {least}, got {value}")
     given = given_effort(nprobe, ef_search)
     with writing_index(out) as (folder, manifest):
-        about = {"factory": factory, "rows": vectors.rows, "dimension": vectors.dimension, "unit": True}
-        manifest |= {**about, "metric": "cosine", "encoder": plain(vectors.encoder)}
+        manifest |= {"factory": factory, "rows": vectors.rows, "dimension": vectors.dimension, "unit": True}
+        manifest |= {"metric": "cosine", "encoder": plain(vectors.encoder)}
         if factory == EXACT:
             check_effort(given, {}, factory)
             manifest |= _build_exact(vectors, folder, float16=float16, progress=progress)
@@ -123,14 +121,7 @@ def save_index(
 ) -> Index:
     """Write vectors that are in memory as an exact index; they are stored as they are, of whatever length.
 
-    Args:
-        out: the folder; an older index there is replaced.
-        vectors: (rows, dimensions) finite; float16 stays float16, everything else becomes float32.
-        ids: one for each row, no two equal.
-        encoder: what made the vectors, as JSON values.
-        texts: one for each row, by choice.
-        languages: codes, one for each row; "": not known.
-        scripts: ISO 15924 codes, in the same way.
+    Arguments are those of :func:`align.vectors.writing.save_vectors`; an older index in ``out`` is replaced.
 
     Raises:
         InputError: NaN or Inf, numbers of rows that differ, an id twice, an encoder that is not JSON, or ``out`` holds
@@ -153,31 +144,16 @@ def save_index(
         manifest |= {**about, "metric": "cosine", "encoder": plain(encoder), "search": {}, "built": {}, "faiss": None}
         write_npy(folder / VECTORS, [stored], shape=(rows, dimension), dtype=str(stored.dtype))
         labels = {label: set(pc.unique(table.column(label)).to_pylist()) for label in LABELS}
-        with writing_rows(folder / ROWS, languages=labels["language"], scripts=labels["script"]) as write:
+        with writing_rows(folder / ROWS, labels) as write:
             write(table)
     return load_index(out, verify=False)
-
-
-def summary(manifest: Mapping[str, Any]) -> str:
-    """What was built and measured, in a line."""
-    built = manifest["built"]
-    line = f"{manifest['factory']}: {manifest['rows']:,} rows in {built['seconds']:.1f} s"
-    line += f", {built['bytes_per_vector']:g} bytes a vector"
-    if built["recall"] is not None:
-        recall, effort = built["recall"], "".join(f"{name} {value}, " for name, value in manifest["search"].items())
-        line += f", recall@{recall['k']} {recall['recall']:.3f} ({effort}{recall['queries']:,} queries)"
-    if built.get("filtered"):
-        worst = min(built["filtered"], key=lambda one: one["recall"])
-        line += f", {worst['recall']:.3f} in {worst['language']} alone ({worst['rows']:,} rows)"
-    return line
 
 
 def _build_exact(vectors: Vectors, folder: Path, *, float16: bool | None, progress: bool) -> dict[str, Any]:
     dtype = {None: str(vectors.manifest["dtype"]), True: "float16", False: "float32"}[float16]
     _, labels = _survey(vectors, np.empty(0, dtype=np.int64))
     began = time.perf_counter()
-    blocks = _blocks(vectors, folder / ROWS, labels, progress=progress)
-    units = (units for _, units in blocks)
+    units = (units for _, units in _blocks(vectors, folder / ROWS, labels, progress=progress))
     write_npy(folder / VECTORS, units, shape=(vectors.rows, vectors.dimension), dtype=dtype)
     built = {"seconds": round(time.perf_counter() - began, 3), "recall": None}
     return {"dtype": dtype, "search": {}, "faiss": None, "built": built}
@@ -208,7 +184,7 @@ def _build_faiss(
     trained_on = np.sort(rng.choice(rows, training_rows(made, rows, train_rows), replace=False, shuffle=False))
     first = rng.integers(rows, size=count) if count else np.empty(0, dtype=np.int64)
     second = (first + rng.integers(1, rows, size=count)) % rows if count else first
-    checked = np.sort(rng.choice(rows, min(rows, index_check.ROWS), replace=False))
+    checked = np.sort(rng.choice(rows, min(rows, LOOKED_UP), replace=False))
     wanted = np.unique(np.concatenate([trained_on, first, second, checked]))
     sample, labels = _survey(vectors, wanted)
     queries = normalize(sample[np.searchsorted(wanted, first)] + sample[np.searchsorted(wanted, second)])
@@ -240,7 +216,7 @@ def _build_faiss(
 
 def _checked(vectors: Vectors, engine: FaissIndex, queries: Units) -> dict[str, Any]:
     """Whether the scores of an index are cosines of the rows that it finds; the folder is read for those once more."""
-    scores, found = engine.search(queries, min(index_check.K, max(1, vectors.rows)))
+    scores, found = engine.search(queries, min(HITS, max(1, vectors.rows)))
     wanted = np.unique(found[found >= 0])
     units, _ = _survey(vectors, wanted, verify=False)
     hits = np.zeros((*found.shape, vectors.dimension), dtype=np.float32)
@@ -264,7 +240,7 @@ def _survey(vectors: Vectors, wanted: NDArray[np.int64], *, verify: bool = True)
 def _blocks(vectors: Vectors, rows_file: Path, labels: Labels, *, progress: bool) -> Iterator[Block]:
     """Numbers and unit vectors of all rows, part by part; what stands beside them is written to ``rows_file``."""
     with (
-        writing_rows(rows_file, languages=labels["language"], scripts=labels["script"]) as write,
+        writing_rows(rows_file, labels) as write,
         tqdm(total=vectors.rows, unit=" rows", desc="index", disable=not progress) as bar,
     ):
         for start, table in numbered(vectors.tables(verify=False)):  # the survey has verified them

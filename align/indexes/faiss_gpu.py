@@ -41,7 +41,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU that FAISS sees. Find one with :func:`find_gpu`."""
+    """A GPU that FAISS sees; find one with :func:`find_gpu`. Whatever it has no memory or kernel for is Refused."""
 
     faiss: Any
     number: int
@@ -69,11 +69,7 @@ class Gpu:
         return type(index) in kinds
 
     def copy(self, index: Any) -> Any:
-        """A copy of an index on the GPU, trained or not.
-
-        Raises:
-            Refused: the GPU has not the memory, or no kernel for the size of its codes.
-        """
+        """A copy of an index on the GPU, trained or not."""
         options = self.faiss.GpuClonerOptions()
         inner = self.faiss.downcast_index(index)
         while isinstance(inner, self.faiss.IndexPreTransform):
@@ -83,40 +79,24 @@ class Gpu:
             return self.faiss.index_cpu_to_gpu(self.resources, self.number, index, options)
 
     def back(self, copy: Any) -> Any:
-        """The index of a copy in main memory.
-
-        Raises:
-            Refused: it cannot be copied.
-        """
+        """The index of a copy in main memory."""
         with self._refusing():
             return self.faiss.index_gpu_to_cpu(copy)
 
     def train(self, copy: Any, sample: NDArray[np.float32], factory: str) -> None:
-        """Train a copy; in the place of :func:`align.indexes.faiss_module.train`.
-
-        Raises:
-            Refused: it cannot be trained here.
-        """
+        """Train a copy; in the place of :func:`align.indexes.faiss_module.train`."""
         with self._refusing():
             copy.train(sample)
 
     def add(self, copy: Any, units: NDArray[np.float32], factory: str) -> None:
-        """Add rows to a copy; in the place of :func:`align.indexes.faiss_module.add`.
-
-        Raises:
-            Refused: the memory is full.
-        """
+        """Add rows to a copy; in the place of :func:`align.indexes.faiss_module.add`."""
         with self._refusing():
             copy.add(units)
 
     def search(
         self, copy: Any, units: NDArray[np.float32], k: int, parameters: Any
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and rows of a copy's ``k`` nearest, without a filter.
-
-        Raises:
-            Refused: the memory is full.
-        """
+        """Scores and rows of a copy's ``k`` nearest, without a filter."""
         with self._refusing():
             scores, rows = copy.search(units, k, params=parameters)
         return scores, rows
@@ -136,9 +116,6 @@ class Gpu:
 
         Returns:
             Scores (n, c) and rows (n, c) with c >= min(k, m), and of each query whether one may have been left out.
-
-        Raises:
-            Refused: the memory is full.
         """
         count = min(k + SPARE, MOST, len(part))
         with self._refusing():

@@ -30,7 +30,7 @@ from align.indexes.faiss_module import read_index
 from align.indexes.rows import Rows, open_rows, rows_of_vectors
 from align.similarity.cosine import check_same_width, normalize
 from align.vectors.folder import FORMAT as VECTORS_FORMAT
-from align.vectors.folder import MANIFEST, Vectors, differences, open_vectors, plain
+from align.vectors.folder import MANIFEST, Described, Vectors, differences, open_vectors, plain
 
 FORMAT = "align-index/1"
 EXACT = "Flat"
@@ -40,29 +40,11 @@ FIELDS = {"format", "factory", "rows", "dimension", "dtype", "unit", "encoder", 
 
 
 @dataclass(frozen=True)
-class Index:
+class Index(Described):
     """An index, opened; its vectors and rows stay on disk. Build one with :func:`load_index`."""
 
-    folder: Path
-    manifest: Mapping[str, Any]
     engine: ExactIndex | FaissIndex
     rows_file: Rows
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return int(self.manifest["rows"])
-
-    @property
-    def dimension(self) -> int:
-        """Dimensions of a vector."""
-        return int(self.manifest["dimension"])
-
-    @property
-    def encoder(self) -> Mapping[str, Any]:
-        """What made the vectors."""
-        encoder: Mapping[str, Any] = self.manifest["encoder"]
-        return encoder
 
     @property
     def vectors(self) -> NDArray[Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import regex
@@ -15,6 +15,7 @@ from align.text.normal_forms import normalised
 from align.text.surrogates import well_formed
 from align.vectors.folder import Vectors, open_vectors
 
+_BREAKS = regex.compile(r"[\t\n\r]")
 SOURCES = ("romanized", "first-sentence", "lexicon", "column")
 
 
@@ -65,87 +66,77 @@ def augment_queries(
 
 
 def make_queries(vectors: Vectors, out: Path, source: Source, *, language: str | None = None) -> dict[str, int]:
-    """Write the queries of a folder's passages: lines ``id TAB query``, in the order of the passages.
+    """Write the queries that a source makes of a folder's passages, in the order of the passages.
 
     White space in a query becomes a space. Empty ones, and those that are the passage itself (which would not move
     it), are left out and counted.
-
-    Args:
-        vectors: a folder that holds its texts.
-        out: the file, written whole or not at all.
-        source: such as :func:`romanized`.
-        language: of the passages that get queries, as the folder has it; ``None``: all.
-
-    Returns:
-        ``passages``, ``queries``, and ``left_out``.
 
     Raises:
         InputError: the folder has no texts, or none in this language; an id with a tab or line end; and what the
             source raises.
     """
-    counts = {"passages": 0, "queries": 0, "left_out": 0}
+    return _write(out, "passages", _of_passages(vectors, source, language))
+
+
+def column_queries(records: Path, out: Path, *, column: str, id_column: str = "id") -> dict[str, int]:
+    """Write a column of a corpus (its titles, translations) as queries; empty and null cells are left out and counted.
+
+    Args:
+        records: ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` with a column of ids, those of the encoded corpus.
+        out: the file.
+        column: the column.
+        id_column: that of the ids.
+
+    Raises:
+        InputError: no such file or column, or a cell that is no text; with its line.
+    """
+    return _write(out, "rows", _of_column(records, column, id_column))
+
+
+def _write(out: Path, what: str, rows: Iterable[tuple[str, str | None, list[str]]]) -> dict[str, int]:
+    """Write the queries of rows (id, text or ``None``, queries), whole or not at all, and count them."""
+    counts = {what: 0, "queries": 0, "left_out": 0}
     with whole_file(out) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        for ids, texts, languages in _passages(vectors, language):
-            counts["passages"] += len(ids)
-            for name, text, queries in zip(ids, texts, source(texts, languages), strict=True):
-                for query in queries:
-                    line = " ".join(well_formed(query).split())
-                    if not line or normalised(line) == normalised(text):
-                        counts["left_out"] += 1
-                        continue
-                    file.write(f"{name}\t{line}\n")
-                    counts["queries"] += 1
-        if not counts["passages"] and language is not None:
-            raise InputError(f"{vectors.folder} has no passage in {language}")
+        for name, text, queries in rows:
+            counts[what] += 1
+            for query in queries:
+                line = " ".join(well_formed(query).split())
+                if not line or (text is not None and normalised(line) == normalised(text)):
+                    counts["left_out"] += 1
+                    continue
+                file.write(f"{name}\t{line}\n")
+                counts["queries"] += 1
     return counts
 
 
-def _passages(vectors: Vectors, language: str | None) -> Iterator[tuple[list[str], list[str], list[str]]]:
-    """Ids, texts, languages."""
+def _of_passages(vectors: Vectors, source: Source, language: str | None) -> Iterator[tuple[str, str, list[str]]]:
     import pyarrow.compute as pc
 
+    found = language is None
     for table in vectors.tables(["id", "language", "text"]):
         if "text" not in table.column_names:
             raise InputError(f"{vectors.folder} holds no texts to make queries from: encode with the texts stored")
         if language is not None:
             table = table.filter(pc.equal(table.column("language"), language))
         ids, texts, languages = (table.column(name).to_pylist() for name in ("id", "text", "language"))
-        bad = next((name for name in ids if regex.search(r"[\t\n\r]", name)), None)
+        bad = next(filter(_BREAKS.search, ids), None)
         if bad is not None:
             raise InputError(f"{vectors.folder}: id {bad!r} holds a tab or a line end, which no line id TAB query can")
-        yield ids, texts, languages
+        found = found or bool(ids)
+        yield from zip(ids, texts, source(texts, languages), strict=True)
+    if not found:
+        raise InputError(f"{vectors.folder} has no passage in {language}")
 
 
-def column_queries(records: Path, out: Path, *, column: str, id_column: str = "id") -> dict[str, int]:
-    """Write a column of a corpus (its titles, translations) as queries: lines ``id TAB query``.
-
-    Args:
-        records: ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` with a column of ids, those of the encoded corpus.
-        out: the file, written whole or not at all.
-        column: the column; empty and null cells are left out and counted.
-        id_column: that of the ids.
-
-    Returns:
-        ``rows``, ``queries``, and ``left_out``.
-
-    Raises:
-        InputError: no such file or column, or a cell that is no text; with its line.
-    """
-    counts = {"rows": 0, "queries": 0, "left_out": 0}
-    with whole_file(out) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        for number, row in file_records(records):
-            if id_column not in row or column not in row:
-                raise InputError(
-                    f"{records}, line {number}: expected columns {id_column!r} and {column!r}, got {', '.join(row)}"
-                )
-            name, query = str(row[id_column]), row[column]
-            if query is not None and not isinstance(query, str):
-                raise InputError(f"{records}, line {number}: expected text in {column!r}, got {type(query).__name__}")
-            if regex.search(r"[\t\n\r]", name):
-                raise InputError(f"{records}, line {number}: id {name!r} holds a tab or a line end")
-            line = " ".join(well_formed(query or "").split())
-            counts["rows"] += 1
-            counts["queries" if line else "left_out"] += 1
-            if line:
-                file.write(f"{name}\t{line}\n")
-    return counts
+def _of_column(records: Path, column: str, id_column: str) -> Iterator[tuple[str, None, list[str]]]:
+    for number, row in file_records(records):
+        if id_column not in row or column not in row:
+            raise InputError(
+                f"{records}, line {number}: expected columns {id_column!r} and {column!r}, got {', '.join(row)}"
+            )
+        name, query = str(row[id_column]), row[column]
+        if query is not None and not isinstance(query, str):
+            raise InputError(f"{records}, line {number}: expected text in {column!r}, got {type(query).__name__}")
+        if _BREAKS.search(name):
+            raise InputError(f"{records}, line {number}: id {name!r} holds a tab or a line end")
+        yield name, None, [query or ""]

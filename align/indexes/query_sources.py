@@ -16,6 +16,7 @@ import regex
 from align.errors import InputError
 from align.pairs.lexicons.dictionary import dictionary_pairs
 from align.text.hashing import text_sha256
+from align.vectors.corpus import parts
 
 Source = Callable[[Sequence[str], Sequence[str]], list[list[str]]]
 """(texts, languages) -> the queries of each text, any number of them."""
@@ -51,14 +52,7 @@ def romanized(texts: Sequence[str], languages: Sequence[str]) -> list[list[str]]
     Raises:
         InputError: an unknown language code.
     """
-    from align.text.romanize.romanizer import romanize
-
-    made: list[list[str]] = [[] for _ in texts]
-    for language in dict.fromkeys(languages):
-        rows = [row for row, of in enumerate(languages) if of == language]
-        for row, roman in zip(rows, romanize([texts[row] for row in rows], lang=language or None), strict=True):
-            made[row] = [roman]
-    return made
+    return [[latin] for latin in parts.romanized(texts, languages)]
 
 
 def lexicon_switched(lexicon: Path, *, share: float = 0.5, seed: int = 0) -> Source:

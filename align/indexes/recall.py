@@ -1,4 +1,8 @@
-"""How many of the rows that exact search finds an approximate index finds, among all rows and in rare languages."""
+"""What a FAISS index is worth, asked of every one that is built: its recall, and whether its scores are cosines.
+
+The recall is the share of the rows that exact search finds, among all rows and in rare languages. The scores of some
+rows of its own are compared with their cosines.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,17 @@ RAREST = 5
 """Languages, the rarest, whose filtered recall is measured."""
 FILTERED_QUERIES = 200
 """Queries of each of them, at the most."""
+LOOKED_UP, HITS = 100, 10
+"""Rows that are looked up, and hits of each."""
+TOLERANCE = 0.15
+"""Most that a score may differ from the cosine of its hit, on average. Codes of a byte or more for eight dimensions
+differ by 0.05, of fewer by 0.1; what leaves out dimensions, or the mean, by more."""
+ORDER = 0.6
+"""Least share in the order of their cosines, of the pairs of hits whose cosines differ by more than the tolerance."""
+ITSELF = 0.8
+"""Least share of rows that find themselves, or a copy, among ``HITS``."""
+COPY = 1e-4
+"""A hit whose cosine is 1 but for so much is the row itself or a copy of it."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +115,62 @@ def recall(found: NDArray[np.int64], right: NDArray[np.int64], pairs: NDArray[np
         hits += len({*expected} & {*[row for row in mine if row not in pair][:k]})
         total += len(expected)
     return hits / total if total else 1.0
+
+
+def check_scores(
+    factory: str, queries: NDArray[np.float32], scores: NDArray[np.float32], vectors: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Compare the scores of hits with their cosines, and see whether rows find themselves.
+
+    Args:
+        factory: of the index.
+        queries: (n, d) unit vectors of rows.
+        scores: (n, k) what the index said; -Inf: no hit.
+        vectors: (n, k, d) unit vectors of the hits.
+
+    Returns:
+        What the manifest keeps: ``rows`` looked up, ``k``, mean ``difference`` of score and cosine, its ``tolerance``,
+        ``order`` (share of pairs) and ``itself`` (share of rows).
+
+    Raises:
+        InputError: more than the tolerance, worse order or fewer rows than the bounds of this module.
+    """
+    there = np.isfinite(scores)
+    cosines = np.where(there, np.einsum("nd,nkd->nk", queries, vectors), -np.inf)
+    difference = float(np.abs(scores[there] - cosines[there]).mean()) if there.any() else 0.0
+    with np.errstate(invalid="ignore"):
+        nearer = cosines[:, :, None] - cosines[:, None, :] > TOLERANCE
+    nearer &= there[:, :, None] & there[:, None, :]
+    higher = np.where(there, scores, 0)[:, :, None] >= np.where(there, scores, 0)[:, None, :]
+    order = float(higher[nearer].mean()) if nearer.any() else 1.0
+    itself = float((cosines >= 1 - COPY).any(axis=1).mean()) if len(queries) else 1.0
+    cure = "give a factory with more bytes a vector or more links, or end it with ,RFlat, which compares whole vectors"
+    if difference > TOLERANCE or order < ORDER:
+        raise InputError(
+            f"the scores of {factory!r} are no cosines: hits of {len(queries)} rows differ from theirs by "
+            f"{difference:.3f} on average (at most {TOLERANCE}), and {order:.0%} of pairs are in order (at least "
+            f"{ORDER:.0%}): {cure}"
+        )
+    if itself < ITSELF:
+        raise InputError(
+            f"{factory!r} does not find what is in it: of {len(queries)} of its rows {itself:.0%} find themselves "
+            f"among {scores.shape[1]} hits (at least {ITSELF:.0%}): {cure}"
+        )
+    return {
+        "rows": len(queries), "k": scores.shape[1], "difference": round(difference, 4), "tolerance": TOLERANCE,
+        "order": round(order, 4), "itself": round(itself, 4),
+    }  # fmt: skip
+
+
+def summary(manifest: Mapping[str, Any]) -> str:
+    """What was built and measured, in a line."""
+    built = manifest["built"]
+    line = f"{manifest['factory']}: {manifest['rows']:,} rows in {built['seconds']:.1f} s"
+    line += f", {built['bytes_per_vector']:g} bytes a vector"
+    if built["recall"] is not None:
+        recall, effort = built["recall"], "".join(f"{name} {value}, " for name, value in manifest["search"].items())
+        line += f", recall@{recall['k']} {recall['recall']:.3f} ({effort}{recall['queries']:,} queries)"
+    if built.get("filtered"):
+        worst = min(built["filtered"], key=lambda one: one["recall"])
+        line += f", {worst['recall']:.3f} in {worst['language']} alone ({worst['rows']:,} rows)"
+    return line

@@ -6,7 +6,7 @@ vectors that was not indexed gives the same from its parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -122,17 +122,9 @@ def rows_of_vectors(vectors: Vectors) -> Rows:
 
 
 @contextmanager
-def writing_rows(path: Path, *, languages: Iterable[str], scripts: Iterable[str]) -> Iterator[Write]:
-    """Yield a function that adds a table of rows to an Arrow file, a record batch for each.
-
-    Args:
-        path: the file.
-        languages: all that will come.
-        scripts: the same.
-    """
-    dictionaries = {
-        label: pa.array(sorted(names), pa.string()) for label, names in zip(LABELS, (languages, scripts), strict=True)
-    }
+def writing_rows(path: Path, labels: Mapping[str, Iterable[str]]) -> Iterator[Write]:
+    """Yield a function that adds a table of rows to an Arrow file, a batch for each; ``labels``: all that will come."""
+    dictionaries = {label: pa.array(sorted(names), pa.string()) for label, names in labels.items()}
     kinds = {label: pa.dictionary(pa.int32(), pa.string()) for label in LABELS}
     with ExitStack() as stack:
         file = stack.enter_context(pa.OSFile(str(path), "wb"))

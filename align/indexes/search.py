@@ -63,7 +63,7 @@ def search(
         prompt: see :func:`query_encoder`.
         query_language: the same.
         romanized: the same.
-        nprobe: see :meth:`align.indexes.build.Index.search`.
+        nprobe: see :meth:`align.indexes.index.Index.search`.
         ef_search: the same.
         device: of the search, where ``index`` is a folder: see :func:`align.indexes.index.load_index`.
 
@@ -71,7 +71,7 @@ def search(
         A list of hits for each query.
 
     Raises:
-        InputError: as :func:`query_encoder` and :meth:`align.indexes.build.Index.search`.
+        InputError: as :func:`query_encoder` and :meth:`align.indexes.index.Index.search`.
     """
     index = index if isinstance(index, Index) else load_index(index, device=device)
     if isinstance(model, str):
@@ -140,21 +140,8 @@ def find(
     nprobe: int | None = None,
     ef_search: int | None = None,
 ) -> list[list[Hit]]:
-    """The hits of queries whose vectors are known; see :func:`search`.
-
-    Args:
-        index: what is searched.
-        queries: n texts, for the hits to say.
-        vectors: (n, dimensions).
-        k: hits of each query.
-        languages: only rows of these.
-        scripts: only rows of these.
-        nprobe: see :meth:`align.indexes.build.Index.search`.
-        ef_search: the same.
-    """
-    scores, rows = index.search(
-        vectors, k, languages=languages, scripts=scripts, nprobe=nprobe, ef_search=ef_search
-    )  # fmt: skip
+    """The hits of queries whose (n, dimensions) vectors are known; arguments as of :func:`search`."""
+    scores, rows = index.search(vectors, k, languages=languages, scripts=scripts, nprobe=nprobe, ef_search=ef_search)
     found = iter(index.rows_file.take(rows, ["id", "text", "language", "script"]))
     return [
         [

@@ -36,15 +36,15 @@ DTYPES = ("float32", "float16")
 
 
 @dataclass(frozen=True)
-class Vectors:
-    """A complete folder of vectors, opened; nothing of it is in memory. Build one with :func:`open_vectors`."""
+class Described:
+    """A folder whose manifest says what is in it."""
 
     folder: Path
     manifest: Mapping[str, Any]
 
     @property
     def rows(self) -> int:
-        """Rows of all parts."""
+        """How many."""
         return int(self.manifest["rows"])
 
     @property
@@ -57,6 +57,10 @@ class Vectors:
         """What made the vectors: :meth:`align.encoders.encoder.Encoder.identity`, and a romaniser if there was one."""
         encoder: Mapping[str, Any] = self.manifest["encoder"]
         return encoder
+
+
+class Vectors(Described):
+    """A complete folder of vectors, opened; nothing of it is in memory. Build one with :func:`open_vectors`."""
 
     def tables(
         self, columns: Sequence[str] | None = None, *, rows: int = 16_384, verify: bool = True

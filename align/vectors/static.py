@@ -88,7 +88,8 @@ def read_vectors(
             try:
                 numbers.extend(map(float, fields))
             except ValueError:
-                raise InputError(f"{path}, line {line}: {_no_number(fields)!r} is no number; expected {d}") from None
+                wrong = next(field for field in fields if not _is_number(field))
+                raise InputError(f"{path}, line {line}: {wrong!r} is no number; expected {d}") from None
         elif limit is not None:
             passed.add(word)
         if len(rows) + len(passed) == limit or (wanted is not None and len(rows) == len(wanted)):
@@ -232,10 +233,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _no_number(fields: Sequence[str]) -> str:
-    return next(field for field in fields if not _is_number(field))
 
 
 @contextmanager

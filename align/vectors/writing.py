@@ -53,7 +53,6 @@ def begin(out: Path, settings: Mapping[str, Any]) -> None:
     Raises:
         InputError: as :func:`check_vectors`, or it was begun with other settings (what differs is named).
     """
-    out = Path(out)
     check_vectors(out)
     wanted = plain(settings)
     if not (out / MANIFEST).exists():
@@ -75,7 +74,6 @@ def check_vectors(out: Path) -> None:
     Raises:
         InputError: ``out`` is a symlink or a file, or has a file that is not of a folder of vectors, which is named.
     """
-    out = Path(out)
     check_place(out)
     ours = re.compile(f"{_WHOLE}|{_UNFINISHED}" if (out / MANIFEST).exists() else _UNFINISHED)
     name = stranger(out, lambda name: bool(ours.fullmatch(name)))
@@ -206,9 +204,7 @@ def save_vectors(
     if len(set(ids)) != len(ids):
         twice = next(name for name, times in Counter(ids).items() if times > 1)
         raise InputError(f"id {twice!r} is there twice: expected each id once")
-    table = vector_table(
-        ids, vectors, texts=texts, languages=languages, scripts=scripts, store_texts=store_texts
-    )  # fmt: skip
+    table = vector_table(ids, vectors, texts=texts, languages=languages, scripts=scripts, store_texts=store_texts)
     made = vectors_of(table)
     settings = {
         "encoder": encoder, "dimension": made.shape[1], "dtype": str(made.dtype), "part_rows": part_rows,

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
+import signal
 import subprocess
 import sys
 import types
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exported import check_empty, check_export, check_refusals, schema
+from exported import check_empty, check_export, check_refusals, fill, nearest, payload, queries, rows, schema
 
 import align.engines
 import align.registry
@@ -40,7 +42,7 @@ PLACES = {
 """Where a test writes to, and with what to be exact, unless a folder will do."""
 CLIENTS = {
     "milvus": ("pymilvus", "milvus_lite"), "qdrant": ("qdrant_client",), "qdrant-edge": ("qdrant_edge",),
-    "lance": ("lancedb",),
+    "lance": ("lancedb",), "pgvector": ("psycopg",),
 }  # fmt: skip
 
 
@@ -104,6 +106,61 @@ def test_other_vectors_are_refused(place):
 def test_no_rows(place):
     name, to, options = place
     check_empty(lambda: engine(name).open_target(to, name="align", **options))
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_client_that_is_missing_is_named(name, monkeypatch):
+    monkeypatch.delitem(sys.modules, "align.engines.milvus.collection", raising=False)
+    monkeypatch.setitem(sys.modules, CLIENTS[name][0], None)
+    to = {"milvus": "http://127.0.0.1:1", "pgvector": "postgresql://127.0.0.1/x"}.get(name, "x")
+    package = CLIENTS[name][0].replace("_", "-") + ("-py" if name == "qdrant-edge" else "")
+    with pytest.raises(InputError, match=rf"engine {name} needs {package}: pip install 'align-encoders\[{name}\]'"):
+        engine(name).open_target(to, name="align")
+
+
+KILLED = """
+import os, signal, sys, threading
+from exported import rows, schema
+from align.engines.registry import engine
+
+target = engine(sys.argv[1]).open_target(sys.argv[2], name="align")
+target.prepare(schema())
+corpus = rows(1_000, start=20)
+for first in range(0, 500, 100):
+    target.upsert(corpus.slice(first, 100))
+    print(first + 100, flush=True)
+threading.Timer(0.001, os.kill, (os.getpid(), signal.SIGKILL)).start()
+while True:
+    target.upsert(corpus.slice(500, 100))
+"""
+
+
+@pytest.mark.parametrize("name", ["lance", "qdrant-edge", "npy"])
+def test_a_process_killed_in_the_middle_loses_nothing_acknowledged(name, tmp_path):
+    """A folder of files acknowledges when it is whole: of that nothing is there."""
+    for client in CLIENTS.get(name, ()):
+        pytest.importorskip(client, reason=f"needs {client}")
+    to, options = str(tmp_path / "out"), PLACES.get(name, ("", {}))[1]
+    paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, name, to], env=os.environ | paths, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.stdout.split() == ["100", "200", "300", "400", "500"]
+    corpus = rows(1_000, start=20)
+    target = engine(name).open_target(to, name="align", **options)
+    if name == "npy":
+        with pytest.raises(InputError, match="is not there: run align export first"):
+            target.prepare(schema(), make=False)
+    else:
+        target.prepare(schema())
+        assert 500 <= target.count() <= 600
+        acknowledged = corpus.slice(0, 500)
+        assert target.payloads(acknowledged.column("id").to_pylist()) == payload(acknowledged)
+    fill(target, corpus)
+    assert target.count() == 1_000
+    assert target.search(queries(5), 10) == nearest(corpus, queries(5), 10)
+    target.close()
 
 
 def test_every_file_of_the_room_is_an_engine_or_none():

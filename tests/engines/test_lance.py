@@ -1,22 +1,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from exported import (
     ENCODER,
-    check_empty,
     check_engine,
     check_export,
     check_inner_product,
-    check_refusals,
     fill,
     nearest,
     payload,
@@ -53,14 +46,6 @@ def test_the_whole_way(tmp_path, dtype):
 
 def test_the_metric_is_the_inner_product(table):
     check_inner_product(table)
-
-
-def test_other_vectors_are_refused(table):
-    check_refusals(table)
-
-
-def test_no_rows(table):
-    check_empty(table)
 
 
 def test_float16(table, tmp_path):
@@ -196,46 +181,3 @@ def test_a_store_that_is_away(table, monkeypatch):
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):
         Lance("x", **{"name": "align"} | options)
-
-
-def test_lancedb_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lancedb", None)
-    with pytest.raises(InputError, match=r"needs lancedb: pip install 'align-encoders\[lance\]'"):
-        Lance("x", name="align")
-
-
-KILLED = """
-import os, signal, sys, threading
-from exported import rows, schema
-from align.engines.lance import Lance
-
-target = Lance(sys.argv[1], name="align")
-target.prepare(schema())
-corpus = rows(1_000)
-for first in range(0, 500, 100):
-    target.upsert(corpus.slice(first, 100))
-    print(first + 100, flush=True)
-threading.Timer(0.001, os.kill, (os.getpid(), signal.SIGKILL)).start()
-while True:
-    target.upsert(corpus.slice(500, 100))
-"""
-
-
-def test_a_process_killed_in_the_middle_loses_nothing_acknowledged(table, tmp_path):
-    tests = Path(__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"}
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "lance")], env=environment, capture_output=True, text=True,
-        timeout=60,
-    )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert done.stdout.split() == ["100", "200", "300", "400", "500"]
-    corpus = rows(1_000)
-    target = table()
-    target.prepare(schema())
-    assert target.count() in (500, 600)
-    acknowledged = corpus.slice(0, 500)
-    assert target.payloads(acknowledged.column("id").to_pylist()) == payload(acknowledged)
-    fill(target, corpus)
-    assert target.count() == 1_000
-    assert target.search(queries(5), 10) == nearest(corpus, queries(5), 10)

@@ -296,13 +296,6 @@ def test_what_is_no_address_or_option(to, options, message):
     assert message in str(error.value)
 
 
-def test_the_extra_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "align.engines.milvus.collection", raising=False)
-    monkeypatch.setitem(sys.modules, "pymilvus", None)
-    with pytest.raises(InputError, match=r"needs pymilvus: pip install 'align-encoders\[milvus\]'"):
-        open_target("http://127.0.0.1:1", name="align")
-
-
 def test_filters_by_language(collection):
     target, table = collection(), rows(60)
     fill(target, table)

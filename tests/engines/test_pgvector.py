@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -381,12 +380,6 @@ def test_a_server_that_hangs_is_left(database, table):
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):
         open_target("postgresql://127.0.0.1/x", **{"name": "align"} | options)
-
-
-def test_psycopg_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(InputError, match=r"needs psycopg: pip install 'align-encoders\[pgvector\]'"):
-        open_target("postgresql://127.0.0.1/x", name="align")
 
 
 def test_a_server_killed_in_the_middle_keeps_what_it_acknowledged(server, database, table):

@@ -4,7 +4,6 @@ import copy
 import json
 import logging
 import socket
-import sys
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +14,6 @@ import pytest
 from exported import (
     ENCODER,
     HOSTILE,
-    check_empty,
     check_engine,
     check_export,
     check_inner_product,
@@ -147,14 +145,6 @@ def test_batches_above_those_of_a_request(server, collection):
 
 def test_the_metric_is_the_inner_product(collection):
     check_inner_product(collection)
-
-
-def test_other_vectors_are_refused(collection):
-    check_refusals(collection)
-
-
-def test_no_rows(collection):
-    check_empty(collection)
 
 
 def test_in_memory(collection):
@@ -347,9 +337,3 @@ def test_a_server_that_does_not_answer(collection, monkeypatch):
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):
         Qdrant("x", **{"name": "align"} | options)
-
-
-def test_qdrant_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "qdrant_client", None)
-    with pytest.raises(InputError, match=r"needs qdrant-client: pip install 'align-encoders\[qdrant\]'"):
-        Qdrant("x", name="align")

@@ -1,20 +1,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from exported import (
-    check_empty,
     check_engine,
     check_export,
     check_inner_product,
     check_large_batches,
-    check_refusals,
     fill,
     nearest,
     payload,
@@ -73,14 +66,6 @@ def test_a_batch_is_flushed_before_it_counts(shard):
     target._shard = Recorded()
     target.upsert(rows(300))
     assert calls == ["update", "update", "flush"]
-
-
-def test_other_vectors_are_refused(shard):
-    check_refusals(shard)
-
-
-def test_no_rows(shard):
-    check_empty(shard)
 
 
 def test_float16(shard, tmp_path):
@@ -169,45 +154,3 @@ def test_a_shard_that_is_open_elsewhere(shard):
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):
         QdrantEdge("x", **{"name": "align"} | options)
-
-
-def test_qdrant_edge_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "qdrant_edge", None)
-    with pytest.raises(InputError, match=r"needs qdrant-edge-py: pip install 'align-encoders\[qdrant-edge\]'"):
-        QdrantEdge("x", name="align")
-
-
-KILLED = """
-import os, signal, sys
-from exported import rows, schema
-from align.engines.qdrant_edge import QdrantEdge
-
-target = QdrantEdge(sys.argv[1], name="align")
-target.prepare(schema())
-corpus = rows(1_000)
-for first in range(0, 500, 100):
-    target.upsert(corpus.slice(first, 100))
-    print(first + 100, flush=True)
-flush, target._shard = target._shard, type("", (), {"update": target._shard.update, "flush": lambda: 0})
-target.upsert(corpus.slice(500, 100))  # written, never flushed, never acknowledged
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_process_killed_in_the_middle_loses_nothing_acknowledged(shard, tmp_path):
-    tests = Path(__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"}
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert done.stdout.split() == ["100", "200", "300", "400", "500"]
-    corpus = rows(1_000)
-    target = shard(exact=True)
-    target.prepare(schema())
-    assert 500 <= target.count() <= 600
-    acknowledged = corpus.slice(0, 500)
-    assert target.payloads(acknowledged.column("id").to_pylist()) == payload(acknowledged)
-    fill(target, corpus)
-    assert target.count() == 1_000
-    assert target.search(queries(5), 10) == nearest(corpus, queries(5), 10)

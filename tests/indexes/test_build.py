@@ -13,10 +13,11 @@ from align.errors import InputError
 from align.files.whole import sha256
 from align.indexes import exact as exact_index
 from align.indexes import rows as index_rows
-from align.indexes.build import index, save_index, summary
+from align.indexes.build import index, save_index
 from align.indexes.exact import nearest
 from align.indexes.index import load_index
 from align.indexes.recall import recall as recall_of
+from align.indexes.recall import summary
 from align.similarity.cosine import normalize
 from align.vectors.folder import Vectors
 from align.vectors.writing import save_vectors

@@ -10,11 +10,10 @@ import pytest
 
 from align.errors import InputError
 from align.files.whole import sha256
-from align.indexes import check as index_check
-from align.indexes import faiss_filter, faiss_probe
-from align.indexes.build import index, summary
-from align.indexes.check import check_scores
+from align.indexes import approximate, faiss_probe
+from align.indexes.build import index
 from align.indexes.index import load_index
+from align.indexes.recall import TOLERANCE, check_scores, summary
 from align.similarity.cosine import normalize
 from align.vectors.folder import Vectors
 from align.vectors.writing import save_vectors
@@ -112,7 +111,7 @@ def test_scores_are_cosines_best_first_and_a_row_finds_itself(tmp_path, factory,
     assert scores == pytest.approx(np.einsum("nd,nkd->nk", rows, rows[found]), abs=within)
     assert (found == np.arange(400)[:, None]).any(axis=1).mean() > 0.95
     checked = made.manifest["built"]["checked"]
-    assert (checked["rows"], checked["k"], checked["tolerance"]) == (100, 10, index_check.TOLERANCE)
+    assert (checked["rows"], checked["k"], checked["tolerance"]) == (100, 10, TOLERANCE)
     assert checked["difference"] <= within and checked["order"] > 0.9 and checked["itself"] > 0.95
 
 
@@ -166,8 +165,8 @@ def test_of_few_rows_all_are_compared(tmp_path, factory) -> None:
 
 @pytest.mark.parametrize("factory", ["HNSW16", "IVF64,Flat"])
 def test_of_more_rows_the_effort_grows_as_their_share_falls(tmp_path, monkeypatch, factory) -> None:
-    monkeypatch.setattr(faiss_filter, "FEW_ROWS", 0)
-    monkeypatch.setattr(faiss_filter, "LINKS", 0)
+    monkeypatch.setattr(approximate, "FEW_ROWS", 0)
+    monkeypatch.setattr(approximate, "LINKS", 0)
     rows, queries = normalize(np.random.default_rng(0).standard_normal((4000, 16)).astype(np.float32)), clustered(50)
     made = index(corpus(tmp_path / "v", rows, every=10), tmp_path / "i", factory=factory, ef_search=None, nprobe=None)
     everything = share(made.search(queries, 10)[1], cosines(queries, rows, np.full(4000, True), 10))
@@ -180,7 +179,7 @@ def test_of_more_rows_the_effort_grows_as_their_share_falls(tmp_path, monkeypatc
 
 
 def test_the_filtered_recall_of_the_rarest_languages_is_measured(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(faiss_filter, "FEW_ROWS", 0)
+    monkeypatch.setattr(approximate, "FEW_ROWS", 0)
     rows = normalize(np.random.default_rng(0).standard_normal((2000, 16)).astype(np.float32))
     made = index(
         corpus(tmp_path / "v", rows, every=4), tmp_path / "i", factory="IVF64,Flat", nprobe=1, k=5, recall_queries=300,
@@ -227,5 +226,5 @@ def test_how_many_rows_are_few_by_hand() -> None:
         ({"ef_search": 64}, rows, 64_000),  # 64 links x 64 candidates / 0.064 = 64,000
         ({}, {}, million),
     ):
-        assert faiss_filter.few(effort, whole, most, million)
-        assert not effort or not faiss_filter.few(effort, whole, most + 1, million)
+        assert approximate.few(effort, whole, most, million)
+        assert not effort or not approximate.few(effort, whole, most + 1, million)

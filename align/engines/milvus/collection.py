@@ -18,8 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pymilvus import DataType, MilvusClient, MilvusException
 
-from align.engines.address import shown
 from align.engines.milvus import PROPERTY, Options
+from align.engines.opening import shown
 from align.engines.retry import await_index
 from align.engines.target import Schema, Unreachable, absent, agree
 from align.errors import InputError

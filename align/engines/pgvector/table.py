@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -38,10 +38,6 @@ CANCEL = 5.0
 STARTING = ("the database system is", "too many", "remaining connection slots", "server closed the connection")
 
 
-def _no_answer(seconds: float) -> Exception:
-    return Unreachable(f"no answer within {seconds:g} s")
-
-
 class Table:
     """See :class:`align.engines.target.Target`; made by :func:`align.engines.pgvector.open_target`."""
 
@@ -72,9 +68,7 @@ class Table:
         )
         with self._transaction() as connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = on")
-            cursor.execute(
-                sql.SQL("CREATE TEMPORARY TABLE align_batch (LIKE {}) ON COMMIT DROP").format(self._table)
-            )  # fmt: skip
+            cursor.execute(sql.SQL("CREATE TEMPORARY TABLE align_batch (LIKE {}) ON COMMIT DROP").format(self._table))
             batch = sql.SQL("COPY pg_temp.align_batch ({}) FROM STDIN (FORMAT binary)").format(names)
             with cursor.copy(batch) as copy:
                 copy.set_types([*["text"] * len(columns), TYPES[self._schema.dtype]])
@@ -86,11 +80,9 @@ class Table:
     def finish(self) -> None:
         """Index the languages and the vectors, unless the same index is there, and gather the planner's statistics."""
         count = self.count()
-        with self._transaction(late=self._index_late, seconds=self._options.index_wait) as connection:
+        with self._transaction(indexing=True) as connection:
             language = sql.Identifier(f"{self._name}_language")
-            connection.execute(
-                sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (language)").format(language, self._table)
-            )  # fmt: skip
+            connection.execute(sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (language)").format(language, self._table))
             index(connection, self._table, self._name, self._schema, self._options, count)
             connection.execute(sql.SQL("ANALYZE {}").format(self._table))
 
@@ -167,20 +159,10 @@ class Table:
         rows = connection.execute(sql.SQL(statement).format(self._table), values).fetchall()
         return [row[0] for row in sorted(rows, key=lambda row: float(row[1]))]  # ivfflat gives them almost in order
 
-    def _index_late(self, seconds: float) -> Exception:
-        return index_late(self._where, seconds, "CREATE INDEX was given up")
-
     @contextmanager
-    def _transaction(
-        self, *, seconds: float | None = None, late: Callable[[float], Exception] = _no_answer
-    ) -> Iterator[psycopg.Connection[Any]]:
-        """On a new connection if the last was lost; what the database says becomes one of our two errors.
-
-        Args:
-            seconds: after which it is given up; ``None``: the option ``timeout``.
-            late: the error then.
-        """
-        seconds = seconds or self._options.timeout
+    def _transaction(self, *, indexing: bool = False) -> Iterator[psycopg.Connection[Any]]:
+        """On a new connection if the last was lost; what the database says becomes one of our two errors."""
+        seconds = self._options.index_wait if indexing else self._options.timeout
         given_up = threading.Event()
         try:
             new = self._connection is None or self._connection.closed
@@ -194,7 +176,8 @@ class Table:
         except psycopg.Error as error:
             if given_up.is_set():
                 self.close()
-                raise late(seconds) from error
+                late = index_late(self._where, seconds, "CREATE INDEX was given up")
+                raise (late if indexing else Unreachable(f"no answer within {seconds:g} s")) from error
             message = _words(error.diag.message_primary or error)
             if self._connection is None or self._connection.closed or error.sqlstate in AWAY:
                 self.close()

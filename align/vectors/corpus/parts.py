@@ -56,11 +56,6 @@ class Chunk:
     rows: Sequence[Row]
     rejects: Sequence[Reject] = ()
 
-    @property
-    def lines(self) -> int:
-        """Rows and rejects together."""
-        return len(self.rows) + len(self.rejects)
-
 
 @dataclass(frozen=True)
 class Done:
@@ -113,17 +108,15 @@ def encoder_identity(encoder: Encoder, *, romanize: bool) -> dict[str, Any]:
 def encode_chunk(encoder: Encoder, job: Job, chunk: Chunk, *, progress: Callable[[int], object] | None = None) -> Done:
     """Encode a chunk and write its part with its rejects; it may be done again, and by anyone.
 
-    Args:
-        encoder: of the job.
-        job: what is the same for every chunk.
-        chunk: rows and rejects of one part.
-        progress: called with the number of rows encoded since the last call.
+    ``progress`` is called with the number of rows encoded since the last call.
 
     Raises:
         InputError: the folder cannot be written to, or the disk is full.
     """
     rows = chunk.rows
-    texts = romanized(rows) if job.romanize else [row.text for row in rows]
+    texts = [row.text for row in rows]
+    if job.romanize:
+        texts = romanized(texts, [row.language for row in rows])
     found: NDArray[Any] = encoder.encode(
         texts, deterministic=job.deterministic, finite=False, progress=progress or False
     )
@@ -146,19 +139,18 @@ def encode_chunk(encoder: Encoder, job: Job, chunk: Chunk, *, progress: Callable
     return Done(chunk.number, len(kept), len(rejects))
 
 
-def romanized(rows: Sequence[Row]) -> list[str]:
-    """Texts of rows as uroman writes them, each by the rules of its language."""
+def romanized(texts: Sequence[str], languages: Sequence[str]) -> list[str]:
+    """Texts as uroman writes them, each by the rules of its language; "": not known."""
     from align.text.romanize.romanizer import romanize
 
-    by_language = defaultdict(list)
-    for number, row in enumerate(rows):
-        by_language[row.language].append(number)
-    texts = [""] * len(rows)
-    for language, numbers in by_language.items():
-        latin = romanize([rows[number].text for number in numbers], lang=language or None)
-        for number, text in zip(numbers, latin, strict=True):
-            texts[number] = text
-    return texts
+    places = defaultdict(list)
+    for place, language in enumerate(languages):
+        places[language].append(place)
+    made = [""] * len(texts)
+    for language, here in places.items():
+        for place, latin in zip(here, romanize([texts[place] for place in here], lang=language or None), strict=True):
+            made[place] = latin
+    return made
 
 
 def script_of(text: str) -> str:

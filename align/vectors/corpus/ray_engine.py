@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import platform
+import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -16,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 from align.errors import InputError
 from align.vectors.corpus.hand_out import Failed, Lost, Ready, hand_out, outcome
 from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, load_job_encoder
-from align.vectors.corpus.ray_cluster import connected
 
 if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
 
 log = logging.getLogger(__name__)
 
+OBJECT_STORE = 512 * 1024**2
+"""Bytes of shared memory of a Ray started here; it holds chunks on their way to an actor."""
 PATIENCE = 60.0
 """Seconds after which it is said that no actor has started yet."""
 STARTING = 1800.0
@@ -49,7 +54,7 @@ def run_ray(
     Args:
         job: what to encode with, and where to; its folder is begun.
         chunks: see :func:`align.vectors.corpus.hand_out.hand_out`.
-        address: see :func:`align.vectors.corpus.ray_cluster.connected`.
+        address: see :func:`connected`.
         workers: see ``hand_out``.
         cpus: that an actor takes, and threads of torch in it. ``None``: of a Ray started here, the machine's divided
             among the actors; of a cluster, 1.
@@ -175,3 +180,64 @@ def _seen(path: Path) -> bool:
             return True
         time.sleep(1)
     return path.is_file()
+
+
+@contextmanager
+def connected(address: str | None, *, cpus: float) -> Iterator[Any]:
+    """The module ``ray``, connected; what was started here is shut down after.
+
+    Args:
+        address: ``auto`` or host:port joins a cluster; ``None`` starts Ray on this machine, listening to it alone.
+            Where this process is connected already, that connection serves and stays.
+        cpus: that a Ray started here has at least, whatever the machine has.
+
+    Raises:
+        InputError: no Ray installed, or none at the address.
+    """
+    ray = _ray(alone=address is None)
+    if ray.is_initialized():
+        yield ray
+        return
+    if address is None:
+        where, options = "started on this machine", {
+            "address": "local", "num_cpus": max(os.cpu_count() or 1, math.ceil(cpus)), "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE,
+        }  # fmt: skip
+    else:
+        _knock(address)
+        where, options = f"reached at {address}", {"address": address}
+    try:
+        ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"Ray could not be {where}: {str(error).strip().splitlines()[0]}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _ray(*, alone: bool) -> Any:
+    if "ray" not in sys.modules:  # it reads these when it is imported
+        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # else stdout, where results go, gets its news of nodes
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else one started here reports to its makers
+        if alone:
+            # on macOS Ray keeps to 127.0.0.1; elsewhere it listens to the network, unless it is told the same
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise InputError("the engine ray needs Ray: pip install 'align-encoders[ray]'") from error
+    return ray
+
+
+def _knock(address: str) -> None:
+    """Refuse an address where nobody listens: Ray would try for minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise InputError(f"expected auto or host:port as the address of a Ray cluster, got {address!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"Ray could not be reached at {address}: {error}") from error

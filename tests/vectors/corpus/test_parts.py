@@ -54,7 +54,7 @@ def test_a_chunk_is_a_part(tmp_path, encoder, dtype, store_texts):
     seen = []
     reject = Reject("f.txt", 3, "the text is blank", None, "")
     done = encode_chunk(encoder, job, Chunk(0, ROWS, [reject]), progress=seen.append)
-    assert done == Done(0, 4, 1) and done.lines == Chunk(0, ROWS, [reject]).lines == 5
+    assert done == Done(0, 4, 1) and done.lines == 5
     assert sum(seen) == 4
     (table,) = finish(tmp_path / "o", 1).tables()
     assert table["id"].to_pylist() == ["a", "b", "c", "d"]
@@ -73,7 +73,7 @@ def test_texts_are_romanised_by_their_languages_and_stored_as_they_were(tmp_path
         Row("3", "αβ", "", "", 3, "f"), Row("4", "гора", "ukr_Cyrl", "Cyrl", 4, "f"),
     ]  # fmt: skip
     expected = [romanize([row.text], lang=row.language or None)[0] for row in rows]
-    assert romanized(rows) == expected
+    assert romanized([row.text for row in rows], [row.language for row in rows]) == expected
     assert romanize(["гора"], lang="ukr_Cyrl") != romanize(["гора"], lang="rus_Cyrl")  # else the test shows nothing
     job = begun(tmp_path / "o", encoder, romanize=True)
     encode_chunk(encoder, job, Chunk(0, rows))
