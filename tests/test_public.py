@@ -20,13 +20,12 @@ from align.cli import app
 ROOT = Path(__file__).parent.parent
 NAMED_OTHERWISE = {
     "list": "list_benchmarks",  # align.list would say nothing of what is listed
-    "eval run": "evaluate",
+    "eval": "evaluate",
     "recipe": "load_recipe",  # the verb prints what the function returns
     "pairs synonyms": "synonym_pairs",
 }
 WITHOUT_FUNCTION = {"demo"}
-"""A show that prints as it goes. Nor have the verbs below ``eval`` one: they are tasks on files of one's own, functions
-of ``align.tasks`` that are given texts."""
+"""A show that prints as it goes."""
 
 
 def verbs(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -46,12 +45,12 @@ def function_of(verb: str) -> str:
 
 
 def test_the_verbs_are_found():
-    assert {"train", "eval run", "pairs nli", "verify-export", "map"} <= set(VERBS)
+    assert {"train", "eval", "pairs nli", "verify-export", "map"} <= set(VERBS)
 
 
 @pytest.mark.parametrize(
     "verb",
-    [v for v in VERBS if v not in WITHOUT_FUNCTION and (v == "eval run" or not v.startswith("eval "))],
+    [v for v in VERBS if v not in WITHOUT_FUNCTION],
 )
 def test_every_verb_is_a_function(verb):
     name = function_of(verb)

@@ -12,7 +12,6 @@ import typer
 
 from align.cli import (
     augment,
-    benchmark,
     compare,
     encode,
     evaluate,
@@ -39,8 +38,8 @@ class Groups(Verbs):
         "Prepare": {"pairs": pairs.app, "romanize": text.romanize, "check-overlap": overlap.check_overlap},
         "Train": {"train": training.train, "recipe": training.recipe, "map": mapping.map_words, "demo": training.demo},
         "Measure": {
-            "eval": evaluate.app,
-            "list": benchmark.list_benchmarks,
+            "eval": evaluate.evaluate,
+            "list": evaluate.list_benchmarks,
             "compare": compare.compare,
             "report": report.report,
         },

@@ -1,137 +1,318 @@
-"""``align eval``: measure an encoder."""
+"""``align eval``: measure an encoder; and ``align list``: what there is to measure."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli import benchmark, evaluate_words, layers, mexa, wordsim, xsim
-from align.cli.arguments import AsJson, ResultFile, listed, tell
+from align.cli.arguments import AsJson, Template, listed, show, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
-from align.cli.help_pages import Verbs, add_verbs
+from align.errors import InputError
 
-
-class RunByDefault(Verbs):
-    """``align eval MODEL --benchmark NAME`` is ``align eval run MODEL --benchmark NAME``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the verb in front where only options and a model are given."""
-        asked = any(arg.partition("=")[0] in ("--benchmark", "-b") for arg in args)
-        return super().parse_args(ctx, ["run", *args] if asked and args[0] not in self.commands else args)
-
-
-Languages = Annotated[str | None, typer.Option(help="Codes, with commas: only these, in this order.")]
+if TYPE_CHECKING:
+    from align.evaluation.benchmarks import Benchmark
+    from align.evaluation.encoding import Asked, StaticWords
+    from align.evaluation.layers import Layers
+    from align.evaluation.rules import Rules
 
 
 @takes_encoder()
-def retrieval(
+def evaluate(
     context: typer.Context,
     choice: EncoderChoice,
-    data: Annotated[
-        str, typer.Option(help="Folder of line-aligned files, a two-column .tsv, or a Hub dataset by name.")
-    ],
-    languages: Languages = None,
-    protocol: Annotated[str, typer.Option(help="align, margin, xsim, glot500 or xtreme.")] = "align",
-    similarity: Annotated[
-        str | None, typer.Option(help="cosine, csls, ratio or distance; by default the protocol's.")
+    model: Annotated[
+        str | None, typer.Argument(help="seed, a folder, or a name on the Hub; none with --static alone.")
     ] = None,
-    k: Annotated[int | None, typer.Option("-k", min=1, help="Neighbours of csls, ratio and distance.")] = None,
-    block: Annotated[int, typer.Option(min=1, help="Lines of a side in one product: bounds memory.")] = 2048,
-    out: ResultFile = None,
-    as_json: AsJson = False,
-    per_item: Annotated[bool, typer.Option(help="Keep the rank of every line in the JSON.")] = False,
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="Benchmarks of `align list`, TASK=PATH with a task of it, or folders of aligned text."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(envvar="ALIGN_DATA", help="Folder with the benchmark's folder in it; none: from the Hub."),
+    ] = None,
+    languages: Annotated[str | None, typer.Option(help="Codes, or names of sets, with commas: only these.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Another than the task's own, see `align list TASK`.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting of a task, such as bli.candidates=20000 or candidates=20000; repeatable."),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(help="all, or 0,4,8: each k of hidden_states[k] is scored; a dev part chooses one."),
+    ] = None,
+    keep: Annotated[str, typer.Option(help="Vectors of all layers: on disk (exact), or float16 in memory.")] = "disk",
+    static: Annotated[
+        list[str] | None,
+        typer.Option(help="Word vectors (.vec): FILE, FOLDER or CODE=FILE; instead of a model, or mixed with it."),
+    ] = None,
+    mix: Annotated[
+        float | None, typer.Option(help="Weight of --static beside a model, 0 to 1.  [default: 0.8]")
+    ] = None,
+    lowercase: Annotated[bool, typer.Option("--lowercase", help="Fold --static and words to lower case.")] = False,
+    template: Template = None,
+    dtype: Annotated[str, typer.Option(help="Of a decoder's weights: float32, bfloat16 or float16.")] = "float32",
+    batch_tokens: Annotated[int, typer.Option(min=1, help="Padded tokens of one forward pass over layers.")] = 4096,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder to write MODEL.BENCHMARK.HASH.json to; for one result, or a .json."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the model in results; by default as it was given.")] = None,
+    no_items: Annotated[bool, typer.Option("--no-items", help="Smaller files, without tests in comparisons.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a benchmark, not tables.")] = False,
+    scores: Annotated[bool, typer.Option("--scores", help="Print every score, not the groups alone.")] = False,
+    translations: Annotated[Path | None, typer.Option(help="TSV to write: the words that bli finds for each.")] = None,
+    sentence_map: Annotated[bool, typer.Option("--map", help="A 2-D map of sentences, for the report.")] = False,
+    mteb: Annotated[Path | None, typer.Option(help="Folder to write results in MTEB's shape to, too.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of kept scores; by default in the user's cache.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Score everything anew, and keep nothing.")] = False,
+    resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of random halves.")] = 0,
 ) -> None:
-    """Sentence retrieval: the translation, or the other script, among all lines."""
-    from align.tasks import combine, read_sets
-    from align.tasks.embedding import remembered
-    from align.tasks.retrieval import retrieval as run
-    from align.tasks.retrieval.protocols import changed, find_protocol
+    """Measure an encoder: scores with intervals, groups, a file for each that `compare` and `report` read.
 
-    chosen = changed(find_protocol(protocol), similarity=similarity, margin_k=k)
-    chosen, choice = choice.followed(chosen)
-    sets = list(read_sets(data, languages=listed(languages)))
-    encoder = choice.load()
-    encode = remembered(lambda texts, _: encoder.encode(texts, progress=context.obj), chosen.pivot)
-    result = combine([run(encode, texts, protocol=chosen, per_item=per_item, block=block) for texts in sets])
-    tell(result.to_json() | choice.about(encoder), result.table(), out=out, as_json=as_json)
+    What was scored is kept: the same again costs nothing, and an interrupted run goes on where it stopped.
+    """
+    from align.evaluation.evaluate import evaluate as run
+    from align.evaluation.result_table import result_table
+    from align.evaluation.results import file_part, result_name, write_result
+    from align.files.locks import locked
+    from align.files.whole import whole_file
+
+    if static and (model is None or "=" in model):  # no model is given
+        model, what = None, [one for one in (model, *(what or [])) if one]
+    plan = _plan(what or [], protocol, settings or [])
+    single = out is not None and out.suffix == ".json"
+    if single and len(plan) > 1:
+        raise InputError(f"{len(plan)} results do not go into one file: expected a folder, got {out}")
+    if translations and not any(one.benchmark.task == "bli" for one in plan):
+        raise InputError("--translations are of bli")
+    asked = {"template": template, "batch_tokens": batch_tokens}
+    source = _Source(replace(choice, model=model or ""), plan, dtype, _words(static, lowercase), mix, asked)
+    numbers = _layers(layers, keep)
+    if numbers and static:
+        raise InputError("static vectors have no layers: --layers needs a model alone")
+    if numbers and choice.backend != "torch":
+        raise InputError("--layers reads every layer of the model in torch: not with --backend")
+    called = name or model or "static"
+    if out and not single:  # other models and benchmarks may be scored into the same folder meanwhile
+        short = file_part("-".join(Path(called).parts[-2:]))
+        for one in plan:
+            context.with_resource(locked(out / f"{short}.{one.benchmark.name}"))
+    for one in plan:
+        encoder = source.load(one)
+        result = run(
+            encoder, one.benchmark, data=data, languages=listed(languages), protocol=one.rules.protocol,
+            settings={**one.rules.reading, **({"top": 10} if translations and "top" not in one.rules.reading else {})},
+            layers=numbers,
+            asked=source.asked(one), name=called, items=not no_items, cache=cache, use_cache=not no_cache,
+            resamples=resamples, seed=seed, progress=context.obj,
+        )  # fmt: skip
+        if sentence_map:
+            result |= _map(encoder, one.benchmark, data, listed(languages))
+        found = result.pop("translations", None)
+        if translations and found:
+            with whole_file(translations) as temporary:
+                temporary.write_text("".join(f"{line}\n" for line in found), encoding="utf-8")
+        if out:
+            write_result(out if single else out / f"{result_name(result)}.json", result)
+        if mteb:
+            _write_mteb(mteb, result)
+        if as_json:
+            show(result, indent=None)
+        else:
+            print(result_table(result, scores=scores or one.benchmark.source != ""))
 
 
-@takes_encoder()
-def sts(
-    context: typer.Context,
-    choice: EncoderChoice,
-    data: Annotated[str, typer.Option(help="Folder of <name>.tsv, one such file, or a Hub dataset by name.")],
-    languages: Annotated[str | None, typer.Option(help="Names of sets, with commas: only these.")] = None,
-    split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
-    cross: Annotated[bool, typer.Option("--cross", help="Also every two languages; needs row-aligned sets.")] = False,
-    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no interval.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
-    out: ResultFile = None,
+@dataclass(frozen=True)
+class _Planned:
+    benchmark: Benchmark
+    rules: Rules
+    inputs: str
+
+
+def _plan(what: Sequence[str], protocol: str | None, settings: Sequence[str]) -> list[_Planned]:
+    """What is scored by which rules; a setting without a task is of all that have it."""
+    from align.evaluation.benchmarks import find_benchmark
+    from align.evaluation.rules import rules_of, settings_of
+    from align.tasks.task import task, tasks
+
+    if not what:
+        raise InputError("nothing to score: expected benchmarks of `align list`, TASK=PATH, or a folder of text")
+    chosen = [find_benchmark(one) for one in dict.fromkeys(what)]
+    given: dict[str, dict[str, str]] = {}
+    for text in settings:
+        label, equals, value = text.partition("=")
+        kind, dot, key = label.rpartition(".")
+        if not equals or (dot and kind not in tasks()):
+            raise InputError(f"expected TASK.KEY=VALUE or KEY=VALUE, such as bli.candidates=20000, got {text!r}")
+        kinds = {kind} if dot else {one.task for one in chosen if key in settings_of(task(one.task))}
+        for name in kinds or {one.task for one in chosen}:
+            given.setdefault(name, {})[key] = value
+    if unused := given.keys() - {one.task for one in chosen}:
+        raise InputError(f"--set {min(unused)}: nothing of that task is scored")
+    return [_Planned(one, rules_of(one, protocol, given.get(one.task)), task(one.task).inputs) for one in chosen]
+
+
+def _words(static: Sequence[str] | None, lowercase: bool) -> StaticWords | None:
+    from align.evaluation.encoding import StaticWords
+
+    return StaticWords(static, lowercase=lowercase) if static else None
+
+
+def _layers(text: str | None, keep: str) -> Layers | None:
+    from align.evaluation.layers import Layers
+
+    if text is None:
+        return None
+    if text != "all" and not re.fullmatch(r"\d+(,\d+)*", text):
+        raise InputError(f"--layers {text}: expected all, or numbers with commas such as 0,4,8")
+    return Layers(None if text == "all" else list(map(int, text.split(","))), keep)
+
+
+@dataclass
+class _Source:
+    """Where vectors come from: each encoder is loaded once."""
+
+    choice: EncoderChoice
+    plan: list[_Planned]
+    dtype: str
+    static: StaticWords | None
+    mix: float | None
+    asking: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together, and follow a protocol that names a layer: all are of it, or none is."""
+        model, template = self.choice.model, self.asking["template"]
+        if not model and not self.static:
+            raise InputError("nothing to measure: expected a model, --static vectors, or both")
+        if template and not model:
+            raise InputError("static vectors have no context: --template needs a model")
+        if self.mix is not None and not (model and self.static):
+            raise InputError("--mix weighs static vectors against a model: it needs both")
+        if wrong := [one for one in self.plan if self.static and one.inputs != "words"]:
+            raise InputError(f"static vectors are of words: {wrong[0].benchmark.task} needs a model")
+        self.loaded: dict[bool, Any] = {}
+        self.own = self.choice
+        for place, one in enumerate(self.plan):
+            if hasattr(one.rules.protocol, "layer"):
+                protocol, self.own = self.choice.followed(one.rules.protocol)
+                self.plan[place] = replace(one, rules=replace(one.rules, protocol=protocol))
+
+    def load(self, one: _Planned) -> Any:
+        """An encoder; a decoder where only its layers are read; or static vectors, or a mix with them."""
+        from align.evaluation.encoding import Mixed
+
+        if not self.choice.model:
+            return self.static
+        layered = one.inputs == "layers"
+        if layered not in self.loaded:
+            self.loaded[layered] = self._any() if layered else self._encoder(self.own)
+        encoder = self.loaded[layered]
+        return Mixed(self.static, encoder, 0.8 if self.mix is None else self.mix) if self.static else encoder
+
+    def _encoder(self, choice: EncoderChoice) -> Any:
+        return replace(choice, bf16=choice.bf16 and choice.backend != "torch").load()  # torch: autocast, when encoding
+
+    def _any(self) -> Any:
+        from align.encoders.decoder import is_decoder, load_decoder
+
+        choice = replace(self.choice, pooling=None, layer=None, average_layers=None)
+        if not is_decoder(choice.model, choice.revision):
+            return self._encoder(choice)
+        if choice.special_tokens is False:
+            raise InputError(f"{choice.model} is a decoder-only model: its special tokens count, as in MEXA")
+        return load_decoder(
+            choice.model, prompt=choice.prompt or "", dtype=self.dtype, max_tokens=choice.max_tokens,
+            device=choice.device, revision=choice.revision,
+        )  # fmt: skip
+
+    def asked(self, one: _Planned) -> Asked:
+        """How the encoder is asked."""
+        from align.evaluation.encoding import Asked
+
+        kind = self.choice.pooling if one.inputs == "layers" else None
+        return Asked(bf16=self.choice.bf16, kind=kind, **self.asking)
+
+
+def _map(encoder: Any, benchmark: Benchmark, data: Path | None, languages: list[str] | None) -> dict[str, Any]:
+    """A map of some lines of every language of a line-aligned benchmark."""
+    from align.evaluation.benchmarks import local_folder
+    from align.evaluation.projection import sentence_map
+    from align.evaluation.reading import units
+    from align.tasks.texts.bitext import PIVOT
+
+    if benchmark.task != "retrieval":
+        return {}
+    texts: dict[str, list[str]] = {}
+    for unit in units(benchmark, local_folder(benchmark, data), languages):
+        try:
+            loaded = unit.load()
+        except InputError:
+            continue  # evaluate has said so
+        if texts and loaded.get(PIVOT) != texts[PIVOT]:
+            continue  # Tatoeba: lines of one language only mean the same
+        texts |= loaded
+    return {"map": sentence_map(lambda lines, _: encoder.encode(lines), texts)}
+
+
+def _write_mteb(folder: Path, result: dict[str, Any]) -> None:
+    from align.evaluation.mteb_shape import mteb_result
+    from align.evaluation.results import file_part, result_name
+    from align.files.whole import write_json
+
+    shaped = mteb_result(result)
+    revision = result_name(result).rpartition(".")[2]  # as MTEB: model, revision, task; nothing else has this one
+    write_json(folder / file_part(result["model"]) / revision / f"{file_part(shaped['task_name'])}.json", shaped)
+
+
+def list_benchmarks(
+    name: Annotated[
+        str | None, typer.Argument(help="A benchmark: its languages in the data folder; a task: what may be set of it.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(envvar="ALIGN_DATA", help="Data folder: tells what is there, and in which languages.")
+    ] = None,
     as_json: AsJson = False,
-    per_item: Annotated[bool, typer.Option(help="Keep the cosine of every pair in the JSON.")] = False,
 ) -> None:
-    """Semantic textual similarity: does the cosine follow what people say?"""
-    from align.tasks import read_sts
-    from align.tasks.sts import sts as run
+    """Tasks, benchmarks, languages, scripts and licences that `align eval` knows."""
+    from align import list_benchmarks as run
+    from align.evaluation.listing import benchmark_languages, task_settings, task_table
+    from align.tasks.task import tasks
 
-    sets = read_sts(data, languages=listed(languages), split=split)
-    encoder = choice.load()
-    result = run(
-        lambda texts, _: encoder.encode(texts, progress=context.obj),
-        sets,
-        cross=cross,
-        resamples=resamples,
-        seed=seed,
-        per_item=per_item,
-    )
-    tell(result.to_json() | choice.about(encoder), result.table(), out=out, as_json=as_json)
-
-
-@takes_encoder()
-def classification(
-    context: typer.Context,
-    choice: EncoderChoice,
-    data: Annotated[Path, typer.Option(help="Folder of line-aligned <lang_Script>.txt and index.tsv.")],
-    train: Annotated[str, typer.Option(help="Language to learn from.")] = "eng_Latn",
-    languages: Languages = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Neighbours that vote.")] = 5,
-    penalty: Annotated[float | None, typer.Option(help="L2 penalty; by default what the dev split says.")] = None,
-    out: ResultFile = None,
-    as_json: AsJson = False,
-    per_item: Annotated[bool, typer.Option(help="Keep every predicted class in the JSON.")] = False,
-) -> None:
-    """Classes learnt in one language, told apart in the others: kNN and a logistic probe on frozen embeddings."""
-    from align.tasks import read_classification
-    from align.tasks.classification import classification as run
-
-    codes = listed(languages)
-    texts = read_classification(data, languages=codes and list(dict.fromkeys([train, *codes])))
-    encoder = choice.load()
-    result = run(
-        lambda lines, _: encoder.encode(lines, progress=context.obj),
-        texts,
-        train=train,
-        k=k,
-        penalty=penalty,
-        per_item=per_item,
-    )
-    tell(result.to_json() | choice.about(encoder), result.table(), out=out, as_json=as_json)
+    if name in tasks():
+        settings, table = task_settings(name)
+        tell(settings, table, as_json=as_json)
+        return
+    if name is not None:
+        codes = benchmark_languages(name, data)
+        tell(codes, "\n".join(codes), as_json=as_json)
+        return
+    rows = [
+        {
+            "benchmark": one.benchmark.name, "task": one.benchmark.task, "languages": list(one.languages),
+            "licence": one.benchmark.licence, "from": one.benchmark.hub or one.benchmark.origin,
+            "what": one.benchmark.about,
+        } for one in run(data)
+    ]  # fmt: skip
+    tell(rows, f"{_benchmark_table(rows)}\n\n{task_table()}", as_json=as_json)
 
 
-app = typer.Typer(cls=RunByDefault, no_args_is_help=True, help="Measure an encoder.")
-add_verbs(
-    app,
-    {
-        "run": benchmark.run,
-        "retrieval": retrieval,
-        "xsim": xsim.xsim,
-        "bli": evaluate_words.bli,
-        "sts": sts,
-        "wordsim": wordsim.wordsim,
-        "classification": classification,
-        "mexa": mexa.mexa,
-        "layers": layers.layers,
-    },
-)
+def _benchmark_table(rows: list[dict[str, Any]]) -> str:
+    from align.tasks.table import markdown
+
+    header = ["benchmark", "task", "in the data folder", "licence", "from", "what"]
+    return markdown(header, [[_counted(cell) for cell in row.values()] for row in rows])
+
+
+def _counted(cell: str | list[str]) -> str:
+    """How many languages and scripts, or sets, are in a list."""
+    if isinstance(cell, str):
+        return cell
+    scripts = len({code.partition("_")[2] for code in cell if "_" in code})
+    return f"{len(cell)} languages, {scripts} scripts" if scripts else f"{len(cell)} sets" if cell else "-"

@@ -17,16 +17,22 @@ ENCODER = {field.name for field in fields(EncoderChoice)}
 
 
 class Verb(TyperCommand):
-    """A verb, whose help has the options of the encoder apart, and examples; with an argument ENGINE, all engines."""
+    """A verb, whose help has the options of the encoder apart, examples, and what there is of engines or tasks."""
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
-        """What the verb does, and what TO is of each engine, which are looked for only here."""
+        """What the verb does, and its engines or tasks, which are looked for only here."""
         super().format_help_text(ctx, formatter)
-        if any(one.name == "engine" and one.param_type_name == "argument" for one in self.get_params(ctx)):
+        asked = {one.name for one in self.get_params(ctx) if one.param_type_name == "argument"}
+        if "engine" in asked:
             from align.engines.registry import engines
 
             with formatter.section("Engines, and what TO is"):
                 formatter.write_dl([(engine.name, engine.to) for engine in engines().values()])
+        if "what" in asked:
+            from align.tasks.task import tasks
+
+            with formatter.section("Tasks"):
+                formatter.write_dl([(f"{task.name}=PATH", task.asks) for task in tasks().values()])
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, options, options of the encoder."""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from align.errors import InputError
-from align.evaluation.scoring import Row
 from align.files.whole import read_json
+from align.tasks.task import Row, Task
 from align.text.families import family
-
-if TYPE_CHECKING:
-    from align.encoders.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Averages:
 
 
 def averages(
-    rows: Sequence[Row], task: str, trained: set[str] | None = None, *, resamples: int = 1000, seed: int = 0
+    rows: Sequence[Row], task: Task, trained: set[str] | None = None, *, resamples: int = 1000, seed: int = 0
 ) -> Averages:
     """Intervals of each row, of their mean and of the mean of each group.
 
@@ -46,8 +43,8 @@ def averages(
     other mean.
 
     Args:
-        rows: see ``align.evaluation.scoring``.
-        task: of the benchmark.
+        rows: see :func:`align.tasks.task.row`.
+        task: that was scored.
         trained: codes of the languages trained on; ``None``: not known.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -56,7 +53,7 @@ def averages(
     from align.tasks.statistics.intervals import macro_interval, samples_interval
     from align.tasks.statistics.samples import Sample, joint_samples
 
-    statistic = "spearman" if task in ("sts", "wordsim") else "mean"
+    statistic = task.statistic
     counted = in_headline([row["direction"] for row in rows])
     samples: list[Sample] = []
     if statistic == "spearman":
@@ -90,14 +87,14 @@ def averages(
                 for name, places in sorted(names.items())
             ]
     headline = average(counted) | {"scores": len(counted)}
-    return Averages(scores, statistic, headline, found, _script_gaps(rows) if task == "retrieval" else [])
+    return Averages(scores, statistic, headline, found, _script_gaps(rows) if task.name == "retrieval" else [])
 
 
-def trained_languages(encoder: Encoder) -> set[str] | None:
+def trained_languages(encoder: Any) -> set[str] | None:
     """Codes of the languages that ``align.train`` trained a saved encoder on; ``None``: it is not known."""
     from align.encoders.checkpoint import model_place
 
-    if not encoder.name:
+    if not getattr(encoder, "name", None):
         return None
     try:
         path = Path(model_place(encoder.name)) / "align.json"  # "seed" is the package's, whatever lies in this folder
@@ -133,13 +130,10 @@ def _kinds(rows: Sequence[Row], trained: set[str] | None) -> Mapping[str, Callab
 
 
 def _script_gaps(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    from dataclasses import asdict
+    from align.tasks.retrieval.gaps import script_gaps
 
-    from align.tasks.retrieval.result import Score, script_gaps
-
-    scores = [
-        Score(queries, candidates, row["n"], row["left_out"], row["metrics"])
-        for row in rows
-        for queries, candidates in [row["id"].split(">")]
-    ]
-    return [asdict(gap) for gap in script_gaps(scores)]
+    found = {}
+    for row in rows:
+        queries, candidates = row["id"].split(">")
+        found[queries, candidates] = row["metrics"]["P@1"]
+    return [asdict(gap) for gap in script_gaps(found)]

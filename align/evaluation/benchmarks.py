@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from align.errors import InputError
+from align.tasks.task import tasks
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Benchmark:
 
     name: str
     task: str
-    """retrieval, bli, wordsim or sts."""
+    """Its name in the registry."""
     about: str
     """What it holds, in a line."""
     licence: str
@@ -22,7 +23,7 @@ class Benchmark:
     folder: str
     """Below the data folder, unless ``--data`` names the benchmark's own; an absolute path is the folder itself."""
     protocol: str = ""
-    """Of ``align.tasks``; the sets of wordsim and sts have none."""
+    """Another than the task's default."""
     hub: str = ""
     """Name on the Hugging Face Hub; "": it is not there."""
     revision: str = ""
@@ -31,6 +32,8 @@ class Benchmark:
     """Where the files come from if the Hub does not have them."""
     parallel: bool = False
     """Whether row i of each dictionary, or of each set of pairs, is a translation of row i of the others."""
+    source: str = ""
+    """Files of one's own, as the task's reader takes them; "": it is a benchmark of this list."""
 
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -82,17 +85,26 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """The benchmark of that name; of a folder of line-aligned files, sentence retrieval on these.
+    """The benchmark of that name; of ``TASK=PATH`` that task on one's own files; of a folder, sentence retrieval.
 
     Raises:
         InputError: there is none; the known ones are listed.
     """
     if name in BENCHMARKS:
         return BENCHMARKS[name]
-    if Path(name).is_dir():
-        place = Path(name).resolve()
-        return Benchmark(place.name, "retrieval", "line-aligned files of one's own", "not stated", str(place), "align")
-    raise InputError(f"unknown benchmark {name!r}: expected one of {', '.join(BENCHMARKS)}, or a folder of text")
+    kind, equals, source = name.partition("=")
+    if not equals and Path(name).is_dir():
+        kind, source = "retrieval", name
+    elif not equals or kind not in tasks():
+        known = f"{', '.join(BENCHMARKS)}, TASK=PATH with a task of {', '.join(tasks())}"
+        raise InputError(f"unknown benchmark {name!r}: expected one of {known}, or a folder of text")
+    if not source:
+        raise InputError(f"{name}: expected {kind}=PATH")
+    place = Path(source).resolve()
+    named = Path(source.rpartition("=")[2]).resolve().name
+    called = named.partition(".")[0] or named
+    where = str(place) if place.exists() else source
+    return Benchmark(called, kind, "files of one's own", "not stated", where, source=where)
 
 
 def local_folder(benchmark: Benchmark, data: Path | None) -> Path | None:
@@ -101,7 +113,7 @@ def local_folder(benchmark: Benchmark, data: Path | None) -> Path | None:
     Raises:
         InputError: it is not in ``data``, or there is no ``data`` and the Hub does not have it.
     """
-    if Path(benchmark.folder).is_absolute():
+    if benchmark.source or Path(benchmark.folder).is_absolute():
         return Path(benchmark.folder)
     if data is not None:
         places = (data / benchmark.folder, data / benchmark.name, data)

@@ -130,10 +130,10 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
     samples = {name: [drawn[i] for i in counted] for name, drawn in shared.samples.items()}
     ahead = corrected([difference(name, names[0], counted, shared, rules) for name in names], rules)
     as_good: dict[str, bool] = {}
-    if max(names, key=lambda name: means[name]) in samples:  # else the best cannot be tested
-        kept = as_good_as_best(
-            list(samples.values()), permutations=rules.permutations, seed=rules.seed, level=rules.level
-        )
+    sign = -1 if first.get("lower_is_better") else 1
+    if max(names, key=lambda name: sign * means[name]) in samples:  # else the best cannot be tested
+        good = [[one if sign > 0 else one.negated() for one in of] for of in samples.values()]
+        kept = as_good_as_best(good, permutations=rules.permutations, seed=rules.seed, level=rules.level)
         as_good = dict(zip(samples, kept, strict=True))
     models = []
     for name, ours in zip(names, ahead, strict=True):
@@ -147,6 +147,7 @@ def _section(results: Results, rules: Rules) -> BenchmarkComparison:
         metric=first["metric"],
         protocol=first["protocol"],
         level=rules.level,
+        lower_is_better=sign < 0,
         baseline=names[0],
         scores=len(counted),
         models=tuple(models),

@@ -17,7 +17,7 @@ class Tested:
     """The score of a model minus the baseline's."""
 
     value: float
-    """Above 0 where the model is better."""
+    """Above 0 where the model is better, of an error where it is worse."""
     interval: Interval | None = None
     """Of the paired bootstrap; ``None``: no per-item scores."""
     p: float | None = None
@@ -87,6 +87,8 @@ class BenchmarkComparison:
     left_out: tuple[LeftOut, ...]
     without_items: tuple[str, ...]
     """Models that no test is possible for."""
+    lower_is_better: bool = False
+    """Whether the metric is an error."""
     without_lines: bool = False
     """Whether scores are averaged of which it is not known which items come from one line."""
 
@@ -167,7 +169,8 @@ def _models(of: BenchmarkComparison) -> str:
         tests = [row.differences[place] for row in of.slices["pair"]]
         known = [test for test in tests if test is not None and test.distinguishable is not None]
         if known and len(tests) > 1:
-            better, worse = (sum(bool(t.distinguishable) and sign * t.value > 0 for t in known) for sign in (1, -1))
+            signs = (-1, 1) if of.lower_is_better else (1, -1)
+            better, worse = (sum(bool(t.distinguishable) and sign * t.value > 0 for t in known) for sign in signs)
             lines.append(
                 f"{one.model} against {of.baseline}, score by score: better in {better}, worse in {worse}, ≈ in "
                 f"{len(known) - better - worse} of {len(known)}."

@@ -1,6 +1,6 @@
-"""A benchmark scored with an encoder: subset by subset, kept by content, written as one result.
+"""A task scored with an encoder: unit by unit, kept by content, written as one result.
 
-A subset (a pair of languages, a dictionary, a set) is scored once: what it gave is kept under a key of all that decides
+A unit (a pair of languages, a dictionary, a set) is scored once: what it gave is kept under a key of all that decides
 it, so that an unchanged run costs nothing, a changed byte is scored anew, and an interrupted run goes on.
 """
 
@@ -9,259 +9,182 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from align.errors import InputError
 from align.evaluation.averages import averages, trained_languages
-from align.evaluation.benchmarks import Benchmark, find_benchmark, local_folder
-from align.evaluation.scoring import Row, metric_of, score_subset
-from align.evaluation.subset_readers import PIVOT
-from align.evaluation.subsets import content_hash, json_hash, subsets
-from align.files.whole import read_json, user_cache, write_json
-from align.tasks.bli.protocols import BliProtocol, find_bli_protocol
-from align.tasks.retrieval.protocols import Protocol, find_protocol
+from align.evaluation.benchmarks import BENCHMARKS, Benchmark, find_benchmark, local_folder
+from align.evaluation.encoding import (
+    Asked,
+    Mixed,
+    StaticWords,
+    encode_of,
+    identity_of,
+    keeping_lists,
+    texts_needed,
+    tokenizer_hash,
+    words_of,
+)  # fmt: skip
+from align.evaluation.layers import Layers, sweep
+from align.evaluation.reading import units
+from align.evaluation.rules import Rules, described, rules_of
+from align.evaluation.run import Kept, Run
+from align.tasks.layers import best_layer, mean_curve
+from align.tasks.task import Unit, task
 from align.text.hashing import text_sha256
 
 if TYPE_CHECKING:
+    from align.encoders.decoder import Decoder
     from align.encoders.encoder import Encoder
+    from align.tasks.embedding import Encode
 
 log = logging.getLogger(__name__)
 
-Rules = Protocol | BliProtocol
-
-SUBSET_FORMAT = 4
-"""Raised when a subset comes to be scored in another way, so that nothing older is read from the cache."""
+APART = ("geometry", "examples", "curve", "translations")
+"""What rows hold that stands elsewhere in a result."""
 
 
 def evaluate(
-    encoder: Encoder,
-    benchmark: str | Benchmark,
+    encoder: Encoder | Decoder | StaticWords | Mixed,
+    what: str | Benchmark,
     *,
     data: Path | str | None = None,
     languages: Sequence[str] | None = None,
-    protocol: str | Rules | None = None,
-    candidates: int | None = None,
+    protocol: str | Any | None = None,
+    settings: Mapping[str, Any] | None = None,
+    layers: Layers | None = None,
+    asked: Asked | None = None,
     name: str | None = None,
     items: bool = True,
     cache: Path | str | None = None,
     use_cache: bool = True,
-    bf16: bool = False,
     resamples: int = 1000,
     seed: int = 0,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Score an encoder on a benchmark.
+    """Score an encoder on a benchmark, or on a task with data of one's own.
 
     Args:
-        encoder: see ``align.load_encoder``.
-        benchmark: a name in ``align.evaluation.benchmarks.BENCHMARKS``.
+        encoder: see ``align.load_encoder``; for tasks on words also static vectors, or both.
+        what: a name of ``align list``; ``TASK=PATH``, such as ``sts=pairs.tsv``; or a folder of line-aligned text.
         data: folder that holds the benchmark's, or is it; ``None``: the environment's ``ALIGN_DATA``, else the Hub.
         languages: codes, or names of sets; ``None``: all.
-        protocol: another than the benchmark's own (retrieval, bli): its name, or one of one's own.
-        candidates: of bli, the first so many words of each vocabulary; ``None``: what the protocol says.
+        protocol: another than the benchmark's or the task's own: its name, or one of one's own.
+        settings: of the protocol (``{"candidates": 1000}``) and of the task's reader (``{"vocabulary": "lists"}``).
+        layers: score at each of several layers; one half of the data chooses, the other is scored.
+        asked: how the encoder is asked: in bfloat16, words in a template.
         name: of the model in the result; ``None``: what was loaded.
         items: keep the outcome of every item, which comparisons need.
-        cache: folder of kept subsets; ``None``: ``results`` in align's folder of the user's cache.
+        cache: folder of kept units; ``None``: ``results`` in align's folder of the user's cache.
         use_cache: read and write it.
-        bf16: encode under bfloat16 autocast.
         resamples: of the bootstrap (95 % intervals).
-        seed: of the bootstrap.
-        progress: log each subset.
+        seed: of the bootstrap, and of the halves.
+        progress: log each unit.
 
     Returns:
         A result of JSON values: scores with intervals, groups, protocol, data hash, versions (see
-        ``align.evaluation.results``). A subset that fails (a language that is missing, files of unequal length, NaN
+        ``align.evaluation.results``). A unit that fails (a language that is missing, files of unequal length, NaN
         vectors) stands in ``missing`` with its reason; the others are scored.
 
     Raises:
-        InputError: unknown benchmark or protocol, a protocol of another layer or pooling than the encoder's, no data,
-            or no subset could be scored.
+        InputError: unknown benchmark, protocol or setting, a protocol of another layer or pooling than the encoder's,
+            no data, or no unit could be scored.
     """
     from align.evaluation.results import FORMAT, VERSION
     from align.provenance import versions
 
     began = time.perf_counter()
-    chosen = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    chosen = find_benchmark(what) if isinstance(what, str) else what
+    kind, asked = task(chosen.task), asked or Asked()
     root = data or os.environ.get("ALIGN_DATA")
     folder = local_folder(chosen, Path(root) if root else None)
-    rules = rules_of(chosen, protocol, candidates)
-    log.info("%s: %s; licence %s; %s", chosen.name, chosen.about, chosen.licence, folder or f"Hub, {chosen.hub}")
-    encode = keeping_lists(sentence_or_word_encoder(encoder, chosen.task, bf16))
-    identity = encoder.identity()  # hashes all weights
-    if isinstance(rules, Protocol):
-        rules.check_pooling(identity["pooling"])
-    made_by = identity | {"tokenizer": tokenizer_hash(encoder), "bf16": bf16}
-    kept = Kept(Path(cache) if cache else None) if use_cache else None
-    found: list[Row] = []
-    missing: list[dict[str, str]] = []
-    hashes: list[str] = []
-    for subset in subsets(chosen, folder, languages):
-        try:
-            content = subset.load()
-            hashes.append(content_hash(content))
-            key = json_hash([SUBSET_FORMAT, made_by, chosen.task, _plain(rules), subset.name, subset.lines, hashes[-1]])
-            rows = kept.read(key) if kept else None
-            if rows is None:
-                rows = score_subset(chosen.task, subset.name, content, encode, rules, lines=subset.lines)
-                if not all(row["n"] for row in rows):
-                    raise InputError("no item of it could be scored")
-                if kept:
-                    kept.write(key, rows)
-            found += [row | {"sha256": hashes[-1]} for row in rows]
-            if progress:
-                log.info("%s %s: %s", chosen.name, subset.name, _brief(rows))
-        except InputError as error:
-            missing.append({"name": subset.name, "reason": str(error)})
-            log.warning("%s %s is left out: %s", chosen.name, subset.name, error)
+    rules = rules_of(chosen, protocol, settings or {})
+    if chosen.name in BENCHMARKS:
+        log.info("%s: %s; licence %s; %s", chosen.name, chosen.about, chosen.licence, folder or f"Hub, {chosen.hub}")
+    every = _units(encoder, chosen, folder, languages, rules)
+    identity = identity_of(encoder, kind, asked)
+    if hasattr(rules.protocol, "check_pooling"):
+        rules.protocol.check_pooling(identity["pooling"])
+    made_by = identity | {"tokenizer": tokenizer_hash(encoder), "bf16": asked.bf16}
+    run = Run(chosen.name, kind, rules, Kept(Path(cache) if cache else None) if use_cache else None, made_by, progress)
+    facts: dict[str, Any] = {}
+    if layers:
+        source = str(chosen.source or folder or chosen.hub)
+        found, facts["layers"] = sweep(run, encoder, every, source, layers, asked, seed)
+        if found:
+            identity |= {"pooling": {**identity["pooling"], "layer": facts["layers"]["best"]}}
+    else:
+        encode = encode_of(encoder, kind, asked)
+        if kind.name == "bli" and chosen.source and use_cache and not isinstance(encoder, StaticWords):
+            encode = _cached(encode, made_by, cache)
+        if not isinstance(encoder, StaticWords):
+            encode = keeping_lists(encode, rows=100_000 if kind.inputs == "layers" else 400_000)
+        found = [row for unit in every for row in run.rows(unit, encode)]
     if not found:
-        reason = missing[0]["reason"] if missing else "it has no subset of these languages"
+        reason = run.missing[0]["reason"] if run.missing else "it has no subset of these languages"
         raise InputError(f"{chosen.name}: nothing could be scored: {reason}")
-    found_averages = averages(found, chosen.task, trained_languages(encoder), resamples=resamples, seed=seed)
-    apart = {"geometry", "examples"} | (set() if items else {"items", "lines", "gold"})
+    found_averages = averages(found, kind, trained_languages(encoder), resamples=resamples, seed=seed)
+    apart = {*APART} | (set() if items else {"items", "lines", "gold"})
     scores = [{k: v for k, v in row.items() if k not in apart} for row in found_averages.rows]
+    answers = [line for row in found for line in row.get("translations", ())]
+    if answers:
+        facts["translations"] = [answers[0], *(line for line in answers if line != answers[0])]  # one header
+    curves = {row["id"]: row["curve"] for row in found_averages.rows if "curve" in row}
+    if curves:
+        facts["layers"] = _curves(curves, rules)
+    if not kind.higher_is_better:
+        facts["lower_is_better"] = True
     return {
         "format": FORMAT, "version": VERSION, "benchmark": chosen.name, "task": chosen.task,
-        "model": name or encoder.name or "encoder", "encoder": identity, "bf16": bf16,
+        "model": name or getattr(encoder, "name", None) or "encoder", "encoder": identity, "bf16": asked.bf16,
         "languages": None if languages is None else sorted(set(languages)),
-        "protocol": _plain(rules), "metric": metric_of(rules), "statistic": found_averages.statistic,
+        "protocol": described(rules), "metric": rules.protocol.headline, "statistic": kind.statistic,
         "data": {
-            "source": str(folder.resolve()) if folder else f"{chosen.hub}@{chosen.revision}", "licence": chosen.licence,
-            "sha256": text_sha256("".join(hashes)),
+            "source": chosen.source or (str(folder.resolve()) if folder else f"{chosen.hub}@{chosen.revision}"),
+            "licence": chosen.licence, "sha256": text_sha256("".join(run.hashes)),
         },
-        "headline": found_averages.headline, "scores": scores, "missing": missing, "groups": found_averages.groups,
+        "headline": found_averages.headline, "scores": scores, "missing": run.missing, "groups": found_averages.groups,
         "script_gaps": found_averages.script_gaps,
         "geometry": {row["language"]: row["geometry"] for row in found_averages.rows if row.get("geometry")},
         "examples": [one for row in found_averages.rows for one in row.get("examples", ())],
         "bootstrap": {"resamples": resamples, "seed": seed, "level": 0.95},
         "versions": versions(), "seconds": round(time.perf_counter() - began, 2),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    } | facts  # fmt: skip
+
+
+def _units(
+    encoder: Any, chosen: Benchmark, folder: Path | None, languages: Sequence[str] | None, rules: Rules
+) -> list[Unit]:
+    """What is scored; of static vectors, only the words in it are read."""
+    reading = dict(rules.reading)
+    static = encoder.static if isinstance(encoder, Mixed) else encoder if isinstance(encoder, StaticWords) else None
+    if static is not None and chosen.task == "bli":
+        reading["vocabulary"] = words_of(static, reading.get("vocabulary"))
+        static.limit = None if rules.reading.get("vocabulary") else rules.protocol.candidates
+        static.lowercase = rules.protocol.lowercase
+    every = list(units(chosen, folder, languages, rules.protocol, **reading))
+    if static is not None and chosen.task != "bli":
+        words = texts_needed(task(chosen.task), every)
+        static.only = {word.lower() for word in words} if static.lowercase else words
+    return every
+
+
+def _cached(encode: Encode, made_by: Mapping[str, Any], cache: Path | str | None) -> Encode:
+    """Vectors of vocabularies that are kept on disk, whatever is asked of them."""
+    from align.evaluation.vocabulary_cache import cached
+
+    return cached(encode, encoder=made_by, folder=Path(cache) / "vocabularies" if cache else None)
+
+
+def _curves(curves: Mapping[str, Sequence[float]], rules: Rules) -> dict[str, Any]:
+    """The ``layers`` of a result whose rows are curves over all layers: what is best on them is no test score."""
+    mean = mean_curve({name: tuple(curve) for name, curve in curves.items()})
+    return {
+        "metric": "MEXA" if rules.protocol.headline == "mexa" else rules.protocol.headline, "best": best_layer(mean),
+        "chosen_on": "the lines that are scored", "mean": mean, "curves": dict(curves),
+        "layers": list(range(len(mean))),
     }  # fmt: skip
-
-
-Encode = Callable[[Sequence[str], str], ArrayLike]
-
-
-def sentence_or_word_encoder(encoder: Encoder, task: str, bf16: bool) -> Encode:
-    """(texts, language) -> (n, D): words for tasks on words, sentences for the others."""
-    import torch
-
-    from align.encoders.words import word_encoder
-    from align.tasks.embedding import remembered
-
-    inner: Encode = word_encoder(encoder) if task in ("bli", "wordsim") else lambda texts, _: encoder.encode(texts)
-
-    def encode(texts: Sequence[str], language: str) -> ArrayLike:
-        with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16):
-            return inner(texts, language)
-
-    return remembered(encode, PIVOT) if task == "retrieval" else encode  # they share English, by line in Tatoeba
-
-
-def keeping_lists(encode: Encode, *, rows: int = 400_000) -> Encode:
-    """The function that keeps the vectors of its last lists, at most ``rows`` of them, for subsets that share a list.
-
-    A list of texts is known by language and hash; the list that was not asked for the longest is forgotten first.
-    """
-    kept: dict[tuple[str, str], NDArray[Any]] = {}
-
-    def encode_once(texts: Sequence[str], language: str) -> ArrayLike:
-        key = (language, content_hash(list(texts)))
-        vectors = kept.pop(key, None)
-        if vectors is None:
-            vectors = np.asarray(encode(texts, language))
-        kept[key] = vectors
-        while sum(map(len, kept.values())) > rows and len(kept) > 1:
-            kept.pop(next(iter(kept)))
-        return vectors
-
-    return encode_once
-
-
-def tokenizer_hash(encoder: Encoder) -> str:
-    """SHA-256 of all that the tokenizer does: normaliser, pieces, post-processing."""
-    backend = getattr(encoder.tokenizer, "backend_tokenizer", None)
-    text = backend.to_str() if backend is not None else str(sorted(encoder.tokenizer.get_vocab().items()))
-    return text_sha256(text)
-
-
-class Kept:
-    """Rows of subsets on disk, each in a file named by its key."""
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or user_cache("results")
-
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.json"
-
-    def read(self, key: str) -> list[Row] | None:
-        """What was kept; ``None``: nothing, or a damaged file (said in a warning)."""
-        path = self._path(key)
-        if not path.exists():
-            return None
-        try:
-            kept = read_json(path)
-        except InputError as error:
-            log.warning("%s: scored anew", error)
-            return None
-        if not isinstance(kept, dict) or kept.get("key") != key or not isinstance(kept.get("rows"), list):
-            log.warning("%s holds something else than its name says: scored anew", path)
-            return None
-        if kept.get("sha256") != json_hash(kept["rows"]):
-            log.warning("%s is damaged: scored anew", path)
-            return None
-        rows: list[Row] = kept["rows"]
-        return rows
-
-    def write(self, key: str, rows: list[Row]) -> None:
-        """Keep the rows; a full disk costs a warning, not the scores."""
-        path = self._path(key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {"key": key, "rows": rows, "sha256": json_hash(rows)})
-        except (InputError, OSError) as error:
-            log.warning("%s: a subset's scores were not kept: %s", path, error)
-
-
-def rules_of(benchmark: Benchmark, protocol: str | Rules | None, candidates: int | None = None) -> Rules | None:
-    """The protocol that a benchmark is scored by; ``None``: sts and wordsim, which are scored in one way.
-
-    Args:
-        benchmark: what is scored.
-        protocol: as for :func:`evaluate`.
-        candidates: likewise.
-
-    Raises:
-        InputError: an unknown protocol, or one of another task.
-    """
-    if candidates is not None and benchmark.task != "bli":
-        raise InputError(f"{benchmark.name} has no vocabulary: candidates are of bli")
-    if benchmark.task not in ("retrieval", "bli"):
-        if protocol is not None:
-            raise InputError(f"{benchmark.name} has no protocols: {benchmark.task} is scored in one way")
-        return None
-    given: Any = protocol or benchmark.protocol
-    if benchmark.task == "retrieval":
-        return find_protocol(given)
-    chosen = find_bli_protocol(given)
-    if candidates is None or candidates == chosen.candidates:
-        return chosen
-    return replace(chosen, name=f"{chosen.name} (changed)", candidates=candidates)
-
-
-def _plain(protocol: Any) -> Mapping[str, Any]:
-    return (
-        {"name": "spearman of the cosine"}
-        if protocol is None
-        else asdict(protocol) | {"described": protocol.describe()}
-    )
-
-
-def _brief(rows: Sequence[Row]) -> str:
-    return ", ".join(f"{row['id']} {row['value']:.3f}" for row in rows)

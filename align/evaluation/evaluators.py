@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from align.errors import InputError
+from align.evaluation.encoding import encode_of
 from align.tasks import (
     LabelledTexts,
     StsSet,
     bli_pairs,
     combine,
-    combine_mexa,
-    combine_xsim,
     find_dictionaries,
     read_classification,
     read_dictionary,
@@ -30,7 +29,9 @@ from align.tasks.classification import classification
 from align.tasks.mexa import mexa
 from align.tasks.retrieval import retrieval
 from align.tasks.retrieval.protocols import in_headline
+from align.tasks.retrieval.task import direction
 from align.tasks.sts import sts
+from align.tasks.task import tasks
 from align.tasks.wordsim import wordsim
 from align.tasks.xsim import xsim
 
@@ -58,6 +59,7 @@ def evaluators(specs: Sequence[str], *, lines: int = 200, seed: int = 0) -> dict
       dictionary, both ways, among all words that the dictionaries have of the language.
     - ``sts``, ``wordsim``: what ``read_sts`` (of a folder: its dev split) and ``read_wordsim`` read; spearman, the mean
       over sets of ``lines`` pairs.
+    - a task of another package: whole; the mean of each metric.
     - ``classification``: what ``read_classification`` reads; knn and logistic, the mean accuracy over languages on
       ``lines`` lines of the dev split, learnt on as many of the train split of English, or else the first language.
 
@@ -75,11 +77,12 @@ def evaluators(specs: Sequence[str], *, lines: int = 200, seed: int = 0) -> dict
     for spec in specs:
         name, equals, path = spec.partition("=")
         task = name.partition(":")[0]
-        if not (equals and path) or task not in TASKS or "/" in name:
-            raise InputError(f"expected TASK=PATH or TASK:NAME=PATH with a task of {', '.join(TASKS)}; got {spec!r}")
+        known = [*TASKS, *(one for one in tasks() if one not in TASKS)]
+        if not (equals and path) or task not in known or "/" in name:
+            raise InputError(f"expected TASK=PATH or TASK:NAME=PATH with a task of {', '.join(known)}; got {spec!r}")
         if name in found:
             raise InputError(f"two evaluators are called {name}; give {task}:NAME=PATH")
-        found[name] = _quiet(TASKS[task](path, lines, seed))
+        found[name] = _quiet(TASKS[task](path, lines, seed) if task in TASKS else _other(task, path))
     return found
 
 
@@ -90,7 +93,7 @@ def _retrieval(path: str, lines: int, seed: int) -> Evaluator:
         result = combine(
             [retrieval(lambda lines, _: encoder.encode(lines), texts, check_alignment=False) for texts in sets]
         )
-        with_pivot = in_headline([result.direction(score) for score in result.scores])
+        with_pivot = in_headline([direction(score, result.protocol) for score in result.scores])
         apart = [score.metrics for i, score in enumerate(result.scores) if i not in with_pivot]
         scripts = {f"script_{name}": value for name, value in _means(apart).items()} if apart else {}
         return {**_means(result.scores[i].metrics for i in with_pivot), **scripts}
@@ -101,7 +104,7 @@ def _retrieval(path: str, lines: int, seed: int) -> Evaluator:
 def _xsim(path: str, lines: int, seed: int) -> Evaluator:
     sets = [_slice(texts, lines, seed) for texts in read_sets(path)]
     return lambda encoder: {
-        "right": 1 - combine_xsim([xsim(lambda texts, _: encoder.encode(texts), one) for one in sets]).headline(),
+        "right": 1 - combine([xsim(lambda texts, _: encoder.encode(texts), one) for one in sets]).headline(),
     }
 
 
@@ -112,7 +115,7 @@ def _mexa(path: str, lines: int, seed: int) -> Evaluator:
 
     def evaluate(encoder: Encoder) -> Scores:
         kind = encoder.pooling.kind
-        found = combine_mexa(
+        found = combine(
             [mexa(lambda texts, _: encode_layers(encoder, texts, kinds=[kind]), texts, n=lines) for texts in sets]
         )
         return _means({"mean": score.mean, "max": score.max} for score in found.scores)
@@ -130,9 +133,7 @@ def _bli(path: str, lines: int, seed: int) -> Evaluator:
     asked = [replace(one, pairs=tuple(one.pairs[row] for row in _rows(len(one.pairs), lines, seed))) for one in whole]
 
     def evaluate(encoder: Encoder) -> Scores:
-        result = bli_pairs(
-            lambda words, _: encoder.encode(words), asked, vocabularies, both=True, csls=False, resamples=0
-        )
+        result = bli_pairs(lambda words, _: encoder.encode(words), asked, vocabularies, both=True, csls=False)
         return _means(score.methods["NN"].metrics for score in result.scores)
 
     return evaluate
@@ -141,14 +142,14 @@ def _bli(path: str, lines: int, seed: int) -> Evaluator:
 def _sts(path: str, lines: int, seed: int) -> Evaluator:
     sets = _cut(read_sts(path, split="dev"), lines, seed)
     return lambda encoder: {
-        "spearman": sts(lambda texts, _: encoder.encode(texts), sets, resamples=0).headline(),
+        "spearman": sts(lambda texts, _: encoder.encode(texts), sets).headline(),
     }
 
 
 def _wordsim(path: str, lines: int, seed: int) -> Evaluator:
     sets = _cut(read_wordsim(path), lines, seed)
     return lambda encoder: {
-        "spearman": wordsim(lambda words, _: encoder.encode(words), sets, resamples=0).headline(),
+        "spearman": wordsim(lambda words, _: encoder.encode(words), sets).headline(),
     }
 
 
@@ -168,6 +169,19 @@ def _classification(path: str, lines: int, seed: int) -> Evaluator:
     def evaluate(encoder: Encoder) -> Scores:
         result = classification(lambda texts, _: encoder.encode(texts), data, train=train)
         return _means(score.accuracy for score in result.scores)
+
+    return evaluate
+
+
+def _other(name: str, path: str) -> Evaluator:
+    """A task that another package offers, as the registry has it."""
+    kind = tasks()[name]
+    protocol = kind.protocols[kind.default]
+    units = [(unit, unit.load()) for unit in kind.read(path, None, protocol)]
+
+    def evaluate(encoder: Encoder) -> Scores:
+        encode = encode_of(encoder, kind)
+        return _means(row["metrics"] for unit, content in units for row in kind.score(encode, unit, content, protocol))
 
     return evaluate
 

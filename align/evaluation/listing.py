@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from align.errors import InputError
 from align.evaluation.benchmarks import BENCHMARKS, Benchmark, find_benchmark, local_folder
-from align.evaluation.subsets import languages_of
+from align.evaluation.reading import languages_of
+from align.evaluation.rules import settings_of
+from align.tasks.table import markdown
+from align.tasks.task import task, tasks
 
 
 @dataclass(frozen=True)
@@ -66,3 +70,17 @@ def _without_log() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
+
+
+def task_table() -> str:
+    """The tasks of the registry: what each asks, and by which protocols."""
+    rows = [[one.name, one.asks, ", ".join(one.protocols)] for one in tasks().values()]
+    return markdown(["task", "question", "protocols"], rows)
+
+
+def task_settings(name: str) -> tuple[dict[str, Any], str]:
+    """What may be set of a task, with its defaults; and that with its protocols as text."""
+    one = task(name)
+    settings = settings_of(one)
+    lines = [f"{one.name}: {one.asks}", *(f"{key} = {value!r}" for key, value in settings.items())]
+    return settings, "\n".join([*lines, *(protocol.describe() for protocol in one.protocols.values())])

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from align.errors import InputError
 from align.evaluation.benchmarks import BENCHMARKS, local_folder
-from align.evaluation.subsets import content_hash, subsets, texts_of
+from align.evaluation.reading import content_hash, units
 from align.files.whole import read_lines
 from align.pairs.filters.held_out import file_texts, visible_files
 from align.pairs.overlap import TestSet, find_overlap
 from align.pairs.overlap_result import Overlap
 from align.pairs.reading.table import read_pairs
 from align.tasks import find_dictionaries, read_dictionary, read_sets, read_sts, read_wordsim
+from align.tasks.task import task
 from align.tasks.texts.named_files import language_of_name, pair_of_name
 
 if TYPE_CHECKING:
@@ -90,12 +91,13 @@ def read_tests(given: Sequence[str], data: Path | None = None) -> Iterator[TestS
 def _named(name: str, data: Path | None) -> Iterator[TestSet]:
     """Every text of a benchmark once: English, say, is in each of its subsets."""
     given: set[str] = set()
-    for subset in subsets(BENCHMARKS[name], local_folder(BENCHMARKS[name], data)):
-        for language, texts in texts_of(subset.load()):
+    texts_of = task(BENCHMARKS[name].task).texts
+    for unit in units(BENCHMARKS[name], local_folder(BENCHMARKS[name], data)):
+        for language, texts in texts_of(unit.load()):
             digest = content_hash([language, texts])
             if digest not in given:
                 given.add(digest)
-                yield f"{name}/{subset.name}" if name in ("tatoeba", "sts17") else name, language, texts
+                yield f"{name}/{unit.name}" if name in ("tatoeba", "sts17") else name, language, texts
 
 
 def _kind(given: str) -> tuple[str, str]:

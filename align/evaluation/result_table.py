@@ -22,13 +22,16 @@ def result_table(result: Mapping[str, Any], *, scores: bool = False) -> str:
         f"{result['bootstrap']['resamples']} bootstrap resamples"
     ]
     if scores:
+        others = list(dict.fromkeys(name for row in result["scores"] for name in row["metrics"] if name != metric))
         rows: list[list[Cell]] = [
-            [row["id"], row["n"], row["left_out"], row["value"], *row["interval"]] for row in result["scores"]
-        ]
-        parts.append(markdown(["score", "n", "left out", metric, "low", "high"], rows))
+            [row["id"], row["n"], row["left_out"], row["value"], *_ends(row),
+             *(row["metrics"].get(name) if row["metrics"].get(name) is not None else "-" for name in others)]
+            for row in result["scores"]
+        ]  # fmt: skip
+        parts.append(markdown(["score", "n", "left out", metric, "low", "high", *others], rows))
     every = {"by": "headline", "group": "mean", **result["headline"]}
     means: list[list[Cell]] = [
-        [one["by"], one["group"], one["scores"], one["value"], *one["interval"]] for one in (*result["groups"], every)
+        [one["by"], one["group"], one["scores"], one["value"], *_ends(one)] for one in (*result["groups"], every)
     ]
     parts.append(markdown(["mean by", "group", "scores", metric, "low", "high"], means))
     if result["script_gaps"]:
@@ -36,9 +39,29 @@ def result_table(result: Mapping[str, Any], *, scores: bool = False) -> str:
         parts.append(f"Script gap in P@1, mean of {len(result['script_gaps'])}: {gap:.3f}")
     if result["geometry"]:
         parts.append(_geometry(result["geometry"]))
+    if result.get("layers"):
+        parts.append(_layers(result["layers"]))
     if result["missing"]:
         parts.append("\n".join(f"Left out, {one['name']}: {one['reason']}" for one in result["missing"]))
     return "\n\n".join(parts)
+
+
+def _ends(one: Mapping[str, Any]) -> Sequence[Cell]:
+    return one["interval"] or ("-", "-")
+
+
+def _layers(of: Mapping[str, Any]) -> str:
+    """How the layer was chosen, then the curves by layer, a star at the best."""
+    best = (
+        f"{of['metric']} by layer (hidden_states[k]); layer {of['best']} was chosen on {of['chosen_on']}; those at"
+        " other layers are for information"
+    )
+    rows: list[list[Cell]] = [[name, *curve] for name, curve in of["curves"].items()]
+    rows.append(["mean", *of["mean"]])
+    if "dev" in of:
+        rows.append(["mean (dev)", *of["dev"]["mean"]])
+    names = [f"{k}*" if k == of["best"] else f"{k}" for k in of["layers"]]
+    return "\n\n".join([best, markdown([f"{of['metric']} at layer", *names], rows)])
 
 
 def _geometry(of: Mapping[str, Mapping[str, float]]) -> str:

@@ -88,7 +88,7 @@ def result_files(paths: Sequence[Path | str]) -> list[Path]:
         files = sorted(path.glob("*.json"))
         results = [file for file in files if _is_result(file)]
         if not results:
-            raise InputError(f"{path}: expected result files (*.json of `align eval run`) in the folder, found none")
+            raise InputError(f"{path}: expected result files (*.json of `align eval`) in the folder, found none")
         for file in sorted(set(files) - set(results)):
             log.warning("%s is not a result file and is left aside", file)
         found += results

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from typing import Any
 
 
 def text_sha256(text: str) -> str:
@@ -12,3 +14,8 @@ def text_sha256(text: str) -> str:
     'ca978112ca1b'
     """
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def json_hash(parts: Any) -> str:
+    """SHA-256 of JSON values."""
+    return text_sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False))

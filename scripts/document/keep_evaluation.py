@@ -1,4 +1,4 @@
-"""Keep what docs/results.md shows of `align compare` and `align eval layers`: docs/results/evaluation.json.
+"""Keep what docs/results.md shows of `align compare` and `align eval --layers all`: docs/results/evaluation.json.
 
     python scripts/keep_evaluation.py runs/eval --baseline seed --layers seed=runs/layers-seed.json ...
 

@@ -132,9 +132,11 @@ def nli_sts_pairs(plan: Plan, to: Path) -> tuple[Any, Found]:
 def nli_sts(plan: Plan, encode: Encode) -> Found:
     """Spearman's rho per language, and of every two of ``CROSS``."""
     every = read_sts(data() / "sts" / "stsb")
-    cross = sts(encode, {name: every[name] for name in CROSS}, cross=True, resamples=0)
-    others = sts(encode, {name: one for name, one in every.items() if name not in CROSS}, resamples=0)
-    languages = {score.name: round(score.spearman, 4) for score in (*cross.scores, *others.scores)}
-    across = {score.name: round(score.spearman, 4) for score in cross.across}
+    cross = sts(encode, {name: every[name] for name in CROSS}, cross=True)
+    others = sts(encode, {name: one for name, one in every.items() if name not in CROSS})
+    languages = {
+        score.name: round(score.spearman, 4) for score in (*cross.scores, *others.scores) if score.first == score.second
+    }
+    across = {score.name: round(score.spearman, 4) for score in cross.scores if score.first != score.second}
     means = {"languages": round(mean(languages.values()), 4), "across": round(mean(across.values()), 4)}
     return {"mean": means, "languages": dict(sorted(languages.items())), "across": across}

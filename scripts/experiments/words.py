@@ -20,8 +20,18 @@ from align import read_pairs, synonym_pairs
 from align.files.whole import read_json
 from align.mapping import fit_procrustes
 from align.pairs import Lexicon, WordFilters
-from align.tasks import BLI_PROTOCOLS, BliResult, Dictionary, bli_pairs, read_dictionary, read_vocabulary, read_wordsim
+from align.tasks import (
+    BLI_PROTOCOLS,
+    Dictionary,
+    Result,
+    bli_pairs,
+    combine,
+    read_dictionary,
+    read_vocabulary,
+    read_wordsim,
+)  # fmt: skip
 from align.tasks.bli import bli
+from align.tasks.bli.score import BliScore
 from align.tasks.wordsim import wordsim
 from scripts.bench.harness import data
 from scripts.experiments.plans import LANGUAGES, Encode
@@ -109,18 +119,18 @@ def measure(plan: dict[str, Any], encode: Encode) -> dict[str, Any]:
     for name, several in (dev or test_dictionaries()).items():
         protocol = replace(BLI_PROTOCOLS["muse" if name == "sinhala" else "xling"], candidates=plan["candidates"])
         words = {code: vocabulary(code, plan["candidates"]) for one in several for code in one.languages}
-        found["bli"][name] = scores(bli_pairs(encode, several, words, protocol=protocol, resamples=0))
+        found["bli"][name] = scores(bli_pairs(encode, several, words, protocol=protocol))
         print(name, found["bli"][name]["mean"], flush=True)
         if plan["procrustes"]:  # directions without training pairs are left out
             mapped = []
             for one in (one for one in several if one.languages in pairs):
                 lists = [words[code] for code in one.languages]
                 source, target = maps(encode, pairs[one.languages], one.languages, lists)
-                mapped.append(bli(source, one, *lists, encode_target=target, protocol=protocol, resamples=0))
-            whole = replace(mapped[0], scores=tuple(score for one in mapped for score in one.scores))
+                mapped.append(bli(source, one, *lists, encode_target=target, protocol=protocol))
+            whole = combine(mapped)
             found["procrustes"][name] = scores(whole)
     if not plan["dev"]:
-        result = wordsim(encode, read_wordsim(files("multisimlex")), resamples=0)
+        result = wordsim(encode, read_wordsim(files("multisimlex")))
         rhos = {score.name: round(score.spearman, 4) for score in result.scores}
         found["wordsim"] = {"mean": round(float(np.mean(list(rhos.values()))), 4), "sets": rhos}
     return found
@@ -132,7 +142,7 @@ def vocabulary(code: str, candidates: int) -> tuple[str, ...]:
     return tuple(read_vocabulary(path)[:candidates])
 
 
-def scores(result: BliResult) -> dict[str, Any]:
+def scores(result: Result[BliScore]) -> dict[str, Any]:
     """Of each direction, and means over all, those of trained languages, and those with one that was not trained."""
     rows: dict[str, dict[str, Any]] = {}
     for score in result.scores:

@@ -1,5 +1,5 @@
 """Bilingual lexicon induction: is the nearest word of the other language a translation?"""
 
-from align.tasks.bli.task import bli
+from align.tasks.bli.task import TASK, bli
 
-__all__ = ["bli"]
+__all__ = ["TASK", "bli"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +12,91 @@ from numpy.typing import NDArray
 from align.similarity.csls import csls_top_k, neighbourhood_means
 from align.similarity.ranks import best_gold_ranks
 from align.tasks.bli.protocols import BliProtocol
-from align.tasks.bli.result import BliScore, MethodScore, Translation, Word
 from align.tasks.bli.units import Questions, Unit
 from align.tasks.bli.words import Side, Vocabulary
-from align.tasks.statistics.intervals import bootstrap_mean
 
 Means = NDArray[np.float32] | None
 """(m,) r_S of the target vocabulary; ``None``: CSLS is not asked for."""
 Ranks = Mapping[Unit, float]
+
+
+class Word(NamedTuple):
+    """The outcome for one unit."""
+
+    source: str
+    """The source word as it was encoded."""
+    golds: tuple[str, ...]
+    """Its translations among the candidates; (): it was not covered."""
+    ranks: Mapping[str, float]
+    """Rank of the best translation by method; empty where it was not covered."""
+
+
+class Translation(NamedTuple):
+    """One candidate found for a source word."""
+
+    method: str
+    """``NN`` or ``CSLS``."""
+    source: str
+    """The source word as it was encoded."""
+    rank: int
+    """From 1."""
+    candidate: str
+    """The word found."""
+    score: float
+    """Cosine, or CSLS = 2 cos - r_T - r_S."""
+    gold: bool
+    """Whether the dictionary says so."""
+
+
+@dataclass(frozen=True)
+class MethodScore:
+    """What one method of retrieval, NN or CSLS, scored in one direction."""
+
+    metrics: Mapping[str, float]
+    """P@1, P@5, P@10, MRR, from 0 to 1."""
+    with_identical: float
+    """P@1 over all lines."""
+    without_identical: float | None
+    """P@1 when lines whose two words are the same are no part of the dictionary; ``None``: no unit is left."""
+
+
+@dataclass(frozen=True)
+class BliScore:
+    """One direction: words of one language among the candidates of another."""
+
+    source: str
+    """Language of the questions."""
+    target: str
+    """Language of the candidates."""
+    lines: int
+    """Of the dictionary."""
+    duplicates: int
+    """Lines that repeat an earlier one."""
+    units: int
+    """Source words or lines, as the protocol says, covered or not."""
+    covered: int
+    """Units that can be answered."""
+    n: int
+    """Units that count: the denominator."""
+    candidates: int
+    """Words searched."""
+    golds_per_source: float
+    """Mean number of different translations among the candidates, over source words that have one."""
+    identical: float
+    """Share of the lines whose two words are the same but for case."""
+    outside_script: float
+    """Share of the target vocabulary in another script than the language's, before a script filter."""
+    methods: Mapping[str, MethodScore]
+    """By ``NN`` and ``CSLS``."""
+    words: tuple[Word, ...] | None = field(default=None, repr=False)
+    """The outcome for each unit; kept by choice."""
+    translations: tuple[Translation, ...] = field(default=(), repr=False)
+    """The best candidates of each covered source word; kept by choice."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of the units that can be answered."""
+        return self.covered / self.units
 
 
 def score_direction(
@@ -30,7 +109,6 @@ def score_direction(
     *,
     per_word: bool,
     translations: int,
-    resamples: int,
 ) -> BliScore:
     """The score of one direction; arguments as of ``bli_pairs``."""
     ranks = _ranks(asked.covered, source, target, candidates, means, protocol)
@@ -54,7 +132,7 @@ def score_direction(
         golds_per_source=sum(map(len, golds.values())) / len(golds),
         identical=asked.dictionary.identical,
         outside_script=candidates.outside_script,
-        methods={name: _method(asked, found, protocol, resamples > 0) for name, found in ranks.items()},
+        methods={name: _method(asked, found, protocol) for name, found in ranks.items()},
         words=tuple(words) if per_word else None,
         translations=tuple(_best(golds, source, target, candidates, means, translations, protocol)),
     )
@@ -83,15 +161,13 @@ def _counted(units: Sequence[Unit], protocol: BliProtocol) -> list[Unit]:
     return [unit for unit in units if unit.golds or protocol.denominator == "all"]
 
 
-def _method(asked: Questions, ranks: Ranks, protocol: BliProtocol, interval: bool) -> MethodScore:
+def _method(asked: Questions, ranks: Ranks, protocol: BliProtocol) -> MethodScore:
     def of(units: Sequence[Unit]) -> NDArray[np.float64]:
         return np.array([ranks.get(unit, np.inf) for unit in _counted(units, protocol)])
 
     chosen, dropped = of(asked.chosen), of(asked.dropped)
-    words = [unit.source for unit in _counted(asked.chosen, protocol)]
     return MethodScore(
         metrics={f"P@{k}": float((chosen <= k).mean()) for k in (1, 5, 10)} | {"MRR": float((1 / chosen).mean())},
-        interval=bootstrap_mean(chosen <= 1, lines=words) if interval else None,
         with_identical=float((of(asked.kept) <= 1).mean()),
         without_identical=float((dropped <= 1).mean()) if len(dropped) else None,
     )
@@ -120,3 +196,14 @@ def _best(
         for word, word_scores, word_rows in zip(golds, scores.tolist(), rows[places].tolist(), strict=True):
             for rank, (score, row) in enumerate(zip(word_scores, word_rows, strict=True), 1):
                 yield Translation(method, word, rank, candidates.words[row], score, row in golds[word])
+
+
+def translation_lines(scores: Iterable[BliScore]) -> Iterator[str]:
+    """Lines of a table of the translations that were kept, a header first, parted by TABs."""
+    yield "source_lang\ttarget_lang\tmethod\tsource\trank\tcandidate\tscore\tgold"
+    for score in scores:
+        for t in score.translations:
+            yield (
+                f"{score.source}\t{score.target}\t{t.method}\t{t.source}\t{t.rank}\t{t.candidate}\t{t.score:.6f}\t"
+                f"{'yes' if t.gold else 'no'}"
+            )

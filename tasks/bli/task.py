@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from itertools import chain
+from math import inf
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.similarity.csls import neighbourhood_means
-from align.tasks.bli.protocols import BliProtocol, find_bli_protocol, without_csls
-from align.tasks.bli.result import BliResult, BliScore
-from align.tasks.bli.score import score_direction
+from align.tasks.bli.protocols import BLI_PROTOCOLS, BliProtocol, find_bli_protocol, without_csls
+from align.tasks.bli.score import BliScore, score_direction, translation_lines
 from align.tasks.bli.units import questions
 from align.tasks.bli.words import Side, encode_side, vocabulary_of
 from align.tasks.embedding import Encode
-from align.tasks.texts.dictionaries import Dictionary
-from align.tasks.texts.named_files import Pair
+from align.tasks.layers import split_lines
+from align.tasks.result import Result
+from align.tasks.retrieval.task import outcomes
+from align.tasks.task import Halving, Row, Task, Unit, row
+from align.tasks.texts.bitext import chosen as chosen_codes
+from align.tasks.texts.dictionaries import Dictionary, find_dictionaries, read_dictionary
+from align.tasks.texts.named_files import Pair, files_by_language, language_code
+from align.tasks.texts.vocabulary import read_vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +44,7 @@ def bli(
     csls: bool = True,
     per_word: bool = False,
     translations: int = 0,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> BliResult:
+) -> Result[BliScore]:
     """Score one dictionary in its direction; everything as in ``bli_pairs``.
 
     Args:
@@ -51,8 +58,6 @@ def bli(
         csls: score with CSLS, too.
         per_word: keep the outcome for each unit.
         translations: candidates to keep for each covered source word and method.
-        resamples: 0: no interval.
-        seed: kept in the result; Wilson's interval draws nothing.
     """
     source, target = dictionary.languages
 
@@ -67,8 +72,6 @@ def bli(
         csls=csls,
         per_word=per_word,
         translations=translations,
-        resamples=resamples,
-        seed=seed,
     )
 
 
@@ -82,9 +85,7 @@ def bli_pairs(
     csls: bool = True,
     per_word: bool = False,
     translations: int = 0,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> BliResult:
+) -> Result[BliScore]:
     """Rank the right answers of each source word among the words of the target language.
 
     By nearest neighbour (NN) the score is the cosine, by CSLS it is 2 cos(x, y) - r_T(x) - r_S(y), where r is the mean
@@ -105,11 +106,9 @@ def bli_pairs(
         csls: score with CSLS, too, if the protocol does; without, one whose headline is CSLS quotes NN.
         per_word: keep the outcome for each unit.
         translations: candidates to keep for each covered source word and method.
-        resamples: 0: no interval; else Wilson's 95 % interval of P@1, units of one source word counted together.
-        seed: kept in the result; Wilson's interval draws nothing.
 
     Returns:
-        Scores of each direction by NN and CSLS, and averages.
+        Scores of each direction by NN and CSLS; the headline is their mean.
 
     Raises:
         InputError: no dictionary or two of one direction, a language without vocabulary or whose candidates are all
@@ -118,8 +117,8 @@ def bli_pairs(
     """
     chosen = find_bli_protocol(protocol)
     chosen = chosen if csls else without_csls(chosen)
-    if resamples < 0 or translations < 0:
-        raise InputError(f"resamples and translations must be 0 or more, got {resamples} and {translations}")
+    if translations < 0:
+        raise InputError(f"translations must be 0 or more, got {translations}")
     directions = _directions(dictionaries, both)
     known = {code: vocabulary_of(code, vocabularies, chosen) for code in chain.from_iterable(directions)}
     asked = {(s, t): questions(one, known[s], known[t], chosen) for (s, t), one in directions.items()}
@@ -139,7 +138,7 @@ def bli_pairs(
         for s, t in ways:
             scores[s, t] = score_direction(
                 asked[s, t], sides[s], sides[t], known[t], means.get(t), chosen,
-                per_word=per_word, translations=translations, resamples=resamples,
+                per_word=per_word, translations=translations,
             )  # fmt: skip
             p1 = ", ".join(f"{name} P@1 {found.metrics['P@1']:.3f}" for name, found in scores[s, t].methods.items())
             logger.info("bli, pair %d/%d: %s-%s, %s", number, len(groups), s, t, p1)
@@ -147,7 +146,9 @@ def bli_pairs(
             uses[code] -= 1
             if not uses[code]:
                 del sides[code]
-    return BliResult(chosen, tuple(scores[way] for way in directions), resamples, seed)
+    method, _, metric = chosen.headline.partition(" ")
+    every = tuple(scores[way] for way in directions)
+    return Result(every, tuple(score.methods[method].metrics[metric] for score in every), chosen)
 
 
 def _means(sides: Mapping[str, Side], pair: Pair, protocol: BliProtocol) -> dict[str, NDArray[np.float32]]:
@@ -173,3 +174,124 @@ def _directions(dictionaries: Sequence[Dictionary], both: bool) -> dict[Pair, Di
     for one in dictionaries if both else ():
         found.setdefault(one.languages[::-1], one.reversed())
     return found
+
+
+Words = Mapping[str, Sequence[str]]
+Content = tuple[Dictionary, Words]
+
+
+def _read(
+    source: str | Path,
+    languages: Sequence[str] | None,
+    protocol: BliProtocol,
+    *,
+    vocabulary: str | Callable[[str], Sequence[str]] | None = None,
+    both: bool = False,
+    top: int = 0,
+) -> Iterator[Unit]:
+    """Test dictionaries; words of each language in ``vocabulary``, or in a folder ``vocab`` in or beside the source.
+
+    ``both``: each in both directions; ``top``: words that are kept of each that is asked.
+    """
+    folder = Path(source)
+    tests = folder / "test" if (folder / "test").is_dir() else folder
+    files = find_dictionaries([tests] if tests.exists() else str(source).split(","))
+    words = vocabulary if callable(vocabulary) else cache(partial(_listed, *_word_lists(folder, vocabulary)))
+    known = sorted(set(chain.from_iterable(files)))
+    asked = None if languages is None else [language_code(code) for code in languages]
+    kept, absent = chosen_codes(known, asked)
+    yield from absent
+    if asked is not None and "eng_Latn" not in asked:
+        kept = [code for code in kept if code != "eng_Latn"]
+
+    def load(pair: Pair, turned: bool) -> Content:
+        one = read_dictionary(files[pair], pair)
+        return one.reversed() if turned else one, {code: words(code) for code in pair}
+
+    for pair in files:
+        if set(pair) <= set(kept):
+            yield Unit("-".join(pair), partial(load, pair, False), "text", top)
+            if both and pair[::-1] not in files:
+                yield Unit("-".join(pair[::-1]), partial(load, pair, True), "text", top)
+
+
+def _word_lists(folder: Path, vocabulary: str | None) -> list[str | Path]:
+    if vocabulary:
+        return list(vocabulary.split(","))
+    home = next((place for place in (folder / "vocab", folder.parent / "vocab") if place.is_dir()), None)
+    if home is None:
+        raise InputError(f"no candidates: expected the folder vocab in or beside {folder}, word lists by language")
+    return [home]
+
+
+def _listed(*places: str | Path) -> Sequence[str]:
+    *given, code = places
+    return read_vocabulary(files_by_language(given, [str(code)], "vocabulary")[str(code)])
+
+
+def _rows(encode: Encode, unit: Unit, content: Content, protocol: BliProtocol) -> list[Row]:
+    dictionary, vocabularies = content
+    result = bli_pairs(
+        encode, [dictionary], vocabularies, protocol=protocol, per_word=True,
+        translations=max(1, unit.answers),
+    )  # fmt: skip
+    (score,) = result.scores
+    method, _, metric = protocol.headline.partition(" ")
+    counted = [word for word in score.words or () if word.ranks or protocol.denominator == "all"]
+    items = outcomes([word.ranks.get(method, inf) for word in counted], metric)
+    metrics = {f"{name} {k}": v for name, found in score.methods.items() for k, v in found.metrics.items()}
+    without = {f"{name} P@1 without copies": found.without_identical for name, found in score.methods.items()}
+    shown = [t for t in score.translations if t.method == method and t.rank == 1]
+    golds: dict[str, dict[str, None]] = {}  # of all lines of a source word: each is a right translation
+    for word in counted:
+        golds.setdefault(word.source, {}).update(dict.fromkeys(word.golds))
+    places = _first_lines(dictionary, lower=protocol.case == "lower both")
+    names = [places[w.source] if unit.lines == "number" else f"{score.source} {w.source}" for w in counted]
+    facts = {
+        "coverage": score.coverage, "candidates": score.candidates, "golds": score.golds_per_source,
+        "identical": score.identical, "outside_script": score.outside_script,
+    }  # fmt: skip
+    examples = [
+        {
+            "source": t.source, "source_lang": score.source, "target_lang": score.target, "predicted": t.candidate,
+            "gold": list(golds.get(t.source, ())), "right": t.gold,
+        }
+        for t in shown[:: max(1, len(shown) // 20)][:20]
+    ]  # fmt: skip
+    return [row(
+        f"{score.source}>{score.target}", score.source, score.target, "direct", items, names,
+        value=metrics[protocol.headline], left_out=score.units - score.n, metrics=metrics | without, facts=facts,
+        examples=examples, **({"translations": list(translation_lines(result.scores))} if unit.answers else {}),
+    )]  # fmt: skip
+
+
+def _first_lines(dictionary: Dictionary, *, lower: bool) -> dict[str, int]:
+    """Number (from 1) of the first line of each source word."""
+    found: dict[str, int] = {}
+    for number, (source, _) in enumerate(dictionary.pairs, 1):
+        found.setdefault(source.lower() if lower else source, number)
+    return found
+
+
+def _texts(content: Content) -> Iterator[tuple[str, Sequence[str]]]:
+    dictionary, _ = content
+    for side, language in enumerate(dictionary.languages):
+        yield language, [pair[side] for pair in dictionary.pairs]
+
+
+def _halves(content: Content, how: Halving) -> tuple[Content, Content, str]:
+    """The lines of half of the source words, and the others; case does not part a word from itself."""
+    dictionary, words = content
+    sources = list(dict.fromkeys(source.lower() for source, _ in dictionary.pairs))
+    dev, test = ({sources[i] for i in half} for half in split_lines(len(sources), seed=how.seed))
+
+    def of(kept: set[str]) -> Content:
+        return replace(dictionary, pairs=tuple(pair for pair in dictionary.pairs if pair[0].lower() in kept)), words
+
+    return of(dev), of(test), f"a random half of the source words (seed {how.seed})"
+
+
+TASK = Task(
+    "bli", "does a word find its translation among all words of the other language?", _read, _rows, _texts,
+    BLI_PROTOCOLS, "muse", inputs="words", halves=_halves,
+)  # fmt: skip

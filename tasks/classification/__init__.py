@@ -1,5 +1,5 @@
 """Classification on frozen vectors: what is learned in one language, does it hold in others?"""
 
-from align.tasks.classification.task import classification
+from align.tasks.classification.task import TASK, classification
 
-__all__ = ["classification"]
+__all__ = ["TASK", "classification"]

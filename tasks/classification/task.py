@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.tasks.classification.result import ClassificationResult, ClassificationScore
 from align.tasks.embedding import Encode, embed
 from align.tasks.measures.logistic import Logistic, fit_logistic
 from align.tasks.measures.nearest import nearest_class
-from align.tasks.texts.labelled import SPLITS, LabelledTexts
+from align.tasks.result import Result
+from align.tasks.task import Row, Task, Unit, row
+from align.tasks.texts.labelled import SPLITS, LabelledTexts, read_classification
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,55 @@ PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)
 """Of the logistic probe, tried on the dev split; of equally good ones the first, the strongest, is taken."""
 PENALTY = 0.01
 """Of the logistic probe where there is no dev split."""
+PROBES = ("knn", "logistic")
+
+
+@dataclass(frozen=True)
+class ClassificationScore:
+    """Accuracy on the test split of one language."""
+
+    language: str
+    """Its code."""
+    n: int
+    """Lines scored."""
+    left_out: int
+    """Lines of the test split that are blank."""
+    accuracy: Mapping[str, float]
+    """By probe (``knn``, ``logistic``), 0 to 1."""
+    commonest: float
+    """Accuracy of always saying the commonest class of the training lines: what a probe must beat."""
+    lines: tuple[int, ...] | None = field(default=None, repr=False)
+    """Number (from 1) of each line scored; kept by choice."""
+    predictions: Mapping[str, tuple[str, ...]] | None = field(default=None, repr=False)
+    """By probe the class predicted for each of ``lines``; kept by choice."""
+
+
+@dataclass(frozen=True)
+class Probing:
+    """How classification is scored."""
+
+    name: str = "probes"
+    headline: str = "logistic"
+    """``logistic`` or ``knn``: the probe whose accuracy is the number to quote."""
+    train: str = "eng_Latn"
+    """Language to learn from."""
+    k: int = 5
+    """Neighbours that vote."""
+    penalty: float | None = None
+    """L2, of the logistic probe; ``None``: the best on the dev split, or ``PENALTY`` where there is none."""
+
+    def __post_init__(self) -> None:
+        """Refuse a probe that does not exist."""
+        if self.headline not in PROBES:
+            raise InputError(f"protocol {self.name}: headline is {self.headline!r}; expected {' or '.join(PROBES)}")
+
+    def describe(self) -> str:
+        """One line for the head of a table."""
+        penalty = "best on the dev split" if self.penalty is None else f"{self.penalty:g}"
+        return (
+            f"classification, learnt in {self.train}: kNN: {self.k} nearest by cosine, most votes, then the larger sum "
+            f"of cosines; logistic: standardised vectors, L2 penalty {penalty}; headline {self.headline} accuracy"
+        )
 
 
 def classification(
@@ -35,15 +87,13 @@ def classification(
     k: int = 5,
     penalty: float | None = None,
     per_item: bool = False,
-) -> ClassificationResult:
+) -> Result[ClassificationScore]:
     """Accuracy of two probes that learn on the train split of one language, on the test split of every language.
 
     kNN: the class of most of the ``k`` nearest training lines by cosine (ties: see ``nearest_class``). Logistic:
     multinomial logistic regression with an L2 penalty (see ``fit_logistic``) on the vectors as the encoder gives them,
-    standardised by those it learns from. The transfer gap of a probe is its accuracy in the training language minus
-    its mean accuracy over the other languages.
-    Blank lines are left out and counted. A class that the training lines lack is never predicted, so its test lines
-    count as errors. Each language is encoded once.
+    standardised by those it learns from. Blank lines are left out and counted. A class that the training lines lack is
+    never predicted, so its test lines count as errors. Each language is encoded once.
 
     Args:
         encode: (texts, language code) -> (n, d) finite embeddings, never called with a blank text.
@@ -55,7 +105,7 @@ def classification(
         per_item: keep the class predicted for every test line.
 
     Returns:
-        Accuracy per language and probe, transfer gaps.
+        Accuracy per language and probe.
 
     Raises:
         InputError: an option outside its range, no text in ``train``, fewer than two classes to learn, a language
@@ -78,16 +128,12 @@ def classification(
         scores.append(_score(code, vectors, probes, lines, train, per_item))
         found = ", ".join(f"{name} {value:.3f}" for name, value in scores[-1].accuracy.items())
         logger.info("classification %d/%d: %s, %s", len(scores), len(data.texts), code, found)
-    return ClassificationResult(
-        train,
-        classes=tuple(lines.names),
-        training_lines=len(lines.rows[train, "train"]),
-        dev_lines=len(lines.rows[train, "dev"]),
-        k=k,
-        penalty=used,
-        penalty_chosen=penalty is None and len(lines.rows[train, "dev"]) > 0,
-        scores=tuple(scores),
-    )
+    facts = {
+        "classes": tuple(lines.names), "training_lines": len(lines.rows[train, "train"]),
+        "dev_lines": len(lines.rows[train, "dev"]), "penalty": used,
+    }  # fmt: skip
+    values = tuple(score.accuracy["logistic"] for score in scores)
+    return Result(tuple(scores), values, Probing(train=train, k=k, penalty=penalty), facts)
 
 
 @dataclass(frozen=True)
@@ -163,3 +209,29 @@ def _score(
         lines=tuple((test + 1).tolist()) if per_item else None,
         predictions=predictions if per_item else None,
     )
+
+
+def _read(source: str | Path, languages: Sequence[str] | None, protocol: Probing) -> Iterator[Unit]:
+    codes = None if languages is None else list(dict.fromkeys([protocol.train, *languages]))
+    yield Unit("classes", partial(read_classification, source, languages=codes))
+
+
+def _scored(encode: Encode, unit: Unit, data: LabelledTexts, protocol: Probing) -> list[Row]:
+    found = classification(encode, data, train=protocol.train, k=protocol.k, penalty=protocol.penalty, per_item=True)
+    facts = {**found.facts, "classes": len(found.facts["classes"])}
+    return [
+        row(
+            score.language, score.language, protocol.train, "train" if score.language == protocol.train else "transfer",
+            [int(said == data.classes[line - 1]) for line, said in
+             zip(score.lines or (), (score.predictions or {})[protocol.headline], strict=True)],
+            list(score.lines or ()), left_out=score.left_out,
+            metrics={**score.accuracy, "commonest": score.commonest}, facts=facts,
+        )
+        for score in found.scores
+    ]  # fmt: skip
+
+
+TASK = Task(
+    "classification", "does what is learned in one language hold in others?", _read, _scored,
+    lambda data: data.texts.items(), {"probes": Probing()}, "probes",
+)  # fmt: skip

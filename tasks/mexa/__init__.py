@@ -1,5 +1,5 @@
 """MEXA: at which layers is a sentence nearest to its translation?"""
 
-from align.tasks.mexa.task import mexa
+from align.tasks.mexa.task import TASK, mexa
 
-__all__ = ["mexa"]
+__all__ = ["TASK", "mexa"]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
+from align.files.whole import read_json
 from align.similarity.cosine import matrix
-from align.tasks.mexa.result import MexaResult, MexaScore, Missing
+from align.tasks.layers import best_layer
+from align.tasks.result import Result
+from align.tasks.task import Row, Task, Unit, row
+from align.tasks.texts.bitext import Texts, parallel_units
 from align.tasks.texts.line_checks import check_aligned
 
 logger = logging.getLogger(__name__)
@@ -23,6 +28,75 @@ ROUNDING = 1e-12
 EncodeLayers = Callable[[Sequence[str], str], ArrayLike | Mapping[str, ArrayLike]]
 """(texts, language) -> (L', n, d) finite vectors at each layer, or one such array for each pooling by its name; never
 called with a blank text."""
+
+
+@dataclass(frozen=True)
+class MexaScore:
+    """One language with the pivot, by one pooling."""
+
+    language: str
+    """Code."""
+    pooling: str
+    """mean, weighted, last, cls, or nothing: the model's own."""
+    n: int
+    """Lines scored."""
+    left_out: int
+    """Lines that are blank in the language or the pivot."""
+    curve: tuple[float, ...]
+    """(L',) mu at each layer, 0 to 1."""
+    hits: tuple[tuple[int, ...], ...] | None = field(default=None, repr=False)
+    """(L', n) 1 where a line hits at a layer; kept by choice."""
+
+    @property
+    def mean(self) -> float:
+        """Mean of mu over layers."""
+        return float(np.mean(self.curve))
+
+    @property
+    def max(self) -> float:
+        """Highest mu of a layer."""
+        return max(self.curve)
+
+    @property
+    def items(self) -> list[float] | None:
+        """(n,) share of the layers at which each line hits; their mean is ``mean``. ``None``: hits were not kept."""
+        return None if self.hits is None else [float(share) for share in np.mean(self.hits, axis=0)]
+
+
+@dataclass(frozen=True)
+class Mexa:
+    """How MEXA is scored."""
+
+    name: str = "mexa"
+    headline: str = "mexa"
+    pivot: str = "eng_Latn"
+    """The language that all are compared with."""
+    n: int = 100
+    """Lines; scores of another n cannot be compared."""
+    accuracy: str | None = None
+    """JSON file of task accuracies in the pivot, ``{"belebele": 0.82}``: adjusts the scores."""
+
+    def __post_init__(self) -> None:
+        """Refuse no lines."""
+        if self.n < 1:
+            raise InputError(f"MEXA needs at least 1 line, got n = {self.n}")
+
+    def describe(self) -> str:
+        """One line for the head of a table."""
+        return (
+            "mexa: share of lines nearer to their translation than to any other line, and it to them; cosine with "
+            f"{self.pivot}; strict (a tie is no hit; 1e-12 for rounding); n = {self.n} (first lines), chance "
+            f"{chance(self.n):.3f}; every layer of hidden_states, by mean (headline) and maximum"
+        )
+
+
+def chance(n: int) -> float:
+    """MEXA of random vectors: 1 / (2n - 1), the share of the 2n - 1 cosines of a row and a column that is the own.
+
+    >>> round(chance(100), 5)
+    0.00503
+    """
+    return 1 / (2 * n - 1)
 
 
 def cosines(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
@@ -96,14 +170,13 @@ def mexa(
     pivot: str = "eng_Latn",
     n: int = 100,
     layers: Sequence[int] | None = None,
-    accuracy: Mapping[str, float] | None = None,
     per_item: bool = False,
-) -> MexaResult:
+) -> Result[MexaScore]:
     """MEXA of each language with the pivot, at every layer: which layers align a language, and how much of it.
 
     At each layer mu = 1/n sum_i 1[c_ii > max_{j != i} {c_ij, c_ji}], c the cosine of pivot sentence i and sentence j
     of the language, in float64. A model's score of a language is the mean of mu over the layers (the default of the
-    paper) or their maximum; times the accuracy of a task in the pivot it estimates that task's in the language.
+    paper) or their maximum; times the accuracy of a task in the pivot it estimates that task's (``adjusted``).
     Chance is 1 / (2n - 1): the higher n, the harder the task, so that only scores of one n can be compared.
 
     The first ``n`` lines are taken. A line that is blank in the pivot or the language is left out of that language and
@@ -116,7 +189,6 @@ def mexa(
         pivot: code of the language that all others are compared with.
         n: how many lines.
         layers: the k of hidden_states[k] that ``encode_layers`` returns; ``None``: 0, 1, ...
-        accuracy: of tasks in the pivot, 0 to 1, by name.
         per_item: keep the hits of each line at each layer.
 
     Returns:
@@ -137,26 +209,21 @@ def mexa(
         raise InputError(f"no text in the pivot {pivot}; available: {', '.join(sorted(texts))}")
     if len(texts) < 2:
         raise InputError(f"MEXA needs a language beside the pivot {pivot}")
-    for name, value in (accuracy or {}).items():
-        if not 0 <= value <= 1:
-            raise InputError(f"the accuracy of {name} is {value}; expected 0 to 1")
     base = _encoded(encode_layers, texts[pivot][:n], pivot, layers)
     scores: list[MexaScore] = []
-    missing: list[Missing] = []
+    missing: dict[str, str] = {}
     others = [code for code in texts if code != pivot]
     for number, code in enumerate(others, 1):
         try:
             scores += _scored(base, _encoded(encode_layers, texts[code][:n], code, layers), code, per_item)
             logger.info("mexa %d/%d: %s, %.3f", number, len(others), code, scores[-1].mean)
         except InputError as error:
-            missing.append(Missing(code, str(error)))
+            missing[code] = str(error)
             logger.warning("mexa %d/%d: %s is missing: %s", number, len(others), code, error)
     if not scores:
-        raise InputError(f"no language could be scored: {missing[0].reason}")
-    depth = len(scores[0].curve)
-    return MexaResult(
-        pivot, n, tuple(range(depth) if layers is None else layers), tuple(scores), tuple(missing), dict(accuracy or {})
-    )
+        raise InputError(f"no language could be scored: {next(iter(missing.values()))}")
+    values = tuple(score.mean for score in scores if score.pooling == scores[0].pooling)
+    return Result(tuple(scores), values, Mexa(pivot=pivot, n=n), {"missing": missing})
 
 
 def _encoded(encode_layers: EncodeLayers, lines: Sequence[str], code: str, layers: Sequence[int] | None) -> _Layers:
@@ -217,3 +284,46 @@ def _scored(base: _Layers, other: _Layers, code: str, per_item: bool) -> list[Me
         curve = tuple(hits.mean(axis=1).tolist())
         scores.append(MexaScore(code, pooling, len(both), len(base.rows) - len(both), curve, kept))
     return scores
+
+
+def _read(source: str | Path, languages: Sequence[str] | None, protocol: Mexa) -> Iterator[Unit]:
+    return parallel_units(source, languages, pivot=protocol.pivot, scripts=False)
+
+
+def _rows(encode: EncodeLayers, unit: Unit, texts: Texts, protocol: Mexa) -> list[Row]:
+    accuracy = _read_accuracy(Path(protocol.accuracy)) if protocol.accuracy else {}
+    (score,) = mexa(encode, texts, pivot=protocol.pivot, n=protocol.n, per_item=True).scores
+    shared = [all(text.strip() for text in line) for line in list(zip(*texts.values(), strict=True))[: protocol.n]]
+    facts: dict[str, Any] = {"chance": chance(score.n), "at_layer": best_layer(score.curve)}
+    return [row(
+        score.language, score.language, protocol.pivot, "to_pivot", [round(share, 6) for share in score.items or ()],
+        [line for line, kept in enumerate(shared, 1) if kept], value=score.mean, left_out=score.left_out,
+        metrics={"mexa": score.mean, "maximum": score.max}, curve=list(score.curve),
+        facts=facts | ({"adjusted": adjusted(score, accuracy)} if accuracy else {}),
+    )]  # fmt: skip
+
+
+def adjusted(score: MexaScore, accuracy: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Score (mu) times accuracy in the pivot, for each task: its estimate in the language, from mean and maximum of mu.
+
+    Raises:
+        InputError: an accuracy that is not from 0 to 1.
+    """
+    for name, value in accuracy.items():
+        if not 0 <= value <= 1:
+            raise InputError(f"the accuracy of {name} is {value}; expected 0 to 1")
+    return {task: {"mean": score.mean * value, "max": score.max * value} for task, value in accuracy.items()}
+
+
+def _read_accuracy(path: Path) -> Mapping[str, float]:
+    found: Any = read_json(path)
+    numbers = isinstance(found, dict) and all(type(value) in (int, float) for value in found.values())
+    if not numbers or not found:
+        raise InputError(f'{path}: expected accuracies by task, such as {{"belebele": 0.82}}')
+    return {str(task): float(value) for task, value in found.items()}
+
+
+TASK = Task(
+    "mexa", "at which layers is a sentence nearest to its translation (decoders too)?", _read, _rows,
+    lambda texts: texts.items(), {"mexa": Mexa()}, "mexa", inputs="layers",
+)  # fmt: skip

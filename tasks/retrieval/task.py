@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +16,42 @@ from align.errors import InputError
 from align.similarity.csls import csls_top_k
 from align.similarity.margin import both_ranks
 from align.tasks.embedding import Encode, Side, embed
+from align.tasks.layers import split_lines
 from align.tasks.measures.geometry import anisotropy, hubness
 from align.tasks.measures.ranks import mean_reciprocal_rank, precision_at
-from align.tasks.retrieval.protocols import Pair, Protocol, find_protocol
-from align.tasks.retrieval.result import RetrievalResult, Score, same_language, script_gaps
+from align.tasks.result import Result
+from align.tasks.retrieval.protocols import PROTOCOLS, Pair, Protocol, find_protocol, in_headline
+from align.tasks.task import Halving, Row, Task, Unit, row
+from align.tasks.texts.bitext import Texts, parallel_units
+from align.tasks.texts.labelled import read_index
 from align.tasks.texts.line_checks import check_aligned, check_shift
+from align.text.hashing import text_sha256
 
 HUB_NEIGHBOURS = 10
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One search: every line of one language among the lines of another."""
+
+    queries: str
+    """Language of the queries."""
+    candidates: str
+    """Language that is searched."""
+    n: int
+    """Lines scored; there are as many candidates."""
+    left_out: int
+    """Lines that are blank on either side."""
+    metrics: Mapping[str, float]
+    """P@1, P@5, P@10, MRR, from 0 to 1."""
+    ranks: tuple[int, ...] | None = field(default=None, repr=False)
+    """Rank of the right answer for each line, 0 for a line left out; kept by choice."""
+    hubness: float | None = None
+    """Skewness of how often each candidate is among the ten nearest, see ``measures.geometry``; by choice."""
+    anisotropy: float | None = None
+    """Mean cosine of two candidates; by choice."""
 
 
 def retrieval(
@@ -35,7 +64,7 @@ def retrieval(
     geometry: bool = False,
     check_alignment: bool = True,
     block: int = 2048,
-) -> RetrievalResult:
+) -> Result[Score]:
     """Line i of one language should be nearest to line i of the other, by the similarity of the protocol.
 
     P@k is the share of lines whose translation is among the k nearest, MRR the mean of one over its rank. Candidates
@@ -57,7 +86,7 @@ def retrieval(
         block: lines of either side in one product: memory grows with its square, and not with that of the lines.
 
     Returns:
-        Scores of each search, averages per script, script gaps.
+        Scores of each search; the headline is the mean over those with the pivot.
 
     Raises:
         InputError: unequal numbers of lines, an unknown language or protocol, a pair the protocol does not score, a
@@ -92,7 +121,15 @@ def retrieval(
             uses[code] -= 1
             if not uses[code]:
                 del sides[code]
-    return RetrievalResult(chosen, tuple(scores), script_gaps(scores))
+    counted = in_headline([direction(score, chosen) for score in scores])
+    return Result(tuple(scores), tuple(scores[i].metrics[chosen.headline] for i in counted), chosen)
+
+
+def direction(score: Score, protocol: Protocol) -> str:
+    """``to_pivot``, ``from_pivot`` or ``direct``."""
+    if score.candidates == protocol.pivot:
+        return "to_pivot"
+    return "from_pivot" if score.queries == protocol.pivot else "direct"
 
 
 def shared_lines(sides: Mapping[str, Side], pair: Pair) -> NDArray[np.int64]:
@@ -163,6 +200,12 @@ def _default_pairs(texts: Mapping[str, Sequence[str]], protocol: Protocol) -> li
     return pairs
 
 
+def same_language(codes: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of codes that are one language in two scripts, in alphabetical order."""
+    pairs = itertools.combinations(sorted(codes), 2)
+    return [(a, b) for a, b in pairs if a.partition("_")[0] == b.partition("_")[0]]
+
+
 def checked_pairs(pairs: Sequence[Pair], texts: Mapping[str, Sequence[str]]) -> list[Pair]:
     """The pairs, each of two languages that have texts.
 
@@ -180,3 +223,65 @@ def checked_pairs(pairs: Sequence[Pair], texts: Mapping[str, Sequence[str]]) -> 
             raise InputError(f"pair {pair[0]}, {pair[1]}: expected two languages, each pair once in either order")
         seen.add(frozenset(pair))
     return list(pairs)
+
+
+def _read(
+    source: str | Path, languages: Sequence[str] | None, protocol: Protocol, *, revision: str | None = None
+) -> Iterator[Unit]:
+    return parallel_units(source, languages, pivot=protocol.pivot, revision=revision)
+
+
+def _rows(encode: Encode, unit: Unit, texts: Texts, protocol: Protocol) -> list[Row]:
+    first, second = texts
+    pair = (first, second) if protocol.pivot != first else (second, first)
+    if len(protocol.directions) == 1 and protocol.pivot not in pair:
+        raise InputError(f"protocol {protocol.name} scores pairs with {protocol.pivot} only")
+    result = retrieval(encode, texts, [pair], protocol=protocol, per_item=True, geometry=True)
+    names: Sequence[int | str] = range(1, len(texts[first]) + 1)
+    if unit.lines == "text":
+        names = [text_sha256(line)[:12] for line in texts[pair[1]]]
+    rows = []
+    for score in result.scores:
+        way = direction(score, protocol)
+        sides = (score.queries, score.candidates)
+        other, language = sides if way == "from_pivot" else sides[::-1]
+        kept = [(rank, name) for rank, name in zip(score.ranks or (), names, strict=True) if rank]
+        items, lines = outcomes([rank for rank, _ in kept], protocol.headline), [name for _, name in kept]
+        rows.append(row(
+            f"{score.queries}>{score.candidates}", language, other, way, items, lines,
+            value=score.metrics[protocol.headline], left_out=score.left_out, metrics=dict(score.metrics),
+        ))  # fmt: skip
+        if language == score.candidates and score.hubness is not None:  # of one line there is none
+            rows[-1]["geometry"] = {"hubness": score.hubness, "anisotropy": score.anisotropy}
+    return rows
+
+
+def outcomes(ranks: Sequence[float], metric: str) -> list[float]:
+    """What each item adds to a metric: of P@k whether its rank is k or less, of MRR one over it; of no rank 0."""
+    if metric == "MRR":
+        return [round(1 / rank, 6) for rank in ranks]
+    k = int(metric.removeprefix("P@"))
+    return [int(rank <= k) for rank in ranks]
+
+
+def _halves(texts: Texts, how: Halving) -> tuple[Texts, Texts, str]:
+    """The dev and test lines of an index.tsv (SIB-200) beside the texts, or random halves."""
+    index, n = Path(how.source) / "index.tsv", check_aligned(texts)
+    dev, test = split_lines(n, seed=how.seed)
+    chosen_on = f"a random half of the lines (seed {how.seed})"
+    if index.is_file():
+        marked = read_index(index)[1]
+        if len(marked) != n:
+            raise InputError(f"{index} has {len(marked)} rows, the texts have {n} lines: expected as many")
+        dev, test = ([i for i, split in enumerate(marked) if split == wanted] for wanted in ("dev", "test"))
+        if not dev or not test:
+            raise InputError(f"{index} has {len(dev)} dev and {len(test)} test lines: expected some of each")
+        chosen_on = f"the {len(dev)} dev lines of index.tsv"
+    chosen, scored = ({code: [lines[i] for i in part] for code, lines in texts.items()} for part in (dev, test))
+    return chosen, scored, chosen_on
+
+
+TASK = Task(
+    "retrieval", "does a sentence find its translation, and romanised text its native form?", _read, _rows,
+    lambda texts: texts.items(), PROTOCOLS, "align", halves=_halves,
+)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,12 @@ class Sample:
     """(resamples,) the score in each resample; NaN where it has none."""
     lines: Lines = field(repr=False)
     """(n,) the line of each item, numbered over all scores of one call of ``joint_samples``."""
+
+    def negated(self) -> Sample:
+        """Of the score with its sign turned, which is better the higher it is if the score is an error."""
+        gold = None if self.gold is None else -self.gold
+        return replace(self, items=self.items if self.gold is not None else -self.items, gold=gold, value=-self.value,
+                       resampled=-self.resampled)  # fmt: skip
 
 
 def joint_samples(

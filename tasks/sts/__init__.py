@@ -1,5 +1,5 @@
 """Semantic textual similarity: does the cosine of two sentences follow what people say?"""
 
-from align.tasks.sts.task import sts
+from align.tasks.sts.task import TASK, sts
 
-__all__ = ["sts"]
+__all__ = ["TASK", "sts"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +15,41 @@ from numpy.typing import NDArray
 from align.errors import InputError
 from align.similarity.cosine import TIE_TOLERANCE
 from align.tasks.embedding import Encode, Side, embed
-from align.tasks.statistics.correlation import bootstrap_interval, pearson, sample, spearman
-from align.tasks.sts.result import StsResult, StsScore
+from align.tasks.layers import split_lines
+from align.tasks.result import Result
+from align.tasks.statistics.correlation import pearson, sample, spearman
+from align.tasks.task import Halving, OneWay, Row, Task, Unit, both_sides, lost, row
 from align.tasks.texts.line_checks import check_aligned
-from align.tasks.texts.sts_sets import StsSet
+from align.tasks.texts.sts_sets import StsSet, read_sts
 
 logger = logging.getLogger(__name__)
 
 
+SPEARMAN = OneWay("spearman of the cosine", "spearman")
 ROUNDING = 0.05
 """Gold scores of a row that differ by no more are the same score, rounded to one decimal in one of the files."""
+
+
+@dataclass(frozen=True)
+class StsScore:
+    """Correlation of cosine and gold score over the pairs of one set."""
+
+    name: str
+    """Name of the set, or of two that were joined (``de-en``)."""
+    first: str
+    """Language of sentence 1."""
+    second: str
+    """Language of sentence 2."""
+    n: int
+    """Pairs scored."""
+    left_out: int
+    """Pairs that are blank on either side."""
+    spearman: float
+    """Spearman's rho, -1 to 1."""
+    pearson: float
+    """Pearson's r, -1 to 1."""
+    cosines: tuple[float | None, ...] | None = field(default=None, repr=False)
+    """Cosine of each pair, ``None`` for one left out; kept by choice."""
 
 
 def sts(
@@ -29,10 +57,8 @@ def sts(
     sets: Mapping[str, StsSet],
     *,
     cross: bool = False,
-    resamples: int = 1000,
-    seed: int = 0,
     per_item: bool = False,
-) -> StsResult:
+) -> Result[StsScore]:
     """Correlation of the cosine of two sentences with their gold score, over the pairs of a set.
 
     Spearman's rho, with mean ranks for ties, is the number to quote; cosines are rounded to the tie tolerance (1e-06)
@@ -47,12 +73,10 @@ def sts(
         encode: (texts, label of their language) -> (n, d) finite embeddings, never called with a blank text.
         sets: test sets by name (see ``read_sts``).
         cross: score every pair of languages.
-        resamples: of the bootstrap (95 % percentile interval of rho); 0: no interval.
-        seed: of the bootstrap.
         per_item: keep the cosine of every pair of sentences.
 
     Returns:
-        Scores of each set, those across languages, and their means.
+        Scores of each set, whose mean rho is the headline, then those across languages.
 
     Raises:
         InputError: no set; fewer than two pairs, or pairs of one gold score only; with ``cross`` fewer than two sets, a
@@ -64,8 +88,6 @@ def sts(
     """
     if not sets:
         raise InputError("no STS set was given")
-    if resamples < 0:
-        raise InputError(f"resamples must be 0 or more, got {resamples}")
     for name, one in sets.items():
         sample(_scored(one), f"{name}, gold scores")  # refused before anything is encoded
     if cross:
@@ -74,7 +96,7 @@ def sts(
 
     def score(name: str, i: str, j: str) -> StsScore:
         languages = (sets[i].languages[0], sets[j].languages[1])
-        return _score(name, languages, sets[i].scores, (sides[i][0], sides[j][1]), resamples, seed, per_item)
+        return _score(name, languages, sets[i].scores, (sides[i][0], sides[j][1]), per_item)
 
     scores: list[StsScore] = []
     for number, (name, one) in enumerate(sets.items(), 1):
@@ -85,8 +107,8 @@ def sts(
         if not cross:
             del sides[name]
     pairs = itertools.permutations(sets, 2) if cross else ()
-    across = tuple(score(f"{i}-{j}", i, j) for i, j in pairs)
-    return StsResult(tuple(scores), across, resamples, seed)
+    across = [score(f"{i}-{j}", i, j) for i, j in pairs]
+    return Result((*scores, *across), tuple(one.spearman for one in scores), SPEARMAN)
 
 
 def _scored(one: StsSet) -> list[float]:
@@ -126,8 +148,6 @@ def _score(
     languages: tuple[str, str],
     gold: Sequence[float],
     pair: tuple[Side, Side],
-    resamples: int,
-    seed: int,
     per_item: bool,
 ) -> StsScore:
     first, second = pair
@@ -139,8 +159,8 @@ def _score(
     scores = sample(np.array(gold)[rows], f"{name}, gold scores")
     ranked = sample(np.rint(cosines / TIE_TOLERANCE) * TIE_TOLERANCE, f"{name}, cosines")
     kept: list[float | None] = [None] * len(gold)
-    for row, cosine in zip(rows, cosines, strict=True):
-        kept[row] = float(cosine)
+    for place, cosine in zip(rows, cosines, strict=True):
+        kept[place] = float(cosine)
     return StsScore(
         name,
         *languages,
@@ -148,7 +168,6 @@ def _score(
         left_out=len(gold) - len(rows),
         spearman=spearman(ranked, scores),
         pearson=pearson(cosines, scores),
-        interval=bootstrap_interval(ranked, scores, resamples=resamples, seed=seed) if resamples else None,
         cosines=tuple(kept) if per_item else None,
     )
 
@@ -160,3 +179,82 @@ def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
     products = np.einsum("ij,ij->i", x, y)
     cosines: NDArray[np.float64] = np.divide(products, lengths, out=np.zeros(len(x)), where=lengths > 0)
     return cosines
+
+
+def _read(
+    source: str | Path,
+    names: Sequence[str] | None,
+    protocol: OneWay,
+    *,
+    split: str = "test",
+    cross: bool = False,
+    revision: str | None = None,
+) -> Iterator[Unit]:
+    """A unit for each set and, with ``cross``, for sentence 1 of one set with sentence 2 of each other."""
+    sets = read_sts(source, split=split, revision=revision)
+    yield from units_of(sets, names)
+    if not cross:
+        return
+    kept = {name: one for name, one in sets.items() if names is None or name in names}
+    _check_rows(kept)
+    for i, j in itertools.permutations(kept, 2):
+        languages = (kept[i].languages[0], kept[j].languages[1])
+        one = replace(kept[i], second=kept[j].second, languages=languages)
+        yield Unit(f"{i}-{j}", partial(lambda found: found, one))
+
+
+def units_of(sets: Mapping[str, StsSet], names: Sequence[str] | None) -> Iterator[Unit]:
+    """A unit for each set of scored pairs, or for those that are asked for."""
+    yield from (lost(name, f"no set {name}; there are {', '.join(sets)}") for name in names or () if name not in sets)
+    for name, one in sets.items():
+        if names is None or name in names:
+            yield Unit(name, partial(lambda found: found, one), "unit")
+
+
+def _rows(encode: Encode, unit: Unit, one: StsSet, protocol: OneWay) -> list[Row]:
+    return [scored_pairs(sts(encode, {unit.name: one}, per_item=True).scores[0], one, unit)]
+
+
+def scored_pairs(score: StsScore, one: StsSet, unit: Unit) -> Row:
+    """The row of a set of scored pairs."""
+    every = zip(score.cosines or (), one.scores, range(1, len(one.scores) + 1), strict=True)
+    kept = [(cosine, gold, line) for cosine, gold, line in every if cosine is not None]
+    return row(
+        score.name, score.first, score.second, "direct" if score.first != score.second else "",
+        [round(cosine, 6) for cosine, *_ in kept],
+        [line if unit.lines == "number" else f"{score.name} {line}" for *_, line in kept],
+        value=score.spearman, left_out=score.left_out,
+        metrics={"spearman": score.spearman, "pearson": score.pearson}, gold=[gold for _, gold, _ in kept],
+    )  # fmt: skip
+
+
+def _halves(one: StsSet, how: Halving) -> tuple[StsSet | None, StsSet, str]:
+    """The dev split of the source, or random halves; where only other units have a dev split, these choose."""
+    dev = {name: other for name, other in _dev_sets(how.source).items() if name in how.names}
+    if dev:
+        return dev.get(how.name), one, f"the dev split of {', '.join(dev)}"
+    return *halved(one, how.seed), f"a random half of the pairs (seed {how.seed})"
+
+
+def _dev_sets(source: str) -> Mapping[str, StsSet]:
+    try:
+        test, dev = read_sts(source), read_sts(source, split="dev")
+    except InputError as error:
+        logger.info("no dev split (%s): the test pairs are halved", error)
+        return {}
+    return {name: one for name, one in dev.items() if test.get(name) != one}  # a file without split is both
+
+
+def halved(one: StsSet, seed: int) -> tuple[StsSet, StsSet]:
+    """Two random halves of the pairs."""
+    first, second = (
+        replace(one, **{side: tuple(getattr(one, side)[i] for i in rows) for side in ("scores", "first", "second")})
+        for rows in split_lines(len(one.scores), seed=seed)
+    )
+    return first, second
+
+
+TASK = Task(
+    "sts", "do cosines follow what people say of likeness, within and across languages?", _read, _rows, both_sides,
+    {SPEARMAN.name: SPEARMAN}, SPEARMAN.name, statistic="spearman", halves=_halves,
+)  # fmt: skip

@@ -1,21 +1,25 @@
-"""Reading line-aligned evaluation text: folders, pairs of files, tables, data sets on the Hub."""
+"""Reading line-aligned evaluation text: folders, pairs of files, tables, data sets on the Hub; whole, or by pairs."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from align.errors import InputError
 from align.files.whole import read_lines, two_sides
+from align.tasks.task import Unit, lost
 from align.tasks.texts.line_checks import check_aligned
 from align.text.languages import check_language, code_by_script
 
 logger = logging.getLogger(__name__)
 
 Texts = dict[str, list[str]]
+PIVOT = "eng_Latn"
 _T = TypeVar("_T")
 
 _CODE = "[a-z]{3}_[A-Z][a-z]{3}"
@@ -50,10 +54,8 @@ def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[st
         yield from _read_folder(Path(source), languages)
     elif re.search(r"\.tsv(\.gz)?$", str(source)):
         yield read_columns(Path(source), languages)
-    elif re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not Path(source).exists():
-        yield read_hub(str(source), languages)
     else:
-        raise InputError(f"{source} is no folder, .tsv file or data set on the Hub (owner/name)")
+        yield wanted(_read_table_or_hub(source, languages), languages)
 
 
 def read_aligned(source: str | Path | Mapping[str, Path], *, languages: Sequence[str] | None = None) -> Texts:
@@ -139,8 +141,117 @@ def read_hub(name: str, languages: Sequence[str] | None = None, *, revision: str
     return _aligned({code: list(rows[c]) for code, c in wanted(columns, languages).items()}, name)
 
 
-def _read_folder(folder: Path, languages: Sequence[str] | None) -> Iterator[Texts]:
-    files, ignored = {}, []
+def parallel_units(
+    source: str | Path,
+    languages: Sequence[str] | None = None,
+    *,
+    pivot: str = PIVOT,
+    scripts: bool = True,
+    revision: str | None = None,
+) -> Iterator[Unit]:
+    """Units of two languages: each with the pivot, read when it is loaded.
+
+    Without the pivot two languages are one unit. In Tatoeba's layout a language comes with its own English, and a line
+    is known by its English.
+
+    Args:
+        source: see ``read_sets``.
+        languages: codes; ``None``: all. The pivot is always there; a code without text makes a unit that fails.
+        pivot: the language that all come with.
+        scripts: also the two scripts of a language with each other.
+        revision: of a data set on the Hub.
+
+    Raises:
+        InputError: unknown layout, or neither the pivot nor two languages.
+    """
+    path = Path(source)
+    if path.is_dir():
+        files = _by_code(path)
+        if not files:
+            yield from _tatoeba_units(path, languages)
+            return
+        read = functools.cache(lambda code: list(read_lines(files[code])))
+        yield from pairs_of(path, list(files), read, languages, pivot=pivot, scripts=scripts)
+    else:
+        texts = _read_table_or_hub(source, languages, revision)
+        yield from pairs_of(source, list(texts), texts.__getitem__, languages, pivot=pivot, scripts=scripts)
+
+
+def pairs_of(
+    where: str | Path,
+    codes: Sequence[str],
+    read: Callable[[str], list[str]],
+    languages: Sequence[str] | None,
+    *,
+    pivot: str = PIVOT,
+    scripts: bool = True,
+) -> Iterator[Unit]:
+    """Units of the languages that are there; arguments as of ``parallel_units``."""
+    kept, absent = chosen(codes, languages, pivot)
+    yield from absent
+
+    def load(first: str, second: str) -> Texts:
+        return {first: read(first), second: read(second)}
+
+    if pivot not in codes:
+        if len(kept) != 2:
+            raise InputError(f"{where} has no {pivot}: expected it beside the other languages, or two languages")
+        yield Unit("-".join(kept), functools.partial(load, *kept))
+        return
+    others = [code for code in kept if code != pivot]
+    for place, code in enumerate(others):
+        yield Unit(f"{code}-{pivot}", functools.partial(load, code, pivot))
+        for other in others[:place] if scripts else ():
+            if other[:3] == code[:3]:
+                yield Unit(f"{other}-{code}", functools.partial(load, other, code))
+
+
+def chosen(
+    available: Sequence[str], languages: Sequence[str] | None, pivot: str = PIVOT
+) -> tuple[list[str], list[Unit]]:
+    """Codes to read in the source's order, and units that tell of those that are not there."""
+    if languages is None:
+        return list(available), []
+    absent = [lost(code, f"no text in {code}") for code in languages if code not in available and code != pivot]
+    return [code for code in available if code in languages or code == pivot], absent
+
+
+def _tatoeba_units(folder: Path, languages: Sequence[str] | None) -> Iterator[Unit]:
+    letters = _tatoeba_letters(folder)
+    asked = {code.partition("_")[0]: code for code in languages or letters if code != PIVOT}
+    for code, given in asked.items():
+        if code in letters:
+            yield Unit(code, functools.partial(_read_tatoeba, folder, code, given), "text")
+        else:
+            yield lost(given, f"no text in {given}")
+
+
+def tatoeba_code(folder: Path, letters: str) -> str:
+    """By the script of the first lines, without reading them all."""
+    return code_by_script(letters, "\n".join(islice(read_lines(folder / f"tatoeba.{letters}-eng.{letters}"), 50)))
+
+
+def _tatoeba_letters(folder: Path) -> list[str]:
+    found = (re.fullmatch(r"tatoeba\.([a-z]{3})-eng\.\1", path.name) for path in folder.iterdir())
+    letters = sorted(match[1] for match in found if match)
+    if not letters:
+        raise InputError(f"{folder} has no known layout: expected {_LAYOUTS}")
+    return letters
+
+
+def _read_table_or_hub(source: str | Path, languages: Sequence[str] | None, revision: str | None = None) -> Texts:
+    if re.search(r"\.tsv(\.gz)?$", str(source)):
+        named = len(re.findall(rf"(?:^|\t){_CODE}(?=\t|$)", next(read_lines(source), ""))) > 1
+        return read_columns(Path(source), None if named else languages)
+    if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not Path(source).exists():
+        return read_hub(str(source), None, revision=revision)
+    raise InputError(f"{source} is no folder, .tsv file or data set on the Hub (owner/name)")
+
+
+def _by_code(folder: Path) -> dict[str, Path]:
+    """Files named by a language code; what else is there is logged."""
+    files: dict[str, Path] = {}
+    ignored = []
     for path in sorted(folder.iterdir()):
         match = re.fullmatch(rf"({_CODE})\.txt(\.gz)?", path.name)
         if match and match[1] in files:
@@ -149,14 +260,16 @@ def _read_folder(folder: Path, languages: Sequence[str] | None) -> Iterator[Text
             files[match[1]] = path
         else:
             ignored.append(path.name)
-    if files:
-        if ignored:
-            logger.info("%s: %d entries are not named by a language code: %s", folder, len(ignored), ", ".join(ignored))
+    if files and ignored:
+        logger.info("%s: %d entries are not named by a language code: %s", folder, len(ignored), ", ".join(ignored))
+    return files
+
+
+def _read_folder(folder: Path, languages: Sequence[str] | None) -> Iterator[Texts]:
+    if files := _by_code(folder):
         yield read_files(wanted(files, languages))
         return
-    letters = sorted({m[1] for name in ignored if (m := re.fullmatch(r"tatoeba\.([a-z]{3})-eng\.\1", name))})
-    if not letters:
-        raise InputError(f"{folder} has no known layout: expected {_LAYOUTS}")
+    letters = _tatoeba_letters(folder)
     asked = {code.partition("_")[0]: code for code in languages or letters}
     asked.pop("eng", None)
     for code in wanted(dict.fromkeys(letters, folder), list(asked)):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 from align.errors import InputError
 from align.tasks.bli.word_vectors import word_vectors
 from align.tasks.embedding import Encode
-from align.tasks.sts.task import sts
+from align.tasks.result import Result
+from align.tasks.sts.task import SPEARMAN, StsScore, halved, scored_pairs, sts, units_of
+from align.tasks.task import OneWay, Row, Task, Unit, both_sides
 from align.tasks.texts.sts_sets import StsSet
-from align.tasks.wordsim.result import WordsimResult
+from align.tasks.texts.wordsim_sets import read_wordsim
 
 Covered = Callable[[Sequence[str], str], NDArray[np.bool_]]
 """(words, language) -> (n,) whether each word has a vector."""
@@ -24,27 +27,22 @@ def wordsim(
     sets: Mapping[str, StsSet],
     *,
     covered: Covered | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
     per_item: bool = False,
-) -> WordsimResult:
+) -> Result[StsScore]:
     """Correlation of the cosine of two words with the score that people gave the pair, over the covered pairs of a set.
 
-    As ``sts``: Spearman's rho is the number to quote, cosines closer than the tie tolerance are ties, the interval is
-    that of a bootstrap over pairs. A pair with a word that has no vector, or without a score (NaN), is left out and
-    counted: coverage is the share of pairs scored. Each word of a language is encoded once, however many pairs and sets
-    it stands in.
+    As ``sts``: Spearman's rho is the number to quote, cosines closer than the tie tolerance are ties. A pair
+    with a word that has no vector, or without a score (NaN), is left out and counted. Each word of a language is
+    encoded once, however many pairs and sets it stands in.
 
     Args:
         encode: (words, language) -> (n, d) finite embeddings; phrases come as they stand in the set.
         sets: test sets by name (see ``read_wordsim``).
         covered: (words, language) -> (n,) whether ``encode`` has a vector for each; ``None``: it has one for all.
-        resamples: of the bootstrap (95 % percentile interval of rho); 0: no interval.
-        seed: of the bootstrap.
         per_item: keep the cosine of every pair.
 
     Returns:
-        Scores of each set, and means over the monolingual and the cross-lingual ones.
+        Scores of each set, whose mean rho is the headline; ``left_out`` counts the pairs that are not covered.
 
     Raises:
         InputError: no set; fewer than two covered pairs, or of one gold score only; embeddings of the wrong shape, with
@@ -63,8 +61,7 @@ def wordsim(
     def look_up(words: Sequence[str], language: str) -> NDArray[np.float32]:
         return vectors[language][[rows[language][word] for word in words]]
 
-    result = sts(look_up, kept, resamples=resamples, seed=seed, per_item=per_item)
-    return WordsimResult(result.scores, resamples, seed)
+    return sts(look_up, kept, per_item=per_item)
 
 
 def _covered_pairs(name: str, one: StsSet, covered: Covered | None) -> StsSet:
@@ -94,3 +91,20 @@ def _rows(sets: Mapping[str, StsSet]) -> dict[str, dict[str, int]]:
                 found = rows.setdefault(language, {})
                 found.setdefault(word, len(found))
     return rows
+
+
+def _read(source: str | Path, names: Sequence[str] | None, protocol: OneWay) -> Iterator[Unit]:
+    return units_of(read_wordsim([source] if Path(source).exists() else str(source).split(",")), names)
+
+
+def _rows_of_unit(encode: Encode, unit: Unit, one: StsSet, protocol: OneWay) -> list[Row]:
+    covered: Covered | None = getattr(encode, "covered", None)
+    found = wordsim(encode, {unit.name: one}, covered=covered, per_item=True)
+    return [scored_pairs(found.scores[0], one, unit)]
+
+
+TASK = Task(
+    "wordsim", "do words of one language or two lie as near as people say?", _read, _rows_of_unit, both_sides,
+    {SPEARMAN.name: SPEARMAN}, SPEARMAN.name, statistic="spearman", inputs="words",
+    halves=lambda one, how: (*halved(one, how.seed), f"a random half of the pairs (seed {how.seed})"),
+)  # fmt: skip

@@ -1,5 +1,5 @@
 """xsim and xsim++: how often mining aligns a line with another than its own."""
 
-from align.tasks.xsim.task import xsim
+from align.tasks.xsim.task import TASK, xsim
 
-__all__ = ["xsim"]
+__all__ = ["TASK", "xsim"]

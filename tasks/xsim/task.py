@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,14 +14,65 @@ from align.errors import InputError
 from align.similarity.cosine import TIE_TOLERANCE, matrix
 from align.similarity.margin import check_score, margin_top_k
 from align.tasks.embedding import Encode, Side, embed
+from align.tasks.result import Result
 from align.tasks.retrieval.protocols import Pair
 from align.tasks.retrieval.task import checked_pairs, numbered, shared_lines
+from align.tasks.task import Row, Task, Unit, row
+from align.tasks.texts.bitext import PIVOT, Texts, parallel_units
 from align.tasks.texts.hard_negatives import KINDS, HardNegative, HardNegatives, hard_negatives
 from align.tasks.texts.line_checks import check_aligned
-from align.tasks.xsim.result import XsimResult, XsimScore
+from align.text.hashing import text_sha256
 
-ENGLISH = "eng_Latn"
 MISALIGNED = "misaligned"
+
+
+@dataclass(frozen=True)
+class XsimScore:
+    """Every line of one language, aligned with the lines of another."""
+
+    queries: str
+    """Language of the lines that are aligned."""
+    candidates: str
+    """Language that they are aligned with."""
+    n: int
+    """Lines scored."""
+    left_out: int
+    """Lines that are blank on either side."""
+    error: float
+    """Share of lines that are aligned with another, from 0 to 1."""
+    kinds: Mapping[str, float]
+    """The share that each kind of winner has in it: ``misaligned``, another line; or a kind of hard negative."""
+    negatives: Mapping[str, int]
+    """Hard negatives among the candidates, by kind."""
+    untouched: int
+    """Lines scored without a hard negative of their own."""
+    items: tuple[int, ...] | None = field(default=None, repr=False)
+    """1 for each line that is aligned with another, 0 for the others; kept by choice."""
+
+
+@dataclass(frozen=True)
+class Mining:
+    """How xsim is scored."""
+
+    name: str
+    headline: str = "error"
+    similarity: str = "ratio"
+    """``ratio``, ``distance``, ``csls`` or ``cosine``."""
+    k: int = 4
+    """Nearest candidates by cosine that the similarity chooses from; neighbours in its means."""
+    per_kind: int = 0
+    """The most hard negatives of one kind that a line gets; 0: there are none."""
+    seed: int = 0
+    """Of the hard negatives."""
+
+    def describe(self) -> str:
+        """One line for the head of a table."""
+        among = "lines and the hard negatives of each" if self.per_kind else "lines"
+        return (
+            f"{self.name}: share of lines whose best candidate is another; candidates: of all {among} on the other "
+            f"side the {self.k} nearest by cosine, ranked by {self.similarity}; equal texts: all right; ties: against "
+            "the model (tolerance 1e-06); headline error"
+        )
 
 
 def xsim_winners(
@@ -78,7 +130,7 @@ def xsim(
     k: int = 4,
     per_item: bool = False,
     negatives: Mapping[str, HardNegatives] | None = None,
-) -> XsimResult:
+) -> Result[XsimScore]:
     """Error of aligning each line of a language with the lines of another.
 
     error = #{i : the winner of line i (see :func:`xsim_winners`) has another text than its own line} / n.
@@ -103,9 +155,9 @@ def xsim(
     check_score(similarity, k)
     check_aligned(texts)
     if pairs is None:
-        pairs = [(code, ENGLISH) for code in sorted(texts) if code != ENGLISH]
-        if ENGLISH not in texts or not pairs:
-            raise InputError(f"xsim needs {ENGLISH} and another language, or explicit pairs; got {', '.join(texts)}")
+        pairs = [(code, PIVOT) for code in sorted(texts) if code != PIVOT]
+        if PIVOT not in texts or not pairs:
+            raise InputError(f"xsim needs {PIVOT} and another language, or explicit pairs; got {', '.join(texts)}")
     pairs = checked_pairs(pairs, texts)
     uses = Counter(code for pair in pairs for code in pair)
     sides: dict[str, Side] = {}
@@ -124,7 +176,8 @@ def xsim(
             uses[code] -= 1
             if not uses[code]:
                 del sides[code], vectors[code]
-    return XsimResult(negatives is not None, similarity, k, None, tuple(scores))
+    protocol = Mining("xsim" if negatives is None else "xsim++", similarity=similarity, k=k)
+    return Result(tuple(scores), tuple(score.error for score in scores), protocol)
 
 
 def xsim_plus(
@@ -137,7 +190,7 @@ def xsim_plus(
     per_item: bool = False,
     per_kind: int = 1,
     seed: int = 0,
-) -> XsimResult:
+) -> Result[XsimScore]:
     """:func:`xsim` with sentences among the candidates that nearly say the same, see ``texts.hard_negatives``.
 
     The error is also given by kind of what won: a hard negative of the line itself counts as its kind, all else as
@@ -159,7 +212,7 @@ def xsim_plus(
     References:
         Chen et al. 2023, arXiv:2306.12907 (there other rules make the negatives, and many for each line).
     """
-    targets = list(dict.fromkeys(pair[1] for pair in pairs)) if pairs is not None else [ENGLISH]
+    targets = list(dict.fromkeys(pair[1] for pair in pairs)) if pairs is not None else [PIVOT]
     for code in targets:
         if not code.startswith("eng_"):
             raise InputError(f"hard negatives are made of English sentences only, got {code} as candidates")
@@ -167,7 +220,7 @@ def xsim_plus(
         code: hard_negatives(texts[code], per_kind=per_kind, seed=seed) for code in targets if code in texts
     }  # fmt: skip
     result = xsim(encode, texts, pairs, similarity=similarity, k=k, per_item=per_item, negatives=made)
-    return replace(result, seed=seed)
+    return replace(result, protocol=replace(result.protocol, per_kind=per_kind, seed=seed))
 
 
 def _of(negatives: Mapping[str, HardNegatives] | None, code: str) -> tuple[HardNegative, ...]:
@@ -202,3 +255,34 @@ def _score(
         negatives={kind: made[kind] for kind in KINDS} if negatives else {},
         untouched=len(lines) - len({one.line for one in chosen}), items=tuple(items.tolist()),
     )  # fmt: skip
+
+
+def _read(source: str | Path, languages: Sequence[str] | None, protocol: Mining) -> Iterator[Unit]:
+    return parallel_units(source, languages, scripts=False)
+
+
+def _rows(encode: Encode, unit: Unit, texts: Texts, protocol: Mining) -> list[Row]:
+    similarity, k = protocol.similarity, protocol.k
+    if protocol.per_kind:
+        found = xsim_plus(
+            encode, texts, similarity=similarity, k=k, per_item=True, per_kind=protocol.per_kind, seed=protocol.seed
+        )
+    else:
+        found = xsim(encode, texts, similarity=similarity, k=k, per_item=True)
+    (score,) = found.scores
+    filled = [all(text.strip() for text in line) for line in zip(*texts.values(), strict=True)]
+    lines: list[int | str] = [line for line, kept in enumerate(filled, 1) if kept]
+    if unit.lines == "text":
+        lines = [text_sha256(texts[PIVOT][int(line) - 1])[:12] for line in lines]
+    made = {"negatives": dict(score.negatives), "untouched": score.untouched}
+    facts = {"facts": made} if protocol.per_kind else {}
+    return [row(
+        f"{score.queries}>{score.candidates}", score.queries, score.candidates, "to_pivot", score.items or (), lines,
+        left_out=score.left_out, metrics={"error": score.error, **score.kinds}, **facts,
+    )]  # fmt: skip
+
+
+TASK = Task(
+    "xsim", "how often does bitext mining err, with hard negatives too?", _read, _rows, lambda texts: texts.items(),
+    {"xsim": Mining("xsim"), "xsim++": Mining("xsim++", per_kind=1)}, "xsim", higher_is_better=False,
+)  # fmt: skip

@@ -22,9 +22,6 @@ FIELDS = {field.name for field in fields(EncoderChoice)}
 POOLED = {"layer", "pooling", "special_tokens", "average_layers"}
 WITHOUT = {
     "train": POOLED | {"bf16", "backend"},  # the recipe's; the transformer that is trained is torch's
-    "eval layers": {"layer", "backend", "attention"},  # it reads all layers, a graph gives one; texts are padded
-    "eval mexa": {"layer", "average_layers", "bf16", "backend", "attention"},  # and --dtype of a decoder
-    "eval wordsim": {"layer"},  # --layers
 }
 """Fields that a verb does not have, and why."""
 WORDS = {
@@ -34,15 +31,7 @@ WORDS = {
     "tm": "MODEL memory.tsv query",
     "augment": "vectors queries.tsv --out made --model MODEL",
     "verify-export": "vectors npy exported --queries-file lines.txt --model MODEL",
-    "eval run": "MODEL --benchmark verses",
-    "eval retrieval": "MODEL --data verses",
-    "eval sts": "MODEL --data sts.tsv",
-    "eval classification": "MODEL --data topics",
-    "eval xsim": "MODEL --data verses",
-    "eval mexa": "MODEL --data verses",
-    "eval layers": "MODEL --task retrieval --data verses",
-    "eval bli": "MODEL --data ell_Grek-eng_Latn=words.tsv --vocabulary lists",
-    "eval wordsim": "MODEL --data eng_Latn=similar.tsv",
+    "eval": "MODEL verses",
 }
 
 
@@ -116,7 +105,7 @@ def test_what_is_asked_reaches_the_encoder(verb, align, inputs, monkeypatch):
     assert name == "some/model"
     assert (options["revision"], options["max_tokens"]) == ("v2", 7)
     assert options["device"] == "cuda:1"
-    assert options["bf16"] is ("--bf16" in words and verb != "eval run")  # there: autocast
+    assert options["bf16"] is ("--bf16" in words and verb != "eval")  # there: autocast
     assert not (inputs / "made").exists() or verb == "encode"
 
 
@@ -140,7 +129,7 @@ def test_a_choice_loads_what_it_says(bert_folder):
     ],
 )
 def test_what_cannot_be_had_is_one_sentence(words, sentence, align, inputs):
-    for verb in (("eval", "retrieval", "seed", "--data", "verses"), ("encode", "seed", "lines.txt", "--out", "made")):
+    for verb in (("eval", "seed", "retrieval=verses"), ("encode", "seed", "lines.txt", "--out", "made")):
         printed = align(*verb, *words, code=2)
         assert printed.err.startswith(sentence) and printed.err.count("\n") == 1
         assert not (inputs / "made").exists() or not list((inputs / "made").glob("part-*"))
@@ -154,14 +143,16 @@ def test_texts_are_cut_where_it_is_asked_and_the_search_must_know(align, inputs)
 
 
 def test_layers_of_words_are_of_the_whole_model(align, inputs):
-    words = ("eval", "wordsim", "seed", "--data", "eng_Latn=similar.tsv", "--layers", "0,1")
-    assert "|     0 |     1 |" in align(*words).out
-    for more in (("--bf16",), ("--backend", "onnx")):
-        assert "--layers reads every layer of the float32 model" in align(*words, *more, code=2).err
+    (inputs / "similar.tsv").write_text(
+        "".join(f"{a}\t{b}\t{i}\n" for i, (a, b) in enumerate(["ab", "ac", "bc", "bd", "ce", "af"]))
+    )
+    words = ("eval", "seed", "wordsim=eng_Latn=similar.tsv", "--layers", "0,1", "--no-cache")
+    assert "| spearman at layer |" in align(*words).out
+    assert "--layers reads every layer of the model in torch" in align(*words, "--backend", "onnx", code=2).err
 
 
 def test_vectors_in_bfloat16_are_not_taken_for_others(align, inputs):
-    words = ("eval", "bli", "seed", "--data", "ell_Grek-eng_Latn=words.tsv", "--vocabulary", "lists", "--cache", "kept")
+    words = ("eval", "seed", "bli=ell_Grek-eng_Latn=words.tsv", "--set", "vocabulary=lists", "--cache", "kept")
     align(*words)
     before = set((inputs / "kept").rglob("manifest.json"))
     align(*words)

@@ -65,7 +65,7 @@ def test_only_its_own_kind_is_replaced(align, inputs, tmp_path):
 
 
 def test_a_result_has_one_writer(align, tmp_path):
-    words = ["eval", "run", "seed", "--benchmark", str(tmp_path / "text"), "--out", "results"]
+    words = ["eval", "seed", str(tmp_path / "text"), "--out", "results"]
     (tmp_path / "text").mkdir()
     for code in ("eng_Latn", "deu_Latn"):
         (tmp_path / "text" / f"{code}.txt").write_text("one\ntwo\n")

@@ -10,7 +10,7 @@ from conftest import tiny_tokenizer
 
 from align.tasks import read_aligned, read_sts
 from align.tasks.layers import split_lines
-from align.tasks.mexa.task import mexa
+from align.tasks.mexa.task import adjusted, mexa
 from align.tasks.retrieval import retrieval
 from align.tasks.sts import sts
 
@@ -41,26 +41,34 @@ def load(folder, **options):
     return load_encoder(str(folder), **options)
 
 
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def test_mexa_of_an_encoder(align, bert_folder, texts, tmp_path):
     from align.encoders.layers import encode_layers
 
     (tmp_path / "accuracy.json").write_text('{"belebele": 0.5}')
-    words = ("eval", "mexa", bert_folder, "--data", texts, "--n", "10", "--accuracy", "accuracy.json")
-    printed = align(*words, "--pooling", "mean,cls", "--per-item", "--out", "mexa.json")
+    words = ("eval", bert_folder, f"mexa={texts}", "--no-cache", "--set", "n=10")
+    printed = align(*words, "--set", "accuracy=accuracy.json", "--pooling", "cls", "--out", "mexa.json")
     encoder = load(bert_folder)
     expected = mexa(
-        lambda lines, _: encode_layers(encoder, lines, kinds=["mean", "cls"]), read_aligned(texts), n=10,
-        accuracy={"belebele": 0.5}, per_item=True,
-    )  # fmt: skip
-    assert printed.out == expected.table() + "\n"
-    assert "chance 0.053; hidden_states[0..2], 3 layers" in printed.out
-    found = json.loads((tmp_path / "mexa.json").read_text())
+        lambda lines, _: encode_layers(encoder, lines, kinds=["cls"]), read_aligned(texts), n=10, per_item=True
+    )
+    assert "chance 0.053" in printed.out
+    found = read(tmp_path / "mexa.json")
     assert found["model"] == str(bert_folder)
-    assert found["encoder"] == encoder.identity() | {"poolings": ["mean", "cls"]}
-    assert found["layers"]["curves"].keys() == {"deu_Latn", "ell_Grek"}
-    assert found["headline"]["mexa"] == expected.headline() > 0
-    alone = align(*words[:7], "--languages", "ell_Grek").out  # the pivot is read anyhow, the pooling is the encoder's
-    assert "ell_Grek" in alone and "deu_Latn" not in alone and "pooling mean\n" in alone
+    assert found["encoder"] == encoder.identity() | {"poolings": ["cls"]}
+    assert found["layers"]["curves"] == {score.language: list(score.curve) for score in expected.scores}
+    mean = found["layers"]["mean"]
+    assert (found["layers"]["metric"], found["layers"]["best"]) == ("MEXA", mean.index(max(mean)))
+    assert found["headline"]["value"] == pytest.approx(expected.headline()) and expected.headline() > 0
+    for row, score in zip(found["scores"], expected.scores, strict=True):
+        assert row["items"] == pytest.approx(score.items, abs=1e-6)
+        assert row["facts"]["adjusted"] == adjusted(score, {"belebele": 0.5})
+        assert row["metrics"] == {"mexa": score.mean, "maximum": score.max}
+    alone = align(*words, "--languages", "ell_Grek").out  # the pivot is read anyhow, the pooling is the encoder's
+    assert "ell_Grek" in alone and "deu_Latn" not in alone
 
 
 def test_mexa_of_a_decoder(align, texts, tmp_path):
@@ -74,12 +82,14 @@ def test_mexa_of_a_decoder(align, texts, tmp_path):
     )  # fmt: skip
     LlamaModel(config).save_pretrained(tmp_path / "llama")
     tiny_tokenizer().save_pretrained(tmp_path / "llama")
-    printed = align("eval", "mexa", "llama", "--data", texts, "--dtype", "bfloat16", "--out", "mexa.json")
-    assert "pooling weighted, last" in printed.out
-    found = json.loads((tmp_path / "mexa.json").read_text())
-    assert found["encoder"]["dtype"] == "bfloat16" and len(found["scores"]) == 4
-    refused = align("eval", "mexa", "llama", "--data", texts, "--no-special-tokens", code=2)
-    assert "is a decoder-only model: its special tokens count" in refused.err
+    words = ("eval", "llama", f"mexa={texts}", "--no-cache", "--out", "mexa.json")
+    align(*words, "--dtype", "bfloat16")
+    found = read(tmp_path / "mexa.json")
+    assert found["encoder"]["dtype"] == "bfloat16" and len(found["scores"]) == 2
+    assert found["encoder"]["poolings"] == ["weighted"]
+    align(*words, "--pooling", "last")
+    assert read(tmp_path / "mexa.json")["encoder"]["poolings"] == ["last"]
+    assert "is a decoder-only model: its special tokens count" in align(*words, "--no-special-tokens", code=2).err
 
 
 def test_mexa_of_sets_with_pivots_of_their_own(align, bert_folder, tmp_path):
@@ -89,16 +99,16 @@ def test_mexa_of_sets_with_pivots_of_their_own(align, bert_folder, tmp_path):
         (folder / f"tatoeba.{letters}-eng.{letters}").write_text(rows + "\n")
         (folder / f"tatoeba.{letters}-eng.eng").write_text(rows.replace("a", "b") + "\n")
     (folder / "tatoeba.ita-eng.ita").write_text("ab\ncd\n")
-    printed = align("eval", "mexa", bert_folder, "--data", folder, "--out", "mexa.json")
-    found = json.loads((tmp_path / "mexa.json").read_text())
+    printed = align("eval", bert_folder, f"mexa={folder}", "--no-cache", "--out", "mexa.json")
+    found = read(tmp_path / "mexa.json")
     assert [(row["language"], row["n"]) for row in found["scores"]] == [("deu_Latn", 3), ("fra_Latn", 2)]
-    assert found["missing"] == [{"name": "ita_Latn", "reason": "eng_Latn: all 2 lines are blank"}]
-    assert "missing: ita_Latn: eng_Latn: all 2 lines are blank" in printed.out
+    assert found["missing"] == [{"name": "ita", "reason": "eng_Latn: all 2 lines are blank"}]
+    assert "Left out, ita: eng_Latn: all 2 lines are blank" in printed.out
 
 
 def test_layers_of_retrieval_choose_on_the_dev_lines(align, bert_folder, texts, tmp_path):
-    words = ("eval", "layers", bert_folder, "--task", "retrieval", "--data", texts, "--out", "layers.json")
-    printed = align(*words)
+    words = ("eval", bert_folder, f"retrieval={texts}", "--no-cache", "--out", "layers.json")
+    printed = align(*words, "--layers", "all")
     found = json.loads((tmp_path / "layers.json").read_text())
     every = read_aligned(texts)
 
@@ -118,7 +128,9 @@ def test_layers_of_retrieval_choose_on_the_dev_lines(align, bert_folder, texts, 
         assert layers["dev"]["curves"][code] == pytest.approx(curve(range(6), code))
         assert layers["curves"][code] == pytest.approx(curve(range(6, 13), code))
     assert layers["best"] == int(np.argmax(layers["dev"]["mean"]))
-    assert found["headline"] == {"P@1": pytest.approx(layers["mean"][layers["best"]])}
+    assert found["headline"]["value"] == pytest.approx(layers["mean"][layers["best"]])
+    assert found["encoder"]["pooling"]["layer"] == layers["best"]
+    assert {row["n"] for row in found["scores"]} == {7}
     assert f"layer {layers['best']} was chosen on the 6 dev lines of index.tsv" in printed.out
     (texts / "index.tsv").unlink()
     align(*words, "--layers", "2,0", "--seed", "5", "--keep", "float16")
@@ -144,13 +156,13 @@ def test_layers_of_sts(align, bert_folder, tmp_path):
     folder.mkdir()
     for seed, name in enumerate(["en.dev", "en.test", "de.test", "fr"]):
         (folder / f"{name}.tsv").write_text(sts_rows(seed))
-    words = ("eval", "layers", bert_folder, "--task", "sts", "--data", folder, "--out", "sts.json")
+    words = ("eval", bert_folder, f"sts={folder}", "--layers", "all", "--no-cache", "--out", "sts.json")
     align(*words)
     layers = json.loads((tmp_path / "sts.json").read_text())["layers"]
     assert layers["chosen_on"] == "the dev split of en"  # fr.tsv has no split: it is test, not dev
     assert (list(layers["dev"]["curves"]), list(layers["curves"])) == (["en"], ["de", "en", "fr"])
     encoder = load(bert_folder, layer=1)
-    expected = sts(lambda given, _: encoder.encode(given), read_sts(folder), resamples=0)
+    expected = sts(lambda given, _: encoder.encode(given), read_sts(folder))
     assert [layers["curves"][s.name][1] for s in expected.scores] == pytest.approx(
         [s.spearman for s in expected.scores]
     )
@@ -163,7 +175,7 @@ def test_layers_of_sts(align, bert_folder, tmp_path):
             one, scores=tuple(one.scores[i] for i in side), first=tuple(one.first[i] for i in side),
             second=tuple(one.second[i] for i in side),
         )  # fmt: skip
-        expected = sts(lambda given, _: encoder.encode(given), {"fr": part}, resamples=0)
+        expected = sts(lambda given, _: encoder.encode(given), {"fr": part})
         assert curves["fr"][1] == pytest.approx(expected.scores[0].spearman)
 
 
@@ -175,59 +187,51 @@ def test_layers_of_bli(align, bert_folder, tmp_path):
     pairs = [*zip(*words.values(), strict=True), ("Ab", "cdz")]  # the same source word, but for case
     (tmp_path / "eng_Latn-deu_Latn.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
     align(
-        "eval", "layers", bert_folder, "--task", "bli", "--data", "eng_Latn-deu_Latn.tsv", "--vocabulary", "words",
-        "--protocol", "vecmap", "--out", "bli.json",
+        "eval", bert_folder, "bli=eng_Latn-deu_Latn.tsv", "--set", "vocabulary=words", "--layers", "all",
+        "--protocol", "vecmap", "--no-cache", "--out", "bli.json",
     )  # fmt: skip
     found = json.loads((tmp_path / "bli.json").read_text())
     assert found["layers"]["chosen_on"] == "a random half of the source words (seed 0)"
-    assert list(found["layers"]["curves"]) == ["eng_Latn-deu_Latn"]
-    from align.cli.layers import _half
+    assert list(found["layers"]["curves"]) == ["eng_Latn>deu_Latn"]
     from align.tasks import read_dictionary
     from align.tasks.bli import bli
+    from align.tasks.task import Halving, task
 
     whole = read_dictionary(tmp_path / "eng_Latn-deu_Latn.tsv", ("eng_Latn", "deu_Latn"))
-    halves = [_half(whole, side, 0) for side in (0, 1)]
+
+    def halves_of(one):
+        return [part[0] for part in task("bli").halves((one, {}), Halving("", "", (), 0))[:2]]
+
+    halves = halves_of(whole)
     assert sorted(halves[0].pairs + halves[1].pairs) == sorted(whole.pairs)
     assert not {s.lower() for s, _ in halves[0].pairs} & {s.lower() for s, _ in halves[1].pairs}
     capital = replace(whole, pairs=(("Berlin", "a"), ("Ab", "b"), ("ab", "c")))
-    assert sorted(_half(capital, 0, 0).pairs + _half(capital, 1, 0).pairs) == sorted(capital.pairs)
+    assert sorted(sum((half.pairs for half in halves_of(capital)), ())) == sorted(capital.pairs)
     encoder = load(bert_folder, layer=1)
     for half, curves in zip(halves, (found["layers"]["dev"]["curves"], found["layers"]["curves"]), strict=True):
-        result = bli(lambda given, _: encoder.encode(given), half, *words.values(), protocol="vecmap", resamples=0)
-        assert curves["eng_Latn-deu_Latn"][1] == pytest.approx(result.headline())
+        result = bli(lambda given, _: encoder.encode(given), half, *words.values(), protocol="vecmap")
+        assert curves["eng_Latn>deu_Latn"][1] == pytest.approx(result.headline())
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["mexa", "seed", "--data", "nowhere"], "nowhere is no folder"),
-        (["mexa", "./nowhere", "--data", "texts"], "no such model folder"),
-        (["mexa", "seed", "--data", "texts", "--pivot", "fra_Latn"], "no text in the pivot fra_Latn"),
-        (["mexa", "seed", "--data", "texts", "--languages", "fra_Latn"], "no text in fra_Latn; available"),
-        (["mexa", "seed", "--data", "texts", "--pooling", "mean,max"], "unknown pooling 'max'"),
-        (["mexa", "seed", "--data", "texts", "--accuracy", "bad.json"], "bad.json: expected accuracies by task"),
+        (["seed", "mexa=nowhere"], "nowhere is no folder"),
+        (["./nowhere", "mexa=texts"], "no such model folder"),
+        (["seed", "mexa=texts", "--set", "pivot=fra_Latn"], "texts has no fra_Latn: expected it beside"),
+        (["seed", "mexa=texts", "--languages", "fra_Latn"], "nothing could be scored: no text in fra_Latn"),
+        (["seed", "mexa=texts", "--pooling", "max"], "unknown pooling 'max'"),
+        (["seed", "mexa=texts", "--set", "accuracy=bad.json"], "bad.json: expected accuracies by task"),
+        (["seed", "mexa=texts", "--set", "accuracy=high.json"], "the accuracy of arc is 82.0; expected 0 to 1"),
+        (["seed", "mexa=texts", "--layers", "all"], "mexa is of no layer, or of all: a sweep needs another task"),
+        (["seed", "texts", "--layers", "x"], "--layers x: expected all, or"),
+        (["seed", "texts", "--layers", "9"], "layer 9 does not exist"),
+        (["seed", "texts", "--layers", "all", "--keep", "ram"], "kept as disk or float16"),
+        (["seed", "short", "--layers", "all"], "short/index.tsv has 1 rows, the texts have 2"),
+        (["seed", "even", "--layers", "all"], "even/index.tsv has 0 dev and 2 test lines"),
         (
-            ["mexa", "seed", "--data", "texts", "--accuracy", "high.json"],
-            "the accuracy of arc is 82.0; expected 0 to 1",
-        ),
-        (
-            ["layers", "seed", "--task", "qa", "--data", "texts"],
-            "unknown task 'qa': expected one of retrieval, sts, bli",
-        ),
-        (["layers", "seed", "--task", "retrieval", "--data", "texts", "--layers", "x"], "--layers x: expected all, or"),
-        (["layers", "seed", "--task", "retrieval", "--data", "texts", "--layers", "9"], "layer 9 does not exist"),
-        (["layers", "seed", "--task", "retrieval", "--data", "texts", "--keep", "ram"], "kept as disk or float16"),
-        (
-            ["layers", "seed", "--task", "retrieval", "--data", "texts", "--data", "b"],
-            "retrieval takes one --data, got 2",
-        ),
-        (["layers", "seed", "--task", "sts", "--data", "texts", "--protocol", "muse"], "sts has no protocols"),
-        (["layers", "seed", "--task", "sts", "--data", "texts", "--candidates", "5"], "are of bli, not of sts"),
-        (["layers", "seed", "--task", "retrieval", "--data", "short"], "short/index.tsv has 1 rows, the texts have 2"),
-        (["layers", "seed", "--task", "retrieval", "--data", "even"], "even/index.tsv has 0 dev and 2 test lines"),
-        (
-            ["layers", "seed", "--task", "retrieval", "--data", "texts", "--protocol", "glot500"],
-            "protocol glot500 is of layer 8: a sweep over layers expects another",
+            ["seed", "texts", "--layers", "all", "--protocol", "glot500", "--layer", "2"],
+            "protocol glot500 (changed) is of layer 2: a sweep over layers expects another",
         ),
     ],
 )
@@ -240,7 +244,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(align, texts, tmp_path, wo
         for code in ("eng_Latn", "deu_Latn"):
             (tmp_path / name / f"{code}.txt").write_text("a\nb\n")
     before = sorted(path.name for path in tmp_path.rglob("*"))
-    errors = align("eval", *words, "--out", "result.json", code=2).err
+    errors = align("eval", *words, "--no-cache", "--out", "result.json", code=2).err
     assert sentence in errors
     assert len(errors.strip().splitlines()) == 1
     assert sorted(path.name for path in tmp_path.rglob("*")) == before

@@ -73,7 +73,7 @@ def test_the_whole_way(align, text, bert_folder, tmp_path):
     assert hits[0]["score"] == pytest.approx(1.0, abs=1e-5)
     align("-q", "encode", "model", greek, "--out", "half", "--float16")
     assert json.loads((tmp_path / "half" / "manifest.json").read_text())["dtype"] == "float16"
-    scored = align("-q", "eval", "retrieval", "model", "--data", text, "--out", "scores.json")
+    scored = align("-q", "eval", "model", f"retrieval={text}", "--out", "scores.json")
     assert "protocol align" in scored.out
     assert json.loads((tmp_path / "scores.json").read_text())["scores"][0]["n"] == 10
     refused = align("search", bert_folder, "index", "αβγ", code=2)
@@ -97,7 +97,7 @@ def test_romanize(align, text, tmp_path):
 
 
 def test_the_protocol_decides_layer_and_direction(align, text, tmp_path):
-    done = align("-q", "eval", "retrieval", "seed", "--data", text, "--protocol", "glot500", code=2)
+    done = align("-q", "eval", "seed", text, "--protocol", "glot500", code=2)
     assert "pooling layer 8 does not exist: the encoder has layers 0 to 4" in done.err
 
 
@@ -118,8 +118,8 @@ def test_the_protocol_decides_layer_and_direction(align, text, tmp_path):
         (["search", "seed", "missing", "q"], "missing is no index: it has no manifest.json"),
         (["pairs", "transliteration", "lines.txt", "--out", "o"], "lines"),
         (["pairs", "transliteration", "--human", "ell_Grek.tsv", "--out", "o"], "expected native TAB roman"),
-        (["eval", "retrieval", "seed", "--data", "uneven"], "line-aligned"),
-        (["eval", "retrieval", "seed", "--data", "uneven", "--protocol", "x"], "unknown protocol 'x'"),
+        (["eval", "seed", "retrieval=uneven"], "line-aligned"),
+        (["eval", "seed", "retrieval=uneven", "--protocol", "x"], "unknown protocol 'x'"),
         (["romanize", "lines.txt", "o", "--lang", "hindi"], "unknown language code"),
     ],
 )

@@ -14,9 +14,12 @@ import pytest
 from align.errors import InputError
 from align.evaluation.averages import averages
 from align.evaluation.benchmarks import BENCHMARKS, Benchmark, find_benchmark, local_folder
-from align.evaluation.evaluate import Kept, evaluate, keeping_lists
+from align.evaluation.encoding import keeping_lists
+from align.evaluation.evaluate import evaluate
+from align.evaluation.reading import content_hash, languages_of, units
 from align.evaluation.result_table import result_table
-from align.evaluation.subsets import content_hash, languages_of, subsets
+from align.evaluation.run import Kept
+from align.tasks.task import task
 from align.text.families import family
 
 LINES = ["aab", "bca", "cde", "def", "eaf", "fgh"]
@@ -195,10 +198,10 @@ def test_sts_and_bli(data: Path) -> None:
     assert row["facts"]["candidates"] == 7 and row["metrics"]["NN P@1"] == row["value"]
     assert row["metrics"]["NN P@1 without copies"] is None
     assert {example["source"] for example in result["examples"]} == set(LINES)
-    few = run(Counting(), "xling", data, candidates=3)
+    few = run(Counting(), "xling", data, settings={"candidates": 3})
     assert few["protocol"]["name"] == "xling (changed)" and few["scores"][0]["n"] == 3
-    with pytest.raises(InputError, match="stsb has no vocabulary"):
-        run(Counting(), "stsb", data, candidates=3)
+    with pytest.raises(InputError, match="stsb: sts has no setting 'candidates'"):
+        run(Counting(), "stsb", data, settings={"candidates": 3})
     with pytest.raises(InputError, match="stsb has no protocols"):
         run(Counting(), "stsb", data, protocol="xling")
 
@@ -263,7 +266,7 @@ def rows(*values: float) -> list[dict]:
 
 def test_groups_by_hand() -> None:
     found = averages(
-        rows(1, 0.5, 0.25, 0, 1, 1, 0.5, 0.5, 0.75, 0.75), "retrieval", {"deu_Latn", "eng_Latn", "hin_Deva"}
+        rows(1, 0.5, 0.25, 0, 1, 1, 0.5, 0.5, 0.75, 0.75), task("retrieval"), {"deu_Latn", "eng_Latn", "hin_Deva"}
     )
     by = {(one["by"], one["group"]): one for one in found.groups}
     assert by["script", "Deva"]["value"] == 0.375 and by["script", "Deva"]["scores"] == 2
@@ -275,7 +278,7 @@ def test_groups_by_hand() -> None:
     }  # fmt: skip
     assert found.headline["value"] == pytest.approx(0.625)
     assert ("direction", "to_pivot") not in by  # the only one
-    few = averages(rows(1, 0.5), "retrieval")
+    few = averages(rows(1, 0.5), task("retrieval"))
     assert not {"seen", "tail"} & {one["by"] for one in few.groups}
 
 
@@ -327,10 +330,10 @@ def test_equal_dictionaries_have_equal_hashes_wherever_they_lie(tmp_path: Path) 
         write(home / "test" / "eng_Latn-deu_Latn.tsv", ["dog\tHund", "cat\tKatze"])
         write(home / "vocab" / "eng_Latn.txt", ["dog", "cat", "house"])
         write(home / "vocab" / "deu_Latn.txt", ["Hund", "Katze", "Haus"])
-        hashes.append([content_hash(subset.load()) for subset in subsets(BENCHMARKS["xling"], home)])
+        hashes.append([content_hash(unit.load()) for unit in units(BENCHMARKS["xling"], home)])
     assert hashes[0] == hashes[1] and len(hashes[0]) == 1
     write(home / "test" / "eng_Latn-deu_Latn.tsv", ["dog\tHund", "cat\tKater"])
-    assert [content_hash(subset.load()) for subset in subsets(BENCHMARKS["xling"], home)] != hashes[0]
+    assert [content_hash(unit.load()) for unit in units(BENCHMARKS["xling"], home)] != hashes[0]
 
 
 def test_bible_files_by_three_letters(tmp_path: Path) -> None:
@@ -342,7 +345,7 @@ def test_bible_files_by_three_letters(tmp_path: Path) -> None:
     ):
         write(tmp_path / f"{name}.txt", lines)
     write(tmp_path / "langs.tsv", ["code"])
-    found = {subset.name: subset.load() for subset in subsets(BENCHMARKS["bible"], tmp_path)}
+    found = {unit.name: unit.load() for unit in units(BENCHMARKS["bible"], tmp_path)}
     assert set(found) == {"cmn_Hans-eng_Latn", "rus_Cyrl-eng_Latn"}
     assert found["cmn_Hans-eng_Latn"] == {"cmn_Hans": ["起初", "", "神"], "eng_Latn": ["a b", "c", ""]}
 
@@ -370,8 +373,8 @@ def test_from_the_hub_at_its_pinned_revision(monkeypatch: pytest.MonkeyPatch, tm
     assert result["data"]["source"] == f"mteb/tatoeba-bitext-mining@{BENCHMARKS['tatoeba'].revision}"
     verses = {"deu": LINES, "eng": LINES}
     asked = fake_hub(monkeypatch, {"eng-deu": verses}, ["eng-deu", "eng-ell"])
-    (subset,) = subsets(BENCHMARKS["bible"], None, ["deu_Latn"])
-    assert subset.load() == {"deu_Latn": LINES, "eng_Latn": LINES}
+    (unit,) = units(BENCHMARKS["bible"], None, ["deu_Latn"])
+    assert unit.load() == {"deu_Latn": LINES, "eng_Latn": LINES}
     assert asked[0][1:] == ("eng-deu", "train", BENCHMARKS["bible"].revision)
 
 
@@ -403,13 +406,13 @@ def test_languages_of_a_folder(data: Path, tmp_path: Path) -> None:
 def test_a_folder_without_english(tmp_path: Path) -> None:
     write(tmp_path / "deu_Latn.txt", LINES)
     with pytest.raises(InputError, match="has no eng_Latn"):
-        list(subsets(BENCHMARKS["sib200"], tmp_path))
-    with pytest.raises(InputError, match=r"holds no tatoeba\.<xxx>-eng\.<xxx>"):
-        list(subsets(BENCHMARKS["tatoeba"], tmp_path))
+        list(units(BENCHMARKS["sib200"], tmp_path))
+    with pytest.raises(InputError, match="has no eng_Latn"):
+        list(units(BENCHMARKS["tatoeba"], tmp_path))
     with pytest.raises(InputError, match="expected the folder vocab"):
-        list(subsets(BENCHMARKS["xling"], tmp_path))
+        list(units(BENCHMARKS["xling"], tmp_path))
     with pytest.raises(InputError, match="not on the Hub"):
-        list(subsets(BENCHMARKS["multisimlex"], None))
+        list(units(BENCHMARKS["multisimlex"], None))
 
 
 def test_the_table_says_protocol_licence_headline_and_what_is_missing(data: Path) -> None:
@@ -446,24 +449,18 @@ def test_the_command_line(data: Path, align) -> None:  # type: ignore[no-untyped
     said = align("list", "ntrex", "--data", data, code=2).err
     assert said == "align: ntrex is not in a data folder (--data, or ALIGN_DATA): its languages are on the Hub\n"
     options = ("--data", data, "--cache", data.parent / "kept")
-    printed = align("eval", "seed", "--benchmark", "tatoeba", *options, "--out", "results", "--scores").out
+    printed = align("eval", "seed", "tatoeba", *options, "--out", "results", "--scores").out
     assert "deu_Latn>eng_Latn" in printed and "protocol margin" in printed
     (path,) = (data.parent / "results").glob("seed.tatoeba.*.json")
     result = json.loads(path.read_text(encoding="utf-8"))
     assert result["format"] == "align-result" and result["encoder"]["dimension"] > 0
-    mine = align("eval", "run", "seed", "-b", data / "sib200", "--map", *options, "--out", "results", "--mteb", "m").out
+    mine = align("eval", "seed", data / "sib200", "--map", *options, "--out", "results", "--mteb", "m").out
     assert "sib200 (not stated)" in mine and list((data.parent / "m").rglob("*.json"))
     (path,) = (data.parent / "results").glob("seed.sib200.*.json")
     result = json.loads(path.read_text(encoding="utf-8"))
     assert {point["language"] for point in result["map"]["points"]} >= {"deu_Latn", "eng_Latn"}
-    said = align("eval", "seed", "--benchmark", "tatoba", *options, code=2).err
+    said = align("eval", "seed", "tatoba", *options, code=2).err
     assert said.startswith("align: unknown benchmark 'tatoba': expected one of tatoeba, ") and said.count("\n") == 1
-    write(data.parent / "layers.json", ['{"layers": {}, "encoder": {"fingerprint": "another"}}'])
-    said = align("eval", "seed", "-b", "tatoeba", *options, "--layers", "layers.json", code=2).err
-    assert said == "align: layers.json is of another encoder than seed: expected the same weights\n"
-    write(data.parent / "layers.json", ["[]"])
-    said = align("eval", "seed", "-b", "tatoeba", *options, "--layers", "layers.json", code=2).err
-    assert "layers.json holds no scores of layers" in said
 
 
 def test_one_line_none_at_all_and_vectors_of_another_dimension(tmp_path: Path) -> None:

@@ -16,14 +16,16 @@ from align.errors import InputError
 from align.evaluation.averages import averages
 from align.evaluation.benchmarks import BENCHMARKS, Benchmark
 from align.evaluation.compare import compare
-from align.evaluation.evaluate import evaluate, rules_of
+from align.evaluation.evaluate import evaluate
 from align.evaluation.evaluators import evaluators
 from align.evaluation.result_table import result_table
-from align.evaluation.scoring import metric_of, outcomes
+from align.evaluation.rules import rules_of
 from align.tasks import BLI_PROTOCOLS, PROTOCOLS, BliProtocol, Protocol, read_aligned
 from align.tasks.bli.protocols import without_csls
 from align.tasks.retrieval import retrieval
 from align.tasks.retrieval.protocols import changed
+from align.tasks.retrieval.task import direction, outcomes
+from align.tasks.task import task
 
 LETTERS = "abcdefgh"
 GREEK = str.maketrans(LETTERS, "αβγδεζηθ")
@@ -78,11 +80,11 @@ def scored(where: Path, task: str, **options: object) -> dict:
 
 
 def test_two_commands_print_one_headline(align, bert_folder: Path, texts: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    align("eval", "retrieval", bert_folder, "--data", texts, "--out", "one.json")
-    printed = align("eval", bert_folder, "--benchmark", texts, "--no-cache", "--out", "results").out
+    align("eval", bert_folder, f"retrieval={texts}", "--no-cache", "--out", "one.json")
+    printed = align("eval", bert_folder, texts, "--no-cache", "--out", "results").out
     (path,) = (tmp_path / "results").glob("*.json")
     one, other = json.loads((tmp_path / "one.json").read_text()), json.loads(path.read_text())
-    assert one["headline"]["P@1"] == pytest.approx(other["headline"]["value"])
+    assert one["headline"] == other["headline"]
     with_pivot = [row["metrics"]["P@1"] for row in other["scores"] if "eng_Latn" in row["id"]]
     apart = [row["metrics"]["P@1"] for row in other["scores"] if "eng_Latn" not in row["id"]]
     assert (len(with_pivot), len(apart)) == (6, 2) and np.mean(apart) != np.mean(with_pivot)
@@ -115,7 +117,7 @@ def test_comparing_reporting_and_training_count_the_same(texts: Path, tmp_path: 
     assert (few["languages"], found["languages"]) == (["deu_Latn", "ell_Grek"], None)
     trained = evaluators([f"retrieval={texts}"], lines=30)["retrieval"](Letters())  # type: ignore[arg-type]
     assert trained["P@1"] == pytest.approx(expected.headline())
-    direct = [one.metrics["MRR"] for one in expected.scores if expected.direction(one) == "direct"]
+    direct = [one.metrics["MRR"] for one in expected.scores if direction(one, expected.protocol) == "direct"]
     assert trained["script_MRR"] == pytest.approx(np.mean(direct))
 
 
@@ -132,14 +134,14 @@ def test_without_a_pivot_every_search_counts() -> None:
         score("hin_Deva", [1, 0], other="urd_Arab") | {"direction": "direct", "value": 0.5, "lines": [1, 2]},
         score("urd_Arab", [1, 1], other="hin_Deva") | {"direction": "direct", "value": 1.0, "lines": [1, 2]},
     ]
-    assert averages(rows, "retrieval").headline["value"] == 0.75
+    assert averages(rows, task("retrieval")).headline["value"] == 0.75
 
 
 def test_the_worst_languages_are_those_of_the_searches_with_the_pivot() -> None:
     codes = [f"{letter}aa_Latn" for letter in LETTERS + "ij"]
     rows = [score(code, [1, int(code > "b")]) | {"value": 1 - (code < "b") / 2, "lines": [1, 2]} for code in codes]
     rows.append(score("jaa_Latn", [0, 0], other="jaa_Cyrl") | {"direction": "direct", "value": 0.0, "lines": [1, 2]})
-    (worst,) = [one for one in averages(rows, "retrieval").groups if one["group"] == "worst tenth"]
+    (worst,) = [one for one in averages(rows, task("retrieval")).groups if one["group"] == "worst tenth"]
     assert (worst["scores"], worst["value"]) == (1, 0.5)
 
 
@@ -169,10 +171,9 @@ def test_a_benchmark_of_words_is_scored_as_its_protocol_says(words: Path, name: 
 
 def test_every_benchmark_has_a_protocol_and_its_metric() -> None:
     for one in BENCHMARKS.values():
-        rules = rules_of(one, None)
-        assert (rules is None) == (one.task in ("sts", "wordsim"))
-        assert metric_of(rules) == ("spearman" if rules is None else rules.headline)
-        assert rules is None or f"headline {metric_of(rules)}: " in rules.describe()
+        protocol = rules_of(one).protocol
+        assert (protocol.headline == "spearman") == (one.task in ("sts", "wordsim"))
+        assert protocol.headline == "spearman" or f"headline {protocol.headline}: " in protocol.describe()
 
 
 def test_outcomes_by_hand() -> None:
@@ -184,7 +185,7 @@ def test_outcomes_by_hand() -> None:
 def test_a_protocol_of_a_layer_is_followed_or_refused(align, texts: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     tiny_bert(layers=9).save_pretrained(tmp_path / "deep")
     tiny_tokenizer().save_pretrained(tmp_path / "deep")
-    words = ("eval", "deep", "--benchmark", texts, "--protocol", "glot500", "--no-cache")
+    words = ("eval", "deep", texts, "--protocol", "glot500", "--no-cache")
 
     def written(folder: str) -> dict:
         (path,) = (tmp_path / folder).glob("*.json")
@@ -198,17 +199,14 @@ def test_a_protocol_of_a_layer_is_followed_or_refused(align, texts: Path, tmp_pa
     found = written("changed")
     assert found["encoder"]["pooling"] == {"layer": 3, "kind": "mean", "special_tokens": False}
     assert "protocol glot500 (changed)" in printed and "hidden_states[3], mean pooling without special" in printed
-    single = align("eval", "retrieval", "deep", "--data", texts, "--protocol", "glot500", "--layer", "3").out
-    assert single.startswith("protocol glot500 (changed): ") and "hidden_states[3], mean pooling with special" in single
-    for command in (words, ("eval", "retrieval", "deep", "--data", texts, "--protocol", "glot500")):
-        said = align(*command, "--average-layers", code=2).err
-        assert said == "align: protocol glot500 pools layer 8 alone, --average-layers several\n"
+    said = align(*words, "--average-layers", code=2).err
+    assert said == "align: protocol glot500 pools layer 8 alone, --average-layers several\n"
 
 
 def test_a_protocol_that_cannot_be_followed_writes_nothing(align, bert_folder: Path, texts: Path, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    words = ("eval", bert_folder, "--benchmark", texts, "--protocol", "glot500", "--no-cache", "--out", "results")
+    words = ("eval", bert_folder, texts, "--protocol", "glot500", "--no-cache", "--out", "results")
     assert "layer 8 does not exist: the encoder has layers 0 to 2" in align(*words, code=2).err
-    words = ("eval", bert_folder, "-b", texts, "-b", "stsb", "--protocol", "align", "--no-cache", "--out", "results")
+    words = ("eval", bert_folder, texts, "stsb", "--protocol", "align", "--no-cache", "--out", "results")
     assert align(*words, code=2).err == "align: stsb has no protocols: sts is scored in one way\n"
     assert not (tmp_path / "results").exists()
 

@@ -69,13 +69,13 @@ def models(tmp_path: Path) -> Path:
 def test_what_the_command_writes(align, models: Path) -> None:  # type: ignore[no-untyped-def]
     words = ("--no-cache", "--out", "results", "--mteb", "mteb", "--resamples", "10")
     runs = [
-        ("first/model", "-b", "first/texts"),
-        ("second/model", "-b", "first/texts"),
-        ("first/model", "-b", "second/texts"),
-        ("first/model", "-b", "first/texts", "--languages", "deu_Latn"),
-        ("first/model", "-b", "first/texts", "--layer", "1"),
-        ("first/model", "-b", "first/texts", "--protocol", "xtreme"),
-        ("first/model", "-b", "first/texts", "-b", "second/texts", "--name", "both"),
+        ("first/model", "first/texts"),
+        ("second/model", "first/texts"),
+        ("first/model", "second/texts"),
+        ("first/model", "first/texts", "--languages", "deu_Latn"),
+        ("first/model", "first/texts", "--layer", "1"),
+        ("first/model", "first/texts", "--protocol", "xtreme"),
+        ("first/model", "first/texts", "second/texts", "--name", "both"),
     ]
     for number, run in enumerate(runs, 1):
         align("eval", *run, *words)

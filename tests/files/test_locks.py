@@ -132,7 +132,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch, caplog):
     "words, command",
     [
         (["/usr/bin/align", "-q", "export", "v", "pgvector", "password=x"], "align export"),
-        (["/x/align/__main__.py", "eval", "run"], "align eval"),
+        (["/x/align/__main__.py", "eval", "seed"], "align eval"),
         (["align"], "align"),
         (["train.py", "password=x"], "train.py"),
         (["-c"], "-c"),

@@ -121,8 +121,8 @@ def test_every_right_answer_stands_beside_a_word(tmp_path: Path) -> None:
     """Of a protocol whose units are lines, a word with two lines has both translations for right answers."""
     import numpy as np
 
-    from align.evaluation.scoring import score_subset
     from align.tasks import Dictionary, find_bli_protocol
+    from align.tasks.task import Unit, task
 
     pairs = (("dog", "hund"), ("dog", "köter"), ("cat", "katze"))
     dictionary = Dictionary(("eng_Latn", "deu_Latn"), pairs)
@@ -132,7 +132,8 @@ def test_every_right_answer_stands_beside_a_word(tmp_path: Path) -> None:
         return np.eye(3)[[places[word] for word in words]]
 
     vocabularies = {"eng_Latn": ["dog", "cat"], "deu_Latn": ["hund", "köter", "katze"]}
-    (row,) = score_subset("bli", "eng-deu", (dictionary, vocabularies), encode, find_bli_protocol("xling"))
+    unit = Unit("eng-deu", lambda: (dictionary, vocabularies))
+    (row,) = task("bli").score(encode, unit, unit.load(), find_bli_protocol("xling"))
     (dog,) = [one for one in row["examples"] if one["source"] == "dog"]
     assert (dog["predicted"], dog["right"], dog["gold"]) == ("hund", True, ["hund", "köter"])
     page = section("words", collected(tmp_path, result(examples=row["examples"])))

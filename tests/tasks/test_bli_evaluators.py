@@ -192,7 +192,6 @@ def test_a_preset_is_its_evaluator(name: str, capitals: bool, limit: int | None)
         [word for word, _ in files.source],
         [word for word, _ in files.target],
         protocol=protocol,
-        resamples=0,
     )
     (score,) = result.scores
     for method in ("NN", "CSLS"):

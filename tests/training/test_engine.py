@@ -184,5 +184,5 @@ def test_a_backend_that_does_not_exist(align, bert_folder, tmp_path):
     assert "unknown backend 'tpu': expected torch, openvino or onnx" in told
     for code in ("deu_Latn", "eng_Latn"):
         (tmp_path / f"{code}.txt").write_text("abc\nxyz\n", encoding="utf-8")
-    told = align("eval", "retrieval", bert_folder, "--data", tmp_path, "--backend", "tpu", code=2).err
+    told = align("eval", bert_folder, f"retrieval={tmp_path}", "--backend", "tpu", code=2).err
     assert "unknown backend 'tpu'" in told

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 import re
 
@@ -9,8 +8,7 @@ import pytest
 from scipy.spatial.distance import cosine
 
 from align.errors import InputError
-from align.tasks.mexa.result import MexaScore, chance, combine_mexa
-from align.tasks.mexa.task import cosines, mexa, mexa_hits, mexa_score
+from align.tasks.mexa.task import MexaScore, adjusted, chance, cosines, mexa, mexa_hits, mexa_score
 
 ENG = "eng_Latn"
 
@@ -122,7 +120,7 @@ def test_curves_mean_and_maximum():
     encode = Table(vectors)
     result = mexa(encode, numbered(vectors, 30), per_item=True)
     assert encode.calls == [ENG, "deu_Latn", "hin_Deva"]  # each once
-    assert (result.pivot, result.n, result.layers) == (ENG, 30, (0, 1, 2))
+    assert (result.protocol.pivot, result.protocol.n) == (ENG, 30)
     for score in result.scores:
         for k in range(3):
             c = [[1 - cosine(a, b) for b in vectors[score.language][k]] for a in vectors[ENG][k]]
@@ -144,7 +142,7 @@ def test_the_first_n_lines_count():
     assert few.scores[0].n == 10
     assert few.headline() > mexa(Table(vectors), texts).headline()  # fewer rivals
     one = mexa(Table(vectors), texts, n=1)
-    assert one.headline() == 1.0 and "chance 1.000" in one.describe()
+    assert one.headline() == 1.0 and "chance 1.000" in one.table()
     many = {code: np.concatenate([rows] * 5, axis=1) for code, rows in vectors.items()}
     assert mexa(Table(many), numbered(many, 150)).scores[0].n == 100
 
@@ -164,38 +162,16 @@ def test_blank_lines_are_left_out_of_their_language_only():
 def test_several_poolings_and_adjusted_scores():
     by_pooling = [noisy({ENG: 0.2, "deu_Latn": noise}, 20, seed=seed) for seed, noise in enumerate([0.5, 2.0])]
     vectors = {code: {"weighted": by_pooling[0][code], "last": by_pooling[1][code]} for code in (ENG, "deu_Latn")}
-    result = mexa(Table(vectors), numbered(vectors, 20), accuracy={"belebele": 0.5, "arc": 1.0})
-    assert result.poolings == ["weighted", "last"]
+    result = mexa(Table(vectors), numbered(vectors, 20))
     weighted, last = result.scores
-    assert weighted.mean > last.mean and weighted.mean == result.headline() == result.headline("weighted")
-    assert result.headline("last") == last.mean
-    adjusted = result.adjusted(last)
-    assert adjusted["belebele"] == {"mean": last.mean / 2, "max": last.max / 2}
-    assert adjusted["arc"] == {"mean": last.mean, "max": last.max}
-    table = result.table()
-    assert "belebele, mean" in table and "| last" in table and "pooling weighted, last" in table
-    assert "chance 0.026; hidden_states[0..2], 3 layers" in table
-    assert json.loads(json.dumps(result.to_json()))["scores"][1]["adjusted"]["belebele"]["max"] == last.max / 2
-    with pytest.raises(InputError, match="no score is pooled by 'cls': there are weighted, last"):
-        result.headline("cls")
-
-
-def test_json_and_the_layers_of_a_result_file():
-    vectors = noisy({ENG: 0.3, "deu_Latn": 0.5, "hin_Deva": 1.5}, 30)
-    result = mexa(Table(vectors), numbered(vectors, 30), layers=[0, 4, 8])
-    found = json.loads(json.dumps(result.to_json()))
-    curves = {score.language: list(score.curve) for score in result.scores}
-    mean = [sum(values) / 2 for values in zip(*curves.values(), strict=True)]
-    assert found["layers"] == {
-        "metric": "MEXA", "best": [0, 4, 8][mean.index(max(mean))], "chosen_on": "the lines that are scored",
-        "mean": pytest.approx(mean), "curves": curves, "layers": [0, 4, 8],
+    assert (weighted.pooling, last.pooling) == ("weighted", "last")
+    assert weighted.mean > last.mean and weighted.mean == result.headline()  # of the first pooling
+    assert adjusted(last, {"belebele": 0.5, "arc": 1.0}) == {
+        "belebele": {"mean": last.mean / 2, "max": last.max / 2}, "arc": {"mean": last.mean, "max": last.max},
     }  # fmt: skip
-    assert found["headline"] == {"mexa": result.headline()} and found["missing"] == []
-    row = found["scores"][0]
-    assert row["chance"] == 1 / 59 and "hits" not in row and "items" not in row and "adjusted" not in row
-    assert row["at_layer"] == [0, 4, 8][int(np.argmax(row["curve"]))]
-    kept = mexa(Table(vectors), numbered(vectors, 30), per_item=True).to_json()["scores"][0]
-    assert np.mean(kept["items"]) == pytest.approx(kept["mean"]) and np.shape(kept["hits"]) == (3, 30)
+    for wrong in (82.0, math.nan):
+        with pytest.raises(InputError, match=f"the accuracy of arc is {wrong}; expected 0 to 1"):
+            adjusted(last, {"arc": wrong})
 
 
 def test_a_language_that_fails_is_missing_and_the_others_are_scored():
@@ -208,14 +184,12 @@ def test_a_language_that_fails_is_missing_and_the_others_are_scored():
     texts["fra_Latn"][1] = ""
     result = mexa(Table(vectors), texts)
     assert [score.language for score in result.scores] == ["deu_Latn"]
-    assert {one.name: one.reason for one in result.missing} == {
+    assert result.facts["missing"] == {
         "fra_Latn": "fra_Latn, layer 2: the vector of line 5 is NaN or Inf (1 of 5)",
         "hin_Deva": "hin_Deva: vectors of 3 layers and 5 dimensions, but of 3 and 12 for the pivot",
         "tur_Latn": "tur_Latn, layer 1: the vector of line 4 is zero (1 of 6)",
         "ces_Latn": "ces_Latn: all 6 lines are blank",
     }
-    assert "missing: tur_Latn: tur_Latn, layer 1" in result.table()
-    assert len(result.to_json()["missing"]) == 4
     del texts["deu_Latn"]
     with pytest.raises(InputError, match="no language could be scored: fra_Latn, layer 2"):
         mexa(Table(vectors), texts)
@@ -236,8 +210,6 @@ def test_no_shared_line():
         ({"deu_Latn": ["0"]}, {}, "no text in the pivot eng_Latn; available: deu_Latn"),
         ({ENG: ["0"]}, {}, "needs a language beside the pivot"),
         ({ENG: ["0"], "deu_Latn": ["0"]}, {"n": 0}, "at least 1 line, got n = 0"),
-        ({ENG: ["0"], "deu_Latn": ["0"]}, {"accuracy": {"arc": 82.0}}, "the accuracy of arc is 82.0; expected 0 to 1"),
-        ({ENG: ["0"], "deu_Latn": ["0"]}, {"accuracy": {"arc": math.nan}}, "accuracy of arc is nan"),
         ({ENG: ["0"], "deu_Latn": ["0"]}, {"layers": [1]}, "eng_Latn: expected vectors of 1 layers, got 3"),
     ],
 )
@@ -257,19 +229,6 @@ def test_nan_of_the_pivot_ends_it():
     vectors[ENG][1, 0, 3] = np.inf
     with pytest.raises(InputError, match="eng_Latn, layer 1: the vector of line 1 is NaN or Inf"):
         mexa(Table(vectors), numbered(vectors, 2))
-
-
-def test_results_of_several_sets():
-    first = mexa(Table(noisy({ENG: 0.1, "deu_Latn": 1.0}, 9)), numbered([ENG, "deu_Latn"], 9))
-    second = mexa(Table(noisy({ENG: 0.1, "fra_Latn": 2.0}, 5)), numbered([ENG, "fra_Latn"], 5))
-    both = combine_mexa([first, second])
-    assert (both.scores, both.n) == ((*first.scores, *second.scores), 9)
-    assert "n = 5 to 9" in both.describe()
-    with pytest.raises(InputError, match="of one pivot, the same layers"):
-        combine_mexa([])
-    other = mexa(Table(noisy({ENG: 0.1, "fra_Latn": 2.0}, 5)), numbered([ENG, "fra_Latn"], 5), pivot="fra_Latn")
-    with pytest.raises(InputError, match="of one pivot, the same layers"):
-        combine_mexa([first, other])
 
 
 def test_items_only_where_hits_were_kept():

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import math
 import os
 import sys
@@ -15,7 +14,7 @@ import pytest
 from scipy import stats
 
 from align.errors import InputError
-from align.tasks import TASKS, StsSet, read_sts
+from align.tasks import StsSet, read_sts
 from align.tasks.sts import sts
 from align.tasks.texts.sts_sets import labels
 
@@ -54,7 +53,6 @@ def test_by_hand() -> None:
     assert score.cosines == pytest.approx((1, 0.5, 0, -1), abs=1e-7)
     assert (score.name, score.first, score.second, score.n, score.left_out) == ("de", "de", "de", 4, 0)
     assert result.headline() == score.spearman
-    assert result.across == ()
 
 
 def test_several_sets_of_any_length_weigh_the_same() -> None:
@@ -63,7 +61,6 @@ def test_several_sets_of_any_length_weigh_the_same() -> None:
     result = sts(Vectors(rows), sets)
     assert [s.spearman for s in result.scores] == pytest.approx([0.8, -1.0])
     assert result.headline() == pytest.approx(-0.1)
-    assert [(mean.group, mean.scores, round(mean.spearman, 6)) for mean in result.means()] == [("sets", 2, -0.1)]
 
 
 def test_cosines_within_the_tolerance_are_ties() -> None:
@@ -93,30 +90,23 @@ def rho(encode: Vectors, first: Sequence[str], second: Sequence[str], gold: Sequ
 
 def test_every_two_languages_and_one_encoding_of_each_side() -> None:
     encode, sets = random_sets(["de", "en", "hi"], 50)
-    result = sts(encode, sets, cross=True, resamples=20)
+    result = sts(encode, sets, cross=True)
     assert encode.calls == {"de": 2, "en": 2, "hi": 2}
-    cells = {(s.first, s.second): s for s in (*result.scores, *result.across)}
-    assert len(cells) == 9 and len(result.across) == 6
+    cells = {(s.first, s.second): s for s in result.scores}
+    assert len(cells) == 9 and len(result.scores) == 9
     for (i, j), cell in cells.items():
         assert cell.spearman == pytest.approx(rho(encode, sets[i].first, sets[j].second, sets[i].scores), abs=1e-9)
         assert cell.name == (i if i == j else f"{i}-{j}")
     assert cells["de", "hi"].spearman != pytest.approx(cells["hi", "de"].spearman)  # the matrix is not symmetric
-    means = {mean.group: mean for mean in result.means()}
-    assert means["diagonal"].spearman == pytest.approx(np.mean([cells[i, i].spearman for i in sets]))
-    off = [cell.spearman for (i, j), cell in cells.items() if i != j]
-    assert (means["off diagonal"].scores, means["off diagonal"].spearman) == (6, pytest.approx(np.mean(off)))
-    assert means["sets"].pearson == pytest.approx(np.mean([cells[i, i].pearson for i in sets]))
-    alone = sts(encode, sets, resamples=20)
-    assert alone.scores == result.scores  # with the same draws
+    alone = sts(encode, sets)
+    assert alone.scores == result.scores[:3] and alone.headline() == result.headline()  # of the sets alone
 
 
-def test_sets_of_two_languages_are_off_the_diagonal() -> None:
+def test_sets_of_two_languages() -> None:
     encode, sets = random_sets(["en", "es"], 20)
     mixed = StsSet(sets["es"].scores, sets["es"].first, sets["en"].second, ("es", "en"))
     result = sts(encode, {"t1": sets["en"], "t4.es-en": mixed})
-    groups = {mean.group: (mean.scores, mean.spearman) for mean in result.means()}
-    assert groups["diagonal"] == (1, result.scores[0].spearman)
-    assert groups["off diagonal"] == (1, result.scores[1].spearman)
+    assert [(score.first, score.second) for score in result.scores] == [("en", "en"), ("es", "en")]
     assert encode.calls == {"en": 3, "es": 1}
 
 
@@ -126,8 +116,8 @@ def test_rounded_scores_are_the_same_and_the_first_language_has_its_own() -> Non
     sets["en"] = StsSet(
         tuple(gold + 0.05 * np.sign(np.arange(30) % 3 - 1)), sets["en"].first, sets["en"].second, ("en",) * 2
     )
-    result = sts(encode, sets, cross=True, resamples=0)
-    for cell in result.across:
+    result = sts(encode, sets, cross=True)
+    for cell in result.scores[2:]:
         expected = rho(encode, sets[cell.first].first, sets[cell.second].second, sets[cell.first].scores)
         assert cell.spearman == pytest.approx(expected, abs=1e-9)
     moved = list(sets["en"].scores)
@@ -137,7 +127,7 @@ def test_rounded_scores_are_the_same_and_the_first_language_has_its_own() -> Non
     message = rf"^de and en give pair 7 the scores {gold[6]:g} and {gold[6] + 0.3:g} \(2 pairs differ\): row-aligned"
     with pytest.raises(InputError, match=message):
         sts(encode, sets, cross=True)
-    assert sts(encode, sets, resamples=0).scores  # each for itself they are sound
+    assert sts(encode, sets).scores  # each for itself they are sound
 
 
 def test_blank_pairs_are_left_out_and_counted() -> None:
@@ -147,49 +137,24 @@ def test_blank_pairs_are_left_out_and_counted() -> None:
         sides = [list(one.first), list(one.second)]
         sides[side][row] = " \u3000"
         sets[language] = StsSet(one.scores, tuple(sides[0]), tuple(sides[1]), one.languages)
-    result = sts(encode, sets, cross=True, resamples=0, per_item=True)
-    found = {s.name: (s.n, s.left_out) for s in (*result.scores, *result.across)}
+    result = sts(encode, sets, cross=True, per_item=True)
+    found = {s.name: (s.n, s.left_out) for s in result.scores}
     assert found == {"de": (10, 2), "en": (11, 1), "de-en": (10, 2), "en-de": (11, 1)}
-    cell = next(s for s in result.across if s.name == "de-en")
+    cell = next(s for s in result.scores if s.name == "de-en")
     assert [i for i, cosine in enumerate(cell.cosines) if cosine is None] == [2, 7]
     rows = [i for i in range(12) if i not in (2, 7)]
     first, second = ([texts[i] for i in rows] for texts in (sets["de"].first, sets["en"].second))
     assert cell.spearman == pytest.approx(rho(encode, first, second, [sets["de"].scores[i] for i in rows]), abs=1e-9)
 
 
-def test_the_interval_is_seeded_and_by_choice() -> None:
-    encode, sets = random_sets(["de"], 40)
-    one, same, other, none = (
-        sts(encode, sets, resamples=r, seed=s).scores[0] for r, s in ((100, 0), (100, 0), (100, 1), (0, 0))
-    )
-    assert one.interval == same.interval != other.interval
-    assert one.interval[0] < one.spearman < one.interval[1]
-    assert none.interval is None and none.spearman == one.spearman
-
-
-def test_json_and_table() -> None:
+def test_table() -> None:
     encode, sets = random_sets(["de", "en"], 20)
-    result = sts(encode, sets, cross=True, resamples=10, seed=4)
-    data = json.loads(json.dumps(result.to_json()))
-    assert (data["task"], data["headline"]) == ("sts", {"spearman": result.headline()})
-    assert data["bootstrap"] == {"level": 0.95, "resamples": 10, "seed": 4}
-    assert set(data["scores"][0]) == {"name", "first", "second", "n", "left_out", "spearman", "pearson", "interval"}
-    assert [row["name"] for row in data["across"]] == ["de-en", "en-de"]
-    assert [mean["group"] for mean in data["means"]] == ["sets", "diagonal", "off diagonal"]
-    kept = sts(encode, sets, per_item=True, resamples=0).to_json()
-    assert len(kept["scores"][0]["cosines"]) == 20
-    table = result.table()
-    assert "10 bootstrap resamples, seed 4" in table
-    (line,) = [line for line in table.split("\n") if line.startswith("| de  | de ")]
-    score = result.scores[0]
-    assert [cell.strip() for cell in line.strip("|").split("|")] == [
-        "de", "de", "de", "20", "0", *(f"{x:.3f}" for x in (score.spearman, score.pearson, *score.interval)),
-    ]  # fmt: skip
-    cross = {s.name: f"{s.spearman:.3f}" for s in result.across}
-    (line,) = [line for line in table.split("\n") if line.startswith("| en |")]
-    assert line.split("|")[2].strip() == cross["en-de"]
-    plain = sts(encode, sets, resamples=0).table()
-    assert "bootstrap" not in plain and "| low" not in plain and "row" not in plain
+    result = sts(encode, sets, cross=True)
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in result.table().split("\n")]
+    assert ["name", "first", "second", "n", "left out", "spearman", "pearson"] in lines
+    for score in result.scores:
+        row = [score.name, score.first, score.second, "20", "0", f"{score.spearman:.3f}", f"{score.pearson:.3f}"]
+        assert row in lines
 
 
 GOOD = Vectors(angles([0, 0, 0], "a") | angles([0, 60, 90], "b"))
@@ -214,7 +179,6 @@ def uneven(texts: Sequence[str], language: str) -> np.ndarray:
     ("encode", "sets", "options", "message"),
     [
         (GOOD, {}, {}, "^no STS set was given$"),
-        (GOOD, {"de": THREE}, {"resamples": -1}, "^resamples must be 0 or more, got -1$"),
         (GOOD, {"de": numbered([])}, {}, r"^de, gold scores: .* at least 2 values, got shape \(0,\)"),
         (GOOD, {"de": numbered([1])}, {}, r"^de, gold scores: .* at least 2 values, got shape \(1,\)"),
         (GOOD, {"de": numbered([2, 2, 2])}, {}, "^de, gold scores: all 3 values are 2; a correlation needs two"),
@@ -260,7 +224,6 @@ def test_sets_check_themselves() -> None:
         StsSet((1, 2), ("a",), ("a", "b"), ("de", "de"))
     with pytest.raises(InputError, match="unknown script in language code 'deu_Xxxx'"):
         StsSet((), (), (), ("deu_Xxxx", "deu_Xxxx"))
-    assert TASKS["sts"] is sts
 
 
 @pytest.mark.parametrize(
@@ -454,5 +417,5 @@ def test_real_data() -> None:
     assert read_sts(DATA / "sts/sts17")["track4a.es-en"].languages == ("es", "en")
     rng = np.random.default_rng(0)
     two = {name: sets[name] for name in ("de", "hi")}
-    result = sts(lambda texts, _: rng.standard_normal((len(texts), 8)), two, cross=True, resamples=0)
-    assert len(result.across) == 2 and abs(result.headline()) < 0.1
+    result = sts(lambda texts, _: rng.standard_normal((len(texts), 8)), two, cross=True)
+    assert len(result.scores) == 4 and abs(result.headline()) < 0.1

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.tasks import TASKS, combine_xsim, hard_negatives, xsim_plus
+from align.tasks import combine, hard_negatives, xsim_plus
 from align.tasks.xsim import xsim
 from align.tasks.xsim.task import xsim_winners
 
@@ -89,7 +88,6 @@ def test_error_is_the_share_of_lines_whose_winner_is_another() -> None:
     wrong = [winner != i for i, winner in enumerate(winners_by_definition(y, x, "absolute", 4))]
     assert back.scores[0].error == sum(wrong) / 40
     assert back.scores[0].items is None
-    assert TASKS["xsim"] is xsim
 
 
 def test_by_hand() -> None:
@@ -192,20 +190,16 @@ def test_negatives_of_lines_that_are_left_out_are_no_candidates() -> None:
     assert score.negatives == {"number": 0, "entity": 0, "negation": 0}
 
 
-def test_json_and_table() -> None:
+def test_table() -> None:
     x, y = pairs(12)
     encode = encoder({"deu_Latn": x, ENG: y, "hin_Deva": y})
     result = xsim(encode, numbered(["deu_Latn", "hin_Deva", ENG], 12))
-    data = json.loads(json.dumps(result.to_json()))
-    assert (data["task"], data["similarity"], data["k"], data["seed"]) == ("xsim", "ratio", 4, None)
-    assert data["headline"]["error"] == pytest.approx(np.mean([score.error for score in result.scores]))
-    assert "items" not in data["scores"][0] and data["scores"][1]["error"] == 0.0
+    assert result.headline() == pytest.approx(np.mean([score.error for score in result.scores]))
+    assert result.scores[1].error == 0.0
     assert "the 4 nearest by cosine, ranked by ratio; equal texts: all right" in result.table()
-    assert "| hin_Deva | eng_Latn   | 12 |        0 | 0.000 |      0.000 |" in result.table()
-    assert "| mean " in result.table() and "lines without" not in result.table()
+    assert "| hin_Deva | eng_Latn   | 12 |        0 | 0.000 |      0.000 |        12 |" in result.table()
     plus = xsim_plus(lambda texts, _: np.ones((len(texts), 2)), {"deu_Latn": GERMAN, ENG: ENGLISH}, seed=3)
-    assert (plus.to_json()["task"], plus.to_json()["seed"]) == ("xsim++", 3)
-    assert "| queries  | candidates | number | entity | negation | lines without |" in plus.table()
+    assert (plus.protocol.name, plus.protocol.seed, plus.protocol.per_kind) == ("xsim++", 3, 1)
     assert "of all lines and the hard negatives of each on the other side the 4 nearest" in plus.table()
 
 
@@ -213,11 +207,11 @@ def test_results_of_several_sets_are_combined() -> None:
     x, y = pairs(12)
     encode = encoder({"deu_Latn": x, ENG: y, "hin_Deva": y})
     one, two = (xsim(encode, numbered([code, ENG], 12)) for code in ("deu_Latn", "hin_Deva"))
-    assert combine_xsim([one, two]) == xsim(encode, numbered(["deu_Latn", "hin_Deva", ENG], 12))
-    with pytest.raises(InputError, match="expected xsim results scored in one way, got 2 ways"):
-        combine_xsim([one, xsim(encode, numbered(["deu_Latn", ENG], 12), k=3)])
-    with pytest.raises(InputError, match="got 0 ways"):
-        combine_xsim([])
+    assert combine([one, two]) == xsim(encode, numbered(["deu_Latn", "hin_Deva", ENG], 12))
+    with pytest.raises(InputError, match="expected results of one protocol, got xsim"):
+        combine([one, xsim(encode, numbered(["deu_Latn", ENG], 12), k=3)])
+    with pytest.raises(InputError, match="got none"):
+        combine([])
 
 
 TWO = {"deu_Latn": ["a", "b"], ENG: ["c", "d"]}
