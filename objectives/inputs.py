@@ -30,7 +30,7 @@ class Inputs:
         rank: int = 0,
         block: int | None = None,
     ) -> None:
-        self.given, self.gather, self.rank, self.block = given, gather, rank, block
+        self.given, self.gather, self.rank, self.block = dict(given), gather, rank, block
         self._width: int | None = None
         self._gathered: dict[tuple[str, ...], Tensor] = {}
 

@@ -81,17 +81,18 @@ class Alignment(nn.Module):
             )  # fmt: skip
             if labels is not None and masked is not None and self.head is not None:
                 values["masked"] = masked_sides(encoded.states, labels, masked, sides, self.head, predicted)
-        if joint is not None:
-            values["joint"] = self._joint(joint, predicted)
-        terms = self._terms(batch_inputs(encoded, sides, values, plain=self.recipe.train.loss == "plain"))
+        inputs = batch_inputs(encoded, sides, values, plain=self.recipe.train.loss == "plain")
+        terms = self._terms(inputs, joint, predicted)
         loss = torch.stack([weight * value for weight, value in terms.values() if weight]).sum()
         # DistributedDataParallel waits for a gradient of whatever an output depends on.
         return {name: value if weight else value.detach() for name, (weight, value) in terms.items()} | {"loss": loss}
 
-    def _terms(self, inputs: Inputs) -> Terms:
+    def _terms(self, inputs: Inputs, joint: Mapping[str, Any] | None, predicted: Tensor | None) -> Terms:
         terms: dict[str, tuple[float, Tensor]] = {}
         for name, options in self.recipe.objectives.items():
             states = self.recipe.reads(name) & {"masked", "joint"}
+            if "joint" in states and "joint" not in inputs and joint is not None:
+                inputs.given["joint"] = self._joint(joint, predicted)  # a pass of its own, when it is first asked for
             # autocast would round the vectors
             with nullcontext() if states else torch.autocast(self.encoder.device.type, enabled=False):
                 value = self._value(name, inputs)
