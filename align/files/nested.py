@@ -9,14 +9,10 @@ from typing import Any
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Names and values of all that is no mapping, in order; the names of what it lies in come before a dot.
 
-    Of a list of mappings these are their places: ``stages.0.steps``.
-
     >>> dict(flattened({"pooling": {"kind": "mean", "layer": 8}, "unit": True}))
     {'pooling.kind': 'mean', 'pooling.layer': 8, 'unit': True}
     """
     for name, value in values.items():
-        if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
-            value = {str(place): one for place, one in enumerate(value)}
         if isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{name}.")
         else:

@@ -17,7 +17,6 @@ from safetensors.torch import load_model, save_model
 from align.encoders.encoder import Encoder
 from align.encoders.text_model import value_bytes
 from align.errors import InputError
-from align.files.nested import flattened
 from align.files.whole import read_json, sha256, write_json
 from align.provenance import versions
 from align.training.config import as_table
@@ -114,12 +113,20 @@ def newest_checkpoint(work: Path, settings: Mapping[str, Any]) -> Path:
 
 def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Refuse to go on with what a run of other settings began."""
-    before, now = dict(flattened(read_json(folder / SETTINGS))), dict(flattened(settings))
+    before, now = flat(read_json(folder / SETTINGS)), flat(dict(settings))
     for name in now | before:  # the recipe first
         if before.get(name) != now.get(name):
             raise InputError(
                 f"{folder} cannot be resumed: {name} was {before.get(name)!r}, now it is {now.get(name)!r}"
             )
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """The leaves of nested JSON values by their paths: ``recipe.stages.0.train.steps``."""
+    if not isinstance(value, (dict, list)):
+        return {name: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {k: v for key, inner in items for k, v in flat(inner, f"{name}.{key}" if name else str(key)).items()}
 
 
 def finish_stage(encoder: Encoder, work: Path, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
