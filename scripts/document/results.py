@@ -105,11 +105,8 @@ def parallel() -> str:
     for name in ("seed", "e5"):
         plain, joint = (kept(f"parallel{tlm}-{name}") for tlm in ("", "-tlm"))
         states = {"untouched": plain["before"], "InfoNCE": plain["after"], "InfoNCE and TLM": joint["after"]}
-        taken = [None, plain["cpu_minutes"], joint["cpu_minutes"]]
-        rows += [
-            {"what": f"{name}, {what}", "minutes": spent, **scores["means"]}
-            for (what, scores), spent in zip(states.items(), taken, strict=True)
-        ]
+        for what, scores in states.items():
+            rows.append({"what": f"{name}, {what}", "minutes": scores.get("cpu_minutes"), **scores["means"]})
     columns = {"": "{what}"}
     for title, name in (("Tatoeba", "tatoeba"), ("SIB-200", "sib200")):
         columns |= {f"{title}, {group}": f"{{{name}[{group}]:.3f}}" for group in GROUPS}
