@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -203,6 +206,33 @@ def test_the_gpu_benchmark_says_what_it_lacks(capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert gpu() is None
     assert capsys.readouterr().out.startswith("bench.gpu needs a CUDA GPU, and torch finds none here")
+
+
+def commands():
+    """(module, its words) of every command of the pages that runs a script, shell variables filled in."""
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        known = {}
+        for line in page.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+            if found := re.match(r"(\w+)=(['\"])(.*)\2$", line):
+                known[found[1]] = re.sub(r"\$(\w+)", lambda name, known=known: known.get(name[1], name[0]), found[3])
+            for command in re.findall(r"python -m (scripts[^`;]*)", line):
+                filled = re.sub(r"\$(\w+)", lambda name, known=known: known.get(name[1], name[0]), command)
+                yield tuple(shlex.split(filled, comments=True))
+
+
+def test_the_commands_of_the_pages_are_understood():
+    from scripts.bench.harness import options
+
+    seen = set()
+    for module, *words in set(commands()):
+        place = ROOT.joinpath(*module.split("."))
+        place = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
+        main = re.search(r"command_line\((\w+)", place.read_text(encoding="utf-8"))
+        name = module if place.name != "__main__.py" else f"{module}.__main__"
+        if main:
+            options(getattr(importlib.import_module(name), main[1]), words)
+        seen.add(module)
+    assert len(seen) > 15
 
 
 @pytest.fixture

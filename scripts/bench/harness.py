@@ -33,27 +33,33 @@ PEER = "sentence-transformers"
 
 def command_line(bench: Callable[..., Row | None], *, threads: int = 1) -> None:
     """Run a function with the options of its signature and ``--threads``; what it returns goes to ``--out``."""
+    given = options(bench, sys.argv[1:], threads=threads)
+    threads, out = given.pop("threads"), given.pop("out")
+    limit(threads)
+    result = bench(**given)
+    show(result or {})
+    if out and result is not None:
+        write_json(out, result | {"command": command(sys.argv), "hardware": hardware(threads)})
+
+
+def options(bench: Callable[..., Any], words: Sequence[str], *, threads: int = 1) -> Row:
+    """What the words of a command line say of a function's arguments, and of ``threads`` and ``out``."""
     about = sys.modules[bench.__module__].__doc__
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    types, options = typing.get_type_hints(bench), inspect.signature(bench).parameters
-    for name, option in options.items():
+    types, parameters = typing.get_type_hints(bench), inspect.signature(bench).parameters
+    for name, one in parameters.items():
         kinds = [kind for kind in typing.get_args(types[name]) or [types[name]] if kind is not type(None)]
         more: Row = {"type": kinds[0]}
         if types[name] is bool:
             more = {"action": "store_true"}
         elif typing.get_origin(types[name]) is list:
             more |= {"nargs": "*", "action": "extend"}
-        words = [name] if option.default is option.empty else [f"--{name.replace('_', '-')}"]
-        parser.add_argument(*words, **more)
+        parser.add_argument(name if one.default is one.empty else f"--{name.replace('_', '-')}", **more)
     parser.add_argument("--threads", type=int, default=threads)
     parser.add_argument("--out", type=Path, help="JSON file to write")
-    given = vars(parser.parse_args())
-    threads, out = given.pop("threads"), given.pop("out")
-    limit(threads)
-    result = bench(**{name: options[name].default if value is None else value for name, value in given.items()})
-    show(result or {})
-    if out and result is not None:
-        write_json(out, result | {"command": command(sys.argv), "hardware": hardware(threads)})
+    given = vars(parser.parse_args(words))
+    return {name: parameters[name].default if value is None and name in parameters else value
+            for name, value in given.items()}  # fmt: skip
 
 
 def show(result: Row) -> None:
