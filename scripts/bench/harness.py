@@ -85,11 +85,7 @@ def limit(threads: int) -> None:
 
 
 def data() -> Path:
-    """The folder of the data.
-
-    Raises:
-        SystemExit: ALIGN_DATA does not say it.
-    """
+    """The folder of the data."""
     if "ALIGN_DATA" not in os.environ:
         sys.exit("expected the data's folder in ALIGN_DATA")
     return Path(os.environ["ALIGN_DATA"])

@@ -18,11 +18,7 @@ MISPLACED = {"bin", "cjk", "kmb", "kwi", "lia", "nba", "nym", "piu", "qxu", "umb
 
 
 def read_pairs(data: Path, text: str, count: int) -> tuple[Pairs, int]:
-    """``count`` different pairs of a text with its English translation, and in how many scripts the first is.
-
-    Raises:
-        SystemExit: the data has fewer.
-    """
+    """``count`` different pairs of a text with its English translation, and in how many scripts the first is."""
     pairs = (one for one in udhr(data) if text != "latin" or one[0] == "LATIN")
     return in_turns(pairs, count, TEXTS[text])
 

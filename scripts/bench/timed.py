@@ -251,11 +251,7 @@ def peer_once(place: str, pairs: Pairs) -> tuple[float, Gradients]:
 
 
 def difference(ours: tuple[float, Gradients], peer: tuple[float, Gradients]) -> dict[str, float]:
-    """How far two (loss, gradients) are apart.
-
-    Raises:
-        SystemExit: one has a gradient that the other lacks.
-    """
+    """How far two (loss, gradients) are apart."""
     if ours[1].keys() != peer[1].keys():
         raise SystemExit(f"gradients of one side only: {sorted(ours[1].keys() ^ peer[1].keys())[:5]}")
     a, b = (torch.cat([one[1][name].flatten() for name in sorted(one[1])]).double() for one in (ours, peer))

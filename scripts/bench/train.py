@@ -100,11 +100,7 @@ def distinct(pairs: Pairs) -> Pairs:
 
 
 def check(place: str, pairs: Pairs, runs: list[Row]) -> list[Row]:
-    """Loss and gradients of one batch: every run of ours beside sentence-transformers, or beside each public one.
-
-    Raises:
-        SystemExit: they differ.
-    """
+    """Loss and gradients of one batch: every run of ours beside sentence-transformers, or beside each public one."""
     if runs[0]["side"] == "translico":
         found = translico.compare(place, pairs)
     else:
