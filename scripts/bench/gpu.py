@@ -82,7 +82,7 @@ def gpu(*, device: str = "cuda", toy: bool = False, seconds: float = 500) -> Row
     with tempfile.TemporaryDirectory() as folder:
         place = model(Path(folder) / "model", TOY if toy else BASE)
         for mean in (8,) if toy else (128, 32, 64):  # the most telling first, should the time end
-            run = partial(texts, place, mean)
+            run = partial(texts, place, mean, verses=20 if toy else None)
             train = {"device": device, "max_tokens": min(512, 4 * mean)}
             workers = {"workers": 0 if toy else 4}
             batch, pool = (4, 1) if toy else (TOKENS // mean, POOL)
@@ -128,17 +128,17 @@ def loss(name: str, inputs: list[torch.Tensor]) -> Row:
     return {"wall": min(times), "memory": memory, "value": value}
 
 
-def texts(place: str, mean: int, count: int) -> tuple[Pairs, float, int]:
+def texts(place: str, mean: int, count: int, *, verses: int | None) -> tuple[Pairs, float, int]:
     """So many pairs of real text, FLOP to train on them once, and their tokens.
 
     A text is what follows a verse's beginning, as long as the verse, scaled to the mean; the second is English, and no
     translation of the first, which costs the same.
     """
     tokenizer, rng = AutoTokenizer.from_pretrained(place), np.random.default_rng(0)
-    verses = Path(str(files("align") / "data" / "demo" / "train"))
+    folder = Path(str(files("align") / "data" / "demo" / "train"))
     sides, lengths = [], []
-    for paths in (sorted(set(verses.iterdir()) - {verses / "eng_Latn.txt.gz"}), [verses / "eng_Latn.txt.gz"]):
-        lines = [line for path in paths for line in read_lines(path)]
+    for paths in (sorted(set(folder.iterdir()) - {folder / "eng_Latn.txt.gz"}), [folder / "eng_Latn.txt.gz"]):
+        lines = [line for path in paths for line in [*read_lines(path)][:verses]]
         rows = [row for row in tokenizer(lines, add_special_tokens=False)["input_ids"] if row]
         sizes = np.array([len(row) for row in rows])
         chosen = rng.integers(len(rows), size=count)

@@ -65,7 +65,7 @@ def options(bench: Callable[..., Any], words: Sequence[str], *, threads: int = 1
 def show(result: Row) -> None:
     """Print every list of rows as a table, its numbers to four digits."""
     for name, rows in result.items():
-        if isinstance(rows, list) and rows:
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict):
             keys = [key for key, value in rows[0].items() if value is None or isinstance(value, str | int | float)]
             forms = {key: f"{{{key}:.4g}}" if isinstance(rows[0][key], float) else f"{{{key}}}" for key in keys}
             print(f"\n{name}:\n\n{table(forms, [dict.fromkeys(keys) | row for row in rows])}", flush=True)
