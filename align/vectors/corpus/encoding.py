@@ -171,10 +171,11 @@ def _stamps(corpus: Corpus) -> list[tuple[int, int]]:
 
 
 def _described(corpus: Corpus, *, progress: bool) -> dict[str, Any]:
-    inputs = {}
-    for number, source in enumerate(tqdm(corpus.sources, desc="SHA-256", unit=" files", disable=not progress)):
-        about = {"number": number, "bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
-        inputs[corpus.name(source)] = about
+    sources = tqdm(corpus.sources, desc="SHA-256", unit=" files", disable=not progress)
+    inputs = {
+        corpus.name(source): {"number": number, "bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
+        for number, source in enumerate(sources)
+    }
     return {"inputs": inputs, **{rule: getattr(corpus, rule) for rule in ("text", "id", "language", "language_column")}}
 
 
@@ -182,9 +183,8 @@ def _begin(out: Path, settings: Mapping[str, Any]) -> None:
     try:
         begin(out, settings)
     except InputError:
-        if not _holds_nothing(out):
+        if not _cleared(out):
             raise
-        _clear(out)
         begin(out, settings)
 
 
@@ -192,8 +192,7 @@ def _survey(corpus: Corpus, out: Path, of: Mapping[str, Any], *, progress: bool)
     try:
         found = survey(corpus, out / SURVEY, of=plain(of), progress=progress)
     except InputError:
-        if _holds_nothing(out):
-            _clear(out)
+        _cleared(out)
         raise
     log.info("%d rows to encode, %d copies, %d other rejects", found.rows, found.copies, found.rejected)
     if found.rejected:
@@ -201,22 +200,20 @@ def _survey(corpus: Corpus, out: Path, of: Mapping[str, Any], *, progress: bool)
     return found
 
 
-def _holds_nothing(out: Path) -> bool:
-    """Whether a folder was begun, and has nothing of any part, and nothing of anybody else."""
+def _cleared(out: Path) -> bool:
+    """Remove what was begun, the manifest last, and keep the lock; False if there is a part, or of somebody else."""
     try:
         check_vectors(out)
-        return read_json(out / MANIFEST)["complete"] is False and not any(out.glob("part-*"))
+        if read_json(out / MANIFEST)["complete"] is not False or any(out.glob("part-*")):
+            return False
     except (InputError, KeyError, TypeError, NotADirectoryError):
         return False
-
-
-def _clear(out: Path) -> None:
-    """Remove what was begun, the manifest last, and keep the lock."""
     for path in sorted(out.iterdir(), key=lambda path: path.name == MANIFEST):
         if path.is_dir():
             shutil.rmtree(path)
         elif path.suffix != ".lock":
             path.unlink()
+    return True
 
 
 def _warn_of_space(out: Path, rows: int, dimension: int, dtype: str) -> None:

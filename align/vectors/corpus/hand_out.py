@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from align.errors import InputError
-from align.vectors.corpus.parts import Chunk, Done
+from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, load_job_encoder
 from align.vectors.writing import part_name
+
+if TYPE_CHECKING:
+    from align.encoders.encoder import Encoder
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,32 @@ class Failed:
     trace: str
 
 
+class Worker:
+    """What each worker is, wherever it runs: an encoder that stays loaded."""
+
+    def start(self, job: Job, threads: int, prepare: Callable[[], None]) -> Ready | Failed:
+        """Load the encoder of a job, after whatever has to be done before; torch has so many threads."""
+        loaded = outcome(_load, job, threads, prepare)
+        if isinstance(loaded, Failed):
+            return loaded
+        self._job, self._encoder = job, loaded
+        return Ready()
+
+    def encode(self, chunk: Chunk) -> Done | Failed:
+        """Encode a chunk and write its part."""
+        return outcome(encode_chunk, self._encoder, self._job, chunk)
+
+
+def _load(job: Job, threads: int, prepare: Callable[[], None]) -> Encoder:
+    for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS"):  # torch and whatever else computes; tokenizers
+        os.environ[name] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)
+    prepare()
+    return load_job_encoder(job)
+
+
 class Crew(Protocol):
     """Workers, by number, each with an encoder of its own."""
 
@@ -65,16 +95,11 @@ class _Task:
     lost: int = 0  # workers that had it
 
 
-def hand_out(crew: Crew, chunks: Iterable[Chunk], *, workers: int) -> Iterator[Done]:
+def hand_out(crew: Crew, chunks: Iterable[Chunk], *, workers: int) -> Generator[Done, None, None]:
     """Have chunks encoded, and yield each part when it is written.
 
     Workers start when there is something for them to do, and end however this ends. At most ``workers + 1`` chunks
     that were read wait for their part. The chunk of a lost worker goes to another.
-
-    Args:
-        crew: who encodes.
-        chunks: of the corpus, read as they are needed.
-        workers: at most so many at a time.
 
     Raises:
         InputError: that of a worker, with the part; or ``TRIES`` workers were lost over one part, or while they loaded.

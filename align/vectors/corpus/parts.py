@@ -25,26 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """What is the same for every chunk; it travels to other processes and machines."""
+    """What is the same for every chunk, as :func:`align.encode` takes it; it travels to other machines."""
 
     out: Path
-    """The folder of vectors, begun."""
+    """Begun."""
     model: str
-    """What load_encoder takes."""
     load: Mapping[str, Any] = field(default_factory=dict)
-    """Options of load_encoder: layer, kind, prompt, bf16, device, ..."""
     backend: str = "torch"
-    """Where the transformer runs: torch, openvino or onnx."""
     attention: str = "auto"
-    """Or padded."""
     deterministic: bool = False
-    """A vector depends on its own text alone, to the last bit."""
     romanize: bool = False
-    """Texts are romanised before they are encoded; those stored stay the original ones."""
     dtype: str = "float32"
-    """Of the stored vectors; or float16."""
     store_texts: bool = True
-    """Whether a part keeps the texts."""
 
 
 @dataclass(frozen=True)

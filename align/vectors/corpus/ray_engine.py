@@ -10,19 +10,17 @@ import platform
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from align.errors import InputError
-from align.vectors.corpus.hand_out import Failed, Lost, Ready, hand_out, outcome
-from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, load_job_encoder
-
-if TYPE_CHECKING:
-    from align.encoders.encoder import Encoder
+from align.vectors.corpus.hand_out import Failed, Lost, Ready, Worker, hand_out
+from align.vectors.corpus.parts import Chunk, Done, Job
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ def run_ray(
     workers: int = 1,
     cpus: float | None = None,
     gpus: float | None = None,
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """Encode chunks in Ray actors, each with an encoder of its own, and yield each part when it is written.
 
     An actor whose node goes away is replaced, and its chunk encoded by another; none waits for those that have no room
@@ -54,26 +52,24 @@ def run_ray(
     Args:
         job: what to encode with, and where to; its folder is begun.
         chunks: see :func:`align.vectors.corpus.hand_out.hand_out`.
-        address: see :func:`connected`.
+        address: ``auto`` or host:port joins a cluster; ``None`` starts Ray on this machine, listening to it alone, and
+            shuts it down after. Where this process is connected already, that connection serves and stays.
         workers: see ``hand_out``.
         cpus: that an actor takes, and threads of torch in it. ``None``: of a Ray started here, the machine's divided
             among the actors; of a cluster, 1.
         gpus: that an actor takes, such as 0.5. ``None``: 1 where there are any and the job names no other device.
 
     Raises:
-        InputError: fewer than 1 worker, no Ray installed, none at the address, or a node that does not see the folder;
-            as :func:`align.vectors.corpus.hand_out.hand_out`.
-        RuntimeError: as :func:`align.vectors.corpus.hand_out.hand_out`.
+        InputError: no Ray installed, none at the address, or a node that does not see the folder; and what
+            :func:`align.vectors.corpus.hand_out.hand_out` raises.
     """
-    if workers < 1:
-        raise InputError(f"expected at least 1 worker, got {workers}")
     if cpus is None:
         cpus = max(1, (os.cpu_count() or 1) // workers) if address is None else 1
     # an actor may run in another folder
     model = str(Path(job.model).resolve()) if job.model != "seed" and Path(job.model).is_dir() else job.model
     job = replace(job, out=job.out.resolve(), model=model)
     with (
-        connected(address, cpus=cpus * workers) as ray,
+        _connected(address, cpus=cpus * workers) as ray,
         NamedTemporaryFile(dir=job.out, prefix=".probe-") as probe,
     ):
         if gpus is None:
@@ -89,7 +85,7 @@ class Actors:
     def __init__(self, ray: Any, job: Job, probe: Path, *, cpus: float, gpus: float) -> None:
         self._ray, self._job, self._probe = ray, job, probe
         self._cpus, self._gpus = cpus, gpus
-        self._make = ray.remote(PartEncoder).options(
+        self._make = ray.remote(Worker).options(
             num_cpus=cpus, num_gpus=gpus, scheduling_strategy="SPREAD", max_restarts=0
         )
         self._numbers = itertools.count()
@@ -102,7 +98,8 @@ class Actors:
         """Start an actor and have it load the encoder."""
         number = next(self._numbers)
         self._actors[number] = actor = self._make.remote()
-        self._asked[actor.start.remote(self._job, self._probe, max(1, int(self._cpus)))] = number
+        look = partial(_look, self._job, self._probe)
+        self._asked[actor.start.remote(self._job, max(1, int(self._cpus)), look)] = number
         return number
 
     def give(self, worker: int, chunk: Chunk) -> None:
@@ -145,55 +142,22 @@ class Actors:
         self._actors.clear()
 
 
-class PartEncoder:
-    """What an actor is: an encoder that stays loaded."""
-
-    def start(self, job: Job, probe: Path, threads: int) -> Ready | Failed:
-        """Look whether this machine sees the folder, and load the encoder."""
-        loaded = outcome(_load, job, probe, threads)
-        if isinstance(loaded, Failed):
-            return loaded
-        self._job, self._encoder = job, loaded
-        return Ready()
-
-    def encode(self, chunk: Chunk) -> Done | Failed:
-        """Encode a chunk and write its part."""
-        return outcome(encode_chunk, self._encoder, self._job, chunk)
-
-
-def _load(job: Job, probe: Path, threads: int) -> Encoder:
-    import torch
-
-    if not _seen(probe):
+def _look(job: Job, probe: Path) -> None:
+    """Refuse a machine that does not see the folder."""
+    for _ in range(LOOKS - 1):
+        if probe.is_file():
+            return
+        time.sleep(1)
+    if not probe.is_file():
         raise InputError(
             f"{job.out} is not on {platform.node()} what it is where the command runs: expected a folder on a file "
             "system that all nodes of the Ray cluster share"
         )
-    os.environ["RAYON_NUM_THREADS"] = str(threads)  # of tokenizers
-    torch.set_num_threads(threads)
-    return load_job_encoder(job)
-
-
-def _seen(path: Path) -> bool:
-    for _ in range(LOOKS - 1):
-        if path.is_file():
-            return True
-        time.sleep(1)
-    return path.is_file()
 
 
 @contextmanager
-def connected(address: str | None, *, cpus: float) -> Iterator[Any]:
-    """The module ``ray``, connected; what was started here is shut down after.
-
-    Args:
-        address: ``auto`` or host:port joins a cluster; ``None`` starts Ray on this machine, listening to it alone.
-            Where this process is connected already, that connection serves and stays.
-        cpus: that a Ray started here has at least, whatever the machine has.
-
-    Raises:
-        InputError: no Ray installed, or none at the address.
-    """
+def _connected(address: str | None, *, cpus: float) -> Iterator[Any]:
+    """The module ``ray``, connected; what was started here, with at least so many CPUs, is shut down after."""
     ray = _ray(alone=address is None)
     if ray.is_initialized():
         yield ray

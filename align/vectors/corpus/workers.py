@@ -10,38 +10,29 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from align.errors import InputError
-from align.vectors.corpus.hand_out import Failed, Lost, Ready, hand_out, outcome
-from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, load_job_encoder
-
-if TYPE_CHECKING:
-    from align.encoders.encoder import Encoder
+from align.vectors.corpus.hand_out import Failed, Lost, Ready, Worker, hand_out
+from align.vectors.corpus.parts import Chunk, Done, Job
 
 GRACE = 5.0
 """Seconds that a process has to remove what it has half written."""
 
 
-def run_workers(job: Job, chunks: Iterable[Chunk], *, workers: int) -> Iterator[Done]:
+def run_workers(job: Job, chunks: Iterable[Chunk], *, workers: int) -> Generator[Done, None, None]:
     """Encode chunks in processes, each with an encoder of its own, and yield each part when it is written.
 
     Processes are started by "spawn", so a script that calls this needs the usual ``if __name__ == "__main__":``.
     torch's threads are divided among them; of several GPUs, process i takes the one of number i modulo their number.
-    No process outlives this one, or the iterator.
-
-    Raises:
-        InputError: fewer than 1 worker; as :func:`align.vectors.corpus.hand_out.hand_out`.
-        RuntimeError: as :func:`align.vectors.corpus.hand_out.hand_out`.
+    No process outlives this one, or the iterator. Raises what :func:`align.vectors.corpus.hand_out.hand_out` does.
     """
     import torch
 
-    if workers < 1:
-        raise InputError(f"expected at least 1 worker, got {workers}")
     return hand_out(Processes(job, threads=max(1, torch.get_num_threads() // workers)), chunks, workers=workers)
 
 
@@ -123,21 +114,18 @@ def _serve(pipe: Connection) -> None:
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # nobody asks any more
         job, number, threads, level = pipe.recv()
         logging.basicConfig(level=level, format="%(message)s")
-        encoder = outcome(_load, job, number, threads)
-        pipe.send(encoder if isinstance(encoder, Failed) else Ready())
-        while not isinstance(encoder, Failed):
-            pipe.send(outcome(encode_chunk, encoder, job, pipe.recv()))
+        worker = Worker()
+        answer = worker.start(job, threads, partial(_choose_gpu, job, number))
+        pipe.send(answer)
+        while isinstance(answer, Ready):
+            pipe.send(worker.encode(pipe.recv()))
 
 
-def _load(job: Job, number: int, threads: int) -> Encoder:
-    for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS"):  # torch and whatever else computes; tokenizers
-        os.environ[name] = str(threads)
+def _choose_gpu(job: Job, number: int) -> None:
     import torch
 
-    torch.set_num_threads(threads)
     if job.load.get("device") in (None, "cuda") and torch.cuda.is_available():
         torch.cuda.set_device(number % torch.cuda.device_count())
-    return load_job_encoder(job)
 
 
 def _end_with_parent() -> None:

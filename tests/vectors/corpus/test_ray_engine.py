@@ -146,8 +146,3 @@ def test_without_ray(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"the engine ray needs Ray: pip install 'align-encoders\[ray\]'"):
         list(run_ray(Job(tmp_path, "seed"), []))
-
-
-def test_needs_a_worker(tmp_path):
-    with pytest.raises(InputError, match="expected at least 1 worker, got 0"):
-        list(run_ray(Job(tmp_path, "seed"), [], workers=0))
