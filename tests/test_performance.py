@@ -133,7 +133,7 @@ def test_pairs_take_scripts_in_turns(tmp_path):
     pairs, scripts = read_pairs(tmp_path, "scripts", 4)
     assert scripts == 2
     assert {pair for pair in pairs if pair[0] in ("ένα", "δύο")} == {("ένα", "one 0"), ("δύο", "two 0")}
-    assert sum(pair[0].startswith(("eins", "zwei")) for pair in pairs) == 2
+    assert sum(pair[1].startswith(("eins", "zwei")) for pair in pairs) == 2
     with pytest.raises(SystemExit, match="9 were asked for, but UDHR, Latin script has 6"):
         read_pairs(tmp_path, "latin", 9)
 

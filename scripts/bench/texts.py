@@ -18,8 +18,24 @@ MISPLACED = {"bin", "cjk", "kmb", "kwi", "lia", "nba", "nym", "piu", "qxu", "umb
 
 
 def read_pairs(data: Path, text: str, count: int) -> tuple[Pairs, int]:
-    """``count`` different pairs of a text with its English translation, and in how many scripts the first is."""
-    pairs = (one for one in udhr(data) if text != "latin" or one[0] == "LATIN")
+    """``count`` translations of UDHR into Latin script, and in how many scripts their first sides are.
+
+    No text comes twice, as ours never takes one for its own negative; English alone has but 61 paragraphs.
+    """
+    rows, meanings = list(udhr(data)), dict[str, list[tuple[str, str]]]()
+    seen = {english for _, (_, english) in rows}
+    for script, (paragraph, english) in rows:
+        known = meanings.setdefault(english, [("LATIN", english)])
+        if paragraph not in seen and (text != "latin" or script == "LATIN"):
+            seen.add(paragraph)
+            known.append((script, paragraph))
+    pairs = []
+    for known in meanings.values():
+        latin = [one for one in known if one[0] == "LATIN"]
+        others = [one for one in known if one[0] != "LATIN"]
+        half = latin[: max(0, len(latin) - len(others)) // 2]
+        sides = zip(others + half, latin[len(half) :], strict=False)
+        pairs += [(script, (source, target)) for (script, source), (_, target) in sides]
     return in_turns(pairs, count, TEXTS[text])
 
 

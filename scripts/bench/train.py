@@ -5,7 +5,7 @@
     python -m scripts.bench.train caching --out docs/results/performance-caching.json
     python -m scripts.bench.train translico --e5 E5 --out docs/results/performance-translico.json
 
-reads pairs below ALIGN_DATA: UDHR with its English, each script equally often (``scripts``) or Latin alone (``latin``);
+reads pairs below ALIGN_DATA: UDHR, each script equally often (``scripts``) or Latin alone (``latin``);
 ``translico`` pairs each text with its romanisation.
 
 Every run is a fresh process; runs of all variants alternate, and a row is the median of its repetitions. Both sides see
@@ -56,8 +56,8 @@ def train(
                 for batch in batches if model != "minilm" or text == "latin" else ():  # its vocabulary is English
                     pairs, scripts = prepared(what, model, text, batch * steps)
                     about = {"model": model, "text": text, "batch": batch}
-                    few = distinct(pairs)[: min(32, batch)]
-                    result["checks"] += [about | one for one in apart(check, place, few, runs)]
+                    checks = apart(check, place, pairs[: min(32, batch)], runs)
+                    result["checks"] += [about | one for one in checks]
                     about |= {"steps": steps, "scripts": scripts}
                     result["rows"] += alternated(about, place, pairs, runs, repetitions)
     return result
@@ -91,12 +91,6 @@ def prepared(what: str, model: str, text: str, count: int) -> tuple[Pairs, int]:
         pairs = list(zip(native, romanize(native), strict=True))
     prefix = "query: " if model == "e5" else ""
     return [(prefix + source, prefix + target) for source, target in pairs], scripts
-
-
-def distinct(pairs: Pairs) -> Pairs:
-    """Pairs of which no text comes twice: ours takes no text for its own negative, the peer does."""
-    by_target = {target: (source, target) for source, target in reversed(pairs)}
-    return list({source: (source, target) for source, target in by_target.values()}.values())
 
 
 def check(place: str, pairs: Pairs, runs: list[Row]) -> list[Row]:
