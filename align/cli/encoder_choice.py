@@ -75,10 +75,6 @@ class EncoderChoice:
         encoder.attention = self.attention
         return encoder
 
-    def about(self, encoder: Encoder) -> dict[str, Any]:
-        """What a result says of the encoder that was loaded."""
-        return {"model": self.model, "encoder": encoder.identity(), **({"bf16": True} if self.bf16 else {})}
-
     def followed(self, protocol: Protocol) -> tuple[Protocol, EncoderChoice]:
         """The protocol that is scored by, and the choice to load: of a protocol that names a layer, that one.
 
