@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ def result_table(result: Mapping[str, Any], *, scores: bool = False) -> str:
         f"{result['bootstrap']['resamples']} bootstrap resamples"
     ]
     if scores:
-        others = list(dict.fromkeys(name for row in result["scores"] for name in row["metrics"] if name != metric))
+        others = sorted({name for row in result["scores"] for name in row["metrics"]} - {metric}, key=_natural)
         rows: list[list[Cell]] = [
             [row["id"], row["n"], row["left_out"], row["value"], *_ends(row),
              *(row["metrics"].get(name) if row["metrics"].get(name) is not None else "-" for name in others)]
@@ -44,6 +45,11 @@ def result_table(result: Mapping[str, Any], *, scores: bool = False) -> str:
     if result["missing"]:
         parts.append("\n".join(f"Left out, {one['name']}: {one['reason']}" for one in result["missing"]))
     return "\n\n".join(parts)
+
+
+def _natural(name: str) -> str:
+    """P@5 before P@10; kept scores, whose names are sorted, have the same order as new ones."""
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(4), name)
 
 
 def _ends(one: Mapping[str, Any]) -> Sequence[Cell]:

@@ -194,9 +194,9 @@ def _read(
     ``both``: each in both directions; ``top``: words that are kept of each that is asked.
     """
     folder = Path(source)
+    words = vocabulary if callable(vocabulary) else cache(partial(_listed, *_word_lists(folder, vocabulary)))
     tests = folder / "test" if (folder / "test").is_dir() else folder
     files = find_dictionaries([tests] if tests.exists() else str(source).split(","))
-    words = vocabulary if callable(vocabulary) else cache(partial(_listed, *_word_lists(folder, vocabulary)))
     known = sorted(set(chain.from_iterable(files)))
     asked = None if languages is None else [language_code(code) for code in languages]
     kept, absent = chosen_codes(known, asked)

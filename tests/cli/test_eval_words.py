@@ -158,7 +158,7 @@ def test_languages_choose_dictionaries(align, data, bert_folder) -> None:
     ("words", "sentence"),
     [
         (["seed", "bli=none"], "none holds no test dictionary: expected files"),
-        (["seed", "bli=sets/x.test.en-de.tsv"], "no candidates: expected the folder vocab in or beside sets/x.test"),
+        (["seed", "bli=sets/x.test.en-de.tsv"], "no candidates: expected the folder vocab in or beside "),
         (["seed", "bli=nowhere.en-de.tsv", *VOCAB], "no such dictionary or folder: nowhere."),
         (["seed", "bli=sets", *VOCAB, "--protocol", "x"], "unknown protocol 'x': expected one"),
         (["seed", "bli=sets", *VOCAB, "--mix", "0.5"], "--mix weighs static vectors against"),
