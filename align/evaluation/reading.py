@@ -47,6 +47,8 @@ def units(
     else:
         kind = task(benchmark.task)
         source: str | Path = benchmark.source or folder or benchmark.hub
+        if not source:
+            raise InputError(f"{benchmark.name} is not on the Hub")
         if folder is None and benchmark.revision:
             settings["revision"] = benchmark.revision
         for unit in kind.read(source, languages, protocol or kind.protocols[kind.default], **settings):
