@@ -26,7 +26,7 @@ def notices(collection: Collection) -> list[str]:
     found = []
     for benchmark in collection.benchmarks:
         results = list(benchmark.results.values())
-        told = []
+        told = ["its metric is an error: lower is better."] if benchmark.first.get("lower_is_better") else []
         absent = [name for model, name in enumerate(collection.labels) if model not in benchmark.results]
         if absent:
             told.append(f"no result of {', '.join(absent)}.")

@@ -213,6 +213,12 @@ def test_what_cannot_be_compared_is_not(made):
     assert "toy retrieval: the averages are over different numbers of scores (12, 11)." in page.text
     assert "toy retrieval: 1 missing, listed with reasons under Groups." in page.text
     assert not [a for a in page.all("td") if "real" in a.get("class", "")]
+    assert "lower is better" not in page.text
+
+
+def test_of_an_error_lower_is_better(made):
+    page, _ = made(result(task="xsim", lower_is_better=True))
+    assert "toy xsim: its metric is an error: lower is better." in page.text
 
 
 def test_scores_of_all_pairs_make_squares(made):
