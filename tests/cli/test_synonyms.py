@@ -121,8 +121,8 @@ def test_other_readers_are_called(align, monkeypatch):
     assert texts() == pairs("dog=chien", "dog=it barks", "cat=Katze", "cow=vache")
     assert asked == [
         ("freedict", "en-de.txt", "eng_Latn", "deu_Latn", []),
-        ("kaikki", "names.tsv", []),
         ("wordnet", "omw-fr:1.4", []),
+        ("kaikki", "names.tsv", []),
     ]
 
 

@@ -136,6 +136,7 @@ FORMAT = Format(
     lambda source, sides, languages: entity_words(source),
     help="Names: a .tsv of a key and locales, or .jsonl of lists.",
     recognises=_recognised,
+    turn=4,
     licence=lambda source: next((held for start, held in LICENCES.items() if Path(source).name.startswith(start)), ""),
     page=(
         "CLDR, iso-codes", "names of territories, languages, ...", "a table, key and locales", "Unicode-3.0, LGPL-2.1"

@@ -60,6 +60,8 @@ class Format:
     this format. There is no need to tell dictionaries, which are what nothing else is."""
     two_sides: bool = False
     """Whether each line has two sides, whose codes (``sides``) a user gives or the name of the file begins with."""
+    turn: int = 9
+    """When sources of several formats are read, the lower one is read first: of equal pairs the first is kept."""
     licence: Callable[[str], str] = lambda source: ""
     """The licence that is known of a source; "": none."""
     page: tuple[str, str, str, str] = ("", "", "", "")

@@ -110,6 +110,7 @@ FORMAT = Format(
     lambda source, sides, languages: kaikki_rows(source, languages=languages),
     help="Wiktionary extract of kaikki.org, JSON Lines.",
     recognises=lambda name, head: head.startswith(b"{") and (b'"lang_code":' in head or b'"redirect":' in head),
+    turn=3,
     licence=lambda source: "CC-BY-SA-4.0 and GFDL (Wiktionary)",
     page=("Wiktionary", "translations, synonyms, glosses", "kaikki.org, JSON Lines", "CC-BY-SA-4.0 / GFDL"),
 )

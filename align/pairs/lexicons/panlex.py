@@ -64,6 +64,7 @@ FORMAT = Format(
     lambda source, sides, languages: panlex_words(source, languages=languages),
     help=f"PanLex meanings: .tsv, .jsonl, .parquet, or {DATASET} (CC0).",
     recognises=lambda name, head: name == DATASET or all(one.encode() in head.partition(b"\n")[0] for one in COLUMNS),
+    turn=1,
     licence=lambda source: LICENCE if source == DATASET else "",
     page=("PanLex", "words of thousands of languages by meaning", f"Hub: `{DATASET}`", LICENCE),
     given="NAME` or file",

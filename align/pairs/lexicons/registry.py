@@ -25,13 +25,13 @@ HEAD = 1 << 12
 
 @cache
 def formats() -> dict[str, Format]:
-    """All formats by name: first those whose lines have two sides, then in the order of the alphabet.
+    """All formats by name: first those whose lines have two sides, then by turn, then by name.
 
     Raises:
         InputError: an installed package offers what does not load, is no format, or has a name that is taken.
     """
     found = registered(Format, GROUP, package="align.pairs.lexicons")
-    return dict(sorted(found.items(), key=lambda item: (not item[1].two_sides, item[0])))
+    return dict(sorted(found.items(), key=lambda item: (not item[1].two_sides, item[1].turn, item[0])))
 
 
 def format_of(source: Path | str, sides: Sequence[str] = ()) -> str:

@@ -216,6 +216,7 @@ FORMAT = Format(
     lambda source, sides, languages: wordnet_words(source, languages=languages),
     help="Wordnet in WN-LMF, or an installed lexicon, omw-fr:1.4; again for more.",
     recognises=lambda name, head: b"<LexicalResource" in head or bool(INSTALLED.fullmatch(name)),
+    turn=2,
     licence=_licence,
     page=("wordnets", "words of synsets joined on ILI, glosses", "Open Multilingual Wordnet, WN-LMF", "by wordnet"),
     given="FILE` or id",

@@ -149,3 +149,9 @@ def test_another_package_adds_one(tmp_path):
     package.offers("align.lexicons", "equals = equals_package:missing")
     refused = package.run("pairs", "synonyms").stderr
     assert "the entry point 'equals' of align.lexicons (equals_package:missing) does not load" in refused
+
+
+def test_formats_are_read_in_their_turn():
+    """Of equal pairs the first is kept, so that a table of several formats depends on the order."""
+    own = [name for name, one in formats().items() if one.read.__module__.startswith("align.")]
+    assert own == ["dictionary", "freedict", "panlex", "wordnet", "kaikki", "entities"]
