@@ -54,7 +54,7 @@ def test_the_commands_run(workplace):
         ["bash", "-euc", commands], cwd=workplace, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "rus_Latn | rus_Cyrl" in re.sub(" +", " ", done.stdout)
+    assert "| rus_Latn>rus_Cyrl | 269 |" in re.sub(" +", " ", done.stdout)
     assert re.search(r"  3\. \d\.\d{3}  [0-9a-f]{32}  rus_Cyrl  ", done.stdout)
     assert "| model " in done.stdout and "retrieval" in (workplace / "report.html").read_text(encoding="utf-8")
 
