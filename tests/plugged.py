@@ -1,5 +1,6 @@
-"""A distribution of another package beside this one, with entry points, and the command line that finds them."""
+"""A distribution of another package beside this one, with entry points, and processes that find them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Distribution:
-    """One module and the entry points that name it; ``run`` is ``align`` in a process that has it installed."""
+    """One module, NAME_package, and the entry points that name it; ``run`` is ``align`` in a process that has it."""
 
     def __init__(self, folder, name, text):
         self.folder, self.about = folder, folder / "site" / f"{name}-1.dist-info"
@@ -20,8 +21,22 @@ class Distribution:
         (self.about / "entry_points.txt").write_text("\n".join([f"[{group}]", *entries, ""]))
 
     def run(self, *words):
-        code = f"import sys; sys.path[:0] = [{str(self.folder / 'site')!r}]\nfrom align.cli import main\nmain()"
+        return self.python("from align.cli import main\nmain()", *words)
+
+    def python(self, code, *words):
+        code = f"import sys; sys.path[:0] = [{str(self.folder / 'site')!r}]\n{code}"
         return subprocess.run(
             [sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=self.folder, check=False,
-            env={"PYTHONPATH": str(ROOT), "PATH": ""},
+            env={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "PATH": ""},
         )  # fmt: skip
+
+
+def contributed(folder, group, path):
+    """The file that the contributors' page shows under this path, as a distribution of its own."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = page.partition(f"```python\n# {path}\n")[2].partition("```")[0]
+    assert 0 < len(text.splitlines()) < 40
+    name = Path(path).stem
+    distribution = Distribution(folder, name, text)
+    distribution.offers(group, f"{name} = {name}_package")
+    return distribution

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exported import check_empty, check_export, check_refusals, fill, nearest, payload, queries, rows, schema
+from plugged import contributed
 
 import align.engines
 import align.registry
@@ -236,21 +237,12 @@ class TestOfAnotherPackage:
 
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="only in a checkout of the source")
 def test_the_engine_of_the_contributors_page_exports(tmp_path):
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    text = page.partition("```python\n# align/engines/jsonl.py\n")[2].partition("```")[0]
-    assert 0 < len(text.splitlines()) < 40
-    about = tmp_path / "site" / "jsonl-1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: jsonl\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[align.engines]\njsonl = jsonl_package\n")
-    (tmp_path / "site" / "jsonl_package.py").write_text(text, encoding="utf-8")
+    package = contributed(tmp_path, "align.engines", "align/engines/jsonl.py")
     save_vectors(
         tmp_path / "v", ["a", "b"], np.eye(2, 3), texts=["x", "é\u2028"], encoder={"model": "toy"}, part_rows=1
     )
     for verb, told in (("export", '"count": 2'), ("verify-export", '"passed": true')):
-        use = f"import sys; sys.path[:0] = [{str(tmp_path / 'site')!r}]; from align.cli import main; main()"
-        words = [sys.executable, "-c", use, verb, str(tmp_path / "v"), "jsonl", str(tmp_path / "out")]
-        done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
+        done = package.run(verb, "v", "jsonl", "out")
         assert done.returncode == 0 and told in done.stdout, done.stderr
     written = (tmp_path / "out" / "rows.jsonl").read_text(encoding="utf-8").split("\n")
     assert [json.loads(line)["vector"] for line in written[:-1]] == np.eye(2, 3).tolist()

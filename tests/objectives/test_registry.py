@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from plugged import contributed
 
 from align.errors import InputError
 from align.objectives.inputs import Inputs
@@ -112,31 +113,19 @@ def test_another_package_adds_one(bert_folder, tmp_path):
 
 @CHECKOUT
 def test_the_objective_of_the_contributors_page_trains(bert_folder, tmp_path):
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    text = page.partition("```python\n# objectives/squared.py\n")[2].partition("```")[0]
-    assert 0 < len(text.splitlines()) < 40
-    about = tmp_path / "site" / "squared-1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: squared\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[align.objectives]\nsquared = squared_package\n")
-    (tmp_path / "site" / "squared_package.py").write_text(text, encoding="utf-8")
+    package = contributed(tmp_path, "align.objectives", "objectives/squared.py")
     (tmp_path / "out.toml").write_text("[squared]\n[train]\nsteps = 3\nbatch_size = 8\nlog_every = 1\n")
     use = """
 import sys
 from align.encoders.checkpoint import load_encoder
 from align.training.config import load_recipe
 from align.training.train import train
-sys.path.insert(0, "tests")
 from toy import table
 folder, out = sys.argv[1:]
 facts = train(load_encoder(folder), table(), load_recipe(out + ".toml"), out, progress=False)
 print([row["squared"] for row in facts["losses"]])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(tmp_path / 'site')!r}]\n{use}", str(bert_folder),
-         str(tmp_path / "out")],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-    )  # fmt: skip
+    done = package.python(use, str(bert_folder), str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     losses = json.loads(done.stdout.splitlines()[-1])
     assert len(losses) == 3 and min(losses) > 0

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from plugged import contributed
 
 from align.errors import InputError
 from align.evaluation.benchmarks import BENCHMARKS
@@ -47,19 +46,10 @@ def test_the_readme_names_every_task():
 
 @CHECKOUT
 def test_the_task_of_the_contributors_page_is_scored(bert_folder, tmp_path):
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    text = page.partition("```python\n# tasks/triplets.py\n")[2].partition("```")[0]
-    assert 0 < len(text.splitlines()) < 40
-    about = tmp_path / "site" / "triplets-1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: triplets\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[align.tasks]\ntriplets = triplets_package\n")
-    (tmp_path / "site" / "triplets_package.py").write_text(text, encoding="utf-8")
+    package = contributed(tmp_path, "align.tasks", "tasks/triplets.py")
     (tmp_path / "eng_Latn.tsv").write_text("abc\tabc\txyz\nde\tde\tq\nfg\tzzz\tfg\n")
-    code = f"import sys; sys.path[:0] = [{str(tmp_path / 'site')!r}]\nfrom align.cli import main\nmain()"
     words = ["-q", "eval", str(bert_folder), "triplets=eng_Latn.tsv", "--no-cache", "--out", "r.json"]
-    run = [sys.executable, "-c", code]
-    done = subprocess.run([*run, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = package.run(*words)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "r.json").read_text())
     (row,) = result["scores"]
@@ -70,5 +60,5 @@ def test_the_task_of_the_contributors_page_is_scored(bert_folder, tmp_path):
         [1, 2, 3],
     )
     assert result["headline"]["value"] == pytest.approx(2 / 3) and "| eng_Latn | 3 |" in " ".join(done.stdout.split())
-    compared = subprocess.run([*run, "compare", "r.json"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    compared = package.run("compare", "r.json")
     assert "eng_Latn (triplets): accuracy, 1 score" in compared.stdout
