@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from iso639 import Language
 
 # ISO 15924 codes that name a mixture or variant of Unicode scripts.
-SCRIPT_VARIANTS = {"Hans": "Hani", "Hant": "Hani", "Jpan": "Hani", "Kore": "Hang", "Hrkt": "Kana", "Aran": "Arab"}
+SCRIPT_VARIANTS = {
+    "Hans": "Hani", "Hant": "Hani", "Jpan": "Hani", "Kore": "Hang", "Hrkt": "Kana", "Aran": "Arab", "Latf": "Latn",
+    "Latg": "Latn", "Cyrs": "Cyrl", "Syre": "Syrc", "Syrj": "Syrc", "Syrn": "Syrc", "Geok": "Geor",
+}  # fmt: skip
+DEPRECATED = {
+    "iw": "heb", "in": "ind", "ji": "yid", "jw": "jav", "mo": "ron", "mol": "ron", "scc": "srp", "scr": "hrv",
+}  # fmt: skip
+"""Codes that were withdrawn, and are still in files and in Java's locales."""
 
 
 @functools.cache
@@ -56,10 +63,13 @@ def _language(code: str) -> Language | None:
 def three_letters(code: str) -> str:
     """ISO 639-3 code of a language given by another code of it, or by its English name; ``""`` if there is none.
 
-    >>> three_letters("hi"), three_letters("chi"), three_letters("Hindi")
-    ('hin', 'zho', 'hin')
+    >>> three_letters("hi"), three_letters("chi"), three_letters("iw"), three_letters("Hindi")
+    ('hin', 'zho', 'heb', 'hin')
     """
     from iso639 import Language, LanguageNotFoundError
+
+    if code in DEPRECATED:
+        return DEPRECATED[code]
 
     try:
         return Language.match(code.capitalize() if len(code) > 3 else code).part3

@@ -577,7 +577,7 @@ def test_joined_pairs_beside_a_direct_dictionary(tmp_path):
 def test_entities(tmp_path):
     path = write(
         tmp_path / "cldr-territories.tsv",
-        "code\ten\tde\tsr-Latn\tmo\tzh_TW",
+        "code\ten\tde\tsr-Latn\txq\tzh_TW",
         "DE\tGermany\tDeutschland\tNemačka\tGermania\t德國",
         "FR\tFrance\t\t\t\tFrance",
     )
@@ -587,7 +587,7 @@ def test_entities(tmp_path):
         frozenset(two) for two in combinations(words.values(), 2)
     }
     assert {row["group_id"] for row in rows(tmp_path / "out")} == {"cldr-territories:DE"}
-    assert manifest["rejects"] == {"unknown locale mo": 1, "other script": 1}
+    assert manifest["rejects"] == {"unknown locale xq": 1, "other script": 1}
     assert (manifest["licences"], manifest["sources"][0]["languages"]) == (["Unicode-3.0"], sorted(words))
 
 
@@ -700,6 +700,6 @@ def test_every_locale_of_the_real_names_has_its_script(data):
         for row in islice(entity_words(file), 4000):
             if not row.problem:
                 letters[row.language, script_share(row.word, row.language[4:]) >= 0.5] += 1
-    assert unknown == {"mo", "nah", "son"}  # a code that was withdrawn, and two of families
+    assert unknown == {"nah", "son"}  # of families
     assert len(letters) > 200
     assert not {code for code, _ in letters if letters[code, True] < letters[code, False]}

@@ -15,7 +15,8 @@ from align.errors import InputError
 from align.pairs import HubRows, RowFile, TranslationFilters
 from align.pairs.filters.texts import letters
 from align.pairs.reading.bitext import read_bitext
-from align.pairs.reading.tmx import is_tagged, read_tmx
+from align.pairs.reading.tmx import read_tmx
+from align.text.tags import is_tagged
 
 ENGLISH = ["The black cat sleeps.", "Two dogs run.", "It rains today."]
 GREEK = ["Η μαύρη γάτα κοιμάται.", "Δύο σκύλοι τρέχουν.", "Σήμερα βρέχει."]
@@ -321,6 +322,14 @@ def test_damaged_gzip(tmp_path):
         ("zh-TW", "cmn_Hans", False),
         ("zh-TW", "cmn_Hant", True),
         ("zh", "cmn_Hant", True),
+        ("zh-CHT", "zho_Hant", True),
+        ("zh-CHT", "zho_Hans", False),
+        ("cmn-TW", "zho_Hant", True),
+        ("cmn-TW", "zho_Hans", False),
+        ("iw", "heb_Hebr", True),
+        ("in-ID", "ind_Latn", True),
+        ("ji", "ydd_Hebr", True),
+        ("ms", "zsm_Latn", True),
         ("", "eng_Latn", False),
         ("x-none", "eng_Latn", False),
         ("qaa", "qaa_Latn", True),

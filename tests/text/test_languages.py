@@ -16,6 +16,7 @@ def test_known_codes(code):
     [
         ("hi_Deva", r"unknown language code 'hi_Deva'.*did you mean hin_Deva\?"),
         ("hindi_Deva", r"did you mean hin_Deva\?"),
+        ("iw_Hebr", r"did you mean heb_Hebr\?"),  # withdrawn in 1989, and still in use
         ("xqz_Latn", r"unknown language code 'xqz_Latn': expected iso639-3_Script such as hin_Deva$"),
         ("HIN_Deva", "unknown language code"),
         ("hin", "unknown script in language code 'hin'.*such as hin_Latn"),
@@ -49,3 +50,13 @@ def test_script_share_counts_letters_only():
     assert script_share("日本のカナ", "Jpan") == 1.0
     assert script_share("日本", "Hans") == 1.0
     assert script_share("123", "Latn") == 0.0
+
+
+def test_variants_of_a_script_are_scripts():
+    """Of ISO 15924; Unicode has no script of its own for them."""
+    assert [check_language(code) for code in ("deu_Latf", "chu_Cyrs", "syr_Syre")] == [
+        "deu_Latf",
+        "chu_Cyrs",
+        "syr_Syre",
+    ]
+    assert script_share("Fraktur", "Latf") == script_share("азъ", "Cyrs") == 1

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from align.errors import InputError
 from align.files.whole import read_lines, refuse_markup, two_sides
 from align.pairs.lexicons.format import Format, WordPair
-from align.pairs.reading.tmx import tagged_sides
+from align.text.tags import tagged_sides
 
 SUFFIXES = tuple(name + gz for name in (".tsv", ".txt", ".trans", ".dict") for gz in ("", ".gz"))
 """Endings of dictionaries in a folder; a file that is named may have any."""

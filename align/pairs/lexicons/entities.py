@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,66 +10,10 @@ from align.errors import InputError
 from align.files.whole import existing_file
 from align.pairs.lexicons.format import ConceptWord, Format
 from align.pairs.reading.records import json_records, tsv_records
-from align.text.languages import check_language
+from align.text.tags import locale_language
 
 LICENCES = {"cldr-": "Unicode-3.0", "iso-codes-": "LGPL-2.1-or-later"}
 """By the start of the file name: the collections that these files are taken from."""
-
-INDIVIDUAL = {
-    "ara": "arb", "aze": "azj", "fas": "pes", "kok": "gom", "kur": "kmr", "lav": "lvs", "mlg": "plt", "mon": "khk",
-    "msa": "zsm", "nep": "npi", "nor": "nob", "ori": "ory", "orm": "gaz", "pus": "pbt", "que": "quy", "sqi": "als",
-    "swa": "swh", "uzb": "uzn", "yid": "ydd", "zho": "cmn",
-}  # fmt: skip
-"""The language that is meant where a locale names a macrolanguage, as FLORES has it."""
-LOCALES = (
-    "abk_Cyrl amh_Ethi arb_Arab asm_Beng bak_Cyrl bel_Cyrl ben_Beng bgn_Arab bod_Tibt brx_Deva bul_Cyrl byn_Ethi "
-    "ccp_Cakm che_Cyrl chr_Cher chv_Cyrl ckb_Arab cmn_Hans div_Thaa doi_Deva dzo_Tibt ell_Grek gez_Ethi gom_Deva "
-    "guj_Gujr heb_Hebr hin_Deva hye_Armn iii_Yiii iku_Cans jpn_Jpan kaa_Cyrl kan_Knda kas_Arab kat_Geor kaz_Cyrl "
-    "khk_Cyrl khm_Khmr kir_Cyrl kom_Cyrl kor_Hang kpv_Cyrl lao_Laoo lrc_Arab mai_Deva mal_Mlym mar_Deva mhr_Cyrl "
-    "mkd_Cyrl mni_Beng mya_Mymr mzn_Arab npi_Deva nqo_Nkoo ory_Orya oss_Cyrl pan_Guru pbt_Arab pes_Arab pli_Deva "
-    "rus_Cyrl sah_Cyrl san_Deva sat_Olck shi_Tfng shn_Mymr sin_Sinh snd_Arab srp_Cyrl syr_Syrc tam_Taml tat_Cyrl "
-    "tel_Telu tgk_Cyrl tha_Thai tig_Ethi tir_Ethi tyv_Cyrl uig_Arab ukr_Cyrl urd_Arab vai_Vaii wal_Ethi xnr_Deva "
-    "ydd_Hebr yue_Hant zgh_Tfng"
-)
-"""Languages whose locales are not Latin when they do not name a script."""
-NOT_LATIN = dict(code.split("_") for code in LOCALES.split())
-REGIONS = {
-    "zh-cn": "Hans", "zh-sg": "Hans", "zh-tw": "Hant", "zh-hk": "Hant", "zh-mo": "Hant", "pa-pk": "Arab",
-}  # fmt: skip
-NAMES = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva", "iqtelif": "Latn"}
-"""Scripts as the modifiers of POSIX locales name them (``sr@latin``)."""
-LOCALE = re.compile(r"[a-z]{2,3}([-_@][A-Za-z0-9]+)*")
-
-
-@functools.cache
-def locale_language(locale: str) -> str:
-    """Code of a locale, or ``""`` if it is not known.
-
-    >>> [locale_language(name) for name in ("en", "sr@latin", "zh_TW", "pt_BR", "yue-Hans")]
-    ['eng_Latn', 'srp_Latn', 'cmn_Hant', 'por_Latn', 'yue_Hans']
-    """
-    if not LOCALE.fullmatch(locale):
-        return ""
-    first, *rest = re.split("[-_@]", locale)
-    language = _three_letters(first)
-    language = INDIVIDUAL.get(language, language)
-    named = [part for part in rest if re.fullmatch("[A-Z][a-z]{3}", part)]
-    named += [NAMES[part] for part in rest if part in NAMES]
-    region = REGIONS.get("-".join((first, *rest[:1])).lower(), "")
-    try:
-        return check_language(f"{language}_{(named or [region or NOT_LATIN.get(language, 'Latn')])[0]}")
-    except InputError:
-        return ""
-
-
-def _three_letters(letters: str) -> str:
-    from iso639 import Language, LanguageNotFoundError  # 0.3 s to import
-
-    try:
-        find = Language.from_part1 if len(letters) == 2 else Language.from_part3
-        return str(find(letters).part3)
-    except LanguageNotFoundError:
-        return ""
 
 
 def entity_words(path: Path | str) -> Iterator[ConceptWord]:
@@ -80,7 +23,7 @@ def entity_words(path: Path | str) -> Iterator[ConceptWord]:
     first column headed ``en`` is the key and the English name. An empty cell is no name. ``.jsonl``: the first member
     of an object is the key, every other one ``locale: [names]``; all names of an entity share the concept, which for
     emoji keywords means that they are related. The concept is ``file:key``. A name in a locale that has no code is a
-    row with the problem ``unknown locale mo``.
+    row with the problem ``unknown locale xq``.
     """
     path = existing_file(path)
     stem = re.sub(r"\.(tsv|jsonl)(\.gz)?$", "", path.name)

@@ -8,8 +8,8 @@ from typing import Any
 
 from align.errors import InputError
 from align.pairs.lexicons.format import ConceptWord, Format, WordPair
-from align.pairs.lexicons.language_tags import language_of_tag
 from align.pairs.reading.records import json_records
+from align.text.tags import language_of_tag
 
 EDITIONS = {
     "cs": "čeština", "de": "deutsch", "el": "ελληνικά", "en": "english", "es": "español", "fr": "français",

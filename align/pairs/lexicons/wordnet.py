@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from align.errors import InputError
 from align.files.whole import existing_file
 from align.pairs.lexicons.format import ConceptWord, Format
-from align.pairs.lexicons.language_tags import language_of_tag
 from align.pairs.reading.xml import OPENERS, opened, parse_xml
+from align.text.tags import language_of_tag
 
 LEXICONS, ENTRIES = {"Lexicon", "LexiconExtension"}, {"LexicalEntry", "ExternalLexicalEntry"}
 READ = {"Lemma", "Sense", "Synset", "Definition", *LEXICONS, *ENTRIES}

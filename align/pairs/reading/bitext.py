@@ -12,7 +12,8 @@ from align.files.whole import read_lines, two_sides
 from align.pairs.reading.bitexts import AnyBitext, LineFiles
 from align.pairs.reading.records import column, other_split, read_rows, text_of, two_columns
 from align.pairs.reading.sources import AnyRows, RowFile
-from align.pairs.reading.tmx import is_tagged, read_tmx, tagged_sides
+from align.pairs.reading.tmx import read_tmx
+from align.text.tags import is_tagged, tagged_sides
 
 COLUMNS = (("source", "target"), ("english", "non_english"), ("src", "tgt"))
 """Names that columns of translations go by."""

@@ -18,9 +18,9 @@ from align.pairs.reading.records import (
     two_texts,
 )
 from align.pairs.reading.sources import AnyRows
-from align.pairs.reading.tmx import is_tagged
 from align.pairs.table import LABELS, text_group
 from align.text.languages import check_language
+from align.text.tags import is_tagged
 
 UNDECIDED = ("", "-", "-1")
 """What stands in the place of a label that the annotators did not agree on."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +11,9 @@ from typing import NamedTuple
 from align.errors import InputError
 from align.files.whole import existing_file
 from align.pairs.reading.xml import parse_xml
-from align.text.languages import macrolanguage, three_letters
 
 CODES = ("bpt", "ept", "it", "ph", "ut")
 """Elements inside a segment that hold formatting codes of the document, no text."""
-CHINESE_SCRIPTS = {"cn": "Hans", "sg": "Hans", "tw": "Hant", "hk": "Hant", "mo": "Hant"}
 
 
 class Unit(NamedTuple):
@@ -78,30 +75,3 @@ class _Units:
     def text(self, text: str) -> None:
         if self._segment is not None and not self._codes:
             self._segment.append(text)
-
-
-@functools.cache
-def is_tagged(tag: str, code: str) -> bool:
-    """Whether a language tag (``en``, ``EN-us``, ``zh-Hant``, ``hin``) can name the language ``code``.
-
-    The language is the same, or the tag's is the macrolanguage of the code's (``ar`` for ``arb_Arab``). A script in the
-    tag must be that of the code; the region of Chinese stands for one.
-    """
-    first, *rest = tag.lower().replace("_", "-").split("-")
-    language, _, script = code.partition("_")
-    scripts = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
-    if not scripts and first in ("zh", "zho", "chi"):
-        scripts = [CHINESE_SCRIPTS[part] for part in rest if part in CHINESE_SCRIPTS]
-    if script not in (scripts or [script]):
-        return False
-    return first == language or three_letters(first) in (language, macrolanguage(language))
-
-
-def tagged_sides(cells: Sequence[str], source_lang: str, target_lang: str) -> tuple[int, int] | None:
-    """Places of the two language tags in a header; ``None``: ``cells`` do not hold one of each language.
-
-    >>> tagged_sides(["id", "de", "eng_Latn"], "eng_Latn", "deu_Latn")
-    (2, 1)
-    """
-    one, two = ([i for i, cell in enumerate(cells) if is_tagged(cell, code)] for code in (source_lang, target_lang))
-    return (one[0], two[0]) if len(one) == len(two) == 1 and one != two else None

@@ -42,7 +42,7 @@ GOOD = {
         json.dumps({"word": "dog", "lang_code": "en", "translations": [{"word": "Hund", "lang_code": "de"}]})
         + '\n{"redirect": "dog", "title": "dogs"}\n',
     ),
-    "entities": ("names.tsv", "code\ten\tde\tmo\nDE\tGermany\tDeutschland\tx\n"),
+    "entities": ("names.tsv", "code\ten\tde\txq\nDE\tGermany\tDeutschland\tx\n"),
 }
 """A file of every format, as text or what writes it, with two words of one meaning and a row that cannot be used."""
 DAMAGED = {

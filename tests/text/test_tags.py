@@ -1,7 +1,7 @@
 import pytest
 
-from align.pairs.lexicons.language_tags import SEVERAL, language_of_tag
 from align.text.languages import check_language
+from align.text.tags import SEVERAL, language_of_tag, locale_language
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,20 @@ from align.text.languages import check_language
         ("zsm", "anjing", "zsm_Latn"),
         ("EN", "dog", "eng_Latn"),
         ("ine-pro", "*ḱwṓ", ""),  # an ancestor
+        ("mns-pro", "*x", ""),  # of a living language
+        ("iw", "כלב", "heb_Hebr"),  # withdrawn codes
+        ("in-ID", "anjing", "ind_Latn"),
+        ("ji", "הונט", "ydd_Hebr"),
+        ("mo", "câine", "ron_Latn"),
+        ("av", "гӀеч", "ava_Cyrl"),
+        ("cu", "ꙗблъко", "chu_Cyrl"),
+        ("ku", "سێو", "kmr_Arab"),
+        ("ku", "sêv", "kmr_Latn"),
+        ("ms", "ايڤل", "zsm_Arab"),
+        ("zh-CHS", "狗", "cmn_Hans"),
+        ("zh-CHT", "狗", "cmn_Hant"),
+        ("cmn-TW", "狗", "cmn_Hant"),
+        ("zh-Hant-HK", "狗", "cmn_Hant"),
         ("gem", "hund", ""),  # a family
         ("xx", "hund", ""),
         ("", "hund", ""),
@@ -51,9 +65,29 @@ def test_the_language_that_is_wanted_goes_before():
     assert language_of_tag("ar", "كلب", wanted) == "ara_Arab"
     assert language_of_tag("cmn", "狗", wanted) == "zho_Hans"
     assert language_of_tag("cmn", "狗", [*wanted, "cmn_Hant"]) == "cmn_Hant"
+    assert language_of_tag("cmn-TW", "狗", wanted) == "cmn_Hant"  # never the simplified one
     assert language_of_tag("zh-Hant", "狗", wanted) == "cmn_Hant"  # not among them
     assert language_of_tag("fr", "chien", wanted) == "fra_Latn"
 
 
 def test_the_table_holds_known_codes():
     assert all(check_language(f"{language}_Latn") for language in SEVERAL)
+
+
+@pytest.mark.parametrize(
+    ("locale", "code"),
+    [
+        ("iw", "heb_Hebr"),
+        ("in_ID", "ind_Latn"),
+        ("mo", "ron_Latn"),
+        ("av", "ava_Cyrl"),
+        ("zh_HK", "cmn_Hant"),
+        ("zh", "cmn_Hans"),
+        ("pa_PK", "pan_Arab"),
+        ("ks@devanagari", "kas_Deva"),
+        ("gem-pro", ""),
+        ("key!", ""),
+    ],
+)
+def test_locales(locale, code):
+    assert locale_language(locale) == code

@@ -1,0 +1,151 @@
+"""Language tags of other people's files (``fr``, ``iw``, ``zh-TW``, ``sr@latin``) and the codes that they name."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from align.errors import InputError
+from align.text.languages import check_language, dominant_script, macrolanguage, script_share, three_letters
+
+INDIVIDUAL = {
+    "ara": "arb", "aze": "azj", "fas": "pes", "kok": "gom", "kur": "kmr", "lav": "lvs", "mlg": "plt", "mon": "khk",
+    "msa": "zsm", "nep": "npi", "nor": "nob", "ori": "ory", "orm": "gaz", "pus": "pbt", "que": "quy", "sqi": "als",
+    "swa": "swh", "uzb": "uzn", "yid": "ydd", "zho": "cmn",
+}  # fmt: skip
+"""The language that is meant where a tag names a macrolanguage, as FLORES has it."""
+USUAL = (
+    "abk_Cyrl amh_Ethi arb_Arab asm_Beng ava_Cyrl bak_Cyrl bel_Cyrl ben_Beng bgn_Arab bod_Tibt brx_Deva bul_Cyrl "
+    "byn_Ethi ccp_Cakm che_Cyrl chr_Cher chu_Cyrl chv_Cyrl ckb_Arab cmn_Hans div_Thaa doi_Deva dzo_Tibt ell_Grek "
+    "gez_Ethi gom_Deva guj_Gujr heb_Hebr hin_Deva hye_Armn iii_Yiii iku_Cans jpn_Jpan kaa_Cyrl kan_Knda kas_Arab "
+    "kat_Geor kaz_Cyrl khk_Cyrl khm_Khmr kir_Cyrl kom_Cyrl kor_Hang kpv_Cyrl lao_Laoo lrc_Arab mai_Deva mal_Mlym "
+    "mar_Deva mhr_Cyrl mkd_Cyrl mni_Beng mya_Mymr mzn_Arab npi_Deva nqo_Nkoo ory_Orya oss_Cyrl pan_Guru pbt_Arab "
+    "pes_Arab pli_Deva rus_Cyrl sah_Cyrl san_Deva sat_Olck shi_Tfng shn_Mymr sin_Sinh snd_Arab srp_Cyrl syr_Syrc "
+    "tam_Taml tat_Cyrl tel_Telu tgk_Cyrl tha_Thai tig_Ethi tir_Ethi tyv_Cyrl uig_Arab ukr_Cyrl urd_Arab vai_Vaii "
+    "wal_Ethi xnr_Deva ydd_Hebr yue_Hant zgh_Tfng"
+)
+NOT_LATIN = dict(code.split("_") for code in USUAL.split())
+"""The usual script of languages where that is not Latin."""
+SEVERAL = {
+    "azj", "cre", "hbs", "kas", "kaz", "khk", "kmr", "kur", "msa", "oji", "pan", "snd", "srp", "tat", "tgk", "tuk",
+    "uzn", "zsm",
+}  # fmt: skip
+"""Languages of several scripts, of which the text decides; others are in that of ``NOT_LATIN``, or in Latin letters."""
+REGIONS = {
+    "zho": {"chs": "Hans", "cn": "Hans", "sg": "Hans", "cht": "Hant", "tw": "Hant", "hk": "Hant", "mo": "Hant"},
+    "pan": {"pk": "Arab"},
+}
+"""Script that a region stands for, by macrolanguage; ``zh-CHS`` and ``zh-CHT`` are Windows' names."""
+NAMES = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva", "iqtelif": "Latn"}
+"""Scripts as the modifiers of POSIX locales name them (``sr@latin``)."""
+
+
+class Tag(NamedTuple):
+    """What a tag says."""
+
+    language: str
+    """ISO 639-3; ``""``: unknown, or no living language (``gem-pro``)."""
+    scripts: tuple[str, ...]
+    """Named by it, or by its region; of several the first is meant."""
+
+
+@functools.cache
+def parsed(tag: str) -> Tag:
+    """Language and script that a tag names, in BCP 47 or as a POSIX locale, deprecated codes (``iw``) too.
+
+    >>> parsed("zh_TW"), parsed("sr@latin"), parsed("iw-IL"), parsed("mns-pro")
+    (Tag(language='zho', scripts=('Hant',)), Tag(language='srp', scripts=('Latn',)), Tag(language='heb', scripts=()), \
+Tag(language='', scripts=()))
+    """
+    first, *rest = re.split("[-_@]", tag.lower())
+    language = three_letters(first) if len(first) in (2, 3) and "pro" not in rest else ""
+    scripts = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
+    scripts += [NAMES[part] for part in rest if part in NAMES]
+    if not scripts:
+        regions = REGIONS.get(macrolanguage(language), {}) if language else {}
+        scripts = [regions[part] for part in rest if part in regions]
+    return Tag(language, tuple(scripts))
+
+
+@functools.cache
+def is_tagged(tag: str, code: str) -> bool:
+    """Whether a language tag (``en``, ``EN-us``, ``zh-Hant``, ``hin``) can name the language ``code``.
+
+    The language is the same, or one is the macrolanguage of the other: ``ar`` for ``arb_Arab``, and ``cmn`` for
+    ``zho_Hans``, since that is meant by it. A script in the tag must be that of the code; the region of Chinese stands
+    for one.
+    """
+    language, _, script = code.partition("_")
+    named = parsed(tag)
+    if script not in (named.scripts or [script]):
+        return False
+    first = re.split("[-_@]", tag.lower())[0]
+    can = (language, macrolanguage(language), INDIVIDUAL.get(language))
+    return first == language or (named.language or three_letters(first)) in can
+
+
+def tagged_sides(cells: Sequence[str], source_lang: str, target_lang: str) -> tuple[int, int] | None:
+    """Places of the two language tags in a header; ``None``: ``cells`` do not hold one of each language.
+
+    >>> tagged_sides(["id", "de", "eng_Latn"], "eng_Latn", "deu_Latn")
+    (2, 1)
+    """
+    one, two = ([i for i, cell in enumerate(cells) if is_tagged(cell, code)] for code in (source_lang, target_lang))
+    return (one[0], two[0]) if len(one) == len(two) == 1 and one != two else None
+
+
+def language_of_tag(tag: str, text: str, languages: Sequence[str] = ()) -> str:
+    """Code of the language that a tag names and that ``text`` is in, or ``""`` if the tag names none.
+
+    The script is the tag's own, else the usual one of the language, else that of most letters of ``text``. Of
+    ``languages``, codes that the user wants, one that the tag can name goes before: ``zho_Hans`` for ``zh``, and of
+    several (``srp_Latn``, ``srp_Cyrl``) the one whose script most letters of ``text`` have.
+
+    >>> language_of_tag("fr", "chien"), language_of_tag("sh", "пас"), language_of_tag("cmn-Hans", "狗")
+    ('fra_Latn', 'hbs_Cyrl', 'cmn_Hans')
+    """
+    wanted = _wanted(tag, tuple(languages))
+    if wanted:
+        return max(wanted, key=lambda code: script_share(text, code.partition("_")[2])) if wanted[1:] else wanted[0]
+    language, script = _with_usual_script(tag)
+    return _checked(language, script or dominant_script(text).replace("Zyyy", "Latn"))
+
+
+@functools.cache
+def locale_language(locale: str) -> str:
+    """Code of a locale, whose script is its own, else the usual one of the language; ``""`` if it is not known.
+
+    >>> [locale_language(name) for name in ("en", "sr@latin", "zh_TW", "pt_BR", "yue-Hans")]
+    ['eng_Latn', 'srp_Latn', 'cmn_Hant', 'por_Latn', 'yue_Hans']
+    """
+    if not re.fullmatch(r"[a-z]{2,3}([-_@][A-Za-z0-9]+)*", locale):
+        return ""
+    language, scripts = parsed(locale)
+    language = INDIVIDUAL.get(language, language)
+    return _checked(language, (*scripts, NOT_LATIN.get(language, "Latn"))[0])
+
+
+@functools.cache
+def _wanted(tag: str, languages: tuple[str, ...]) -> list[str]:
+    named = [code for code in languages if is_tagged(tag, code)]
+    return [code for code in named if code.partition("_")[0] == parsed(tag).language] or named
+
+
+@functools.cache
+def _with_usual_script(tag: str) -> tuple[str, str]:
+    """ISO 639-3 code and script of a tag, each ``""`` if it is not known."""
+    named = parsed(tag)
+    language = INDIVIDUAL.get(named.language, named.language)
+    two_letters = len(re.split("[-_@]", tag)[0]) == 2
+    usual = "" if language in SEVERAL else NOT_LATIN.get(language, "Latn" if two_letters else "")
+    return language, (*named.scripts, "Hani" if usual in ("Hans", "Hant") else usual)[0]
+
+
+@functools.cache
+def _checked(language: str, script: str) -> str:
+    try:
+        return check_language(f"{language}_{script}") if script != "Zzzz" else ""
+    except InputError:
+        return ""
