@@ -19,6 +19,7 @@ from align.pairs.lexicons.lexicon import GivenLexicons, described, find_lexicons
 from align.pairs.lexicons.pivot import Pivot
 from align.pairs.lexicons.registry import DICTIONARY, formats
 from align.pairs.table import PairWriter, pair_writer
+from align.text.case import lower
 from align.text.languages import check_language
 
 logger = logging.getLogger(__name__)
@@ -153,8 +154,8 @@ def _write(kept: Iterator[WordPair], writer: PairWriter, share: PairShare, left_
 
 
 def _lower(pair: WordPair) -> WordPair:
-    target = pair.target if pair.kind == "gloss" else pair.target.lower()
-    return pair._replace(source=pair.source.lower(), target=target)
+    target = pair.target if pair.kind == "gloss" else lower(pair.target, pair.target_lang)
+    return pair._replace(source=lower(pair.source, pair.source_lang), target=target)
 
 
 def _add(pair: WordPair, writer: PairWriter) -> None:

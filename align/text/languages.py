@@ -115,9 +115,12 @@ def web_language(code: str) -> str | None:
 
 
 @functools.cache
-def _script_pattern(script: str) -> regex.Pattern[str] | None:
+def _script_pattern(*scripts: str) -> regex.Pattern[str] | None:
+    """A letter of one of these scripts, or one that several share (Script Common), this one among them."""
+    names = [SCRIPT_VARIANTS.get(script, script) for script in scripts]
+    one = (rf"\p{{sc={name}}}|[\p{{scx={name}}}&&[\p{{sc=Zyyy}}\p{{sc=Zinh}}]]" for name in names)
     try:
-        return regex.compile(rf"\p{{sc={SCRIPT_VARIANTS.get(script, script)}}}")
+        return regex.compile("|".join(one), regex.V1)
     except regex.error:
         return None
 
@@ -125,20 +128,28 @@ def _script_pattern(script: str) -> regex.Pattern[str] | None:
 def script_share(text: str, script: str) -> float:
     """Share of the letters of ``text`` that belong to ``script`` (0 when it has no letter).
 
-    ``Jpan`` counts Han and both Kana, ``Kore`` and ``Hang`` count Hangul and Han.
+    ``Jpan`` counts Han and both Kana, ``Kore`` Hangul and Han. A letter that scripts share, such as the stroke that
+    lengthens Arabic words or the mark of long vowels in Kana, belongs to each of them (Script_Extensions of Unicode).
+
+    Raises:
+        InputError: an unknown script.
     """
     letters = regex.findall(r"\p{L}", text)
+    inside = _script_pattern(*{"Jpan": ("Hani", "Hira", "Kana"), "Kore": ("Hang", "Hani")}.get(script, (script,)))
+    if inside is None:
+        raise InputError(f"unknown script {script!r}: expected an ISO 15924 code such as Latn")
     if not letters:
         return 0.0
-    names = {"Jpan": "Hani|sc=Hira|sc=Kana", "Kore": "Hang|sc=Hani"}.get(script, SCRIPT_VARIANTS.get(script, script))
-    inside = regex.compile("|".join(rf"\p{{sc={name.removeprefix('sc=')}}}" for name in names.split("|")))
     return sum(1 for letter in letters if inside.match(letter)) / len(letters)
 
 
 def dominant_script(text: str) -> str:
-    """ISO 15924 code of the Unicode script that most letters of ``text`` have; ``Zyyy`` when there is no letter."""
+    """ISO 15924 code of the Unicode script that most letters of ``text`` have; ``Zyyy`` when there is no letter.
+
+    Letters that scripts share do not count.
+    """
     counts: Counter[str] = Counter()
-    for letter in regex.findall(r"\p{L}", text):
+    for letter in regex.findall(r"[\p{L}--[\p{sc=Zyyy}\p{sc=Zinh}]]", text, regex.V1):
         counts[_script_of(letter)] += 1
     return counts.most_common(1)[0][0] if counts else "Zyyy"
 

@@ -574,6 +574,15 @@ def test_joined_pairs_beside_a_direct_dictionary(tmp_path):
     assert manifest["pivot"]["deu_Latn-fra_Latn"]["routes"]["1"]["precision"] == 1.0  # Rüde is not judged
 
 
+def test_lower_case_is_that_of_the_language(tmp_path):
+    """And a test set that has the word in lower case keeps out its capitals."""
+    path = write(tmp_path / "eng_Latn-tur_Latn.tsv", "city\tİstanbul", "light\tIŞIK", "heat\tISI")
+    tests = write(tmp_path / "test.tsv", "glow\tışık")
+    manifest = build(path, tmp_path / "out", filters=WordFilters(case="lower"), exclude=[tests])
+    assert sides(tmp_path / "out") == [("city", "istanbul"), ("heat", "ısı")]
+    assert manifest["rejects"] == {"in a test set": 1}
+
+
 def test_entities(tmp_path):
     path = write(
         tmp_path / "cldr-territories.tsv",

@@ -60,3 +60,24 @@ def test_variants_of_a_script_are_scripts():
         "syr_Syre",
     ]
     assert script_share("Fraktur", "Latf") == script_share("азъ", "Cyrs") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [("مـــرحبا", "Arab"), ("ｶﾞｰﾄﾞ", "Jpan"), ("コーヒー", "Kana"), ("らーめん", "Hira"), ("人々", "Hani")],
+)
+def test_letters_that_scripts_share_belong_to_each(text, script):
+    """Tatweel, the mark of long vowels, the sign of repetition: of Script Common, which they have no letters of."""
+    assert script_share(text, script) == 1
+    assert script_share(text, "Latn") == 0
+    assert dominant_script(text) == {"Jpan": "Kana"}.get(script, script)
+
+
+def test_an_unknown_script():
+    with pytest.raises(InputError, match="unknown script 'Xyzw': expected an ISO 15924 code"):
+        script_share("a", "Xyzw")
+
+
+def test_shared_letters_do_not_decide():
+    assert dominant_script("ラーーー") == "Kana"
+    assert dominant_script("ー") == "Zyyy"

@@ -15,6 +15,7 @@ from align.pairs.choices import check_choice
 from align.pairs.filters.texts import SURROGATE
 from align.pairs.lexicons.dictionary import DICTIONARY
 from align.pairs.reading.records import file_records
+from align.text.case import one_i
 from align.text.normal_forms import normalised, text_hash
 
 GivenTests = Sequence["Path | str"] | Path | str
@@ -40,7 +41,7 @@ def _sets(given: GivenTests, read: Callable[[Path], Iterator[Sequence[str]]], wh
     for path in [given] if isinstance(given, (str, Path)) else given:
         sets[str(path)] = held = _Set()
         for texts in read(Path(path)):
-            keys = [normalised(text) for text in texts if not SURROGATE.search(text)]
+            keys = [one_i(normalised(text)) for text in texts if not SURROGATE.search(text)]
             held.texts.update(text_hash(key) for key in keys if key)
             if len(keys) == 2:
                 held.pairs.add(_pair_hash(*keys))
@@ -53,7 +54,7 @@ class HeldOut:
     """Hashes of the texts of some test sets, each a file or a folder; memory: some 70 bytes a text.
 
     A text is a line, a field of a ``.tsv`` line, or a value of a ``.jsonl`` or ``.parquet`` row; a folder counts with
-    all visible files below it. Texts meet when ``normalised`` makes them equal.
+    all visible files below it. Texts meet when ``normalised`` makes them equal; i and ı are one letter in this.
 
     Raises:
         InputError: no such file, or a set without any text.
@@ -64,7 +65,7 @@ class HeldOut:
 
     def meets(self, *texts: str) -> bool:
         """Whether one of these texts, already ``normalised``, stands in a test set; counted for each set it does."""
-        hashes, found = {text_hash(text) for text in texts} if self._sets else set(), False
+        hashes, found = {text_hash(one_i(text)) for text in texts} if self._sets else set(), False
         for held in self._sets.values():
             met = not held.texts.isdisjoint(hashes)
             held.removed += met
@@ -100,8 +101,9 @@ class EvaluationWords:
 
     Level ``pair``: a pair is removed if its two words are a line of a test set, in either order. Level ``word``, the
     strictest: if either of its words stands anywhere in a test set, whatever its language. Words are equal if
-    ``normalised`` makes them so. The paper (Green, Ponzetto and Glavaš, ACL 2023) removed at word level, but the words
-    of its validation dictionaries only: pairs of the test dictionaries could stay in.
+    ``normalised`` makes them so, with one letter for i and ı, whose capitals depend on the language. The paper (Green,
+    Ponzetto and Glavaš, ACL 2023) removed at word level, but the words of its validation dictionaries only: pairs of
+    the test dictionaries could stay in.
 
     A file is a dictionary (``.tsv``, ``.txt``, ``.trans``, ``.gz`` of these: the two columns that a header names, else
     the first two, at tabs or else at spaces; a score may follow; one column is a word) or a ``.csv`` with a header, of
@@ -121,6 +123,7 @@ class EvaluationWords:
         """Whether a pair, of words already ``normalised``, must go; counted for every set that it meets."""
         if not self._sets:
             return False
+        source, target = one_i(source), one_i(target)
         words, pair, found = {text_hash(source), text_hash(target)}, _pair_hash(source, target), False
         for held in self._sets.values():
             same = pair in held.pairs

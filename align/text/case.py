@@ -1,0 +1,26 @@
+"""Lower case as a language has it."""
+
+from __future__ import annotations
+
+TWO_I = {"tur_Latn", "azj_Latn", "aze_Latn", "crh_Latn", "gag_Latn"}
+"""Languages whose I with and without a dot are two letters, as capitals too."""
+
+
+def lower(text: str, code: str) -> str:
+    """``text.lower()``; in Turkish and its like, I becomes ı and İ becomes i (SpecialCasing of Unicode).
+
+    >>> lower("IŞIK İstanbul", "tur_Latn"), lower("ISIK", "eng_Latn")
+    ('ışık istanbul', 'isik')
+    """
+    if code in TWO_I:
+        text = text.replace("I\u0307", "i").replace("İ", "i").replace("I", "ı")
+    return text.lower()
+
+
+def one_i(text: str) -> str:
+    """Text in lower case with one letter for i and ı: what two spellings share when their language is not known.
+
+    >>> one_i("ışık") == one_i("IŞIK".casefold()), one_i("İ".casefold())
+    (True, 'i')
+    """
+    return text if text.isascii() else text.replace("i\u0307", "i").replace("ı", "i")
