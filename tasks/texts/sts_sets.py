@@ -26,6 +26,8 @@ SPLITS = ("train", "dev", "test")
 _LABEL = "[a-z]{2,3}(?:_[A-Z][a-z]{3})?"
 _SCORES = ("score", "similarity_score")
 _SPLIT = "|".join(SPLIT_NAMES)
+UNSCORED = ("", "na", "nan")
+"""What stands in the place of a score that is missing."""
 _LAYOUTS = (
     "<name>.tsv, <name>.test.tsv, test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, plain or .gz"
 )
@@ -160,20 +162,30 @@ def _read_file(path: Path, name: str, split: str) -> StsSet:
     places = [head.index(column) for column in (score, "sentence1", "sentence2")]
     marked = head.index("split") if "split" in head else None
     others: Counter[str] = Counter()
+    unscored: list[int] = []
 
     def rows() -> Iterator[Row]:
         for number, line in lines:
             where, cells = f"{path}, line {number}", line.split("\t")
+            if not line.strip():
+                continue
             if len(cells) != len(head):
                 raise InputError(f"{where}: {len(cells)} columns, expected {len(head)} as in the header")
             if marked is not None and (other := row_split(cells[marked], where)) != split:
                 others[other] += 1
+            elif cells[places[0]].strip().casefold() in UNSCORED:
+                unscored.append(number)
             else:
                 yield _row(*(cells[place] for place in places), where=where)
 
     found = _as_set(name, rows())
     if others and not found.scores:
         raise InputError(f"{path} has no row of the split {split}: its column split has {', '.join(others)}")
+    if unscored and not found.scores:
+        raise InputError(f"{path} holds no score")
+    if unscored:
+        first = ", ".join(map(str, unscored[:5]))
+        logger.warning("%s: %d rows have no score and are left out: line %s", path, len(unscored), first)
     if others:
         logger.info("%s: rows of other splits are not read: %s", path, dict(others))
     return found
@@ -182,6 +194,8 @@ def _read_file(path: Path, name: str, split: str) -> StsSet:
 def _benchmark(path: Path) -> Iterator[Row]:
     for number, line in enumerate(read_lines(path), 1):
         cells = line.split("\t")
+        if not line.strip():
+            continue
         if len(cells) < 7:
             raise InputError(f"{path}, line {number}: {len(cells)} columns, expected at least 7 (genre to sentence2)")
         yield _row(*cells[4:7], where=f"{path}, line {number}")
@@ -194,7 +208,7 @@ def _semeval(path: Path) -> Iterator[Row]:
     pairs, scores = list(read_lines(path)), list(read_lines(gold))
     if len(pairs) != len(scores):
         raise InputError(f"{path} has {len(pairs)} lines, {gold.name} has {len(scores)}: expected a score for each")
-    unscored = sum(not score.strip() for score in scores)
+    unscored = sum(score.strip().casefold() in UNSCORED for score in scores)
     if unscored == len(scores):
         raise InputError(f"{gold} holds no score")
     if unscored:
@@ -203,7 +217,7 @@ def _semeval(path: Path) -> Iterator[Row]:
         cells = pair.split("\t")
         if len(cells) < 2:
             raise InputError(f"{path}, line {number}: {len(cells)} columns, expected 2 sentences")
-        if score.strip():
+        if score.strip().casefold() not in UNSCORED:
             yield _row(score, *cells[:2], where=f"{gold}, line {number}")
 
 

@@ -176,6 +176,7 @@ def test_snli(tmp_path):
         ([" Entailment", "NEUTRAL", "Contradiction", ""], {}),
         (["e", "n", "c", "-1"], {}),
         (["0", "1", "2", "-"], {}),
+        (["0.0", "1.00", "2.0", "NaN"], {}),  # as pandas writes them beside a missing one
         (["2", "1", "0", "-"], {"numbers": ["contradiction", "neutral", "entailment"]}),
     ],
 )
@@ -186,7 +187,20 @@ def test_every_spelling_of_a_label(tmp_path, labels, options):
     assert manifest["rejects"] == {"no label": 1}
 
 
-@pytest.mark.parametrize("label", ["entailed", "3", "contradictory", "0.0"])
+def test_numbers_of_json_are_labels_also_as_floats(tmp_path):
+    lines = [f'{{"premise": "p", "hypothesis": "h{i}", "label": {label}}}' for i, label in enumerate(("0.0", 2, "NaN"))]
+    manifest = build(write(tmp_path / "eng_Latn.jsonl", *lines), tmp_path / "out", form="labels")
+    assert [row["label"] for row in rows(tmp_path / "out")] == ["entailment", "contradiction"]
+    assert manifest["rejects"] == {"no label": 1}
+
+
+def test_lines_of_white_space_are_passed_over(tmp_path):
+    lines = ["0\tp\th", "", "2\tp\tk", "\t\t", "  "]
+    manifest = build(write(tmp_path / "eng_Latn.tsv", TSV, *lines), tmp_path / "out", form="labels")
+    assert (manifest["lines"], manifest["rows"], manifest["rejects"]) == (2, 2, {})
+
+
+@pytest.mark.parametrize("label", ["entailed", "3", "contradictory", "0.5", "3.0"])
 def test_an_unknown_label(tmp_path, label):
     path = write(tmp_path / "eng_Latn.tsv", TSV, "neutral\tp\th", f"{label}\tp\th2")
     known = "entailment, neutral, contradiction, e, n, c, 0, 1, 2, or - for none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from align.pairs.table import LABELS, text_group
 from align.text.languages import check_language
 from align.text.tags import is_tagged
 
-UNDECIDED = ("", "-", "-1")
+UNDECIDED = ("", "-", "-1", "nan")
 """What stands in the place of a label that the annotators did not agree on."""
 XNLI_LANGUAGES = {
     "ar": "arb_Arab", "bg": "bul_Cyrl", "de": "deu_Latn", "el": "ell_Grek", "en": "eng_Latn", "es": "spa_Latn",
@@ -101,6 +102,7 @@ def _languages(value: Any, source: AnyRows, place: str) -> tuple[str, str]:
 
 def _label(value: Any, spelled: dict[str, str], place: str) -> str:
     label = "" if value is None else str(value).strip().casefold()
+    label = re.sub(r"^(\d+)\.0+$", r"\1", label)  # pandas writes whole numbers so where some are missing
     if label in UNDECIDED:
         return ""
     if label not in spelled:

@@ -85,7 +85,10 @@ def hub_records(
 def tsv_records(
     path: Path, check: Callable[[list[str]], None] | None = None
 ) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Rows of a TSV file under a header, with line numbers; an empty field is None. ``check`` may refuse the header."""
+    """Rows of a TSV file under a header, with line numbers; an empty field is None. ``check`` may refuse the header.
+
+    Lines of white space alone are passed over, as editors and spreadsheets leave them at the end.
+    """
     header: list[str] = []
     for number, line in enumerate(read_lines(path), 1):
         fields = line.split("\t")
@@ -93,6 +96,8 @@ def tsv_records(
             header = fields
             if check is not None:
                 check(header)
+        elif not line.strip():
+            continue
         elif len(fields) != len(header):
             raise InputError(f"{path}, line {number}: expected {len(header)} columns as in line 1, got {len(fields)}")
         else:

@@ -138,13 +138,17 @@ def test_the_line_counts_blank_lines(tmp_path):
         read_pairs(tmp_path / "a.jsonl")
 
 
+def test_blank_lines_at_the_end_are_no_rows(tmp_path):
+    (tmp_path / "a.tsv").write_text(f"{HEADER}\na\tb\thin_Deva\thin_Latn\n\n\t\t\t\n", encoding="utf-8")
+    assert len(read_pairs(tmp_path / "a.tsv")) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "is empty"),
         (HEADER, "is empty"),
         (f"{HEADER}\na\tb\thin_Deva", "line 2: expected 4 columns as in line 1, got 3"),
-        (f"{HEADER}\na\tb\thin_Deva\thin_Latn\n\n", "line 3: expected 4 columns as in line 1, got 1"),
         ("पाठ\tpath\thin_Deva\thin_Latn", "'source' is missing"),
         (f"{HEADER}\na\t\thin_Deva\thin_Latn", "line 2: target is empty"),
         (f"{HEADER}\tscore\na\tb\thin_Deva\thin_Latn\tx", "line 2: expected a number as score, got 'x'"),

@@ -308,15 +308,21 @@ def test_semeval(tmp_path: Path) -> None:
         read_sts(tmp_path)
 
 
+def test_rows_without_a_score_are_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, {"x.tsv": HEADER + "1\ta\tb\n\tc\td\nNA\te\tf\n2\tg\th\n\t\t\n\n"})
+    (found,) = read_sts(tmp_path).values()
+    assert (found.scores, found.first) == ((1.0, 2.0), ("a", "g"))
+    assert "x.tsv: 2 rows have no score and are left out: line 3, 4" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (HEADER + "1\ta\tb\n2\ta\n", r"x.tsv, line 3: 2 columns, expected 3 as in the header$"),
         (HEADER + "1\ta\tb\tc\n", r"x.tsv, line 2: 4 columns, expected 3"),
         (HEADER + "2,5\ta\tb\n", r"x.tsv, line 2: the score is '2,5', expected a number$"),
-        (HEADER + "nan\ta\tb\n", "the score is 'nan', expected a number"),
+        (HEADER + "nan\ta\tb\n", r"x.tsv holds no score$"),
         (HEADER + "inf\ta\tb\n", "the score is 'inf', expected a number"),
-        (HEADER + "\n", "line 2: 1 columns, expected 3"),
         (
             "1\ta\tb\n",
             r"x.tsv, line 1: expected a header with score, sentence1, sentence2 between tabs, got \['1', 'a'",
