@@ -45,6 +45,8 @@ NAMES = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva", "iqtelif": "
 class Tag(NamedTuple):
     """What a tag says."""
 
+    first: str
+    """Its first part, in lower case."""
     language: str
     """ISO 639-3; ``""``: unknown, or no living language (``gem-pro``)."""
     scripts: tuple[str, ...]
@@ -55,9 +57,8 @@ class Tag(NamedTuple):
 def parsed(tag: str) -> Tag:
     """Language and script that a tag names, in BCP 47 or as a POSIX locale, deprecated codes (``iw``) too.
 
-    >>> parsed("zh_TW"), parsed("sr@latin"), parsed("iw-IL"), parsed("mns-pro")
-    (Tag(language='zho', scripts=('Hant',)), Tag(language='srp', scripts=('Latn',)), Tag(language='heb', scripts=()), \
-Tag(language='', scripts=()))
+    >>> [parsed(tag)[1:] for tag in ("zh_TW", "sr@latin", "iw-IL", "mns-pro")]
+    [('zho', ('Hant',)), ('srp', ('Latn',)), ('heb', ()), ('', ())]
     """
     first, *rest = re.split("[-_@]", tag.lower())
     language = three_letters(first) if len(first) in (2, 3) and "pro" not in rest else ""
@@ -66,7 +67,7 @@ Tag(language='', scripts=()))
     if not scripts:
         regions = REGIONS.get(macrolanguage(language), {}) if language else {}
         scripts = [regions[part] for part in rest if part in regions]
-    return Tag(language, tuple(scripts))
+    return Tag(first, language, tuple(scripts))
 
 
 @functools.cache
@@ -81,9 +82,8 @@ def is_tagged(tag: str, code: str) -> bool:
     named = parsed(tag)
     if script not in (named.scripts or [script]):
         return False
-    first = re.split("[-_@]", tag.lower())[0]
     can = (language, macrolanguage(language), INDIVIDUAL.get(language))
-    return first == language or (named.language or three_letters(first)) in can
+    return named.first == language or (named.language or three_letters(named.first)) in can
 
 
 def tagged_sides(cells: Sequence[str], source_lang: str, target_lang: str) -> tuple[int, int] | None:
@@ -122,9 +122,9 @@ def locale_language(locale: str) -> str:
     """
     if not re.fullmatch(r"[a-z]{2,3}([-_@][A-Za-z0-9]+)*", locale):
         return ""
-    language, scripts = parsed(locale)
-    language = INDIVIDUAL.get(language, language)
-    return _checked(language, (*scripts, NOT_LATIN.get(language, "Latn"))[0])
+    named = parsed(locale)
+    language = INDIVIDUAL.get(named.language, named.language)
+    return _checked(language, (*named.scripts, NOT_LATIN.get(language, "Latn"))[0])
 
 
 @functools.cache
@@ -138,8 +138,7 @@ def _with_usual_script(tag: str) -> tuple[str, str]:
     """ISO 639-3 code and script of a tag, each ``""`` if it is not known."""
     named = parsed(tag)
     language = INDIVIDUAL.get(named.language, named.language)
-    two_letters = len(re.split("[-_@]", tag)[0]) == 2
-    usual = "" if language in SEVERAL else NOT_LATIN.get(language, "Latn" if two_letters else "")
+    usual = "" if language in SEVERAL else NOT_LATIN.get(language, "Latn" if len(named.first) == 2 else "")
     return language, (*named.scripts, "Hani" if usual in ("Hans", "Hant") else usual)[0]
 
 
