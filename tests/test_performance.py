@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,7 @@ def test_turns_go_back_and_forth_and_the_middle_counts():
 def test_the_command_line_is_the_signature(monkeypatch, tmp_path):
     from scripts.bench import harness
 
-    def bench(what: str, *, sizes: list[int] = [8, 32], deep: bool = False, place: str | None = None) -> dict:  # noqa: B006
+    def bench(what: str, *, sizes: Sequence[int] = (8, 32), deep: bool = False, place: str | None = None) -> dict:
         return {"what": what, "sizes": sizes, "deep": deep, "place": place}
 
     folder = tmp_path / "e5"

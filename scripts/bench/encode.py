@@ -22,7 +22,7 @@ import sys
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -41,7 +41,7 @@ ALONE = 40  # texts encoded one by one
 
 def encode(
     *, e5: str | None = None, minilm: str | None = None, no_seed: bool = False, count: int = 3000,
-    peer_batches: list[int] = [8, 32, 128], repetitions: int = 3, growth: list[int] = [],  # noqa: B006
+    peer_batches: Sequence[int] = (8, 32, 128), repetitions: int = 3, growth: Sequence[int] = (),
 ) -> Row:  # fmt: skip
     rows = []
     for model, place in {"seed": None if no_seed else "seed", "e5": e5, "minilm": minilm}.items():
@@ -54,7 +54,7 @@ def encode(
     return {"rows": rows, "growth": [apart(grow, size) for size in growth]}
 
 
-def on_text(about: Row, place: str, peer_batches: list[int], repetitions: int) -> list[Row]:
+def on_text(about: Row, place: str, peer_batches: Sequence[int], repetitions: int) -> list[Row]:
     """Rows of one model on one text."""
     stratified = ((script_of(line), line) for line in dict.fromkeys(read()))
     kept = (one for one in stratified if one[0] and (about["text"] != "latin" or one[0] == "LATIN"))

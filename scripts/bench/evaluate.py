@@ -13,6 +13,7 @@ neither. The peer's accuracies must be our P@1 by cosine, to the ties.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ ENGLISH = "eng_Latn"
 
 
 def evaluate(
-    *, languages: list[str] = [], model: str = "seed", batch_sizes: list[int] = [16, 32, 64, 128],  # noqa: B006
+    *, languages: Sequence[str] = (), model: str = "seed", batch_sizes: Sequence[int] = (16, 32, 64, 128),
 ) -> Row:  # fmt: skip
     logging.disable(logging.WARNING)  # the peer says that it takes the mean, as ours does
     sets = list(read_sets(data() / "tatoeba", languages=languages or None))

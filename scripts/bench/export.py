@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,8 +40,8 @@ NEEDED = {
 
 
 def export(
-    *, rows: int = 2000, dimensions: int = 384, clusters: int = 200, batch_rows: list[int] = [1024],  # noqa: B006
-    queries: int = 200, engines: list[str] = [*VARIANTS],  # noqa: B006
+    *, rows: int = 2000, dimensions: int = 384, clusters: int = 200, batch_rows: Sequence[int] = (1024,),
+    queries: int = 200, engines: Sequence[str] = (*VARIANTS,),
 ) -> Row:  # fmt: skip
     found = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -52,7 +52,7 @@ def options(bench: Callable[..., Any], words: Sequence[str], *, threads: int = 1
         more: Row = {"type": kinds[0]}
         if types[name] is bool:
             more = {"action": "store_true"}
-        elif typing.get_origin(types[name]) is list:
+        elif typing.get_origin(types[name]) in (list, Sequence):
             more |= {"nargs": "*", "action": "extend"}
         parser.add_argument(name if one.default is one.empty else f"--{name.replace('_', '-')}", **more)
     parser.add_argument("--threads", type=int, default=threads)

@@ -46,7 +46,7 @@ Step = Callable[..., Tensor]
 
 
 def loss(
-    *, least: int = 256, most: int = 65536, dimension: int = 384, vocabulary: list[int] = [30_000, 250_000],  # noqa: B006
+    *, least: int = 256, most: int = 65536, dimension: int = 384, vocabulary: Sequence[int] = (30_000, 250_000),
     positions: int = 512, gigabytes: float = 6, seconds: float = 300, own: bool = False, labels: int = 0,
 ) -> Row:  # fmt: skip
     setting = f"torch {torch.__version__}, CPU, {torch.get_num_threads()} thread(s), d = {dimension}"

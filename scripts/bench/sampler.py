@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,8 @@ Numbers = NDArray[np.int64]
 
 
 def sampler(
-    *, parts: list[str] = ["speed", "padding", "growth"], rows: int = 60_000, largest: float = 1e7, repeats: int = 3,  # noqa: B006
-    batch_sizes: list[int] = [64, 1024, 4096],  # noqa: B006
+    *, parts: Sequence[str] = ("speed", "padding", "growth"), rows: int = 60_000, largest: float = 1e7,
+    repeats: int = 3, batch_sizes: Sequence[int] = (64, 1024, 4096),
 ) -> Row:  # fmt: skip
     found: Row = {}
     if "speed" in parts:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,8 @@ WANTED = 1e-5
 
 
 def train(
-    what: str, *, e5: str | None = None, minilm: str | None = None, no_seed: bool = False, texts: list[str] = [],  # noqa: B006
-    batches: list[int] = [], steps: int = 8, repetitions: int = 3, peer_workers: int = 1, micro_tokens: int = 4096,  # noqa: B006
+    what: str, *, e5: str | None = None, minilm: str | None = None, no_seed: bool = False, texts: Sequence[str] = (),
+    batches: Sequence[int] = (), steps: int = 8, repetitions: int = 3, peer_workers: int = 1, micro_tokens: int = 4096,
 ) -> Row:  # fmt: skip
     texts = texts or (["scripts", "latin"] if what == "step" else ["scripts"])
     batches = batches or {"step": [64, 256], "translico": [24], "caching": [256]}.get(what, [64])

@@ -7,6 +7,7 @@ The result files themselves hold the outcome of every sentence, megabytes of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from align.files.whole import read_json
 from scripts.bench.harness import Row, command_line
 
 
-def keep(results: list[Path], *, baseline: str | None = None, layers: list[str] = []) -> Row:  # noqa: B006
+def keep(results: list[Path], *, baseline: str | None = None, layers: Sequence[str] = ()) -> Row:
     comparison = compare(results, baseline=baseline, by=["script"]).to_json()
     curves = {name: read_json(Path(path))["layers"] for name, _, path in (one.partition("=") for one in layers)}
     return {"benchmarks": [kept(one) for one in comparison["benchmarks"]], "layers": curves}

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import time
 import tomllib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ MEASURES = {
 
 def experiment(
     name: str, model: str, *, to: Path = Path("runs/experiment"), prompt: str | None = None, recipe: str | None = None,
-    set: list[str] = [], settings: list[str] = [], dev: bool = False, before: bool = False,  # noqa: B006
+    set: Sequence[str] = (), settings: Sequence[str] = (), dev: bool = False, before: bool = False,
     no_before: bool = False, bf16: bool = False,
 ) -> None:  # fmt: skip
     plan: dict[str, Any] = PLANS[name] | {"dev": dev}
@@ -52,7 +53,7 @@ def experiment(
     start = with_head(model, to / "start") if plan.get("new_head") else model
     encoder = align.load_encoder(start, prompt=prompt, special_tokens=plan.get("special_tokens"))
     tables, facts = PAIRS[name](plan, to)
-    given = {"model": model, "prompt": prompt, "set": set, **plan}
+    given = {"model": model, "prompt": prompt, "set": [*set], **plan}
     result: dict[str, Any] = {"settings": {key: str(value) for key, value in given.items()}, **facts}
     states, chosen = plan["states"], align.load_recipe(recipe or plan["recipe"], changes=set)
     stages = chosen.stages or (chosen,)

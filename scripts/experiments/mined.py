@@ -16,7 +16,7 @@ together (shared). --synthetic N mines N among N vectors, exactly and with FAISS
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,8 @@ class Planted:
 
 
 def mined(
-    model: str, *, prompt: str | None = None, languages: list[str] = [*LANGUAGES], pairs: int | None = None,  # noqa: B006
-    distractors: int = 400, k: int = 4, seed: int = 0, synthetic: list[int] = [], dimension: int = 256,  # noqa: B006
+    model: str, *, prompt: str | None = None, languages: Sequence[str] = (*LANGUAGES,), pairs: int | None = None,
+    distractors: int = 400, k: int = 4, seed: int = 0, synthetic: Sequence[int] = (), dimension: int = 256,
     block: int = 2048,
 ) -> Row:  # fmt: skip
     large = []
