@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,6 +11,14 @@ from torch import Tensor, nn
 from align.objectives.anchor import mse_anchor
 from align.objectives.inputs import Inputs
 from align.objectives.objective import Objective, PlainOptions, Sizes, Terms
+
+
+@dataclass(frozen=True)
+class DistilOptions(PlainOptions):
+    """A student on both sides of the pairs, or on one."""
+
+    source: bool = True
+    """Encode the sources, too; false: the translations only, in half the time, where they hold texts to learn alone."""
 
 
 def distil(source: Tensor, target: Tensor, teacher: Tensor) -> Tensor:
@@ -56,15 +65,19 @@ def unexplained(student: Tensor, teacher: Tensor) -> Tensor:
     return error / (teacher - teacher.mean(dim=0)).pow(2).mean()
 
 
-def _value(inputs: Inputs, options: PlainOptions, learned: nn.Module | None) -> Terms:
+def _value(inputs: Inputs, options: DistilOptions, learned: nn.Module | None) -> Terms:
     project = learned or nn.Identity()
-    source, target = project(inputs.own("source")), project(inputs.own("target"))
+    sides = [project(inputs.own(side)) for side in (("source", "target") if options.source else ("target",))]
     teacher = inputs.own("teacher")
-    terms = {"distil": (options.weight, distil(source, target, teacher))}
+    value = distil(sides[0], sides[1], teacher) if options.source else mse_anchor(sides[0], teacher)
+    terms = {"distil": (options.weight, value)}
     if len(teacher) > 1:  # reported, not trained on
-        both = torch.cat([source, target]).detach()
-        terms["unexplained"] = (0.0, unexplained(both, torch.cat([teacher, teacher])))
+        terms["unexplained"] = (0.0, unexplained(torch.cat(sides).detach(), teacher.repeat(len(sides), 1)))
     return terms
+
+
+def _reads(options: DistilOptions) -> set[str]:
+    return {"target", "teacher"} | ({"source"} if options.source else set())
 
 
 def projection(options: Any, sizes: Sizes) -> nn.Module | None:
@@ -73,4 +86,4 @@ def projection(options: Any, sizes: Sizes) -> nn.Module | None:
     return None if same else nn.Linear(sizes.width, sizes.teacher or sizes.width, bias=False)
 
 
-OBJECTIVE = Objective("distil", distil, PlainOptions, ("source", "target", "teacher"), _value, projection)
+OBJECTIVE = Objective("distil", distil, DistilOptions, _reads, _value, projection)

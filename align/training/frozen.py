@@ -64,9 +64,11 @@ def frozen_vectors(
 def raw_vectors(
     encoder: Encoder, texts: Sequence[str], *, max_tokens: int, device: torch.device, progress: bool
 ) -> NDArray[np.float32]:
-    """(n, D) vectors of texts as pooled, cut as in training; each process encodes its share of them."""
+    """(n, D) vectors of texts as pooled, cut as in training; each process encodes its share of the distinct ones."""
 
     def encode(share: Sequence[str]) -> NDArray[np.float32]:
         return encoder.encode(share, max_tokens=max_tokens, raw=True, progress=progress)
 
-    return in_shares(encode, texts, dimension=encoder.dimension, device=device)
+    place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    vectors = in_shares(encode, list(place), dimension=encoder.dimension, device=device)
+    return vectors if len(place) == len(texts) else vectors[[place[text] for text in texts]]

@@ -191,6 +191,8 @@ def set_trainable(module: Alignment) -> int:
     blocks(encoder.model)[: recipe.train.freeze_blocks].requires_grad_(False)
     if recipe.train.freeze_embeddings:
         encoder.body.get_input_embeddings().requires_grad_(False)
+        if recipe.train.freeze_blocks and (below := getattr(encoder.body, "embeddings", None)) is not None:
+            below.requires_grad_(False)  # positions and norm: nothing moves below the highest frozen block
     if recipe.lora:
         train_adapter_only(encoder)
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -23,6 +23,7 @@ from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
 from align.objectives.barlow_twins import BarlowTwinsOptions
 from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.distil import DistilOptions
 from align.objectives.graded import GradedOptions
 from align.objectives.guided import GuidedOptions
 from align.objectives.labelled import LabelledOptions
@@ -71,7 +72,7 @@ RECIPES = {
         guided=GuidedOptions(learn_temperature=True, temperature=0.5),
         nt_xent=ContrastiveOptions(teacher=True, false_negatives=0.1, hardness=2.0),
     ),
-    "muril": Recipe(tlm=TlmOptions(rate=0.5), distil=PlainOptions()),
+    "muril": Recipe(tlm=TlmOptions(rate=0.5), distil=DistilOptions()),
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from transformers import TrainerCallback
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.distil import DistilOptions
 from align.objectives.mlm import MlmOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.tlm import TlmOptions
@@ -264,7 +265,7 @@ def test_the_log_says_which(bert_folder):
 def test_what_decays_and_what_has_its_own_rate(bert_folder):
     encoder = load_encoder(bert_folder)
     parts = {"info_nce": ContrastiveOptions(learn_temperature=True), "softmax_nli": PlainOptions()}
-    chosen = recipe(objective=parts | {"distil": PlainOptions()}, weight_decay=0.1, temperature_rate=0.5)
+    chosen = recipe(objective=parts | {"distil": DistilOptions()}, weight_decay=0.1, temperature_rate=0.5)
     module = Alignment(encoder, chosen, classes=3, teacher_dimension=8)
     encoder.body.embeddings.position_embeddings.requires_grad_(False)
     named = {parameter: name for name, parameter in module.named_parameters()}

@@ -14,6 +14,7 @@ from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.distil import DistilOptions
 from align.objectives.graded import GradedOptions
 from align.objectives.objective import PlainOptions
 from align.training import inputs
@@ -65,7 +66,7 @@ def step(encoder, recipe, *, bf16):
 
 
 @pytest.mark.parametrize("parts", [
-    {"distil": PlainOptions()}, {"softmax_nli": PlainOptions()}, {"cosent": GradedOptions(temperature=0.01)},
+    {"distil": DistilOptions()}, {"softmax_nli": PlainOptions()}, {"cosent": GradedOptions(temperature=0.01)},
     {"cosine_mse": PlainOptions()}, {"angle": GradedOptions(temperature=0.01)},
     {"nt_xent": ContrastiveOptions(temperature=0.001), "anchor": AnchorOptions(source=1.0, distance="mse")},
 ], ids=lambda parts: next(iter(parts)))  # fmt: skip

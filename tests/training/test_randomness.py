@@ -9,6 +9,7 @@ from transformers import TrainerCallback
 from align.encoders.checkpoint import load_encoder
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.distil import DistilOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.registry import objective, objectives
 from align.training.options import LoraOptions, TrainOptions
@@ -70,7 +71,7 @@ def test_new_weights_are_drawn_from_the_seed_and_leave_the_generator_alone(bert_
     made = []
     for state, seed in ((5, 0), (6, 0), (5, 1)):
         torch.manual_seed(state)
-        chosen = recipe("both", seed, softmax_nli=PlainOptions(), distil=PlainOptions())
+        chosen = recipe("both", seed, softmax_nli=PlainOptions(), distil=DistilOptions())
         module = Alignment(encoder, chosen, classes=3, teacher_dimension=24)
         made.append([p for name, p in module.named_parameters() if name.startswith("learned.")])
         if state == 5:

@@ -17,7 +17,7 @@ from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.objective import PlainOptions
+from align.objectives.distil import DistilOptions
 from align.training import model_card, resume
 from align.training.options import TrainOptions
 from align.training.recipe import Recipe
@@ -161,7 +161,12 @@ OTHERS = [
 def test_what_decides_a_run_is_sealed_into_its_checkpoints(bert_folder, tmp_path, monkeypatch, shape):
     def start(seed=0, change=None, versions=None, processes=1, **options):
         chosen = recipe(
-            distil=PlainOptions(), anchor=AnchorOptions(rehearsal=1), evaluate_every=2, seed=seed, steps=2, save_every=2
+            distil=DistilOptions(),
+            anchor=AnchorOptions(rehearsal=1),
+            evaluate_every=2,
+            seed=seed,
+            steps=2,
+            save_every=2,
         )
         if shape == "stages":
             chosen = Recipe(stages=(replace(chosen, name="a"),))

@@ -15,7 +15,9 @@ from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives import cosent, cosine_mse, distil, mlm, multiple_negatives, softmax_nli, unexplained
 from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.distil import DistilOptions
 from align.objectives.graded import GradedOptions
+from align.objectives.mlm import MlmOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.tlm import TlmOptions
@@ -193,7 +195,7 @@ def test_a_student_learns_its_teacher(bert_folder, tmp_path, width):
         def encode(self, texts, **_):
             return teacher.encode(texts, raw=True) @ rotation.T
 
-    recipe = Recipe(distil=PlainOptions(), train=options(steps=150, schedule="constant", log_every=10))
+    recipe = Recipe(distil=DistilOptions(), train=options(steps=150, schedule="constant", log_every=10))
     facts = train(student, table(), recipe, tmp_path / "out", teacher=Rotated(), progress=False)
     first, last = facts["losses"][0]["unexplained"], facts["losses"][-1]["unexplained"]
     assert last < 0.5 * first
@@ -220,10 +222,19 @@ def test_frozen_blocks_stay_as_they_are(bert_folder, tmp_path):
     recipe = Recipe(info_nce=ContrastiveOptions(), train=options(freeze_blocks=1, freeze_embeddings=True))
     train(encoder, table(), recipe, tmp_path / "out", progress=False)
     moved = {name for name, p in encoder.named_parameters() if not torch.equal(p, before[name])}
-    assert not any("layer.0." in name or "word_embeddings" in name for name in moved)
+    assert not any("layer.0." in name or "embeddings" in name for name in moved)  # nothing below a frozen block
     assert any("layer.1." in name for name in moved)
     everything = set_trainable(Alignment(encoder, Recipe(info_nce=ContrastiveOptions())))
     assert everything > set_trainable(Alignment(encoder, recipe))
+
+
+def test_a_head_is_trained_while_the_vectors_stay(bert_folder, tmp_path):
+    encoder = load_encoder(bert_folder)
+    before, head = encoder.encode(["ab", "gd"]), encoder.model.cls.predictions.transform.dense.weight.detach().clone()
+    recipe = Recipe(mlm=MlmOptions(), train=options(freeze_blocks=2, freeze_embeddings=True, learning_rate=1e-2))
+    train(encoder, table(), recipe, tmp_path / "out", progress=False)
+    np.testing.assert_array_equal(encoder.encode(["ab", "gd"]), before)
+    assert not torch.equal(encoder.model.cls.predictions.transform.dense.weight, head)
 
 
 def test_uniform_mixing_visits_a_small_table_more_often_and_says_so(bert_folder, tmp_path, caplog):
@@ -276,7 +287,7 @@ def test_messages_come_before_any_step(bert_folder, tmp_path):
         two_stages(),
         r"row 3: expected a score in 0\.\.1, got 4.5",
     )
-    refused(table(), Recipe(distil=PlainOptions()), "the recipe distils, but no teacher was given")
+    refused(table(), Recipe(distil=DistilOptions()), "the recipe distils, but no teacher was given")
     refused(
         table(), Recipe(info_nce=ContrastiveOptions(), train=options(freeze_blocks=3)),
         "train.freeze_blocks is 3, the encoder has 2 blocks",

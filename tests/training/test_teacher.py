@@ -9,14 +9,15 @@ from toy import N, quiet, table, words
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
-from align.objectives import cosine_anchor, distil, info_nce
+from align.objectives import cosine_anchor, distil, info_nce, unexplained
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
+from align.objectives.distil import DistilOptions
 from align.objectives.guided import GuidedOptions, guided
-from align.objectives.objective import PlainOptions
 from align.objectives.smooth_l1 import SmoothL1Options, smooth_l1
 from align.objectives.spread import SpreadOptions, spread
 from align.training.batches import Batches
+from align.training.frozen import raw_vectors
 from align.training.options import TrainOptions
 from align.training.recipe import Recipe
 from align.training.step import Alignment
@@ -41,7 +42,7 @@ def test_a_step_reads_the_teacher_and_the_start(bert_folder):
     teacher = Teacher(16).encode(table()["source"])
     guide = [Teacher(5).encode(table()[side]) for side in ("source", "target")]
     recipe = Recipe(
-        distil=PlainOptions(), info_nce=ContrastiveOptions(teacher=True, temperature=0.2, false_negatives=0.1),
+        distil=DistilOptions(), info_nce=ContrastiveOptions(teacher=True, temperature=0.2, false_negatives=0.1),
         anchor=AnchorOptions(source=1.0), smooth_l1=SmoothL1Options(beta=0.5), guided=GuidedOptions(temperature=0.5),
         spread=SpreadOptions(),
     )  # fmt: skip
@@ -62,9 +63,31 @@ def test_a_step_reads_the_teacher_and_the_start(bert_folder):
     assert terms["loss"].item() == pytest.approx(sum(value.item() for value in expected.values()), rel=1e-4)
 
 
+def test_distillation_of_the_translations_alone_encodes_no_source(bert_folder):
+    encoder = quiet(load_encoder(bert_folder))
+    teacher = Teacher(16).encode(table()["source"])
+    recipe = Recipe(distil=DistilOptions(source=False), info_nce=ContrastiveOptions(teacher=True))
+    batch = Batches(build_store(table(), encoder, max_tokens=32), encoder, recipe, teacher=teacher)[(0, np.array(ROWS))]
+    assert len(batch["ids"]) == len(ROWS)
+    del batch["rows"]
+    terms = Alignment(encoder, recipe, teacher_dimension=16)(**batch)
+    vectors = torch.from_numpy(encoder.encode([table()["target"][i] for i in ROWS], raw=True))
+    right = torch.from_numpy(teacher[ROWS])
+    assert terms["distil"].item() == pytest.approx((vectors - right).pow(2).mean().item(), rel=1e-4)
+    assert terms["unexplained"].item() == pytest.approx(unexplained(vectors, right).item(), rel=1e-4)
+
+
+def test_a_text_of_many_rows_is_shown_to_the_teacher_once():
+    texts, one, seen = ["b", "a", "b", "c", "a"], Teacher(3), []
+    one.encode = lambda texts, **_: seen.extend(texts) or Teacher(3).encode(texts)
+    vectors = raw_vectors(one, texts, max_tokens=8, device=torch.device("cpu"), progress=False)
+    assert seen == ["b", "a", "c"]
+    np.testing.assert_array_equal(vectors, Teacher(3).encode(texts))
+
+
 def test_distillation_and_contrast_train_together(bert_folder, tmp_path):
     options = TrainOptions(steps=60, batch_size=16, learning_rate=1e-2, log_every=10)
-    recipe = Recipe(distil=PlainOptions(), info_nce=ContrastiveOptions(teacher=True), train=options)
+    recipe = Recipe(distil=DistilOptions(), info_nce=ContrastiveOptions(teacher=True), train=options)
     facts = train(load_encoder(bert_folder), table(), recipe, tmp_path / "out", teacher=Teacher(16), progress=False)
     first, last = facts["losses"][0], facts["losses"][-1]
     assert last["info_nce"] < first["info_nce"]
