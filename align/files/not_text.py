@@ -1,4 +1,4 @@
-"""Bytes that are no UTF-8 text: named, so that no file is read as garbage."""
+"""Bytes that are no text: named, so that no file is read as garbage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Any
 
 from align.errors import InputError
 
-NUL_BYTE = "a NUL byte, as in binary data or in UTF-16; expected text in UTF-8"
+NUL_BYTE = "a NUL byte, as in binary data or in UTF-16 without a byte-order mark; expected text in UTF-8"
 _FORMATS = {
-    rb"\xff\xfe\0\0|\0\0\xfe\xff": "UTF-32 text",
-    rb"\xff\xfe|\xfe\xff": "UTF-16 text",
     rb"%PDF-": "a PDF document",
     rb"PK\x03\x04": "a ZIP archive or an office document",
     rb"\xd0\xcf\x11\xe0": "an office document",
@@ -28,19 +26,21 @@ _FORMATS = {
     rb"SQLite format 3\0": "an SQLite database",
 }
 """What a file is, by how it begins; the first that fits."""
+_UNPACK = {
+    "a gzip file": ", or let its name end in .gz", "an xz file": ", or let its name end in .xz",
+    "a bzip2 file": ", or let its name end in .bz2", "a zstd file": ", or let its name end in .zst",
+}  # fmt: skip
 
 
 def refuse_format(head: bytes, path: Path | str) -> None:
-    """Refuse what begins as text in another encoding, or as no text at all.
+    """Refuse what begins as no text at all.
 
     Raises:
         InputError: ``head``, the first bytes of the (unpacked) file, is the mark of such a format, which is named.
     """
     found = next((name for mark, name in _FORMATS.items() if re.match(mark, head)), None)
     if found:
-        encoding = found.partition(" ")[0]
-        how = f" (iconv -f {encoding} -t UTF-8)" if encoding.startswith("UTF") else ""
-        raise InputError(f"{path} is {found}; expected text in UTF-8: convert it first{how}")
+        raise InputError(f"{path} is {found}; expected text in UTF-8: convert it first{_UNPACK.get(found, '')}")
 
 
 def refuse_nul(record: Mapping[str, Any], where: str) -> None:

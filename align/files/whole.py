@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import hashlib
 import json
 import math
 import os
 import re
 import tempfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files.not_text import NUL_BYTE, refuse_format
+from align.files.lines import text_lines
 
 # not any tag: <unk> is a word of some vocabularies
 MARKUP = re.compile(r"<(\?xml\b|!doctype\b|!--|html\b|error\b)", re.IGNORECASE)
@@ -123,33 +121,18 @@ def existing_file(path: Path | str) -> Path:
 
 
 def read_lines(path: Path | str) -> Iterator[str]:
-    r"""Lines of a UTF-8 text file, plain or gzip (``.gz``), without their line ends.
-
-    Only ``\n`` and ``\r\n`` end a line: U+2028, U+0085 and the like stay inside (``str.splitlines`` would shift ids).
-    A byte-order mark at the start is dropped.
+    r"""Lines of a text file, plain or compressed, without their line ends: see :mod:`align.files.lines`.
 
     Raises:
-        InputError: no such file, damaged gzip, invalid UTF-8 or a NUL byte (with its line number), UTF-16 or UTF-32, or
-            a file of another format, which is named.
+        InputError: no such file, a damaged one, invalid UTF-8 or a NUL byte (with its line number), or a file of
+            another format, which is named.
     """
     path = existing_file(path)
-    number = 0
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            for number, raw in enumerate(file, 1):
-                if number == 1:
-                    refuse_format(raw, path)
-                if b"\0" in raw:
-                    raise InputError(f"{path}, line {number}: {NUL_BYTE}")
-                line = raw.decode("utf-8")
-                if number == 1:
-                    line = line.removeprefix("\ufeff")
-                yield line.removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        bad = error.object[error.start]
-        raise InputError(f"{path}, line {number}: invalid UTF-8 (byte 0x{bad:02x})") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is not a complete gzip file: {error}") from error
+    for number, (line, problem) in enumerate(text_lines(path), 1):
+        if problem:
+            hint = "; is it of another encoding, such as Windows-1252?" if "UTF-8 (" in problem else ""
+            raise InputError(f"{path}, line {number}: {problem}{hint}")
+        yield line
 
 
 def refuse_markup(line: str, path: Path | str, number: int, *, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""What is no UTF-8 text is refused by every reader, with the file and the cause."""
+"""What is no text is refused by every reader, with the file and the cause."""
 
 from __future__ import annotations
 
@@ -37,10 +37,6 @@ def saved(array):
 
 TEXT = "a line\nein Satz\n"
 OTHERS = {
-    "UTF-16 text": TEXT.encode("utf-16"),
-    "UTF-16 text; expected text in UTF-8: convert it first .iconv -f UTF-16": b"\xfe\xff" + TEXT.encode("utf-16-be"),
-    "UTF-32 text": TEXT.encode("utf-32"),
-    "UTF-32 text; ": b"\0\0\xfe\xff" + TEXT.encode("utf-32-be"),
     "line 1: a NUL byte, as in binary data or in UTF-16": TEXT.encode("utf-16-le"),
     "line 2: a NUL byte": b"a line\nein\0Satz\n",
     "line 1: a NUL byte, ": b"\0" * 100,
@@ -114,7 +110,7 @@ def test_nul_far_down_a_corpus_is_a_reject(tmp_path):
     assert len(rows) == 200 and last.line == 201 and last.reason.startswith("a NUL byte")
 
 
-def test_a_recipe_in_utf_16_is_named(tmp_path):
-    (tmp_path / "r.toml").write_bytes("[train]\n".encode("utf-16"))
-    with pytest.raises(InputError, match="r.toml is UTF-16 text"):
+def test_a_recipe_in_utf_16_is_read(tmp_path):
+    (tmp_path / "r.toml").write_bytes("train = 5\n".encode("utf-16"))
+    with pytest.raises(InputError, match="train"):
         load_recipe(tmp_path / "r.toml")

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from align.errors import InputError
-from align.files.not_text import NUL_BYTE, refuse_format
+from align.files.lines import byte_lines, invalid
+from align.files.not_text import NUL_BYTE
+from align.files.packed import is_packed, plain_suffix
 from align.files.whole import existing_file, refuse_markup
 
 KINDS = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 REFUSED = (
-    ".csv", ".json", ".arrow", ".feather", ".npy", ".xlsx", ".xml", ".html", ".bz2", ".xz", ".lz4", ".zip", ".tar",
-    ".tgz", ".7z",
+    ".csv", ".json", ".arrow", ".feather", ".npy", ".xlsx", ".xml", ".html", ".lz4", ".zip", ".tar", ".tgz", ".7z",
 )  # fmt: skip
-EXPECTED = "plain text, .tsv, .jsonl (each also as .gz or .zst) or .parquet"
+EXPECTED = "plain text, .tsv, .jsonl (each also as .gz, .zst, .xz or .bz2) or .parquet"
 PEEKED_LINES = 100
 BATCH_ROWS = 4096  # of Parquet, in memory at a time
 
@@ -54,7 +52,7 @@ class Source:
         """
         if self.kind == "parquet":
             return _parquet_rows(self.path, columns)
-        return islice(_lines(self.path), self.first_line - 1, None)
+        return islice(byte_lines(self.path), self.first_line - 1, None)
 
     def fields(self, record: Any) -> dict[str, Any]:
         """The columns of a line; of plain text, ``text`` alone.
@@ -81,21 +79,20 @@ def open_source(path: Path | str) -> Source:
     """Look at the beginning of a file.
 
     Raises:
-        InputError: no such file, a pipe, a format that is not read, binary data or UTF-16, a page instead of a file, or
+        InputError: no such file, a pipe, a format that is not read, binary data, a page instead of a file, or
             no header.
     """
     path = existing_file(path)
     if not path.is_file():
         raise InputError(f"{path} is a pipe or a device; expected a file, which can be read twice")
-    inner, packed = (path.with_suffix(""), True) if path.suffix in (".gz", ".zst") else (path, False)
-    kind = KINDS.get(inner.suffix.lower(), "text")
-    if inner.suffix.lower() in REFUSED or (packed and kind == "parquet"):
+    kind = KINDS.get(plain_suffix(path), "text")
+    if plain_suffix(path) in REFUSED or (is_packed(path) and kind == "parquet"):
         raise InputError(f"{path}: expected {EXPECTED}")
     with path.open("rb") as file:
         _refuse_page(file.read(200), path)
     if kind == "parquet":
         return Source(path, kind, _parquet_columns(path))
-    head = list(islice(_lines(path), PEEKED_LINES))
+    head = list(islice(byte_lines(path), PEEKED_LINES))
     _refuse_page(head[0] if head else b"", path)
     _refuse_binary(head, path)
     columns: tuple[str, ...] = ()
@@ -106,43 +103,16 @@ def open_source(path: Path | str) -> Source:
     return Source(path, kind, columns)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    r"""Lines with their ends, which are \n; a byte-order mark at the start is dropped."""
-    with _explained(path), _opened(path) as file:
-        first = file.readline().removeprefix(b"\xef\xbb\xbf")
-        if first:
-            yield first
-            yield from file
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    if path.suffix in (".gz", ".zst") and path.stat().st_size == 0:
-        raise EOFError("it is empty")
-    if path.suffix == ".gz":
-        with gzip.open(path, "rb") as file:
-            yield cast(IO[bytes], file)
-    elif path.suffix == ".zst":
-        import pyarrow as pa
-
-        with pa.input_stream(str(path), compression="zstd") as stream:
-            yield io.BufferedReader(stream, 1 << 20)
-    else:
-        with path.open("rb", buffering=1 << 20) as file:
-            yield file
-
-
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     import pyarrow as pa
 
     try:
         yield
-    except (EOFError, gzip.BadGzipFile, zlib.error, pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the system: no permission, a bad disk
             raise
-        what = {".gz": "complete gzip", ".zst": "complete zstd", ".parquet": "whole Parquet"}[path.suffix.lower()]
-        raise InputError(f"{path} is not a {what} file: {error}") from error
+        raise InputError(f"{path} is not a whole Parquet file: {error}") from error
 
 
 def _refuse_page(head: bytes, path: Path) -> None:
@@ -151,7 +121,6 @@ def _refuse_page(head: bytes, path: Path) -> None:
 
 
 def _refuse_binary(head: Sequence[bytes], path: Path) -> None:
-    refuse_format(head[0] if head else b"", path)
     line = next((number for number, record in enumerate(head, 1) if b"\0" in record), None)
     if line:
         raise InputError(f"{path}, line {line}: {NUL_BYTE}")
@@ -163,7 +132,7 @@ def _decoded(record: bytes) -> str:
     try:
         return record.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise BadLine(f"invalid UTF-8 (byte 0x{record[error.start]:02x})") from error
+        raise BadLine(invalid(error)) from error
 
 
 def _json_object(line: str) -> dict[str, Any]:
@@ -215,4 +184,4 @@ def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]
                     try:
                         yield from batch.slice(number, 1).to_pylist()
                     except UnicodeDecodeError as error:
-                        yield BadLine(f"invalid UTF-8 (byte 0x{error.object[error.start]:02x})")
+                        yield BadLine(invalid(error))

@@ -1,0 +1,93 @@
+"""Compressed files: gzip, zstd, xz and bzip2, told by the ending of their names, and read as the bytes inside."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from align.errors import InputError
+
+
+def _zstd(path: Path, mode: str) -> Any:
+    import pyarrow as pa  # the one reader of zstd that every installation has
+
+    return io.BufferedReader(pa.input_stream(str(path), compression="zstd"), 1 << 20)
+
+
+_OPENERS: dict[str, tuple[str, Callable[..., Any]]] = {
+    ".gz": ("gzip", gzip.open),
+    ".zst": ("zstd", _zstd),
+    ".xz": ("xz", lzma.open),
+    ".bz2": ("bzip2", bz2.open),
+}
+PACKED = tuple(_OPENERS)
+"""Endings of compressed files. Each may consist of several parts: members of gzip, frames of zstd, streams of xz."""
+
+
+def is_packed(path: Path | str) -> bool:
+    """Whether a file is compressed, by its name."""
+    return Path(path).suffix.lower() in PACKED
+
+
+def plain_name(path: Path | str) -> str:
+    """Name of a file without its folder and without the ending of a compressed one.
+
+    >>> plain_name("data/eng_Latn.tsv.xz"), plain_name("eng_Latn.tsv")
+    ('eng_Latn.tsv', 'eng_Latn.tsv')
+    """
+    path = Path(path)
+    return path.stem if is_packed(path) else path.name
+
+
+def plain_suffix(path: Path | str) -> str:
+    """Last ending of a name, in lower case, that says what is inside.
+
+    >>> plain_suffix("eng_Latn.TSV.gz")
+    '.tsv'
+    """
+    return Path(plain_name(path)).suffix.lower()
+
+
+def also_packed(endings: Sequence[str]) -> tuple[str, ...]:
+    """Each of the endings, and each with that of a compressed file behind it.
+
+    >>> also_packed([".txt"])
+    ('.txt', '.txt.gz', '.txt.zst', '.txt.xz', '.txt.bz2')
+    """
+    return tuple(ending + packed for ending in endings for packed in ("", *PACKED))
+
+
+@contextmanager
+def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
+    """The bytes of a file, without its compression, to be read once from front to back; they can be peeked at.
+
+    Raises:
+        InputError: also in the block: the file is damaged or cut short, or not compressed as its name says.
+    """
+    path = Path(path)
+    kind, opener = _OPENERS.get(path.suffix.lower(), ("", open))
+    with explained(path):
+        if kind and not path.stat().st_size:
+            raise EOFError("it is empty")
+        with opener(path, "rb") as file:
+            yield file
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """In the block, what readers of compressed files raise becomes an InputError."""
+    kind, _ = _OPENERS.get(path.suffix.lower(), ("", open))
+    try:
+        yield
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        of_the_system = isinstance(error, OSError) and error.errno is not None  # no permission, a bad disk
+        if of_the_system or not kind:
+            raise
+        raise InputError(f"{path} is not a complete {kind} file: {error}") from error
