@@ -19,7 +19,7 @@ def augment(
     context: typer.Context,
     choice: EncoderChoice,
     vectors: Annotated[Path, typer.Argument(help="Folder written by align encode.")],
-    queries: Annotated[Path, typer.Argument(help="Queries: lines of id TAB query, plain or .gz.")],
+    queries: Annotated[Path, typer.Argument(help="Queries: lines of id TAB query, plain or compressed.")],
     out: Out,
     model: ModelOption,
     alpha: Annotated[float | None, typer.Option(help="Weight of the queries, 0 to 1; by default 0.01.")] = None,

@@ -28,7 +28,7 @@ def search(
     choice: EncoderChoice,
     index: Annotated[Path, typer.Argument(help="Folder written by align index; or by align encode: exact, slower.")],
     query: Annotated[list[str] | None, typer.Argument(help="Queries.")] = None,
-    queries: Annotated[Path | None, typer.Option(help="File of queries, one a line, plain or .gz.")] = None,
+    queries: Annotated[Path | None, typer.Option(help="File of queries, one a line, plain or compressed.")] = None,
     interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Read queries as they are typed.")] = False,
     k: Annotated[int, typer.Option("-k", help="Results per query.")] = 5,
     language: Annotated[str | None, typer.Option(help="Only texts of these languages, with commas between.")] = None,

@@ -12,7 +12,7 @@ from align.cli.arguments import Backend, Processes, show
 
 def romanize(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(help="Text file, plain or .gz.")],
+    source: Annotated[Path, typer.Argument(help="Text file, plain or compressed.")],
     target: Annotated[Path, typer.Argument(help="File to write.")],
     lang: Annotated[str | None, typer.Option(help="iso639-3 or iso639-3_Script, such as hin_Deva.")] = None,
     backend: Backend = "uroman",

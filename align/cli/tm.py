@@ -24,7 +24,9 @@ def tm(
         typer.Argument(help="Translations: .tsv (source TAB target), .tmx, .jsonl, .parquet, or a table of pairs."),
     ],
     query: Annotated[list[str] | None, typer.Argument(help="Texts to look up.")] = None,
-    queries: Annotated[Path | None, typer.Option(help="File of texts to look up, one a line, plain or .gz.")] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="File of texts to look up, one a line, plain or compressed.")
+    ] = None,
     terms: Annotated[
         Path | None, typer.Option(help="Terms to find in the texts, in a file as MEMORY: term TAB translation.")
     ] = None,

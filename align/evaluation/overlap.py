@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from align.errors import InputError
 from align.evaluation.benchmarks import BENCHMARKS, local_folder
 from align.evaluation.reading import content_hash, units
+from align.files.packed import plain_name, plain_suffix
 from align.files.whole import read_lines
 from align.pairs.filters.held_out import file_texts, visible_files
 from align.pairs.overlap import TestSet, find_overlap
@@ -115,9 +116,9 @@ def _guess(given: str) -> str:
             return "bli"
         raise InputError(f"no such file or folder of test text: {given}")
     files = visible_files(path) if path.is_dir() else [path]
-    if path.is_dir() and any(re.fullmatch(rf"{_CODE}\.txt(\.gz)?|tatoeba\..*", file.name) for file in files):
+    if path.is_dir() and any(re.fullmatch(rf"{_CODE}\.txt|tatoeba\..*", plain_name(file)) for file in files):
         return "retrieval"
-    head = next((file for file in files if file.name.endswith((".tsv", ".tsv.gz"))), None)
+    head = next((file for file in files if plain_suffix(file) == ".tsv"), None)
     cells = next(read_lines(head), "").split("\t") if head else []
     if any(file.name.startswith(("STS.input.", "sts-")) for file in files) or "sentence1" in cells:
         return "sts"

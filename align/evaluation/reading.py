@@ -12,6 +12,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.evaluation.benchmarks import Benchmark
+from align.files.packed import plain_name
 from align.files.whole import read_lines
 from align.tasks.task import Unit, lost, task
 from align.tasks.texts.bitext import PIVOT, Texts, pairs_of, tatoeba_code
@@ -84,7 +85,7 @@ def _bible(folder: Path, languages: Sequence[str] | None) -> Iterator[Unit]:
     """Files are named by a code, by three letters, or ``cmn_hans``; the script is that of most letters."""
     files = {}
     for path in sorted(folder.iterdir()):
-        if re.fullmatch(r"[a-z]{3}_[A-Z][a-z]{3}\.txt(?:\.gz)?", path.name):
+        if re.fullmatch(r"[a-z]{3}_[A-Z][a-z]{3}\.txt", plain_name(path)):
             files[path.name.partition(".")[0]] = path
         elif (match := re.fullmatch(r"([a-z]{3})(?:_(han[st]))?\.txt", path.name)) and match[1] != "ids":
             language, variant = match.groups()

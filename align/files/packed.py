@@ -64,6 +64,16 @@ def also_packed(endings: Sequence[str]) -> tuple[str, ...]:
     return tuple(ending + packed for ending in endings for packed in ("", *PACKED))
 
 
+def said(endings: Sequence[str]) -> str:
+    """Endings for a sentence: those of compressed files once, not behind each.
+
+    >>> said(also_packed([".tsv", ".txt"]))
+    '.tsv, .txt (these also with .gz, .zst, .xz, .bz2)'
+    """
+    plain = [ending for ending in endings if not is_packed(f"file{ending}")]
+    return ", ".join(plain) + (f" (these also with {', '.join(PACKED)})" if len(plain) < len(endings) else "")
+
+
 @contextmanager
 def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
     """The bytes of a file, without its compression, to be read once from front to back; they can be peeked at.

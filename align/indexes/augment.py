@@ -63,7 +63,7 @@ def augment(
 
     Args:
         folder: of vectors, as :func:`align.encode` writes it.
-        queries: lines ``id TAB query``, plain or ``.gz``, any number for each id, in any order.
+        queries: lines ``id TAB query``, plain or compressed, any number for each id, in any order.
         out: the new folder.
         encoder: the one that made the vectors. Queries are romanised if the passages were, without language rules.
         prompt: put before every query instead of the encoder's own, as in :func:`align.indexes.search.query_encoder`.

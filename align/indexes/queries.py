@@ -82,7 +82,7 @@ def column_queries(records: Path, out: Path, *, column: str, id_column: str = "i
     """Write a column of a corpus (its titles, translations) as queries; empty and null cells are left out and counted.
 
     Args:
-        records: ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` with a column of ids, those of the encoded corpus.
+        records: ``.jsonl`` (plain or compressed) or ``.parquet`` with a column of ids, those of the encoded corpus.
         out: the file.
         column: the column.
         id_column: that of the ids.

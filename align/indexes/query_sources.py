@@ -63,7 +63,7 @@ def lexicon_switched(lexicon: Path, *, share: float = 0.5, seed: int = 0) -> Sou
     in lower case; what is written without spaces between words is not cut into words.
 
     Args:
-        lexicon: dictionary, a line ``word TAB translation`` (or a space), plain or ``.gz``.
+        lexicon: dictionary, a line ``word TAB translation`` (or a space), plain or compressed.
         share: of the known words, above 0 and at most 1.
         seed: at least 0.
 

@@ -151,7 +151,7 @@ def read_memory(path: Path | str, languages: tuple[str, str] | None = None) -> I
         InputError: no such file, damaged, of another format, or a TMX file whose languages are not known.
     """
     from align.pairs.reading.bitext import read_bitext
-    from align.pairs.reading.sources import RowFile, languages_of
+    from align.pairs.reading.sources import TMX_SUFFIXES, RowFile, languages_of
 
     path = Path(path)
     if path.is_dir():
@@ -161,7 +161,7 @@ def read_memory(path: Path | str, languages: tuple[str, str] | None = None) -> I
         return
     existing_file(path)
     codes: tuple[str, ...] = languages or ("source", "target")
-    if path.name.endswith((".tmx", ".tmx.gz")):
+    if path.name.endswith(TMX_SUFFIXES):
         try:
             codes = languages_of("-".join(languages or path.name.partition(".")[:1]))
         except InputError as error:

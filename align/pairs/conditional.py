@@ -118,7 +118,7 @@ def conditional_pairs(
 class Options:
     """Pairs of a text and its conversion, token by token, as a tagger decides; or a converted CoNLL file."""
 
-    texts: Annotated[list[Path] | None, "Files or folders of <lang_Script>.txt[.gz], .jsonl, .parquet."] = None
+    texts: Annotated[list[Path] | None, "Files or folders of <lang_Script>.txt, .jsonl, .parquet."] = None
     variant: Annotated[
         Variant, "Romanise every token (full), or by tag: or pass (partial), also translate (mixed)."
     ] = "partial"

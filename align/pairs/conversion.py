@@ -187,7 +187,7 @@ def convert_columns(
 
     Lines end in ``\n``. Blank lines, and lines that begin with ``#`` and have no tab (comments of CoNLL-U), stay.
 
-    ``source`` is UTF-8 text, plain or ``.gz``: columns between tabs, a token a line; ``target`` appears whole or not at
+    ``source`` is text, plain or compressed: columns between tabs, a token a line; ``target`` appears whole or not at
     all. The token stands in column number ``column``, from 1 (2 in CoNLL-U). Other arguments: those of ``convert``.
 
     Raises:

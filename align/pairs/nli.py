@@ -41,7 +41,7 @@ def nli_pairs(
 
     Args:
         texts: files, folders, ``RowFile``, ``HubRows``, or ``{code: file or files}``. Files end in ``.tsv`` (with a
-            header), ``.jsonl``, ``.gz`` of these, or ``.parquet``, and are named ``eng_Latn.snli.tsv``; those with a
+            header), ``.jsonl``, compressed or not, or ``.parquet``, and are named ``eng_Latn.snli.tsv``; those with a
             column ``language`` may have any name. ``read_nli`` says which columns.
         out: folder of the table; an older table there is replaced.
         form: ``triplets``: source premise, target an entailed hypothesis, negative a contradicting one of the same

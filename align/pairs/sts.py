@@ -55,7 +55,7 @@ def sts_pairs(
 
     Args:
         texts: files, folders, ``RowFile``, ``HubRows``, or ``{code: file or files}``. Files end in ``.tsv`` (with a
-            header), ``.jsonl``, ``.gz`` of these, or ``.parquet``, have the columns ``score`` (or
+            header), ``.jsonl``, compressed or not, or ``.parquet``, have the columns ``score`` (or
             ``similarity_score``), ``sentence1``, ``sentence2``, and are named ``eng_Latn.train.tsv``, or
             ``spa_Latn-eng_Latn.tsv`` if the sentences are of two languages.
         out: folder of the table; an older table there is replaced.

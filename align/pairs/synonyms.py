@@ -94,6 +94,8 @@ def synonym_pairs(
         kept = (pair for pair in _all(candidates, lexicons, entries, licence) if candidates.accepts(pair))
         cased = kept if filters.case == "keep" else map(_lower, kept)
         written = _write(cased, writer, share, candidates.left_out)
+        if not writer.rows:
+            candidates.check_languages()
         writer.manifest |= candidates.counts() | {
             "kind": "synonym",
             "language_pairs": written,

@@ -50,7 +50,7 @@ def translation_pairs(
             Line-aligned text, one file a language: ``{"eng_Latn": "corpus.en", "hin_Deva": "corpus.hi"}``, or files
             (or a folder of them) named ``eng_Latn.txt``, ``hin_Deva.txt.gz``.
             Both sides in one file: ``{"eng_Latn-hin_Deva": "corpus.tmx"}``, or a file named ``eng_Latn-hin_Deva.tsv``;
-            endings ``.tmx``, ``.tsv`` (source TAB target), ``.jsonl``, ``.gz`` of these, ``.parquet``.
+            endings ``.tmx``, ``.tsv`` (source TAB target), ``.jsonl``, compressed or not, ``.parquet``.
         out: folder of the table; an older table there is replaced.
         pivot: of line-aligned text, the language in every pair; None: eng_Latn if it is there, else the first of two.
         pivot_side: side of the pivot in line-aligned text.

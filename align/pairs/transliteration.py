@@ -51,9 +51,9 @@ def transliteration_pairs(
 
     Args:
         texts: a file, a folder, a list of files, ``Source`` and ``HubText``, or ``{code: file or files}``. Files are
-            named by their language: ``hin_Deva.txt``, ``.txt.gz``, ``.jsonl``, ``.parquet``; ``()`` for none.
+            named by their language: ``hin_Deva.txt``, ``.jsonl``, compressed or not, ``.parquet``; ``()`` for none.
         out: folder of the table; an older table there is replaced.
-        human: the same for files of ``native TAB roman`` (``.tsv``, ``.tsv.gz``); never sampled, all kept.
+        human: the same for files of ``native TAB roman`` (``.tsv``, compressed or not); never sampled, all kept.
         share: how many lines of each language; all by default.
         filters: lengths, duplicates, identity pairs.
         groups: ``text``: equal texts share a ``group_id`` (its hash), in any language. ``line``: line i of every file
@@ -140,7 +140,7 @@ def _targets(lines: Sequence[Line], romanizer: Romanizer) -> list[str]:
 class Options:
     """Pairs of a text and its romanisation, as Parquet with a manifest."""
 
-    texts: Annotated[list[Path] | None, "Files or folders of <lang_Script>.txt[.gz], .jsonl, .parquet."] = None
+    texts: Annotated[list[Path] | None, "Files or folders of <lang_Script>.txt, .jsonl, .parquet."] = None
     human: Annotated[list[Path] | None, "Files of native TAB roman, named <lang_Script>.tsv."] = None
     hub: Annotated[str | None, "Dataset on the Hub, name or name:config, streamed."] = None
     lang: Annotated[str | None, "Language of the Hub dataset, such as hin_Deva."] = None

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from align.errors import InputError
-from align.text.languages import check_language, dominant_script, macrolanguage, script_share, three_letters
+from align.text.languages import (
+    SCRIPT_VARIANTS,
+    check_language,
+    dominant_script,
+    macrolanguage,
+    script_share,
+    three_letters,
+)
 
 INDIVIDUAL = {
     "ara": "arb", "aze": "azj", "fas": "pes", "kok": "gom", "kur": "kmr", "lav": "lvs", "mlg": "plt", "mon": "khk",
@@ -75,12 +82,12 @@ def is_tagged(tag: str, code: str) -> bool:
     """Whether a language tag (``en``, ``EN-us``, ``zh-Hant``, ``hin``) can name the language ``code``.
 
     The language is the same, or one is the macrolanguage of the other: ``ar`` for ``arb_Arab``, and ``cmn`` for
-    ``zho_Hans``, since that is meant by it. A script in the tag must be that of the code; the region of Chinese stands
-    for one.
+    ``zho_Hans``, since that is meant by it. A script in the tag must be that of the code, or a variant
+    of it (``zh-Hant`` for ``zho_Hani``); the region of Chinese stands for one.
     """
     language, _, script = code.partition("_")
     named = parsed(tag)
-    if script not in (named.scripts or [script]):
+    if script not in (*(named.scripts or [script]), *(SCRIPT_VARIANTS.get(one) for one in named.scripts)):
         return False
     can = (language, macrolanguage(language), INDIVIDUAL.get(language))
     return named.first == language or (named.language or three_letters(named.first)) in can
@@ -106,11 +113,16 @@ def language_of_tag(tag: str, text: str, languages: Sequence[str] = ()) -> str:
     >>> language_of_tag("fr", "chien"), language_of_tag("sh", "пас"), language_of_tag("cmn-Hans", "狗")
     ('fra_Latn', 'hbs_Cyrl', 'cmn_Hans')
     """
-    wanted = _wanted(tag, tuple(languages))
-    if wanted:
-        return max(wanted, key=lambda code: script_share(text, code.partition("_")[2])) if wanted[1:] else wanted[0]
+    if wanted := wanted_language(tag, text, languages):
+        return wanted
     language, script = _with_usual_script(tag)
     return _checked(language, script or dominant_script(text).replace("Zyyy", "Latn"))
+
+
+def wanted_language(tag: str, text: str, languages: Sequence[str]) -> str:
+    """The one of ``languages`` that a tag can name, or ``""``; see :func:`language_of_tag`."""
+    wanted = _wanted(tag, tuple(languages))
+    return max(wanted, key=lambda code: script_share(text, code.partition("_")[2])) if wanted[1:] else "".join(wanted)
 
 
 @functools.cache

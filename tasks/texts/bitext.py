@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from align.errors import InputError
+from align.files.packed import plain_name, plain_suffix
 from align.files.whole import read_lines, two_sides
 from align.tasks.task import Unit, lost
 from align.tasks.texts.line_checks import check_aligned
@@ -23,7 +24,7 @@ PIVOT = "eng_Latn"
 _T = TypeVar("_T")
 
 _CODE = "[a-z]{3}_[A-Z][a-z]{3}"
-_LAYOUTS = "<lang_Script>.txt[.gz] (such as hin_Deva.txt) or tatoeba.<xxx>-eng.<xxx> and .eng"
+_LAYOUTS = "<lang_Script>.txt (such as hin_Deva.txt) or tatoeba.<xxx>-eng.<xxx> and .eng"
 
 
 def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[str] | None = None) -> Iterator[Texts]:
@@ -32,11 +33,11 @@ def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[st
     ``source`` is one of
 
     - files by language code: one set;
-    - a folder of ``<lang_Script>.txt[.gz]`` (the layout of FLORES): one set of all its languages;
+    - a folder of ``<lang_Script>.txt`` (the layout of FLORES): one set of all its languages;
     - a folder of ``tatoeba.<xxx>-eng.<xxx>`` and ``.eng`` (the layout of LASER): one set for each language with its own
       English lines. The script is the one of most letters; the three letters are taken as they are (``ber`` is no
       language of ISO 639-3);
-    - a ``.tsv`` or ``.tsv.gz`` file (see ``read_columns``): one set;
+    - a ``.tsv`` file (see ``read_columns``): one set;
     - the name of a data set on the Hub (see ``read_hub``): one set.
 
     Args:
@@ -52,7 +53,7 @@ def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[st
         yield read_files(wanted({code: Path(path) for code, path in source.items()}, languages))
     elif Path(source).is_dir():
         yield from _read_folder(Path(source), languages)
-    elif re.search(r"\.tsv(\.gz)?$", str(source)):
+    elif plain_suffix(source) == ".tsv":
         yield read_columns(Path(source), languages)
     else:
         yield wanted(_read_table_or_hub(source, languages), languages)
@@ -72,7 +73,7 @@ def read_aligned(source: str | Path | Mapping[str, Path], *, languages: Sequence
 
 
 def read_files(files: Mapping[str, Path]) -> Texts:
-    """Lines of UTF-8 files (plain or gzip) by language code.
+    """Lines of files, plain or compressed, by language code.
 
     Raises:
         InputError: an unknown code, a file that cannot be read, or unequal numbers of lines.
@@ -240,7 +241,7 @@ def _tatoeba_letters(folder: Path) -> list[str]:
 
 
 def _read_table_or_hub(source: str | Path, languages: Sequence[str] | None, revision: str | None = None) -> Texts:
-    if re.search(r"\.tsv(\.gz)?$", str(source)):
+    if plain_suffix(source) == ".tsv":
         named = len(re.findall(rf"(?:^|\t){_CODE}(?=\t|$)", next(read_lines(source), ""))) > 1
         return read_columns(Path(source), None if named else languages)
     if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not Path(source).exists():
@@ -253,9 +254,9 @@ def _by_code(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     ignored = []
     for path in sorted(folder.iterdir()):
-        match = re.fullmatch(rf"({_CODE})\.txt(\.gz)?", path.name)
+        match = re.fullmatch(rf"({_CODE})\.txt", plain_name(path))
         if match and match[1] in files:
-            raise InputError(f"{folder} holds {match[1]} twice, plain and as .gz")
+            raise InputError(f"{folder} holds {match[1]} twice: {files[match[1]].name} and {path.name}")
         if match:
             files[match[1]] = path
         else:

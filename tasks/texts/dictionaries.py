@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.packed import also_packed
 from align.files.whole import read_lines, refuse_markup, two_sides
 from align.tasks.texts.named_files import USUAL_CODES, Pair, language_code, pair_of_name
 
 logger = logging.getLogger(__name__)
 
-_ENDINGS = (".tsv", ".txt", ".trans", ".tsv.gz", ".txt.gz", ".trans.gz")
+_ENDINGS = also_packed([".tsv", ".txt", ".trans"])
 _TRAINING = re.compile(r"train|\.0-5000\.")  # yacle.train.freq.5k, x.train.5000.cc.trans; MUSE's en-de.0-5000.txt
 
 
@@ -62,7 +63,7 @@ def is_identical(pair: Pair) -> bool:
 
 
 def read_dictionary(path: Path | str, languages: Pair) -> Dictionary:
-    """Read a dictionary, plain or ``.gz``: two columns, parted by a TAB if line 1 holds one and by spaces otherwise.
+    """Read a dictionary, plain or compressed: two columns, parted by a TAB if line 1 holds one and by spaces otherwise.
 
     Entries of several words need the TAB. Blank lines are passed over; they and repeated lines are counted and logged.
     A first line that names the two columns (their languages, or ``align.files.whole.SIDES`` in any case) is a header:

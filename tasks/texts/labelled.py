@@ -39,7 +39,7 @@ class LabelledTexts:
 
 
 def read_classification(folder: str | Path, *, languages: Sequence[str] | None = None) -> LabelledTexts:
-    """A folder of ``<lang_Script>.txt[.gz]`` and ``index.tsv``, as SIB-200 is laid out.
+    """A folder of ``<lang_Script>.txt`` and ``index.tsv``, as SIB-200 is laid out.
 
     The header of ``index.tsv`` names a column ``split`` (train, dev, test) and one of ``category``, ``topic`` and
     ``label``; others, such as an id, are passed over. Its rows are in the order of the lines.

@@ -28,7 +28,7 @@ USUAL_CODES: Mapping[str, str] = dict(re.findall(r"([a-z]{2})\s+(\w{3}_\w{4})", 
 _LABEL = r"[a-z]{3}_[A-Z][a-z]{3}|[a-z]{2}"
 _ONE = re.compile(rf"(?<![A-Za-z0-9])({_LABEL})(?![A-Za-z0-9])")
 _TWO = re.compile(rf"(?<![A-Za-z0-9])({_LABEL})-({_LABEL})(?![A-Za-z0-9])")
-_ENDING = re.compile(r"(\.(txt|tsv|vec|trans|gz|npy))+$")
+_ENDING = re.compile(r"(\.(txt|tsv|vec|trans|gz|zst|xz|bz2|npy))+$")
 
 
 def language_code(label: str) -> str:

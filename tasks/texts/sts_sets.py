@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from align.errors import InputError
+from align.files.packed import plain_name
 from align.files.whole import SPLITS as SPLIT_NAMES
 from align.files.whole import read_lines, row_split
 from align.tasks.texts.bitext import wanted
@@ -29,7 +30,7 @@ _SPLIT = "|".join(SPLIT_NAMES)
 UNSCORED = ("", "na", "nan")
 """What stands in the place of a score that is missing."""
 _LAYOUTS = (
-    "<name>.tsv, <name>.test.tsv, test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, plain or .gz"
+    "<name>.tsv, <name>.test.tsv, test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, plain or compressed"
 )
 
 Row = tuple[float, str, str]
@@ -101,7 +102,7 @@ def read_sts(
         if named is None:
             raise InputError(f"{path} is no STS file: expected {_LAYOUTS}")
         return {name: _read_file(path, name, split) for name in wanted({named[0]: path}, languages)}
-    if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not re.search(r"\.(tsv|csv|txt)(\.gz)?$", str(source)):
+    if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not re.search(r"\.(tsv|csv|txt)$", plain_name(path)):
         return _read_hub(str(source), languages, split, revision)
     raise InputError(f"{source} is no folder, STS file or data set on the Hub (owner/name)")
 
@@ -138,13 +139,14 @@ def _files(folder: Path, split: str) -> dict[str, Path]:
 
 def _name(path: Path) -> tuple[str, str | None] | None:
     """Name and split (``None``: the file names none) of an STS file; ``None``: it is no such file."""
-    if match := re.fullmatch(r"STS\.input\.(.+)\.txt(?:\.gz)?", path.name):
+    name = plain_name(path)
+    if match := re.fullmatch(r"STS\.input\.(.+)\.txt", name):
         return match[1], None
-    if match := re.fullmatch(rf"sts-({'|'.join(SPLITS)})\.csv(?:\.gz)?", path.name):
+    if match := re.fullmatch(rf"sts-({'|'.join(SPLITS)})\.csv", name):
         return "en", match[1]
-    if match := re.fullmatch(rf"(?:(.+?)[._-])?({_SPLIT})\.tsv(?:\.gz)?", path.name):
+    if match := re.fullmatch(rf"(?:(.+?)[._-])?({_SPLIT})\.tsv", name):
         return match[1] or "sts", SPLIT_NAMES[match[2]]
-    if match := re.fullmatch(r"(.+?)\.tsv(?:\.gz)?", path.name):
+    if match := re.fullmatch(r"(.+?)\.tsv", name):
         return match[1], None
     return None
 

@@ -21,7 +21,7 @@ COUNTED = re.compile(r"(\S.*)[ \t]+\d+(\.\d+)?")
 
 
 def read_vocabulary(path: Path | str) -> tuple[str, ...]:
-    """Distinct words of a file, one a line, plain or ``.gz``, in their order.
+    """Distinct words of a file, one a line, plain or compressed, in their order.
 
     If line 1 is a word and its count, after a TAB or a space, every line is (a list of frequencies): words are read.
     Blank lines and lines that repeat a word are passed over, counted and logged.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.packed import plain_suffix
 from align.files.whole import SIDES, column_names, existing_file, read_lines, refuse_markup, two_sides
 
 Pair = tuple[str, str, float]
@@ -34,7 +35,7 @@ def read_pairs(path: Path) -> list[Pair]:
     Raises:
         InputError: a row that is no pair with a score, or another header (with path and line).
     """
-    if re.search(r"\.csv(\.gz)?$", path.name):
+    if plain_suffix(path) == ".csv":
         return _crosslingual(path)
     return _two_files(path) if path.name.endswith(".data.txt") else _table(path)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.packed import plain_name
 from align.files.whole import existing_file
 from align.tasks.texts.named_files import USUAL_CODES
 from align.tasks.texts.sts_sets import StsSet
@@ -98,7 +99,7 @@ def _read_file(path: Path) -> dict[str, StsSet]:
 
 
 def _stem(path: Path) -> str:
-    return re.sub(r"(\.data)?\.(csv|tsv|txt)(\.gz)?$", "", path.name)
+    return re.sub(r"(\.data)?\.(csv|tsv|txt)$", "", plain_name(path))
 
 
 def _languages(name: str) -> tuple[str, str] | None:

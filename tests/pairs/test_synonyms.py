@@ -68,6 +68,16 @@ def panlex(path, *words):
     return Lexicon(write(path, *lines), "panlex")
 
 
+def test_panlex_knows_no_macrolanguages(tmp_path):
+    source = panlex(tmp_path / "m.tsv", (1, "eng-000", "rain"), (1, "cmn-000", "雨"), (1, "arb-000", "مطر"))
+    build(source, tmp_path / "out", languages=["eng_Latn", "zho_Hans", "ara_Arab"])
+    assert {frozenset((row["source_lang"], row["target_lang"])) for row in rows(tmp_path / "out")} == {
+        frozenset(two) for two in (("eng_Latn", "zho_Hans"), ("eng_Latn", "ara_Arab"), ("zho_Hans", "ara_Arab"))
+    }
+    with pytest.raises(InputError, match="no word in deu_Latn, fra_Latn; there are words in eng, cmn, arb$"):
+        build(source, tmp_path / "no", languages=["fra_Latn", "deu_Latn"])
+
+
 def test_a_dictionary(tmp_path):
     path = write(tmp_path / "en-de.txt", "dog Hund", "dog\tKöter", "dog\tgroßer Hund", "cat Katze")
     manifest = build({EN_DE: path}, tmp_path / "out", licence="CC0")

@@ -271,6 +271,50 @@ def test_translation_memory_in_utf16(tmp_path):
     assert list(read_tmx(tmp_path / "a.tmx")) == [(1, (("EN-us", ENGLISH[0]), ("el", GREEK[0])))]
 
 
+@pytest.mark.parametrize("chunk", [3, 1 << 16])
+@pytest.mark.parametrize("bad", [b"Bell &#x7; rings", b"Bell &#7; rings", b"Bell \x07 rings", b"Bell \xe9 rings"])
+def test_a_unit_with_an_illegal_character_is_set_aside(tmp_path, monkeypatch, bad, chunk):
+    monkeypatch.setattr("align.pairs.reading.xml.CHUNK", chunk)
+    units = [
+        (tuv("en", text), tuv("el", greek)) for text, greek in zip((*ENGLISH, "BAD"), (*GREEK, "Ένα"), strict=True)
+    ]
+    units.append((tuv("en", "Two &#xe9; &amp; &#55296;"), tuv("fr", "BAD"), tuv("el", "Δύο")))
+    path = tmx(tmp_path / "a.tmx", *units)
+    path.write_bytes(path.read_bytes().replace(b"BAD", bad))
+    build({"eng_Latn-ell_Grek": path}, tmp_path / "out")
+    assert [row["source"] for row in rows(tmp_path / "out")] == list(ENGLISH)
+    found = rejects(tmp_path / "out")
+    assert found == [("source: illegal character", "a.tmx", 7), ("source: illegal character", "a.tmx", 8)]
+    assert "Bell \ufffd rings" in (tmp_path / "out" / "rejects.tsv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("segment", "text"),
+    [
+        ("Open the door<ph>&lt;br/&gt;</ph>Go in.", "Open the door Go in."),
+        ("Open it.<ph x='1'/>Go in<ut>\\par</ut>.", "Open it. Go in."),
+        ("one <ph>{0}</ph> two<ph>{1}</ph>, (<ph/>three)", "one two, (three)"),
+        ("un<bpt i='1'>&lt;b&gt;</bpt>believ<ept i='1'>&lt;/b&gt;</ept>able", "unbelievable"),
+        ("un<ph>&lt;b&gt;</ph>believ<ph>&lt;/b&gt;</ph>able", "unbelievable"),
+        ("<bpt i='1'>&lt;li&gt;</bpt>One<ept i='1'>&lt;/li&gt;</ept><bpt i='2'>&lt;li&gt;</bpt>Two", "One Two"),
+        ("打开<ph>&lt;br/&gt;</ph>进去", "打开进去"),
+    ],
+)
+def test_codes_between_words(tmp_path, segment, text):
+    assert next(read_tmx(tmx(tmp_path / "a.tmx", (tuv("en", segment),)))).variants == (("en", text),)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [("utf-16-le", "utf-16"), ("utf-8", "utf-16"), ("utf-8-sig", "utf-8"), ("cp1253", "windows-1253"), ("utf-8", "")],
+)
+def test_encodings_of_a_translation_memory(tmp_path, encoding, declared):
+    head = f"<?xml version='1.0' encoding='{declared}'?>" if declared else ""
+    path = tmp_path / "a.tmx"
+    path.write_bytes(f"{head}<tmx><tu>{tuv('el', GREEK[0])}</tu></tmx>".encode(encoding))
+    assert next(read_tmx(path)).variants == (("el", GREEK[0]),)
+
+
 LAUGHS = (
     '<!DOCTYPE tmx [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>\n<tmx><tu><tuv xml:lang="en"><seg>&b;</seg></tuv></tu></tmx>'
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from align.errors import InputError
+from align.files.packed import plain_suffix
 from align.files.whole import SIDES, read_lines, refuse_markup, two_sides
 from align.pairs.choices import check_choice
 from align.pairs.filters.texts import SURROGATE
@@ -85,11 +86,11 @@ def visible_files(folder: Path) -> list[Path]:
 
 def file_texts(file: Path) -> Iterator[str]:
     """Texts of a file: its lines, fields of a ``.tsv`` line, or values of ``.jsonl`` and ``.parquet`` rows."""
-    if file.name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
+    if plain_suffix(file) in (".jsonl", ".ndjson", ".parquet"):
         yield from _strings(record for _, record in file_records(file))
     else:
         for line in read_lines(file):
-            yield from line.split("\t") if file.name.endswith((".tsv", ".tsv.gz")) else [line]
+            yield from line.split("\t") if plain_suffix(file) == ".tsv" else [line]
 
 
 def _strings(records: Iterator[dict[str, Any]]) -> Iterator[str]:
@@ -105,7 +106,7 @@ class EvaluationWords:
     Ponzetto and Glavaš, ACL 2023) removed at word level, but the words of its validation dictionaries only: pairs of
     the test dictionaries could stay in.
 
-    A file is a dictionary (``.tsv``, ``.txt``, ``.trans``, ``.gz`` of these: the two columns that a header names, else
+    A file is a dictionary (``.tsv``, ``.txt``, ``.trans``, compressed or not: the two columns that a header names, else
     the first two, at tabs or else at spaces; a score may follow; one column is a word) or a ``.csv`` with a header, of
     which those or the first two columns after ``ID`` count (Multi-SimLex). A folder counts with all visible files below
     it. Memory: some 70 bytes a word.
@@ -164,7 +165,7 @@ def _files(path: Path) -> list[Path]:
 def _lines(file: Path) -> Iterator[Sequence[str]]:
     name = str(file)
     rows: Any = read_lines(file)
-    if name.endswith((".csv", ".csv.gz")):
+    if plain_suffix(file) == ".csv":
         yield from _csv_lines(rows)
         return
     started, sides = False, None

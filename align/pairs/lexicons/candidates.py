@@ -14,7 +14,7 @@ from align.pairs.choices import check_choice
 from align.pairs.filters.held_out import EvaluationWords
 from align.pairs.filters.shares import draw
 from align.pairs.filters.texts import WordFilters, side_problem, word_problem
-from align.pairs.lexicons.format import ConceptWord, WordPair
+from align.pairs.lexicons.format import ConceptWord, WordPair, no_word
 from align.pairs.lexicons.lexicon import Lexicon, lexicon_rows
 from align.pairs.lexicons.pivot import Joins, Pivot
 from align.pairs.table import PairWriter
@@ -46,6 +46,8 @@ class Candidates:
         default_factory=lambda: Counter({"lines": 0, "from_concepts": 0, "glosses": 0, "joined": 0, "self": 0})
     )
     left_out: Counter[str] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)
+    """Of the languages that are not wanted, the rows that name them."""
     identical: int = 0
     concepts: dict[str, list[ConceptWord]] = field(default_factory=dict)
     vocabulary: dict[tuple[str, str], WordPair] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class Candidates:
         self.words["read"] += 1
         if row.language and self.languages and row.language not in self.languages:
             self.words["left_out"] += 1
+            self.others[row.language] += 1
             return
         problem = row.problem or word_problem(row.word, row.language, self.filters)
         if problem:
@@ -105,6 +108,7 @@ class Candidates:
         self.pairs["lines"] += 1
         if self.languages and not codes <= self.readable:
             self.left_out["other language"] += 1
+            self.others.update(codes - self.readable)
         elif row.kind == "gloss" and not self.glosses:
             self.left_out["gloss"] += 1
         elif problem := row.problem or self._sides_problem(row):
@@ -163,6 +167,16 @@ class Candidates:
         """Every word with itself, once."""
         self.pairs["self"] += len(self.vocabulary)
         yield from self.vocabulary.values()
+
+    def check_languages(self) -> None:
+        """Refuse lexicons of other languages alone, for a table that would be empty.
+
+        Raises:
+            InputError: no word of the languages that are wanted was read; with those that there are.
+        """
+        if self.others and not self.words["kept"] + self.words["rejected"] and not sum(self.writer.rejects.values()):
+            found = [code for code, _ in self.others.most_common()]
+            raise InputError(no_word("the lexicons", sorted(self.languages), found))
 
     def accepts(self, pair: WordPair) -> bool:
         """Whether a pair that could be is one; else it is rejected, and the reason counted."""

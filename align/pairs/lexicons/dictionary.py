@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from align.errors import InputError
+from align.files.packed import also_packed
 from align.files.whole import read_lines, refuse_markup, two_sides
 from align.pairs.lexicons.format import Format, WordPair
 from align.text.tags import tagged_sides
 
-SUFFIXES = tuple(name + gz for name in (".tsv", ".txt", ".trans", ".dict") for gz in ("", ".gz"))
+SUFFIXES = also_packed([".tsv", ".txt", ".trans", ".dict"])
 """Endings of dictionaries in a folder; a file that is named may have any."""
 DICTIONARY = "a dictionary (source TAB target)"
 """What was expected, for messages."""
 
 
 def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) -> Iterator[WordPair]:
-    """Lines ``source TAB target`` or ``source SPACE target`` of a file, plain or ``.gz``, in order.
+    """Lines ``source TAB target`` or ``source SPACE target`` of a file, plain or compressed, in order.
 
     A word with several translations stands on several lines; they share the concept ``source_lang:word``. Entries of
     several words need the tab. A blank line or side is a row with the problem ``empty``. A header that names the two

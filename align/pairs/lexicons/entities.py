@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.packed import plain_name, plain_suffix
 from align.files.whole import existing_file
 from align.pairs.lexicons.format import ConceptWord, Format
 from align.pairs.reading.records import json_records, tsv_records
@@ -26,12 +27,12 @@ def entity_words(path: Path | str) -> Iterator[ConceptWord]:
     row with the problem ``unknown locale xq``.
     """
     path = existing_file(path)
-    stem = re.sub(r"\.(tsv|jsonl)(\.gz)?$", "", path.name)
-    if path.name.endswith((".jsonl", ".jsonl.gz")):
+    stem, ending = Path(plain_name(path)).stem, plain_suffix(path)
+    if ending == ".jsonl":
         return _from_lists(path, stem)
-    if path.name.endswith((".tsv", ".tsv.gz")):
+    if ending == ".tsv":
         return _from_table(path, stem)
-    raise InputError(f"{path}: expected names in a file that ends in .tsv, .jsonl or .gz of these")
+    raise InputError(f"{path}: expected names in a file that ends in .tsv, .jsonl, also compressed")
 
 
 def _from_table(path: Path, stem: str) -> Iterator[ConceptWord]:
@@ -66,10 +67,10 @@ def _word(path: Path, number: int, concept: str, locale: str, name: str) -> Conc
 def _recognised(name: str, head: bytes) -> bool:
     """Whether the first line is a key and locales: two or more that are known, and most, of a heading or an object."""
     line = head.partition(b"\n")[0].decode("utf-8", "replace").strip("\ufeff\r")
-    if name.endswith((".tsv", ".tsv.gz")):
+    if plain_suffix(name) == ".tsv":
         locales = line.split("\t")[1:]
     else:
-        locales = re.findall(r'"([^"]*)": *\[', line) if name.endswith((".jsonl", ".jsonl.gz")) else []
+        locales = re.findall(r'"([^"]*)": *\[', line) if plain_suffix(name) == ".jsonl" else []
     known = sum(map(bool, map(locale_language, locales)))
     return known > 1 and 2 * known > len(locales)
 

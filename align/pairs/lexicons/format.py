@@ -42,6 +42,18 @@ class WordPair(NamedTuple):
 
 
 LexicalRow = ConceptWord | WordPair
+SHOWN = 10
+"""Languages in a message."""
+
+
+def no_word(name: Path | str, wanted: Sequence[str], found: Sequence[str]) -> str:
+    """The sentence for a source that has no word in the languages ``wanted``, but in those ``found``.
+
+    >>> no_word("a.tsv", ["deu_Latn"], ["fra_Latn", "spa_Latn"])
+    'a.tsv: no word in deu_Latn; there are words in fra_Latn, spa_Latn'
+    """
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"{name}: no word in {', '.join(wanted)}; there are words in {', '.join(found[:SHOWN])}{more}"
 
 
 @dataclass(frozen=True)

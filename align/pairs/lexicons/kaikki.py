@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
 from align.pairs.lexicons.format import ConceptWord, Format, WordPair
+from align.pairs.lexicons.spellings import spellings
 from align.pairs.reading.records import json_records
 from align.text.tags import language_of_tag
 
@@ -22,7 +24,7 @@ FORMS = {"form-of", "alt-of"}
 
 
 def kaikki_rows(path: Path | str, *, languages: Sequence[str] = ()) -> Iterator[ConceptWord | WordPair]:
-    """Rows of a Wiktionary extract, streamed: JSON Lines, plain or ``.gz``, an object for a word and part of speech.
+    """Rows of a Wiktionary extract, streamed: JSON Lines, plain or compressed, an object for a word and part of speech.
 
     A translation gives a ``WordPair``, a synonym one within the language of the headword. A gloss gives a
     ``ConceptWord`` where it is in the language of the word: the English edition explains German words in English. The
@@ -30,14 +32,15 @@ def kaikki_rows(path: Path | str, *, languages: Sequence[str] = ()) -> Iterator[
     need not be a gloss; without a sense it is ``eng_Latn:bank``.
 
     Problems: ``unknown language code`` (ancestors and families have no ISO 639-3 code), ``empty`` (no word), ``form of
-    another word`` (a gloss such as "plural of bank"), ``redirect``.
+    another word`` (a gloss such as "plural of bank"), ``redirect``, ``alternatives`` (see
+    :mod:`align.pairs.lexicons.spellings`, which says when a translation is several words).
 
     Rows of other ``languages`` are left out, but none of an unknown code.
 
     References:
         Ylonen 2022, Wiktextract: Wiktionary as Machine-Readable Structured Data, LREC.
     """
-    first = True
+    first, others, read = True, Counter[str](), False
     for number, record in json_records(Path(path)):
         if first and not ({"word", "lang_code"} <= record.keys() or "redirect" in record):
             found = ", ".join(record) or "none"
@@ -45,7 +48,14 @@ def kaikki_rows(path: Path | str, *, languages: Sequence[str] = ()) -> Iterator[
                 f"{path}, line {number}: expected wiktextract's fields 'word' and 'lang_code'; found {found}"
             )
         first = False
-        yield from _rows(str(path), number, record, languages)
+        for row in _rows(str(path), number, record, languages):
+            read = True
+            yield row
+        if not read:
+            others[_text(record, "lang_code")] += 1
+    if languages and others and not read:
+        wanted, found = " and ".join(languages), ", ".join(tag for tag, _ in others.most_common(10))
+        raise InputError(f"{path}: no translation, synonym or gloss within {wanted}; its headwords are in {found}")
 
 
 def _rows(
@@ -66,22 +76,26 @@ def _rows(
                 concept = _concept(language, word, gloss)
                 yield ConceptWord(file, number, concept, language, word, gloss, "form of another word" if form else "")
         for holder in (record, *senses):
-            for code, target, meaning in _links(holder, language, languages):
+            for code, target, meaning, problem in _links(holder, word, tag, languages):
                 concept = _concept(language, word, meaning)
-                problem = "unknown language code" if not code else "" if target else "empty"
+                problem = "unknown language code" if not code else problem if target else "empty"
                 yield WordPair(file, number, language, code, word, target, concept, problem)
 
 
-def _links(holder: Mapping[str, Any], language: str, languages: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Translations and synonyms of a word or of one of its senses: language, word, sense."""
+def _links(
+    holder: Mapping[str, Any], word: str, tag: str, languages: Sequence[str]
+) -> Iterator[tuple[str, str, str, str]]:
+    """Translations and synonyms of a word, whose language has this ``tag``: language, word, sense, problem."""
     meaning = _gloss(holder)
     for item in _objects(holder, "translations"):
-        target = _text(item, "word")
-        code = language_of_tag(_text(item, "lang_code") or _text(item, "code"), target, languages)
-        if not (languages and code) or code in languages:
-            yield code, target, _text(item, "sense") or meaning
+        named = _text(item, "lang_code") or _text(item, "code")
+        for target, one, problem in spellings(_text(item, "word"), named, word):
+            code = language_of_tag(one, target, languages)
+            if not (languages and code) or code in languages:
+                yield code, target, _text(item, "sense") or meaning, problem
     for item in _objects(holder, "synonyms"):
-        yield language, _text(item, "word"), _text(item, "sense") or meaning
+        for target, one, problem in spellings(_text(item, "word"), tag, word):
+            yield language_of_tag(one, target, languages), target, _text(item, "sense") or meaning, problem
 
 
 def _concept(language: str, word: str, meaning: str) -> str:

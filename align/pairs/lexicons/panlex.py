@@ -9,7 +9,7 @@ from align.errors import InputError
 from align.pairs.lexicons.format import ConceptWord, Format
 from align.pairs.reading.records import column, read_rows, text_of
 from align.pairs.reading.sources import ROW_SUFFIXES, AnyRows, HubRows, RowFile
-from align.text.languages import script_share
+from align.text.tags import INDIVIDUAL, wanted_language
 
 DATASET, LICENCE = "cointegrated/panlex-meanings", "CC0-1.0"
 """The copy on the Hugging Face Hub: a configuration a language (``eng``); columns as in ``panlex_words``."""
@@ -21,37 +21,32 @@ def panlex_words(source: Path | str, *, languages: Sequence[str]) -> Iterator[Co
 
     Columns: ``txt`` the word, ``meaning`` the number of its meaning, ``langvar_uid`` the language and its variety
     (``eng-000``); ``id, langvar, txt_degr`` are passed over. Words of one meaning are synonyms, in one language or
-    several. PanLex names no scripts: a row belongs to that one of ``languages`` which has its ISO 639-3 code, and of
-    several (``srp_Latn``, ``srp_Cyrl``) to the one whose script most of its letters have. The language of any other
-    row is its code without a script. Of a dataset the configurations of these languages are read.
+    several. PanLex names no scripts: a row belongs to that one of ``languages`` which its ISO 639-3 code can mean
+    (``zho_Hans`` for ``cmn``), and of several (``srp_Latn``, ``srp_Cyrl``) to the one whose script most of its letters
+    have. The language of any other row is its code without a script. Of a dataset the configurations of these languages
+    are read, those of the member that is meant where a macrolanguage is named.
     """
     if not languages:
         raise InputError(f"{source}: PanLex names no scripts, so name the languages, such as eng_Latn and deu_Latn")
-    codes: dict[str, list[str]] = {}
-    for language in languages:
-        codes.setdefault(language.partition("_")[0], []).append(language)
+    codes = dict.fromkeys(INDIVIDUAL.get(code, code) for code in (language.partition("_")[0] for language in languages))
     local = Path(source).exists() or str(source).endswith(ROW_SUFFIXES)
     rows: list[AnyRows] = [RowFile(Path(source))] if local else [HubRows(str(source), code) for code in codes]
     for each in rows:
-        yield from _words(each, codes)
+        yield from _words(each, languages)
 
 
-def _words(source: AnyRows, codes: dict[str, list[str]]) -> Iterator[ConceptWord]:
+def _words(source: AnyRows, languages: Sequence[str]) -> Iterator[ConceptWord]:
     names: list[str] = []
     for number, record in read_rows(source):
         names = names or [column([name], record, source.name) for name in COLUMNS]
         word, meaning, variety = (record.get(name) for name in names)
         text, problem = text_of(word)
         text = _unquoted(text)
-        language = _language(str(variety)[:3], text, codes)
+        code = str(variety)[:3]
+        language = wanted_language(code, text, languages) or code
         if not problem and (meaning is None or not text):
             problem = "empty" if not text else "no meaning"
         yield ConceptWord(source.name, number, f"panlex:{meaning}", language, text, problem=problem)
-
-
-def _language(code: str, word: str, codes: dict[str, list[str]]) -> str:
-    known = codes.get(code, [code])
-    return max(known, key=lambda name: script_share(word, name.partition("_")[2])) if len(known) > 1 else known[0]
 
 
 def _unquoted(text: str) -> str:

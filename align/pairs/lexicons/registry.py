@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from align.errors import InputError
+from align.files.packed import open_bytes
 from align.pairs.lexicons.format import Format
 from align.pairs.reading.sources import NAMED
-from align.pairs.reading.xml import opened
 from align.registry import registered
 
 GROUP = "align.lexicons"
@@ -49,7 +50,7 @@ def format_of(source: Path | str, sides: Sequence[str] = ()) -> str:
 def _head(path: Path) -> bytes:
     """The first bytes of a file, decompressed; of anything else none."""
     try:
-        with opened(path) as file:
+        with open_bytes(path) as file:
             return file.read(HEAD)
-    except (OSError, EOFError, ValueError):
+    except (OSError, InputError):
         return b""

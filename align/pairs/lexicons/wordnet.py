@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from align.errors import InputError
+from align.files.packed import PACKED, open_bytes
 from align.files.whole import existing_file
-from align.pairs.lexicons.format import ConceptWord, Format
-from align.pairs.reading.xml import OPENERS, opened, parse_xml
+from align.pairs.lexicons.format import ConceptWord, Format, no_word
+from align.pairs.reading.xml import ILLEGAL, parse_xml
 from align.text.tags import language_of_tag
 
 LEXICONS, ENTRIES = {"Lexicon", "LexiconExtension"}, {"LexicalEntry", "ExternalLexicalEntry"}
@@ -30,7 +31,8 @@ def wordnet_words(source: Path | str, *, languages: Sequence[str] = ()) -> Itera
     """Words of the synsets of a wordnet, streamed; ``gloss`` is the first definition in the language of the wordnet.
 
     The concept is the ILI of the synset (``i35545``), on which wordnets of all languages meet; a synset without one
-    keeps its own id, and meets none. A word is the lemma of an entry, once for each sense.
+    is a concept of its own lexicon (``deu_Latn:odenet:odenet-1-n``), for ids such as ``syn1`` stand in many. A word is
+    the lemma of an entry, once for each sense.
 
     A file is read twice and touches no database: its entries stand before the synsets. Memory holds the synsets
     (id, ILI, definition). An installed lexicon is asked of the library ``wn``; its rows are numbered, not its lines.
@@ -39,8 +41,12 @@ def wordnet_words(source: Path | str, *, languages: Sequence[str] = ()) -> Itera
         Bond and Foster 2013, Linking and Extending an Open Multilingual Wordnet; Bond et al. 2016, CILI.
     """
     name = str(source)
-    local = Path(source).exists() or "/" in name or name.endswith((".xml", *OPENERS))
+    local = Path(source).exists() or "/" in name or name.endswith((".xml", *PACKED))
     return _from_file(existing_file(source), languages) if local else _from_wn(name, languages)
+
+
+_Key = tuple[int, str]
+"""Number of a lexicon in its file, id of a synset in it: two lexicons may have the same ids."""
 
 
 @dataclass
@@ -49,12 +55,16 @@ class _Lexicon:
 
     number: int
     tag: str
+    id: str
     words: list[str] = field(default_factory=list)
 
 
 def _from_file(path: Path, languages: Sequence[str]) -> Iterator[ConceptWord]:
     lexicons, ili, glosses = _survey(path)
+    home = {synset: number for number, synset in reversed(ili)}  # some files keep their synsets in one lexicon
     codes = [_language(lexicon.tag, lexicon.words, languages, f"{path}, line {lexicon.number}") for lexicon in lexicons]
+    if languages and not set(codes) & set(languages):
+        raise InputError(no_word(path, languages, sorted({*codes})))
     current, word, count = -1, "", 0
     for element in _elements(path):
         if element.name in LEXICONS:
@@ -68,33 +78,42 @@ def _from_file(path: Path, languages: Sequence[str]) -> Iterator[ConceptWord]:
             if languages and codes[current] not in languages:
                 continue
             synset = element.attributes.get("synset", "")
-            problem = "" if synset in ili else "unknown synset"
+            number = current if (current, synset) in ili else home.get(synset, current)
+            problem = "" if (number, synset) in ili else "unknown synset"
             if element.attributes.get("lexicalized") == "false":
                 problem = "not lexicalised"
-            concept, gloss = ili.get(synset) or synset, glosses.get(synset, "")
-            yield ConceptWord(
-                str(path), element.number, concept, codes[current], word, gloss, problem or ("" if word else "no lemma")
+            concept = ili.get((number, synset)) or _own(codes[number], lexicons[number].id, synset)
+            gloss = glosses.get((number, synset), "")
+            problem = (
+                problem or ("" if word else "no lemma") or ("illegal character" if ILLEGAL in word + gloss else "")
             )
+            shown = word.replace(ILLEGAL, "\ufffd")
+            yield ConceptWord(str(path), element.number, concept, codes[current], shown, gloss, problem)
     if not count:
         raise InputError(f"{path} holds no word sense (Sense)")
 
 
-def _survey(path: Path) -> tuple[list[_Lexicon], dict[str, str], dict[str, str]]:
+def _own(code: str, lexicon: str, synset: str) -> str:
+    """The concept of a synset without an ILI."""
+    return f"{code}:{lexicon}:{synset}"
+
+
+def _survey(path: Path) -> tuple[list[_Lexicon], dict[_Key, str], dict[_Key, str]]:
     """The lexicons of a file, and of each synset the ILI ("" if it has none) and the definition."""
     lexicons: list[_Lexicon] = []
-    ili: dict[str, str] = {}
-    glosses: dict[str, str] = {}
-    synset = ""
+    ili: dict[_Key, str] = {}
+    glosses: dict[_Key, str] = {}
+    synset = (0, "")
     for element in _elements(path):
         if element.name in LEXICONS:
             tag = element.attributes.get("language", "")
-            lexicons.append(_Lexicon(element.number, tag))
+            lexicons.append(_Lexicon(element.number, tag, element.attributes.get("id", "")))
         elif not lexicons:
             raise InputError(f"{path}, line {element.number}: expected a Lexicon first, got {element.name}")
         elif element.name == "Lemma" and len(lexicons[-1].words) < SAMPLE:
             lexicons[-1].words.append(element.attributes.get("writtenForm", ""))
         elif element.name == "Synset":
-            synset = element.attributes.get("id", "")
+            synset = (len(lexicons) - 1, element.attributes.get("id", ""))
             number = element.attributes.get("ili", "")
             ili[synset] = "" if number == "in" else number  # "in": proposed, not yet numbered
         elif element.name == "Definition" and _same_language(element.attributes.get("language"), lexicons[-1].tag):
@@ -137,7 +156,8 @@ def _from_wn(name: str, languages: Sequence[str]) -> Iterator[ConceptWord]:
             definitions = [
                 one.text for one in synset.definitions(data=True) if _same_language(one.language, lexicon.language)
             ]
-            concept, gloss = synset.ili or synset.id, (definitions or [""])[0]
+            concept = str(synset.ili or "") or _own(code, lexicon.id, synset.id)
+            gloss = (definitions or [""])[0]
             for word in synset.lemmas():
                 number += 1
                 yield ConceptWord(lexicon.specifier(), number, concept, code, _spaced(word), gloss)
@@ -203,7 +223,7 @@ def _licence(source: str) -> str:
     """The attribute ``license`` of the first lexicon of a WN-LMF file or of an installed lexicon; "" if it has none."""
     path = Path(source)
     if path.is_file():
-        with opened(path) as file:
+        with open_bytes(path) as file:
             found = LICENCE.search(file.read(HEAD))
         return html.unescape(found[2].decode("utf-8", "replace")).strip() if found else ""
     if importlib.util.find_spec("wn") is None:

@@ -11,8 +11,9 @@ from align.errors import InputError
 from align.files.whole import read_lines, two_sides
 from align.pairs.reading.bitexts import AnyBitext, LineFiles
 from align.pairs.reading.records import column, other_split, read_rows, text_of, two_columns
-from align.pairs.reading.sources import AnyRows, RowFile
+from align.pairs.reading.sources import TMX_SUFFIXES, TSV_SUFFIXES, AnyRows, RowFile
 from align.pairs.reading.tmx import read_tmx
+from align.pairs.reading.xml import ILLEGAL
 from align.text.tags import is_tagged, tagged_sides
 
 COLUMNS = (("source", "target"), ("english", "non_english"), ("src", "tgt"))
@@ -50,9 +51,9 @@ def read_bitext(bitext: AnyBitext, columns: tuple[str, str] | None = None) -> It
 def _translations(bitext: AnyBitext, columns: tuple[str, str] | None) -> Iterator[Translation]:
     if isinstance(bitext, LineFiles):
         return _from_lines(bitext)
-    if isinstance(bitext, RowFile) and bitext.name.endswith((".tmx", ".tmx.gz")):
+    if isinstance(bitext, RowFile) and bitext.name.endswith(TMX_SUFFIXES):
         return _from_tmx(bitext)
-    if isinstance(bitext, RowFile) and bitext.name.endswith((".tsv", ".tsv.gz")):
+    if isinstance(bitext, RowFile) and bitext.name.endswith(TSV_SUFFIXES):
         return _from_tsv(bitext, columns)
     return _from_records(bitext, columns)
 
@@ -118,7 +119,10 @@ def _from_tmx(source: RowFile) -> Iterator[Translation]:
                 seen.add(code)
             if len(found) != 1:
                 problem = problem or f"{side}: {'several in one unit' if found else 'not in the unit'}"
-        yield Translation(source.name, unit.number, one, two, texts[0], texts[1], "", problem)
+            elif ILLEGAL in found[0]:
+                problem = problem or f"{side}: illegal character"
+        first, second = (text.replace(ILLEGAL, "\ufffd") for text in texts)
+        yield Translation(source.name, unit.number, one, two, first, second, "", problem)
     for code in source.languages:
         if code not in seen:
             raise InputError(f"{source.name} has no text in {code}; its languages are {', '.join(tags) or 'not named'}")

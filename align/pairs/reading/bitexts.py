@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError
+from align.files.packed import also_packed, said
 from align.pairs.reading.finding import find_rows, listed
-from align.pairs.reading.sources import ROW_SUFFIXES, AnyRows, GivenRows, HubRows, RowFile, described
+from align.pairs.reading.sources import ROW_SUFFIXES, TMX_SUFFIXES, AnyRows, GivenRows, HubRows, RowFile, described
 from align.text.languages import check_language
 
-SUFFIXES = (".txt", ".txt.gz", ".tmx", ".tmx.gz", *ROW_SUFFIXES)
+BOTH_SIDES = (*TMX_SUFFIXES, *ROW_SUFFIXES)
+"""Endings of files that hold both sides."""
+SUFFIXES = (*also_packed([".txt"]), *BOTH_SIDES)
 Side = Literal["source", "target"]
 ENGLISH = "eng_Latn"
 
@@ -102,7 +105,7 @@ def _two_by_two(lines: list[RowFile], directions: Directions, place: str, collec
         other = by_code.setdefault(file.languages[0], file)
         if other is not file:
             raise InputError(f"{other.name} and {file.name} are both {file.languages[0]}: expected one file a language")
-        if file.name.endswith((*ROW_SUFFIXES, ".tmx", ".tmx.gz")):
+        if file.name.endswith(BOTH_SIDES):
             raise InputError(f"{file.name}: expected two codes such as eng_Latn-hin_Deva, got {file.languages[0]}")
     return [LineFiles(by_code[a], by_code[b], collection) for a, b in directions.of(list(by_code), place)]
 
@@ -111,8 +114,8 @@ def _checked(source: AnyRows) -> AnyRows:
     if len(source.languages) != 2 or source.languages[0] == source.languages[1]:
         got = "-".join(source.languages) or "none"
         raise InputError(f"{source.name}: expected the codes of two languages, such as eng_Latn-hin_Deva, got {got}")
-    if isinstance(source, RowFile) and not source.name.endswith(SUFFIXES[2:]):
-        raise InputError(f"{source.name}: expected a file of both languages that ends in {', '.join(SUFFIXES[2:])}")
+    if isinstance(source, RowFile) and not source.name.endswith(BOTH_SIDES):
+        raise InputError(f"{source.name}: expected a file of both languages that ends in {said(BOTH_SIDES)}")
     return source
 
 

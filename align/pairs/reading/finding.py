@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.packed import said
 from align.files.whole import SPLITS, existing_file
 from align.pairs.reading.sources import (
     NAMED,
@@ -96,7 +97,7 @@ def _files(path: Path, suffixes: Sequence[str], *, to_train_on: bool = False) ->
     files = _without_tests(path, files) if to_train_on else files
     if not files:
         found = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        expected = f"expected files named <lang_Script>, with the ending {', '.join(suffixes)}"
+        expected = f"expected files named <lang_Script>, with the ending {said(suffixes)}"
         raise InputError(f"{path} holds no text: {expected}; found {found or 'nothing'}")
     if others:
         logger.warning("%s: not read: %s", path, ", ".join(others))
@@ -105,7 +106,7 @@ def _files(path: Path, suffixes: Sequence[str], *, to_train_on: bool = False) ->
 
 def _without_tests(folder: Path, files: list[Path]) -> list[Path]:
     """The files that are not named by another split than train, as ``eng_Latn.snli.test.tsv`` is."""
-    stems = [re.sub(r"\.(tsv|jsonl|parquet|txt|tmx|gz)\b", "", file.name) for file in files]
+    stems = [re.sub(r"\.(tsv|jsonl|ndjson|parquet|txt|tmx|gz|zst|xz|bz2)\b", "", file.name) for file in files]
     splits = [SPLITS.get(re.split(r"[._-]", stem)[-1].casefold(), "") for stem in stems]
     held_out = [file for file, split in zip(files, splits, strict=True) if split in ("dev", "test")]
     names = ", ".join(file.name for file in held_out)

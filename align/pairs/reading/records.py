@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from align.errors import InputError
 from align.files.not_text import refuse_nul
+from align.files.packed import said
 from align.files.whole import existing_file, read_lines, row_split, sha256
 from align.pairs.filters.texts import SURROGATE
 from align.pairs.reading.sources import ROW_SUFFIXES, TSV_SUFFIXES, AnyRows, AnySource, HubDataset, LocalFile
@@ -20,7 +21,7 @@ from align.pairs.table import text_group
 
 
 def json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects of a JSON Lines file, plain or gzip, with their line numbers; blank lines are passed over."""
+    """Objects of a JSON Lines file, plain or compressed, with their line numbers; blank lines are passed over."""
     for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
@@ -144,7 +145,7 @@ def _records(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]
     if source.name.endswith(TSV_SUFFIXES):
         return tsv_records(source.path)
     if not source.name.endswith(ROW_SUFFIXES):
-        raise InputError(f"{source.name}: expected a file that ends in {', '.join(ROW_SUFFIXES)}")
+        raise InputError(f"{source.name}: expected a file that ends in {said(ROW_SUFFIXES)}")
     return file_records(source.path)
 
 

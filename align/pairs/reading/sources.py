@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.packed import also_packed
 from align.files.whole import sha256
 from align.text.languages import check_language
 
-RECORD_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
-TSV_SUFFIXES = (".tsv", ".tsv.gz")
-TEXT_SUFFIXES = (".txt", ".txt.gz", *RECORD_SUFFIXES)
+RECORD_SUFFIXES = (*also_packed([".jsonl", ".ndjson"]), ".parquet")
+TSV_SUFFIXES = also_packed([".tsv"])
+TMX_SUFFIXES = also_packed([".tmx"])
+TEXT_SUFFIXES = (*also_packed([".txt"]), *RECORD_SUFFIXES)
 ROW_SUFFIXES = (*TSV_SUFFIXES, *RECORD_SUFFIXES)
 
 NAMED = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}(-[a-z]{3}_[A-Z][a-z]{3})?\.")
@@ -36,7 +38,7 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class Source(LocalFile):
-    """One file of text: ``.txt`` (one text a line), ``.jsonl`` or ``.parquet`` (column ``text``), ``.gz`` but the last.
+    """One file of text: ``.txt`` (one text a line), ``.jsonl`` or ``.parquet`` (column ``text``), compressed or not.
 
     With ``human`` it is ``.tsv``: ``native TAB roman``, under a header of these two words or none.
     """

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from align.errors import InputError
+from align.files.packed import also_packed, plain_suffix, said
 from align.files.whole import existing_file, read_json, sha256
 from align.pairs.reading.records import json_records, parquet_file, tsv_records
 from align.pairs.table import COLUMNS, FORMAT, LABELS, REQUIRED, SCHEMA, VERSION, schema_of
@@ -19,7 +20,7 @@ from align.text.languages import check_language
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".tsv", ".tsv.gz")
+SUFFIXES = (".parquet", *also_packed([".jsonl", ".ndjson", ".tsv"]))
 Place = Callable[[int], str]
 
 
@@ -49,8 +50,8 @@ def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
     if path.suffix == ".parquet":
         return _from_parquet(path)
     if not path.name.endswith(SUFFIXES):
-        raise InputError(f"{path}: expected a folder of pairs or a file that ends in {', '.join(SUFFIXES)}")
-    is_tsv = ".tsv" in path.suffixes
+        raise InputError(f"{path}: expected a folder of pairs or a file that ends in {said(SUFFIXES)}")
+    is_tsv = plain_suffix(path) == ".tsv"
     return _from_records(path, tsv_records(path, partial(_check_columns, path)) if is_tsv else json_records(path))
 
 

@@ -37,7 +37,7 @@ def fit_tagger(
     """Fit a tagger on a file of ``token TAB tag`` lines, with blank lines between sentences.
 
     Args:
-        labelled: the file, plain or ``.gz``.
+        labelled: the file, plain or compressed.
         lang: code of its text, for the romaniser; None: the name begins with it, ``mlt_Latn.tsv``.
         lexicon: candidate translations of words, for the edit distances; the tagger then needs a lexicon to predict.
         closed: words of closed classes.

@@ -148,7 +148,7 @@ def open_corpus(
     """Look at the beginning of every file, and settle what is text, id and language.
 
     Args:
-        paths: plain text (a text a line), .tsv with a header, .jsonl, each also .gz or .zst; .parquet.
+        paths: plain text (a text a line), .tsv with a header, .jsonl, each also compressed; .parquet.
         text: column of the text; of plain text it is the line.
         id: column; ``content``: 32 hex digits of the SHA-256 of the language and the text; ``line``: the line's number,
             after the file's name when there are several. ``None``: column ``id`` where there is one, else ``content``.

@@ -53,6 +53,39 @@ def test_translations_synonyms_and_glosses(tmp_path, name):
     ]
 
 
+def translated(folder, word, code, translation, languages=()):
+    record = {"word": word, "lang_code": "en", "translations": [{"lang_code": code, "word": translation}]}
+    return [
+        (row.target_lang, row.target, row.problem) for row in kaikki_rows(extract(folder, record), languages=languages)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "translation", "expected"),
+    [
+        ("rain", "cmn", "風 /风", [("cmn_Hant", "風", ""), ("cmn_Hans", "风", "")]),
+        ("rain", "cmn", "雨 / 雨", [("cmn_Hani", "雨", "")]),
+        ("rain", "ja", "雨, あめ、アメ", [("jpn_Jpan", "雨", ""), ("jpn_Jpan", "あめ", ""), ("jpn_Jpan", "アメ", "")]),
+        ("rain", "de", "Regen; Niederschlag", [("deu_Latn", "Regen", ""), ("deu_Latn", "Niederschlag", "")]),
+        ("rain", "fr", "la pluie, l'eau du ciel", [("fra_Latn", "la pluie, l'eau du ciel", "alternatives")]),
+        ("rain", "cmn", "有风，有雨", [("cmn_Hani", "有风，有雨", "alternatives")]),
+        ("come rain, come shine", "de", "bei Wind, bei Regen", [("deu_Latn", "bei Wind, bei Regen", "")]),
+        ("rain", "de", "und/oder", [("deu_Latn", "und/oder", "")]),
+        ("rain / snow", "de", "Regen / Schnee", [("deu_Latn", "Regen / Schnee", "alternatives")]),
+    ],
+)
+def test_several_words_in_one_translation(tmp_path, word, code, translation, expected):
+    assert translated(tmp_path, word, code, translation) == expected
+
+
+def test_spellings_of_chinese_that_are_wanted(tmp_path):
+    assert translated(tmp_path, "rain", "cmn", "風 /风", ["eng_Latn", "zho_Hans"]) == [("zho_Hans", "风", "")]
+    both = translated(tmp_path, "rain", "cmn", "風 /风", ["eng_Latn", "cmn_Hani"])
+    assert both == [("cmn_Hani", "風", ""), ("cmn_Hani", "风", "")]
+    with pytest.raises(InputError, match="no translation, synonym or gloss within deu_Latn; its headwords are in en"):
+        translated(tmp_path, "rain", "cmn", "雨", ["deu_Latn"])
+
+
 def test_languages_that_are_wanted(tmp_path):
     path = extract(
         tmp_path, BANK, {"word": "Bank", "lang_code": "de", "translations": [{"code": "en", "word": "bank"}]}
@@ -66,7 +99,10 @@ def test_languages_that_are_wanted(tmp_path):
         ("eng_Latn", "house", ""),
     ]
     assert {row.number for row in rows} == {1}
-    assert [row.target for row in kaikki_rows(path, languages=["deu_Latn"])] == []
+    with pytest.raises(
+        InputError, match="no translation, synonym or gloss within deu_Latn; its headwords are in en, de"
+    ):
+        list(kaikki_rows(path, languages=["deu_Latn"]))
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,9 @@ def test_lexicons_meet_on_the_index(tmp_path):
     barks, file = "an animal that barks", str(path)
     assert rows == [
         ConceptWord(file, 6, "i1", "eng_Latn", "dog", barks),
-        ConceptWord(file, 7, "toy-en-2", "eng_Latn", "dog"),  # proposed for the index, not in it
+        ConceptWord(file, 7, "eng_Latn:toy-en:toy-en-2", "eng_Latn", "dog"),  # proposed for the index, not in it
         ConceptWord(file, 9, "i1", "eng_Latn", "hot dog & co", barks),
-        ConceptWord(file, 11, "toy-en-3", "eng_Latn", "cat", "an animal that purrs"),
+        ConceptWord(file, 11, "eng_Latn:toy-en:toy-en-3", "eng_Latn", "cat", "an animal that purrs"),
         ConceptWord(file, 20, "i1", "srp_Cyrl", "пас"),  # the script is that of the words
     ]
     assert all("<Sense" in lines[row.number - 1] for row in rows)
@@ -76,7 +76,8 @@ def test_compressed_files_read_the_same(tmp_path, name, opened):
 def test_only_the_languages_that_are_wanted(tmp_path):
     path = lmf(tmp_path, ENGLISH, SERBIAN)
     assert [row.language for row in wordnet_words(path, languages=["srp_Cyrl", "deu_Latn"])] == ["srp_Cyrl"]
-    assert list(wordnet_words(path, languages=["deu_Latn"])) == []
+    with pytest.raises(InputError, match="toy.xml: no word in deu_Latn; there are words in eng_Latn, srp_Cyrl"):
+        list(wordnet_words(path, languages=["deu_Latn"]))
 
 
 def test_a_long_file_is_read_across_blocks(tmp_path):
@@ -105,9 +106,42 @@ def test_agrees_with_the_library_of_wordnets(tmp_path):
         for entry in lexicon["entries"]:
             for sense in entry["senses"]:
                 ili = synsets[sense["synset"]]["ili"]
-                concept = ili if ili not in ("", "in") else sense["synset"]
+                concept = ili if ili not in ("", "in") else f"eng_Latn:{lexicon['id']}:{sense['synset']}"
                 expected.append((concept, entry["lemma"]["writtenForm"].replace("_", " ")))
     assert [(row.concept, row.word) for row in wordnet_words(path)] == expected
+
+
+def lexicon(name, language, *words, synset="s1", lemma=lambda word: word):
+    entries = "".join(
+        f'<LexicalEntry id="e{number}"><Lemma writtenForm="{lemma(word)}" partOfSpeech="n"/>'
+        f'<Sense id="t{number}" synset="{synset}"/></LexicalEntry>'
+        for number, word in enumerate(words)
+    )
+    return (
+        f'<Lexicon id="{name}" language="{language}" {ATTRIBUTES}>{entries}'
+        f'<Synset id="{synset}" ili="" partOfSpeech="n"/></Lexicon>\n'
+    )
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_equal_ids_of_two_wordnets_are_two_synsets(tmp_path, together):
+    lexicons = lexicon("a", "de", "Teich", "Weiher"), lexicon("b", "fr", "banc", "siège")
+    files = [lmf(tmp_path, *lexicons)] if together else [lmf(tmp_path, each, name=each[13]) for each in lexicons]
+    rows = [row for file in files for row in wordnet_words(file)]
+    assert [row.concept for row in rows] == ["deu_Latn:a:s1"] * 2 + ["fra_Latn:b:s1"] * 2
+
+
+def test_a_lexicon_may_use_the_synsets_of_another_in_its_file(tmp_path):
+    one = lexicon("a", "de", "Teich")
+    two = lexicon("b", "de", "Weiher").replace('<Synset id="s1" ili="" partOfSpeech="n"/>', "")
+    assert {row.concept for row in wordnet_words(lmf(tmp_path, one, two))} == {"deu_Latn:a:s1"}
+
+
+def test_a_lemma_with_an_illegal_character_is_set_aside(tmp_path):
+    path = lmf(tmp_path, lexicon("a", "de", "Te&#8;ich", "Weiher", "Tümpel"))
+    path.write_bytes(path.read_bytes().replace("ü".encode(), b"\xfc"))
+    found = [(row.word, row.problem) for row in wordnet_words(path)]
+    assert found == [("Te\ufffdich", "illegal character"), ("Weiher", ""), ("T\ufffdmpel", "illegal character")]
 
 
 def test_rows_that_cannot_be_used(tmp_path):
@@ -117,7 +151,7 @@ def test_rows_that_cannot_be_used(tmp_path):
 <ExternalLexicalEntry id="toy-en-dog"><Sense id="d" synset="y"/></ExternalLexicalEntry>
 <Synset id="y" ili="i7" partOfSpeech="n"/></LexiconExtension>"""
     assert [(row.concept, row.word, row.problem) for row in wordnet_words(lmf(tmp_path, text))] == [
-        ("nowhere", "ant", "unknown synset"),
+        ("eng_Latn:more:nowhere", "ant", "unknown synset"),
         ("i7", "ant", "not lexicalised"),
         ("i7", "", "no lemma"),
     ]

@@ -80,7 +80,9 @@ def test_bad_places(tmp_path):
         find_sources({"hin_Deva": tmp_path / "hin_Deva.txt"})
     with pytest.raises(InputError, match=r"holds no text: expected files named <lang_Script>, with the ending \.txt, "):
         find_sources(tmp_path)
-    with pytest.raises(InputError, match=r"expected files named <lang_Script>, with the ending \.tsv, "):
+    with pytest.raises(
+        InputError, match=r"expected files named <lang_Script>, with the ending \.tsv \(these also with \.gz, "
+    ):
         find_sources(tmp_path, human=True)
     with pytest.raises(InputError, match="unknown language code 'hi'"):
         find_sources({"hi": write(tmp_path / "a.txt", "x")})
