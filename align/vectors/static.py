@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
-import zlib
+import math
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.files.whole import existing_file, read_lines, refuse_markup, whole_file
+from align.files.lines import encoding_of
+from align.files.packed import open_bytes
+from align.files.whole import existing_file, whole_file
+from align.vectors.vector_lines import Skipped, split_row, vector_rows
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +55,13 @@ class StaticVectors:
 def read_vectors(
     path: str | Path, *, limit: int | None = None, lowercase: bool = False, words: Collection[str] | None = None
 ) -> StaticVectors:
-    """Read a text file of vectors (``.vec``, ``.txt``, plain or ``.gz``): on each line a word and its d numbers.
+    """Read a text file of vectors (``.vec``, ``.txt``, plain or compressed): on each line a word and its d numbers.
 
-    The first line may say ``n d`` (word2vec, fastText) or be a word already (GloVe). A line is split from the right, so
-    a word may hold spaces (fastText has words with U+00A0). Of several lines of one word the first stays; the others
-    are counted and logged. Rows that are not kept are not parsed, reading stops at the last one that can be, and memory
-    is that of the rows kept.
+    The first line may say ``n d`` (word2vec, fastText) or be a word already (GloVe); :func:`vector_rows
+    <align.vectors.vector_lines.vector_rows>` says how a line is read. Of several lines of one word the first stays.
+    Lines that repeat one, and those that are no row (bytes that are no UTF-8, too few numbers, NaN), are passed over,
+    counted and logged. Rows that are not kept are not parsed, reading stops at the last one that can be, and memory is
+    that of the rows kept.
 
     Args:
         path: the file.
@@ -66,46 +70,51 @@ def read_vectors(
         words: keep only these, of those that ``limit`` leaves; ``None``: all. Folded as the file's.
 
     Raises:
-        InputError: no such file, an empty or binary one, a web page, a wrong number of columns, a header that does not
-            fit the rows, no number, NaN or infinity, or none of ``words`` (with path and line).
+        InputError: no such file, an empty, damaged or binary one, a web page, no row, or none of ``words``.
     """
     path = _text_file(path)
     if limit is not None and limit < 1:
         raise InputError(f"limit must be at least 1 word, got {limit}")
     wanted = None if words is None else frozenset(map(str.lower, words) if lowercase else words)
-    numbers, rows, lines = array("f"), dict[str, int](), array("q")
+    numbers, rows = array("f"), dict[str, int]()
     passed: set[str] = set()  # words that count for the limit only
-    repeated, d = 0, 0
-    for line, word, fields in _rows(path):
+    repeated, d, skipped = 0, 0, Skipped(path)
+    for line, word, fields in vector_rows(path, skipped):
         d = len(fields)
         word = word.lower() if lowercase else word
         if word in rows or word in passed:
             repeated += 1
             continue
         if wanted is None or word in wanted:
+            values, problem = _parsed(fields)
+            if problem:
+                skipped.add(problem, line)
+                continue
             rows[word] = len(rows)
-            lines.append(line)
-            try:
-                numbers.extend(map(float, fields))
-            except ValueError:
-                wrong = next(field for field in fields if not _is_number(field))
-                raise InputError(f"{path}, line {line}: {wrong!r} is no number; expected {d}") from None
+            numbers.extend(values)
         elif limit is not None:
             passed.add(word)
         if len(rows) + len(passed) == limit or (wanted is not None and len(rows) == len(wanted)):
             break  # what follows is not even looked at
+    if not rows and (wanted is None or not d):
+        raise InputError(f"{path} has no word with numbers: of its lines {skipped.told() or 'there is only the first'}")
     if not rows:
-        raise InputError(f"{path} has none of the {len(wanted or ())} words that were asked for")
+        told = f"; of its lines {skipped.told()}" if skipped.counts else ""
+        raise InputError(f"{path} has none of the {len(wanted or ())} words that were asked for{told}")
+    if skipped.counts:
+        logger.warning("%s: lines are passed over: %s", path, skipped.told())
     if repeated:
         logger.warning("%s: %d lines repeat a word; the first line of each stays", path, repeated)
-    vectors = np.frombuffer(numbers, dtype=np.float32).reshape(-1, d)
-    with np.errstate(invalid="ignore"):  # infinity less infinity; rows of finite numbers cannot overflow float64
-        bad = np.flatnonzero(~np.isfinite(vectors.sum(axis=1, dtype=np.float64)))
-    if len(bad):
-        raise InputError(
-            f"{path}, line {lines[bad[0]]}: NaN or infinity as float32; expected finite numbers ({len(bad)} such rows)"
-        )
-    return StaticVectors(tuple(rows), vectors)
+    return StaticVectors(tuple(rows), np.frombuffer(numbers, dtype=np.float32).reshape(-1, d))
+
+
+def _parsed(fields: Sequence[str]) -> tuple[array[float], str]:
+    """The numbers of a row, and what is wrong with them or ``""``."""
+    try:
+        values = array("f", map(float, fields))
+    except ValueError:
+        return array("f"), "hold what is no number"
+    return values, "" if math.isfinite(sum(values)) else "hold NaN or infinity as float32"
 
 
 def write_vectors(vectors: StaticVectors, path: str | Path) -> None:
@@ -114,7 +123,7 @@ def write_vectors(vectors: StaticVectors, path: str | Path) -> None:
     Nine digits, so that ``read_vectors`` gives back the same float32 numbers.
 
     Raises:
-        InputError: a word that the format cannot hold (a line end; a space and a number at its end), NaN or infinity.
+        InputError: a word that the format cannot hold (none, a line end, two spaces), NaN or infinity.
     """
     path = Path(path)
     if not len(vectors.words) or not vectors.vectors.shape[1]:
@@ -127,7 +136,7 @@ def write_vectors(vectors: StaticVectors, path: str | Path) -> None:
     with whole_file(path) as temporary, _writer(temporary, packed=path.suffix == ".gz") as file:
         file.write(f"{n} {d}\n")
         for word, row in zip(vectors.words, vectors.vectors, strict=True):
-            if "\n" in word or _ends_in_number(word):
+            if "\n" in word or split_row(f"{word} 0", 1) != (word, ["0"]) or not word:
                 raise InputError(f"{path} was not written: the word {word!r} could not be read back")
             file.write(f"{word} {pattern % tuple(row.tolist())}\n")
 
@@ -175,64 +184,18 @@ def _of(vectors: Vectors, language: str) -> StaticVectors:
     return vectors[language]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, str, list[str]]]:
-    """Line number, word and the d number fields of each row; refuses what does not fit line 1."""
-    lines = enumerate(read_lines(path), 1)
-    _, head = next(lines, (0, ""))
-    refuse_markup(head, path, 1, expected="a word and its numbers")
-    between = "\t" if "\t" in head else " "
-    fields = head.rstrip().split(between)
-    n = int(fields[0]) if len(fields) == 2 and all(f.isdecimal() for f in fields) else None
-    d = len(fields) - 1 if n is None else int(fields[1])
-    if d < 1 or n == 0:
-        raise InputError(f"{path}, line 1: expected 'rows dimensions' or a word and its numbers, got {head[:40]!r}")
-    source = "line 1 has" if n is None else "line 1 says"
-    count = 0
-    if n is None:
-        count = 1
-        yield 1, fields[0], fields[1:]
-    for line, text in lines:
-        word, *fields = text.rstrip(between).rsplit(between, d)
-        if len(fields) != d or _ends_in_number(word):
-            columns = len(text.rstrip(between).split(between)) - 1
-            raise InputError(f"{path}, line {line}: {columns} columns after the word, expected {d} as {source}")
-        count += 1
-        if n is not None and count > n:
-            raise InputError(f"{path}, line {line}: more rows than the {n} that line 1 says")
-        yield line, word, fields
-    if n is not None and count < n:
-        raise InputError(f"{path}, line 1 says {n} rows, but the file ends after {count}")
-
-
 def _text_file(path: str | Path) -> Path:
     path = existing_file(path)
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            head = file.read(65536)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is not a complete gzip file: {error}") from error
+    with open_bytes(path) as file:
+        head = file.read(65536)
     if not head:
         raise InputError(f"{path} is empty; expected a word and its numbers on each line")
-    if b"\0" in head:
+    if b"\0" in head and encoding_of(head)[0] == "utf-8":
         raise InputError(
             f"{path} is binary; expected text: unpack it, or convert it in gensim with "
             "KeyedVectors.load_word2vec_format(..., binary=True).save_word2vec_format(...)"
         )
     return path
-
-
-def _ends_in_number(word: str) -> bool:
-    """Whether a number stands after a space or tab at the end: a column too many, not a word such as ``. .``."""
-    _, space, last = word.replace("\t", " ").rpartition(" ")
-    return bool(space) and _is_number(last)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 @contextmanager
