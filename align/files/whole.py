@@ -150,7 +150,9 @@ def refuse_markup(line: str, path: Path | str, number: int, *, expected: str) ->
 
 SIDES = (
     ("source", "target"), ("src", "tgt"), ("src", "trg"), ("english", "nonenglish"), ("native", "roman"),
-    ("sourcetext", "targettext"), ("sourceword", "targetword"), ("word", "translation"),
+    ("sourcetext", "targettext"), ("srctext", "tgttext"), ("sourcesentence", "targetsentence"),
+    ("sourceword", "targetword"), ("word", "translation"), ("sentence1", "sentence2"), ("text1", "text2"),
+    ("xtext", "ytext"),
 )  # fmt: skip
 """What the two sides of translations are called in headers, as :func:`column_names` gives them."""
 

@@ -70,8 +70,8 @@ def mine(
         x: a folder of vectors or an (n, d) array, in which every row is a sentence of its own.
         y: another of the same encoder.
         out: TSV to write, whole: a header, then score, cosine, x_id, y_id, and x_text, y_text where texts are stored.
-            Backslash, tab and line ends in a field stand as ``\\``, ``\t``, ``\n``, ``\r``. Ids of an array are
-            its rows.
+            A tab or line end in an id stands as ``\t``, ``\n``, ``\r``, in a text as a space; a backslash is itself.
+            Ids of an array are its rows.
         score: ``ratio``, ``distance``, ``csls`` or ``cosine``.
         k: nearest by cosine that are candidates and make the means.
         direction: ``forward``: the best of each sentence of ``x``; ``backward``: of ``y``; ``intersection``: pairs that

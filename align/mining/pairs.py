@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import repeat
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +11,15 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.files.whole import read_lines, whole_file
+from align.files.whole import read_lines, two_sides, whole_file
 from align.mining.sides import Side
 
-ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+"""What would end a cell, in an id; a backslash is itself."""
+SPACES = str.maketrans("\t\n\r", "   ")
+"""The same in a text."""
+UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+IDS = (("xid", "yid"),)
 LINES = 10_000
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -105,6 +110,9 @@ def _checked(scores: ArrayLike, right: ArrayLike, total: int) -> tuple[Doubles, 
 def judged(gold: Path, found: Candidates, x: Side, y: Side, threshold: float | None) -> Quality:
     """How many of the pairs found are right, by a file of ``x_id TAB y_id``, one side empty for one without a partner.
 
+    A header with these names says where the two columns are, as in what :func:`write_mined` writes. An id is looked for
+    as it stands, then with the escapes of tabs, line ends and backslashes undone. Blank lines are passed over.
+
     A pair is judged if the file names one of its sentences, so that the gold pairs of a part of the corpora do not make
     pairs of the rest wrong. Name the sentences without a partner too: else their pairs with each other are not judged,
     and precision is too high.
@@ -119,15 +127,8 @@ def judged(gold: Path, found: Candidates, x: Side, y: Side, threshold: float | N
     Raises:
         InputError: not two columns, an id that is not there, or no pair, with the line; or no pair found is judged.
     """
-    lines = [(number, line.split("\t")) for number, line in enumerate(read_lines(gold), 1)]
-    if lines and lines[0][1] == ["x_id", "y_id"]:
-        del lines[0]
-    for number, cells in lines:
-        if len(cells) != 2 or not any(cells):
-            raise InputError(
-                f"{gold}, line {number}: expected x_id TAB y_id (one may be empty), got {len(cells)} columns"
-            )
-    codes = [each.codes_of(cells[at] for _, cells in lines) for at, each in enumerate((x, y))]
+    lines = _gold_lines(gold)
+    codes = [_codes(each, {cells[at] for _, cells in lines}) for at, each in enumerate((x, y))]
     named = [np.zeros(len(each.first), dtype=bool) for each in (x, y)]
     pairs = set()
     for number, cells in lines:
@@ -149,17 +150,50 @@ def judged(gold: Path, found: Candidates, x: Side, y: Side, threshold: float | N
     return best_threshold(found.scores[known], right, len(pairs))
 
 
+def _gold_lines(gold: Path) -> list[tuple[int, tuple[str, str]]]:
+    lines: list[tuple[int, tuple[str, str]]] = []
+    places, columns = (0, 1), 2
+    for number, line in enumerate(read_lines(gold), 1):
+        cells = line.split("\t")
+        if number == 1 and (header := two_sides(cells, IDS)):
+            places, columns = header, len(cells)
+            continue
+        if not line.strip():
+            continue
+        if len(cells) != columns or not any(cells[place] for place in places):
+            raise InputError(
+                f"{gold}, line {number}: expected x_id TAB y_id (one may be empty)"
+                f"{' and as many columns as line 1' if columns > 2 else ''}, got {len(cells)} columns"
+            )
+        lines.append((number, (cells[places[0]], cells[places[1]])))
+    return lines
+
+
+def _codes(side: Side, ids: set[str]) -> dict[str, int]:
+    """The text number of each id that there is, as it stands or unescaped."""
+    plain = {name: re.sub(r"\\[\\tnr]", lambda found: UNESCAPED[found[0]], name) for name in ids}
+    found = side.codes_of(ids | set(plain.values()))
+    return {
+        name: found.get(name, found.get(other, -1)) for name, other in plain.items() if {name, other} & found.keys()
+    }
+
+
 def write_mined(out: Path, pairs: Candidates, x: Fields, y: Fields) -> None:
-    """Write pairs as TSV, whole: score, cosine, x_id, y_id, and the texts of a side that has them."""
+    r"""Write pairs as TSV, whole: score, cosine, x_id, y_id, and the texts of a side that has them.
+
+    A tab or line end in an id is written as an escape (``\t``, ``\n``, ``\r``), in a text as a space; all else is
+    itself.
+    """
     columns = {"x_id": x[0], "y_id": y[0], "x_text": x[1], "y_text": y[1]}
     given = {name: values for name, values in columns.items() if values is not None}
     with whole_file(out) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
         file.write("\t".join(("score", "cosine", *given)) + "\n")
         for start in range(0, len(pairs.scores), LINES):
             here = slice(start, start + LINES)
-            texts = (values[here].to_pylist() for values in given.values())
+            texts = [
+                [text.translate(ESCAPES if name.endswith("id") else SPACES) for text in values[here].to_pylist()]
+                for name, values in given.items()
+            ]
             numbers = (pairs.scores[here].tolist(), pairs.cosines[here].tolist())
             for score, cosine, *rest in zip(*numbers, *texts, strict=True):
-                file.write(
-                    "\t".join((f"{score:.6f}", f"{cosine:.6f}", *map(str.translate, rest, repeat(ESCAPES)))) + "\n"
-                )
+                file.write("\t".join((f"{score:.6f}", f"{cosine:.6f}", *rest)) + "\n")

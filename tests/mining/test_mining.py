@@ -225,10 +225,37 @@ def test_one_line_is_one_pair_and_texts_may_be_missing(tmp_path: Path) -> None:
     lines = (tmp_path / "deep" / "out.tsv").read_bytes().decode().split("\n")
     assert lines[0] == "score\tcosine\tx_id\ty_id\tx_text"
     assert [line.split("\t")[2:] for line in lines[1:]] == [
-        ["0", "0", "tab\\there"],
-        ["1", "1", "line\\nend\\r\\\\"],
+        ["0", "0", "tab here"],
+        ["1", "1", "line end \\"],
         [],
     ]
+
+
+IDS = ["C:\\temp\\new", "a\\\\b", "tab\there", "%s\n\"'", "x" * 1000, "\\t"]
+
+
+def test_what_is_mined_is_read_as_gold(tmp_path: Path) -> None:
+    units = np.eye(6, dtype=np.float32)
+    sides = [
+        save_vectors(
+            tmp_path / name, IDS, units, texts=[f"{name} \\frac{{{i}}}" for i in range(6)], encoder={"name": "t"}
+        )
+        for name in ("x", "y")
+    ]
+    out = tmp_path / "out.tsv"
+    mine(*sides, out)
+    lines = out.read_text().splitlines()
+    assert len(lines) == 7 and lines[1].split("\t")[2:] == ["C:\\temp\\new"] * 2 + ["x \\frac{0}", "y \\frac{0}"]
+    assert mine(*sides, gold=out).numbers["f1"] == 1
+    alone = ["\t".join(line.split("\t")[3:1:-1]) for line in lines]
+    out.write_text("\n".join(["Y_ID\tX_ID", *alone[1:], "", "\t"]))
+    assert mine(*sides, gold=out).numbers["f1"] == 1
+    doubled = [name.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") for name in IDS]
+    out.write_text("".join(f"{name}\t{name}\n" for name in doubled))
+    assert mine(*sides, gold=out).numbers["f1"] == 1
+    out.write_text("C:\\temp\tC:\\temp\\new\n")
+    with pytest.raises(InputError, match=r"line 1: no sentence of .*x has the id 'C:"):
+        mine(*sides, gold=out)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
@@ -361,7 +388,7 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
             mine(*given, tmp_path / "out.tsv", **options)
     for text, message in {
         "x0\ty0\tz\n": "gold.tsv, line 1: expected x_id TAB y_id .one may be empty., got 3 columns",
-        "x0\ty0\n\t\n": "gold.tsv, line 2: expected x_id TAB y_id",
+        "x0\ty0\ty_0\nx0\n": "gold.tsv, line 1: expected x_id TAB y_id",
         "x0\ty0\ny1\ty1\n": "gold.tsv, line 2: no sentence of .*x has the id 'y1'",
         "x_id\ty_id\nx0\tx0\n": "gold.tsv, line 2: no sentence of .*y has the id 'x0'",
         "x0\t\n": "gold.tsv holds no pair",
