@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,17 +20,20 @@ class Inputs:
         gather: gives the rows of all processes, in their order, from this one's, with gradients; as many from each.
         rank: of this process.
         block: rows of a similarity matrix held at once; None: chosen by size; 0: all.
+        counts: of the values of which processes have unlike many rows, the rows of each process; ``gather`` is told.
     """
 
     def __init__(
         self,
         given: Mapping[str, Any],
         *,
-        gather: Callable[[Tensor], Tensor] = lambda rows: rows,
+        gather: Callable[..., Tensor] = lambda rows, counts=None: rows,
         rank: int = 0,
         block: int | None = None,
+        counts: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         self.given, self.gather, self.rank, self.block = dict(given), gather, rank, block
+        self.counts = counts or {}
         self._width: int | None = None
         self._gathered: dict[tuple[str, ...], Tensor] = {}
 
@@ -46,7 +49,9 @@ class Inputs:
         """The rows of all processes; of several matrices, process by process, one matrix below the other."""
         if names not in self._gathered:
             parts = [self.given[name] for name in names]
-            self._gathered[names] = self.gather(torch.cat(parts) if len(parts) > 1 else parts[0])
+            rows = torch.cat(parts) if len(parts) > 1 else parts[0]
+            counts = self.counts.get(names[0])
+            self._gathered[names] = self.gather(rows) if counts is None else self.gather(rows, counts)
         gathered: Tensor = self._cut(names[0], self._gathered[names])
         return gathered
 
@@ -57,7 +62,7 @@ class Inputs:
 
     def cut(self, width: int) -> Inputs:
         """The same with the first ``width`` dimensions of the vectors alone; nothing is gathered anew."""
-        prefixes = Inputs(self.given, gather=self.gather, rank=self.rank, block=self.block)
+        prefixes = Inputs(self.given, gather=self.gather, rank=self.rank, block=self.block, counts=self.counts)
         prefixes._width, prefixes._gathered = width, self._gathered
         return prefixes
 

@@ -1,4 +1,4 @@
-"""Multiple negatives ranking: in-batch negatives, and for each pair a text known to be wrong."""
+"""Multiple negatives ranking: in-batch negatives, and for each pair texts known to be wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from align.objectives.temperature import Temperature, learned_temperature, tempe
 
 @dataclass(frozen=True)
 class MultipleNegativesOptions(PlainOptions):
-    """Multiple negatives ranking, with the texts of the column ``negative`` as hard negatives."""
+    """Multiple negatives ranking, with the texts of ``negative``, or of ``negative_1``, ..., as hard negatives."""
 
     temperature: Annotated[float, POSITIVE] = 0.05
     """Divides the similarities (1 / scale of sentence-transformers)."""
@@ -28,7 +28,7 @@ class MultipleNegativesOptions(PlainOptions):
     symmetric: bool = False
     """Also let each target pick its source."""
     hard_negatives: bool = True
-    """The pairs must bring a negative; false: none is read, those of the batch have to do."""
+    """The pairs must bring negatives, one or several; false: none is read, those of the batch have to do."""
     false_negatives: Annotated[float, AT_LEAST_0] | None = None
     """A candidate whose similarity exceeds the positive's by more than this is no negative (0.1); unset: all are."""
     hardness: Annotated[float, AT_LEAST_0] = 0.0
@@ -124,5 +124,5 @@ def _reads(options: MultipleNegativesOptions) -> set[str]:
 
 OBJECTIVE = Objective(
     "multiple_negatives", multiple_negatives, MultipleNegativesOptions, _reads, _value, learned_temperature,
-    negatives=lambda options, batch: batch - 1 + batch * options.hard_negatives, prefixes=True, by_blocks=True,
+    negatives=lambda options, batch: batch - 1, prefixes=True, by_blocks=True,
 )  # fmt: skip

@@ -16,7 +16,7 @@ NEEDS = {
     "source": "current vectors of the sources",
     "target": "current vectors of the targets",
     "groups": "integers naming the meaning of each pair; pairs of one meaning are never each other's negatives",
-    "negatives": "current vectors of the column negative, and negative_groups, their meanings",
+    "negatives": "current vectors of the column negative, or of negative_1, ...; and negative_groups, their meanings",
     "scores": "the column score, in 0..1",
     "classes": "the column label, as integers",
     "start": "vectors of the sources by the encoder as it was before the first step",
@@ -66,7 +66,7 @@ class Objective:
     check: Callable[[Any], None] = lambda options: None
     """Refuses options that make no sense together."""
     negatives: Callable[[Any, int], int] = lambda options, batch: 0
-    """Negatives of an anchor in a batch of so many pairs."""
+    """Negatives of an anchor in a batch of so many pairs, beside those of the need ``negatives``."""
     prefixes: bool = False
     """Matryoshka may cut its vectors."""
     even: bool = False

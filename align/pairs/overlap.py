@@ -17,6 +17,7 @@ from align.files.whole import whole_file
 from align.pairs.minhash import NearTexts
 from align.pairs.overlap_result import KINDS, Count, Overlap
 from align.pairs.romanizers import each_language
+from align.pairs.table import negative_columns
 from align.text.languages import check_language
 from align.text.normal_forms import normalised
 from align.text.romanize.romanizer import romanize as to_latin
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 TestSet = tuple[str, str, Sequence[str]]
 """Name of a benchmark, language, texts."""
-SIDES = ("source", "target", "negative")
 BLOCK_ROWS = 2_000
 COLUMNS = ("benchmark", "language", "line", "test", "table", "row", "side", "training", "kind", "jaccard")
 """Of the TSV of hits. Lines and rows count from 1."""
@@ -139,13 +139,13 @@ def find_overlap(
     paired: set[_Item] = set()
     with _tsv(out) as write, tqdm(total=total, unit=" pairs", disable=not progress) as bar:
         for name, first, block in _blocks(tables):
-            found = _found(block, forms, processes)
-            for (row, side), matches in sorted(found.items()):
+            found, order = _found(block, forms, processes), sides(block)
+            for (row, side), matches in sorted(found.items(), key=lambda one: (one[0][0], order.index(one[0][1]))):
                 for item, match in sorted(matches.items()):
                     best[item] = min(best.get(item, match), match)
                     benchmark, language, texts = sets[item.test]
                     what = (benchmark, language, item.place + 1, texts[item.place])
-                    where = (name, first + row, SIDES[side], block[SIDES[side]][row])
+                    where = (name, first + row, side, block[side][row])
                     write(*what, *where, KINDS[match.kind], 1 - match.distance)
             paired |= _pairs(found, sets)
             bar.update(len(block["source"]))
@@ -162,17 +162,23 @@ def _blocks(tables: Mapping[str, Dataset]) -> Iterator[tuple[str, int, Mapping[s
             first += len(block["source"])
 
 
+def sides(names: Iterable[str]) -> list[str]:
+    """The columns of a table that are texts to train on, in order."""
+    return ["source", "target", *negative_columns(names)]
+
+
 def _found(
     block: Mapping[str, Sequence[str]], forms: Sequence[_Form], processes: int
-) -> dict[tuple[int, int], dict[_Item, _Match]]:
-    """Strongest match with each item, by (row of the block, number of the side)."""
-    places: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    for side, name in enumerate(SIDES):
-        languages = block["source_lang" if name == "source" else "target_lang"]
-        for row, (language, text) in enumerate(zip(languages, block.get(name, ()), strict=name in block)):
-            places[language, text].append((row, side))
+) -> dict[tuple[int, str], dict[_Item, _Match]]:
+    """Strongest match with each item, by (row of the block, name of the side)."""
+    places: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    for side in sides(block):
+        languages = block["source_lang" if side == "source" else "target_lang"]
+        for row, (language, text) in enumerate(zip(languages, block[side], strict=True)):
+            if text:  # a row may have fewer negatives than others
+                places[language, text].append((row, side))
     languages, texts = zip(*places, strict=True)
-    found: dict[tuple[int, int], dict[_Item, _Match]] = defaultdict(dict)
+    found: dict[tuple[int, str], dict[_Item, _Match]] = defaultdict(dict)
     for form in forms:
         given = texts if form.kind == 0 else _romanised(texts, languages, processes)
         for i, item, match in form.find(given):
@@ -181,14 +187,14 @@ def _found(
     return found
 
 
-def _pairs(found: Mapping[tuple[int, int], Mapping[_Item, _Match]], sets: Sequence[TestSet]) -> set[_Item]:
+def _pairs(found: Mapping[tuple[int, str], Mapping[_Item, _Match]], sets: Sequence[TestSet]) -> set[_Item]:
     """Items of which one row has another item of the same benchmark and line on its other side."""
     paired: set[_Item] = set()
     for row in {row for row, _ in found}:
         lines: dict[tuple[str, int], set[_Item]] = defaultdict(set)
-        for item in found.get((row, 1), ()):
+        for item in found.get((row, "target"), ()):
             lines[sets[item.test][0], item.place].add(item)
-        for item in found.get((row, 0), ()):
+        for item in found.get((row, "source"), ()):
             others = lines.get((sets[item.test][0], item.place), set()) - {item}
             paired |= {item, *others} if others else others
     return paired

@@ -6,6 +6,7 @@ A table is a folder: ``pairs.parquet``, ``rejects.tsv`` (only when something was
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,17 +29,42 @@ COLUMNS = (*REQUIRED, "kind", "group_id")
 """Columns of every table. ``group_id`` names the meaning: rows that share it, or a text, are never each other's
 negatives (the sampler sees to the texts, as ``normal_forms.normalised`` has them)."""
 OPTIONAL = ("score", "negative", "label")
-"""Columns of tables whose data has them: a similarity, a text known to be wrong, one of ``LABELS``."""
+"""Columns of tables whose data has them: a similarity, a text known to be wrong, one of ``LABELS``. Of several wrong
+texts the columns are ``negative_1``, ``negative_2``, ...; a row that has fewer than others has none in the rest."""
 LABELS = ("entailment", "neutral", "contradiction")
 """How the source (premise) bears on the target (hypothesis)."""
-SCHEMA = pa.schema([(name, pa.float64() if name == "score" else pa.string()) for name in (*COLUMNS, *OPTIONAL)])
+NUMBERED = re.compile(r"negative_[1-9][0-9]*")
 BLOCK_ROWS = 10_000
 
 
+def known_columns(names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that a table may have, each once and in the order in which tables have them."""
+    names = set(names)
+    return [name for name in (*COLUMNS, *OPTIONAL) if name in names] + _numbered(names)
+
+
+def negative_columns(names: Iterable[str]) -> list[str]:
+    """The columns of wrong texts among ``names``, in order.
+
+    >>> negative_columns(["source", "negative_10", "negative_2", "negatives"])
+    ['negative_2', 'negative_10']
+    """
+    names = set(names)
+    return [name for name in ("negative",) if name in names] + _numbered(names)
+
+
+def _numbered(names: Iterable[str]) -> list[str]:
+    return sorted(filter(NUMBERED.fullmatch, names), key=lambda name: int(name.partition("_")[2]))
+
+
 def schema_of(names: Iterable[str]) -> pa.Schema:
-    """Schema of a table: ``COLUMNS``, and those of ``OPTIONAL`` that are in ``names``."""
-    kept = {*COLUMNS, *names}
-    return pa.schema([field for field in SCHEMA if field.name in kept])
+    """Schema of a table: ``COLUMNS``, and what else of ``names`` a table may have."""
+    return pa.schema([field_of(name) for name in known_columns([*COLUMNS, *names])])
+
+
+def field_of(name: str) -> pa.Field:
+    """Name and type of a column."""
+    return pa.field(name, pa.float64() if name == "score" else pa.string())
 
 
 def text_group(*texts: str) -> str:
@@ -61,12 +87,12 @@ class PairWriter:
         self.rejects: Counter[str] = Counter()
         self._folder = folder
         self._block: list[Mapping[str, Any]] = []
-        self._schema = SCHEMA
+        self._schema = schema_of(())
         self._parquet: pq.ParquetWriter | None = None
         self._rejects_file: IO[str] | None = None
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Append one row. Every row has the columns of the first one: ``COLUMNS`` and any of ``OPTIONAL``.
+        """Append one row. Every row has the columns of the first one: ``COLUMNS`` and any others of a table.
 
         Raises:
             ValueError: a column is missing or unknown.

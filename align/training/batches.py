@@ -15,9 +15,9 @@ from align.encoders.blocks import longest_input
 from align.encoders.encoder import Encoder
 from align.encoders.text_model import filled
 from align.objectives.mlm import IGNORED
+from align.pairs.meanings import linked, same_text
 from align.streams import stream
 from align.training.distributed import total, world
-from align.training.linked import linked, same_text
 from align.training.masking import join_pairs, mask_tokens, padded_joints
 from align.training.recipe import Recipe
 from align.training.store import PairStore
@@ -80,7 +80,7 @@ class Batches(Dataset[dict[str, Any]]):
         if needs - {"joint"}:
             kept, extra = self._rehearse(rng)
             sides = [store.source.take(rows if "source" in needs else rows[:0]), store.target.take(rows)]
-            sides += [store.negative.take(rows) if store.negative else NOTHING, kept]
+            sides += [store.negative.take(store.negatives_of(rows)) if store.negative else NOTHING, kept]
             lengths = np.concatenate([counts for _, counts in sides])
             # Numbers that the host needs stay plain ones: on a GPU each would be waited for.
             batch |= extra | {"sides": [len(counts) for _, counts in sides], "lengths": lengths.tolist()}
@@ -93,8 +93,11 @@ class Batches(Dataset[dict[str, Any]]):
         if "joint" in needs:
             batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
         if store.negative_texts is not None:
-            same_meaning = same_text(store.negative_texts[rows], keys[:, 1:], meanings)
+            same_meaning = same_text(store.negative_texts[store.negatives_of(rows)], keys[:, 1:], meanings)
             batch["negative_groups"] = torch.from_numpy(same_meaning)
+        if store.negative_bounds is not None:
+            shares = [every[rank :: self.world] for rank in range(self.world)]
+            batch["negative_counts"] = [len(store.negatives_of(share)) for share in shares]
         if not needs.isdisjoint(("masked", "joint")):
             batch["predicted"] = predicted(batch)
         if store.scores is not None:

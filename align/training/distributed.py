@@ -66,10 +66,11 @@ def _collective(name: str, old: str) -> Callable[..., Any]:
     return found
 
 
-def gather(block: Tensor) -> Tensor:
+def gather(block: Tensor, counts: Sequence[int] | None = None) -> Tensor:
     """(W * B, ...) rows of all W processes from each one's (B, ...), in the order of ranks, with gradients.
 
-    Any type: integers are gathered as they are. Every process must bring as many rows.
+    Any type: integers are gathered as they are. Every process must bring as many rows, or all must say by ``counts``,
+    (W,), how many each brings; the shorter blocks then travel with rows of zeros, which nobody sees.
 
     If process r's loss is L_r over its own anchors and all gathered candidates, and gradients are averaged over
     processes (as DistributedDataParallel does), the result is the gradient of mean_r L_r on the whole batch: no
@@ -78,6 +79,10 @@ def gather(block: Tensor) -> Tensor:
     """
     if world()[1] == 1:
         return block
+    if counts is not None and len({*counts}) > 1:
+        most = max(counts)
+        whole = gather(torch.cat([block, block.new_zeros(most - len(block), *block.shape[1:])]))
+        return torch.cat([whole[rank * most :][:count] for rank, count in enumerate(counts)])
     gathered: Tensor = _Gather.apply(block)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return gathered
 

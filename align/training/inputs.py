@@ -31,11 +31,13 @@ def batch_inputs(
     If ``plain``, similarity matrices are held whole.
     """
     values = {name: value for name, value in given.items() if value is not None}
+    counts = values.pop("negative_counts", None)
     if encoded is not None:
         dtype = encoded.vectors.dtype
         values = {name: _as(value, dtype) for name, value in values.items()}
         values |= dict(zip(SIDES, torch.split(encoded.vectors, list(sides)), strict=True))
-    return Inputs(values, gather=gather, rank=world()[0], block=0 if plain else None)
+    uneven = {} if counts is None else dict.fromkeys(("negatives", "negative_groups"), counts)
+    return Inputs(values, gather=gather, rank=world()[0], block=0 if plain else None, counts=uneven)
 
 
 def _as(value: Any, dtype: torch.dtype) -> Any:

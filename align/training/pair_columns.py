@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.text.normal_forms import normalised
+from align.pairs.meanings import group_numbers, text_numbers
+from align.pairs.table import negative_columns
+from align.pairs.text_columns import as_text, is_text
+from align.training.hard_negatives import NEGATIVE, are_lists, counts_of, is_list, lists_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,7 +26,8 @@ BLOCK = 8192  # rows held at once
 NEEDED = ("source", "target", "source_lang", "target_lang", "group_id")
 TEXTS = ("source", "target", "negative")
 WHERE = {
-    "negative": "align pairs nli writes it; without it, set multiple_negatives.hard_negatives = false",
+    "negative": "align pairs nli writes it; without it, set multiple_negatives.hard_negatives = false, or let "
+    "align pairs negatives find some",
     "score": "align pairs sts writes it",
     "label": "align pairs nli --form labels writes it",
 }
@@ -43,12 +47,19 @@ class Survey:
     """Languages of a pair, each pair sorted, and sorted."""
     label_names: tuple[str, ...]
     """Labels, sorted."""
+    lists: bool
+    """Whether the hard negatives of each pair are a list, since a table has several columns of them."""
 
 
-def read_blocks(rows: Dataset, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Up to ``BLOCK`` rows at a time, as Arrow columns by name."""
-    for block in rows.select_columns(list(columns)).with_format("arrow").iter(batch_size=BLOCK):
-        yield {name: block.column(name) for name in columns}
+def read_blocks(rows: Dataset, columns: Sequence[str], *, lists: bool, table: str = "") -> Iterator[dict[str, Any]]:
+    """Up to ``BLOCK`` rows at a time, as Arrow columns by name; if ``lists``, the hard negatives are one of lists."""
+    several = negative_columns(rows.column_names) if lists and NEGATIVE in columns else []
+    plain = [name for name in columns if name != NEGATIVE or not several]
+    for block in rows.select_columns([*plain, *several]).with_format("arrow").iter(batch_size=BLOCK):
+        found = {name: block.column(name) for name in plain}
+        if several:
+            found[NEGATIVE] = lists_of({name: block.column(name) for name in several}, table)
+        yield {name: found[name] for name in columns}
 
 
 def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
@@ -63,9 +74,10 @@ def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
     sources: set[str] = set()
     pairs: set[tuple[str, str]] = set()
     labels: dict[str, Any] = {}
+    lists, listed = NEGATIVE in columns and are_lists(tables), 0
     for table, rows in tables.items():
         first = 1
-        for block in read_blocks(rows, columns):
+        for block in read_blocks(rows, columns, lists=lists, table=table):
             for name, column in block.items():
                 _check_values(column, name, f"the table {table!r}", first)
                 for running, part in zip(hashes[name], _content(column, name), strict=True):
@@ -76,7 +88,10 @@ def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
             pairs |= {(min(row.values()), max(row.values())) for row in found}
             if "label" in block:
                 labels |= {str(value): value for value in pc.unique(block["label"]).to_pylist()}
+            listed += len(block[NEGATIVE].values) if lists else 0
             first += len(block["source"])
+    if lists and not listed:
+        raise InputError("no pair has a hard negative: every one of the columns negative_1, negative_2, ... is empty")
     content = [(name, *(running.hexdigest() for running in hashes[name])) for name in columns]
     return Survey(
         digest=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
@@ -84,6 +99,7 @@ def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
         names=tuple(sorted(sources)),
         language_pairs=tuple(sorted(pairs)),
         label_names=tuple(sorted(labels, key=lambda name: (isinstance(labels[name], str), labels[name]))),
+        lists=lists,
     )
 
 
@@ -100,8 +116,8 @@ def integers(block: Mapping[str, Any], facts: Survey) -> dict[str, NDArray[Any]]
             [group_numbers(block["group_id"]), text_numbers(block["source"]), text_numbers(block["target"])], axis=1
         ),
     }
-    if "negative" in block:
-        arrays["negative_texts"] = text_numbers(block["negative"])
+    if NEGATIVE in block:
+        arrays["negative_texts"] = text_numbers(flat(block[NEGATIVE]))
     if "score" in block:
         arrays["scores"] = _as_numbers(block["score"])
     if "label" in block:
@@ -109,45 +125,9 @@ def integers(block: Mapping[str, Any], facts: Survey) -> dict[str, NDArray[Any]]
     return arrays
 
 
-def group_numbers(groups: Any) -> NDArray[np.int64]:
-    """(n,) 63-bit hashes of the names of meanings: equal names have equal numbers in every table and every run.
-
-    Two of g different names collide with a probability of about g ** 2 / 2 ** 64: 5e-6 for ten million. All that a
-    collision does is to spare one pair from being the negative of another, and a batch from holding both.
-    """
-    return _numbers(groups, str, kind=b"")
-
-
-def text_numbers(texts: Any) -> NDArray[np.int64]:
-    """(n,) 63-bit hashes of texts: those that ``normalised`` makes equal have equal numbers, in any column.
-
-    A text that reads like the name of a group has another number than the group.
-    """
-    return _numbers(texts, normalised, kind=b"text")
-
-
-def _numbers(column: Any, name: Callable[[str], str], *, kind: bytes) -> NDArray[np.int64]:
-    """(n,) hash of the name of each value, other hashes for each kind; a value that occurs often is named once."""
-    coded = as_text(column).dictionary_encode()
-    hashes = (
-        hashlib.blake2b(name(value).encode(), digest_size=8, person=kind).digest()
-        for value in coded.dictionary.to_pylist()
-    )
-    numbers = np.fromiter((int.from_bytes(h) >> 1 for h in hashes), dtype=np.int64, count=len(coded.dictionary))
-    rows: NDArray[np.int32] = coded.indices.to_numpy()
-    return numbers[rows]
-
-
-def as_text(column: Any) -> Any:
-    """One Arrow array of strings: those of the column, or its values as Python writes them."""
-    if _is_text(column.type):
-        return column.cast(pa.large_string()).combine_chunks()
-    return pa.array(list(map(str, column.to_pylist())), pa.large_string())
-
-
-def _is_text(kind: Any) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+def flat(column: Any) -> Any:
+    """The values of a column, of lists those of all lists."""
+    return column.flatten() if is_list(column) else column
 
 
 def _as_numbers(column: Any) -> NDArray[np.float64]:
@@ -163,7 +143,14 @@ def _places(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _content(column: Any, name: str) -> tuple[Any, NDArray[np.int64]]:
-    """The bytes of all values, one after the other, and how many each has (none: all have eight)."""
+    """The bytes of all values, one after the other, and how many each has (none: all have eight).
+
+    The numbers of a list follow -1 - n, n being how many texts it has.
+    """
+    if is_list(column):
+        counts = counts_of(column)
+        data, lengths = _content(column.flatten(), name)
+        return data, np.insert(lengths, np.cumsum(counts) - counts, -1 - counts)
     if name == "score":
         return _as_numbers(column).tobytes(), np.empty(0, dtype=np.int64)
     texts = as_text(column)
@@ -174,7 +161,7 @@ def _content(column: Any, name: str) -> tuple[Any, NDArray[np.int64]]:
 
 def _check_shape(rows: Dataset, columns: Sequence[str], table: str) -> None:
     for name in columns:
-        if name not in rows.column_names:
+        if not (name in rows.column_names or (name == NEGATIVE and negative_columns(rows.column_names))):
             why = "" if name in NEEDED else f", which an objective of this recipe reads: {WHERE[name]}"
             raise InputError(f"the table {table!r} lacks the column {name}{why}; found {', '.join(rows.column_names)}")
     if not len(rows):
@@ -183,18 +170,20 @@ def _check_shape(rows: Dataset, columns: Sequence[str], table: str) -> None:
 
 def _check_values(column: Any, name: str, table: str, first: int) -> None:
     """Refuse values that cannot be trained on; the first of the column is in row ``first``."""
+    if is_list(column):  # what is empty is not in it
+        return
     why = "every pair needs one" if name in NEEDED else "an objective of this recipe reads it"
     if column.null_count:
         row = first + pc.index(pc.is_null(column), True).as_py()
         raise InputError(f"{table}, row {row}: {name} is {'null' if name in NEEDED else 'empty'}; {why}")
-    if name in (*TEXTS, "source_lang", "target_lang") and not _is_text(column.type):
+    if name in (*TEXTS, "source_lang", "target_lang") and not is_text(column.type):
         raise InputError(f"{table}: expected text in the column {name}, got {column.type}")
-    if name not in NEEDED and _is_text(column.type):
+    if name not in NEEDED and is_text(column.type):
         place = pc.index(as_text(column), "").as_py()
         if place >= 0:
             raise InputError(f"{table}, row {first + place}: {name} is empty; {why}")
     if name == "score":
-        if _is_text(column.type) or pa.types.is_nested(column.type):
+        if is_text(column.type) or pa.types.is_nested(column.type):
             raise InputError(f"{table}: expected numbers in the column score, got {column.type}")
         numbers = _as_numbers(column)
         bad = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)))

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.pairs.meanings import linked
 from align.training.cutting import Ints, Limit, apart, deal
-from align.training.linked import linked
 
 POOL = 32  # batches whose rows are sorted by length together
 

@@ -20,9 +20,10 @@ from align.files.folders import whole_folder
 from align.files.locks import locked
 from align.files.whole import user_cache
 from align.training.distributed import world
-from align.training.pair_columns import NEEDED, TEXTS, Survey, integers, read_blocks, survey
+from align.training.hard_negatives import NEGATIVE, counts_of
+from align.training.pair_columns import NEEDED, TEXTS, Survey, flat, integers, read_blocks, survey
 from align.training.store_files import MANIFEST, growing_arrays, open_arrays, seal
-from align.training.tokens import Tokens, token_block, tokenizer_digest
+from align.training.tokens import Tokens, spans, token_block, tokenizer_digest
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
 
 VERSION = 2  # of the files; another number leaves the older ones alone
-STORED = ("languages", "language_pairs", "groups", "tables", "negative_texts", "scores", "labels")
+STORED = (
+    "languages", "language_pairs", "groups", "tables", "negative_texts", "negative_bounds", "scores", "labels",
+)  # fmt: skip
 log = logging.getLogger(__name__)
 
 
@@ -58,9 +61,11 @@ class PairStore:
     digest: str
     """Hash of all columns that training reads."""
     negative: Tokens | None = None
-    """A text known to be wrong for each pair, where the objectives ask for it."""
+    """Texts known to be wrong, where the objectives ask for them: one for each pair, or those of all pairs in turn."""
     negative_texts: NDArray[np.int64] | None = None
-    """(n,) hashes of these texts, comparable with the last two columns of ``groups``."""
+    """(m,) hashes of these texts, comparable with the last two columns of ``groups``."""
+    negative_bounds: NDArray[np.int64] | None = None
+    """(n + 1,) where those of each pair begin; None: each pair has one."""
     scores: NDArray[np.float64] | None = None
     """(n,) similarities in 0..1, where the objectives ask for them."""
     labels: NDArray[np.int64] | None = None
@@ -74,13 +79,27 @@ class PairStore:
     def lengths(self) -> NDArray[np.int64]:
         """(n,) tokens of the longest text of a pair, computed anew from the offsets each time."""
         longest: NDArray[np.int64] = np.maximum(self.source.lengths, self.target.lengths)
-        return np.maximum(longest, self.negative.lengths) if self.negative else longest
+        if self.negative is None:
+            return longest
+        if self.negative_bounds is None:
+            return np.maximum(longest, self.negative.lengths)
+        some = np.flatnonzero(np.diff(self.negative_bounds))
+        of_negatives = np.maximum.reduceat(self.negative.lengths, self.negative_bounds[some])
+        longest[some] = np.maximum(longest[some], of_negatives)
+        return longest
 
     @property
     def costs(self) -> NDArray[np.int64]:
         """(n,) tokens of all texts of a pair together, computed anew from the offsets each time."""
         both: NDArray[np.int64] = self.source.lengths + self.target.lengths
-        return both + self.negative.lengths if self.negative else both
+        if self.negative is None:
+            return both
+        bounds = self.negative_bounds
+        return both + (self.negative.lengths if bounds is None else np.diff(self.negative.offsets[bounds]))
+
+    def negatives_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places in ``negative`` of the hard negatives of some pairs, pair by pair."""
+        return rows if self.negative_bounds is None else spans(self.negative_bounds, rows)[0]
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """Another process (a DataLoader's worker) maps the same files instead of being sent their content."""
@@ -110,7 +129,8 @@ def build_store(
         pairs: a table, or several by name; equal ``group_id`` mean the same in all of them.
         encoder: its tokenizer, prompt and special tokens are used.
         max_tokens: longer texts are cut.
-        columns: further ones, that the objectives read (negative, score, label): every row must have a value.
+        columns: further ones, that the objectives read (negative, score, label): every row must have a value, but that
+            ``negative_1``, ``negative_2``, ..., read as ``negative``, may be empty where a row has fewer.
         progress: show a bar.
         cache: folder of the stores; None: ``stores`` in align's folder of the user's cache (``XDG_CACHE_HOME``).
 
@@ -188,10 +208,16 @@ def _write(
     with growing_arrays(folder) as append, bar:
         for side in ends:
             append(f"{side}_offsets", np.zeros(1, dtype=np.int64))
-        for number, rows in enumerate(tables.values()):
-            for block in read_blocks(rows, columns):
+        negatives = 0
+        if facts.lists:
+            append("negative_bounds", np.zeros(1, dtype=np.int64))
+        for number, (table, rows) in enumerate(tables.items()):
+            for block in read_blocks(rows, columns, lists=facts.lists, table=table):
+                if facts.lists:
+                    append("negative_bounds", negatives + np.cumsum(counts_of(block[NEGATIVE])))
+                    negatives += len(flat(block[NEGATIVE]))
                 for side in ends:
-                    ids, lengths = token_block(block[side].to_pylist(), encoder, max_tokens=limit)
+                    ids, lengths = token_block(flat(block[side]).to_pylist(), encoder, max_tokens=limit)
                     append(f"{side}_ids", ids)
                     append(f"{side}_offsets", ends[side] + np.cumsum(lengths))
                     ends[side] += len(ids)

@@ -31,7 +31,7 @@ def summary(
         "groups": len(np.unique(store.groups[:, 0])),
         "languages": len(store.names),
         "scripts": sorted({code.partition("_")[2] for code in store.names}),
-        "negatives": negatives(recipe, batch),
+        "negatives": negatives(recipe, batch, len(store.negative) / len(store.groups) if store.negative else 0.0),
         "pairs_per_step": batch * train.accumulate,
         "trainable_parameters": trained,
         "tables": _passes(store.tables, store.table_names, drawn),
@@ -54,9 +54,15 @@ def _passes(of: NDArray[np.int64], names: Sequence[str], drawn: NDArray[np.int64
     }
 
 
-def negatives(recipe: Recipe, batch: int) -> int:
-    """Negatives of an anchor in a batch of so many pairs, groups aside; the most that an objective has."""
-    return max(objective.negatives(recipe.objectives[name], batch) for name, objective in recipe.active.items())
+def negatives(recipe: Recipe, batch: int, hard: float) -> int:
+    """Negatives of an anchor in a batch of so many pairs, groups aside; the most that an objective has.
+
+    A pair brings ``hard`` of its own, on average.
+    """
+    return max(
+        objective.negatives(recipe.objectives[name], batch) + round(batch * hard) * ("negatives" in recipe.reads(name))
+        for name, objective in recipe.active.items()
+    )
 
 
 def summary_line(facts: Mapping[str, Any]) -> str:

@@ -51,12 +51,21 @@ class Tokens:
         >>> Tokens(np.array([7, 8, 9], dtype=np.int32), np.array([0, 1, 1, 3])).take([2, 1, 0])
         (array([8, 9, 7], dtype=int32), array([2, 0, 1]))
         """
-        rows = np.asarray(rows, dtype=np.int64)
-        starts = self.offsets[rows]
-        lengths = self.offsets[rows + 1] - starts
-        before = np.cumsum(lengths) - lengths  # tokens of the rows taken before each
-        places = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+        places, lengths = spans(self.offsets, rows)
         return self.ids[places], lengths
+
+
+def spans(offsets: NDArray[np.int64], rows: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the parts of (k,) rows stand, those of row i from ``offsets[i]`` on, and how many each row has.
+
+    >>> spans(np.array([0, 2, 2, 5]), [2, 0, 1])
+    (array([2, 3, 4, 0, 1]), array([3, 2, 0]))
+    """
+    rows = np.asarray(rows, dtype=np.int64)
+    starts = offsets[rows]
+    counts = offsets[rows + 1] - starts
+    before = np.cumsum(counts) - counts  # parts of the rows taken before each
+    return np.arange(counts.sum()) + np.repeat(starts - before, counts), counts
 
 
 def tokenize(texts: Sequence[str], encoder: Encoder, *, max_tokens: int, progress: bool = False) -> Tokens:

@@ -104,6 +104,14 @@ def test_negatives_count_and_an_empty_one_does_not():
     assert (count.equal, count.pairs) == (1, 0)
 
 
+def test_every_column_of_negatives_is_looked_through(tmp_path):
+    training = pairs(("eng_Latn", "a", "deu_Latn", "b"), ("eng_Latn", "c", "deu_Latn", "d"),
+                     negative_1=["x", "y"], negative_2=[None, "Found!"], negative_10=["found", None])  # fmt: skip
+    find_overlap(training, [("t", "eng_Latn", ["found"])], out=tmp_path / "hits.tsv")
+    lines = [line.split("\t")[5:8] for line in (tmp_path / "hits.tsv").read_text().splitlines()[1:]]
+    assert lines == [["1", "negative_10", "found"], ["2", "negative_2", "Found!"]]
+
+
 def test_a_pair_is_two_texts_of_one_line_on_both_sides():
     tests = [("t", "eng_Latn", ["dog", "cat", "owl"]), ("t", "deu_Latn", ["Hund", "Katze", "Eule"])]
     training = pairs(

@@ -59,6 +59,9 @@ RECIPES = {
         train=TrainOptions(batch_size=6),
     ),
     "nli": Recipe(multiple_negatives=MultipleNegativesOptions(symmetric=True), softmax_nli=PlainOptions()),
+    "hard": Recipe(
+        multiple_negatives=MultipleNegativesOptions(symmetric=True), matryoshka=MatryoshkaOptions(dimensions=(4, 16)),
+    ),
     "sts": Recipe(
         cosent=GradedOptions(), angle=GradedOptions(temperature=1.0), cosine_mse=PlainOptions(),
         matryoshka=MatryoshkaOptions(dimensions=(4, 16), weights=(1.0, 0.5)),
@@ -125,6 +128,25 @@ def step(folder, name, rank, processes, micro_tokens=0):
             dist.all_reduce(gradient)
             gradient /= processes
     return {"loss": total(loss) / processes, "gradients": gradients}
+
+
+def uneven_step(folder, rank, processes):
+    """Loss and gradients of one step on this process's share of pairs that bring 0, 1, 2, 3, 0, ... negatives."""
+    columns_of = {f"negative_{k + 1}": [f"{'abc'[k]}{chr(97 + i)}" * (i % 4 > k) for i in range(12)] for k in range(3)}
+    rows = pairs().remove_columns("negative").to_dict() | columns_of
+    encoder, recipe = load_encoder(folder, device="cpu"), RECIPES["hard"]
+    store = build_store(type(pairs()).from_dict(rows), encoder, max_tokens=32, columns=columns(recipe.needs))
+    batch = Batches(store, encoder, recipe, rank=rank, world=processes)[(0, ROWS)]
+    batch.pop("rows")
+    module = Alignment(encoder, recipe).eval()
+    loss = module(**batch)["loss"]
+    loss.backward()
+    gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
+    for gradient in gradients.values():
+        if processes > 1:
+            dist.all_reduce(gradient)
+            gradient /= processes
+    return {"loss": total(loss) / processes, "gradients": gradients, "negatives": batch["negative_counts"]}
 
 
 def run(folder, out, processes, **options):
@@ -257,6 +279,7 @@ def worker(rank, processes, port, folder, out):
         history_by_hand(rank, processes, out)
         shares_by_hand(rank, processes)
         found = {(name, micro): step(folder, name, rank, processes, micro) for name in RECIPES for micro in (0, MICRO)}
+        found["uneven"] = uneven_step(folder, rank, processes)
         if processes == 2:
             found |= {name: run(folder, f"{out}/{name}", processes, **options) for name, options in RUNS.items()}
             found["masked"] = masked_steps(folder, f"{out}/masked")
@@ -301,6 +324,17 @@ def test_processes_have_the_gradient_of_one(found, folder, processes, micro_toke
         for parameter, gradient in alone["gradients"].items():
             scale = max(1.0, gradient.abs().max().item())
             assert (several["gradients"][parameter] - gradient).abs().max().item() < 1e-5 * scale, (name, parameter)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_whose_pairs_bring_unlike_many_negatives_have_the_gradient_of_one(found, folder, processes):
+    several, alone = found[processes]["uneven"], uneven_step(folder, 0, 1)
+    assert alone["negatives"] == [18]
+    assert several["negatives"] == {2: [6, 12], 4: [0, 3, 6, 9]}[processes]
+    assert several["loss"].item() == pytest.approx(alone["loss"].item(), rel=1e-5)
+    for parameter, gradient in alone["gradients"].items():
+        scale = max(1.0, gradient.abs().max().item())
+        assert (several["gradients"][parameter] - gradient).abs().max().item() < 1e-5 * scale, parameter
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -19,8 +19,8 @@ from toy import greek, table, words
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
+from align.pairs.meanings import group_numbers
 from align.training import pair_columns, store, tokens
-from align.training.pair_columns import group_numbers
 from align.training.store import PairStore, build_store, open_store
 from align.training.tokens import Tokens, token_block, tokenize
 

@@ -14,7 +14,7 @@ from align.errors import InputError
 from align.files.packed import also_packed, plain_suffix, said
 from align.files.whole import existing_file, read_json, sha256
 from align.pairs.reading.records import json_records, parquet_file, tsv_records
-from align.pairs.table import COLUMNS, FORMAT, LABELS, REQUIRED, SCHEMA, VERSION, schema_of
+from align.pairs.table import COLUMNS, FORMAT, LABELS, OPTIONAL, REQUIRED, VERSION, field_of, known_columns, schema_of
 from align.text.languages import check_language
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Place = Callable[[int], str]
 
 
 def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
-    """The pairs at ``path``, checked and in order, with ``COLUMNS`` and any of ``OPTIONAL``.
+    """The pairs at ``path``, checked and in order, with ``COLUMNS`` and any of ``OPTIONAL``, ``negative_1``, ``negative_2``, ...
 
     The tables of ``more`` follow, one after the other; then only ``COLUMNS`` are kept, and equal ``group_id`` mean the
     same in all of them.
@@ -103,17 +103,18 @@ def _from_records(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> 
             values.append(_value(name, record.get(name), f"{path}, line {number}"))
     if not numbers:
         raise InputError(f"{path} is empty")
-    table = pa.table(columns, schema=pa.schema([SCHEMA.field(name) for name in columns]))
+    table = pa.table(columns, schema=pa.schema([field_of(name) for name in columns]))
     return Dataset(_completed(table, lambda row: f"{path}, line {numbers[row]}"))
 
 
 def _check_columns(path: Path, found: Iterable[str]) -> None:
     names = list(dict.fromkeys(found))
     missing = [name for name in REQUIRED if name not in names]
-    unknown = [name for name in names if name not in SCHEMA.names]
+    unknown = [name for name in names if name not in known_columns(names)]
     if missing or unknown:
         what = f"the column {missing[0]!r} is missing" if missing else f"the column {unknown[0]!r} is unknown"
-        expected = f"{', '.join(REQUIRED)} and any of {', '.join(SCHEMA.names[len(REQUIRED) :])}"
+        others = (*COLUMNS[len(REQUIRED) :], *OPTIONAL)
+        expected = f"{', '.join(REQUIRED)} and any of {', '.join(others)}, negative_1, negative_2, ..."
         raise InputError(f"{path}: {what}; expected {expected}; found {', '.join(names)}")
 
 
@@ -132,7 +133,7 @@ def _value(name: str, value: Any, place: str) -> str | float | None:
 
 def _as_text(path: Path, table: pa.Table) -> pa.Table:
     try:
-        return table.cast(pa.schema([SCHEMA.field(name) for name in table.column_names]))
+        return table.cast(pa.schema([field_of(name) for name in table.column_names]))
     except pa.ArrowException as error:
         raise InputError(f"{path}: a column is neither text nor, for score, a number: {error}") from error
 

@@ -41,6 +41,25 @@ def test_what_was_written_is_read(tmp_path, more):
     assert list(pairs) == rows == list(read_pairs(str(tmp_path / "pairs" / "pairs.parquet")))
 
 
+def test_several_negatives_a_row_are_read_from_every_form(tmp_path):
+    wrong = [{"negative_1": "a", "negative_2": "b", "negative_10": None}, dict.fromkeys(names := ["negative_1",
+             "negative_2", "negative_10"]), {"negative_1": "c", "negative_2": None, "negative_10": "d"}]  # fmt: skip
+    rows = [row(i, **more) for i, more in enumerate(wrong)]
+    write_pairs(rows, tmp_path / "pairs", manifest={})
+    jsonl(tmp_path / "a.jsonl", [{name: value for name, value in r.items() if value is not None} for r in rows])
+    header = [*row(0), *reversed(names)]
+    lines = ["\t".join(r[name] or "" for name in header) for r in rows]
+    (tmp_path / "a.tsv").write_text("\n".join(["\t".join(header), *lines]), encoding="utf-8")
+    for name in ("pairs", "a.jsonl", "a.tsv"):
+        pairs = read_pairs(tmp_path / name)
+        assert list(pairs) == rows, name
+        assert pairs.column_names[-3:] == names, name
+    for name in ("negative_0", "negative_", "negative_01", "negative_1x"):
+        jsonl(tmp_path / "b.jsonl", [row(0, **{name: "a"})])
+        with pytest.raises(InputError, match=f"the column '{name}' is unknown.*negative, label, negative_1, negative_"):
+            read_pairs(tmp_path / "b.jsonl")
+
+
 def test_every_form_gives_the_same(tmp_path):
     rows = [row(i, score=i / 4) for i in range(3)]
     write_pairs(rows, tmp_path / "pairs", manifest={})

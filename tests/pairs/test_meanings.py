@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from align.training.linked import linked, same_text
+from align.pairs.meanings import linked, same_text
 
 
 def by_loops(keys):
