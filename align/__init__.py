@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from align.mapping.methods import map as map
     from align.memory.translation_memory import tm as tm
     from align.mining.mining import mine as mine
+    from align.mining.negatives import negative_pairs as negative_pairs
     from align.pairs.conditional import conditional_pairs as conditional_pairs
     from align.pairs.nli import nli_pairs as nli_pairs
     from align.pairs.reading.table import read_pairs as read_pairs
@@ -64,6 +65,7 @@ _HOMES = {
     "load_recipe": "align.training.config",
     "map": "align.mapping.methods",
     "mine": "align.mining.mining",
+    "negative_pairs": "align.mining.negatives",
     "nli_pairs": "align.pairs.nli",
     "open_vectors": "align.vectors.folder",
     "read_pairs": "align.pairs.reading.table",

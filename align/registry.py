@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -25,7 +25,12 @@ T = TypeVar("T", bound=Named)
 
 
 def registered(
-    kind: type[T], group: str, *, package: str = "", check: Callable[[T, str], None] = lambda one, place: None
+    kind: type[T],
+    group: str,
+    *,
+    package: str = "",
+    more: Sequence[str] = (),
+    check: Callable[[T, str], None] = lambda one, place: None,
 ) -> dict[str, T]:
     """All of one kind by name, in the order of modules, then of entry points.
 
@@ -39,13 +44,14 @@ def registered(
         kind: the class of the records.
         group: the package whose modules are looked through, and the group of entry points.
         package: whose modules are looked through, if its name is not that of the group.
+        more: modules elsewhere that offer some, too.
         check: refuses a record, with an InputError that names the place.
 
     Raises:
         InputError: an installed package offers what does not load, is none, or has a name that is taken.
     """
     found: dict[str, tuple[T, str]] = {}
-    for place, values in (*_own(kind, package or group), *_of_packages(kind, group)):
+    for place, values in (*_own(kind, package or group, more), *_of_packages(kind, group)):
         for one in values:
             if not isinstance(one, kind):
                 raise InputError(f"{place} must offer {kind.__module__}.{kind.__name__}, got {one!r}")
@@ -76,10 +82,10 @@ def offered(value: Any, kind: type) -> tuple[Any, ...]:
     return (getattr(value, name),) if hasattr(value, name) else tuple(getattr(value, f"{name}S", ()))
 
 
-def _own(kind: type, package: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _own(kind: type, package: str, more: Sequence[str]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     home = Path(str(import_module(package).__file__)).parent
-    for module in pkgutil.iter_modules([str(home)], f"{package}."):
-        yield module.name, offered(import_module(module.name), kind)
+    for name in (*(module.name for module in pkgutil.iter_modules([str(home)], f"{package}.")), *more):
+        yield name, offered(import_module(name), kind)
 
 
 def _of_packages(kind: type, group: str) -> Iterator[tuple[str, tuple[Any, ...]]]:

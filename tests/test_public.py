@@ -23,6 +23,7 @@ NAMED_OTHERWISE = {
     "eval": "evaluate",
     "recipe": "load_recipe",  # the verb prints what the function returns
     "pairs synonyms": "synonym_pairs",
+    "pairs negatives": "negative_pairs",
 }
 WITHOUT_FUNCTION = {"demo"}
 """A show that prints as it goes."""

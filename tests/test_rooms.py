@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "vectors": "encoders similarity text",
     "indexes": "vectors similarity encoders pairs text",  # queries for augmentation come from dictionaries and records
     "memory": "indexes vectors similarity pairs text",  # translation memories are read as bitext is
-    "mining": "vectors similarity indexes",
+    "mining": "vectors similarity indexes encoders pairs text",  # negatives are mined for tables of pairs
     "mapping": "vectors similarity pairs",
     "engines": "indexes vectors similarity",  # verified against the rows that an index finds
     "tasks": "similarity text",

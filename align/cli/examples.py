@@ -19,6 +19,10 @@ EXAMPLES = {
         "align pairs synonyms eng_Latn-deu_Latn=train.tsv --exclude eng_Latn-deu_Latn.tsv --out pairs",
         "align pairs synonyms --wordnet omw-fr:1.4 --wordnet omw-en:1.4 --out pairs",
     ],
+    "pairs negatives": [
+        "align pairs negatives pairs --model model --number 5 --ranks 10 100 --relative-margin 0.05 --out hard",
+        "align pairs negatives pairs.tsv --model intfloat/multilingual-e5-small --guide BAAI/bge-m3 --out hard",
+    ],
     "check-overlap": ["align check-overlap pairs tatoeba sib200 --romanize --fail-above 0.01"],
     "train": [
         "align train transliteration --pairs pairs --model xlm-roberta-base --out model",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,32 @@ def faiss_neighbours(
     check_at_least_one(k)
     x, y = matrix(x), matrix(y)
     check_same_width(x, y)
+    options: dict[str, Any] = {"factory": factory, "probes": probes, "block": block, "progress": progress}
+    there = faiss_search(y, **options)(x, k)  # one index at a time is in memory
+    return there, faiss_search(x, **options)(y, k)
 
-    def found(queries: NDArray[np.generic], candidates: NDArray[np.generic]) -> Neighbours:
+
+def faiss_search(
+    candidates: ArrayLike,
+    *,
+    factory: str | None = None,
+    probes: int = 32,
+    block: int = 2048,
+    progress: bool = False,
+) -> Callable[[ArrayLike, int], Neighbours]:
+    """A function (queries, k) that finds the nearest candidates of each query by an index that is built once.
+
+    Arguments and errors as of :func:`faiss_neighbours`.
+    """
+    candidates = matrix(candidates)
+    index = _built(candidates, factory or default_factory(len(candidates)), probes, block) if len(candidates) else None
+
+    def found(queries: ArrayLike, k: int) -> Neighbours:
+        queries = matrix(queries)
+        check_same_width(queries, candidates)
         keys = no_keys(len(queries), min(k, len(candidates)))
-        if not keys.size:
+        if index is None or not keys.size:
             return neighbours_of(keys)
-        index = _built(candidates, factory or default_factory(len(candidates)), probes, block)
         for here in tqdm(list(slices(len(queries), block)), unit="block", disable=not progress):
             units = normalize(queries[here], first_row=here.start)  # (block, d)
             _, rows = index.search(units, keys.shape[1])
@@ -67,7 +88,7 @@ def faiss_neighbours(
                 keys[here.start + query_rows, places[part]] = rank_keys(cosines, near)
         return neighbours_of(keys)
 
-    return found(x, y), found(y, x)
+    return found
 
 
 def default_factory(rows: int) -> str:

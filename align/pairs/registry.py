@@ -14,6 +14,8 @@ from align.pairs.builder import Builder
 from align.registry import registered
 
 GROUP = "align.pairs"
+ELSEWHERE = ("align.mining.negatives",)
+"""Kinds that need an encoder or an index, which this room does not know."""
 
 
 @cache
@@ -23,4 +25,4 @@ def builders() -> dict[str, Builder]:
     Raises:
         InputError: an installed package offers what does not load, is no builder, or has a name that is taken.
     """
-    return registered(Builder, GROUP)
+    return registered(Builder, GROUP, more=ELSEWHERE)

@@ -25,7 +25,7 @@ Place = Callable[[int], str]
 
 
 def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
-    """The pairs at ``path``, checked and in order, with ``COLUMNS`` and any of ``OPTIONAL``, ``negative_1``, ``negative_2``, ...
+    """The pairs at ``path``, checked and in order, with ``COLUMNS`` and any of ``OPTIONAL`` and ``negative_1``, ...
 
     The tables of ``more`` follow, one after the other; then only ``COLUMNS`` are kept, and equal ``group_id`` mean the
     same in all of them.
