@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from align.encoders.backends import load_backend as load_backend
     from align.encoders.checkpoint import load_encoder as load_encoder
     from align.encoders.encoder import Encoder as Encoder
+    from align.encoders.offsets.estimate import offsets as offsets
     from align.encoders.pooling import Pooling as Pooling
     from align.encoders.saving import save_encoder as save_encoder
     from align.engines.send import export as export
@@ -67,6 +68,7 @@ _HOMES = {
     "mine": "align.mining.mining",
     "negative_pairs": "align.mining.negatives",
     "nli_pairs": "align.pairs.nli",
+    "offsets": "align.encoders.offsets.estimate",
     "open_vectors": "align.vectors.folder",
     "read_pairs": "align.pairs.reading.table",
     "report": "align.reporting.report",

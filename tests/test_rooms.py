@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "similarity": "",
     "objectives": "",
     "pairs": "text similarity",  # the tagger is a logistic regression
-    "encoders": "text",
+    "encoders": "similarity text",  # language offsets, which an encoder takes off
     "training": "encoders objectives pairs text",
     "vectors": "encoders similarity text",
     "indexes": "vectors similarity encoders pairs text",  # queries for augmentation come from dictionaries and records

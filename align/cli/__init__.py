@@ -19,6 +19,7 @@ from align.cli import (
     index,
     mapping,
     mine,
+    offsets,
     overlap,
     pairs,
     report,
@@ -44,6 +45,7 @@ class Groups(Verbs):
             "report": report.report,
         },
         "Search": {
+            "offsets": offsets.offsets,
             "encode": encode.encode,
             "index": index.index,
             "search": search.search,

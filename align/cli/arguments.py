@@ -18,6 +18,9 @@ Template = Annotated[
 Processes = Annotated[int, typer.Option(min=1, help="Processes that romanise.")]
 Backend = Annotated[str, typer.Option(help="Romaniser, of those in docs/romanizer.md; fast writes what uroman does.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write, whole or not at all.")]
+TakenOff = Annotated[
+    Path | None, typer.Option("--offsets", help="Folder of align offsets, to be taken off vectors encoded without.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ResultFile = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file to write.")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -36,8 +37,9 @@ def augment(
     """Move the vectors of passages towards queries supplied for them: an index of equal size that finds more."""
     from align import augment as run
 
+    encoder = replace(choice, prompt=prompt).load()
     made = run(
-        vectors, queries, out, encoder=choice.load(), prompt=prompt, alpha=alpha, dev=dev, k=k, reduce=reduce,
+        vectors, queries, out, encoder=encoder, prompt=prompt, alpha=alpha, dev=dev, k=k, reduce=reduce,
         unit=unit, progress=context.obj,
     )  # fmt: skip
     about = made.manifest["augmentation"]

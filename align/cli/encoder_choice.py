@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -52,6 +53,9 @@ class EncoderChoice:
     attention: Annotated[
         str, typer.Option(help="auto: no token is computed on padding where the model allows it; or padded.")
     ] = "auto"
+    offsets: Annotated[
+        Path | None, typer.Option(help="Folder of align offsets: what is taken off the vectors of each language.")
+    ] = None
 
     def __post_init__(self) -> None:
         one_of(("auto", "padded"), self.attention, "--attention")

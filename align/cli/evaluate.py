@@ -195,6 +195,8 @@ class _Source:
             raise InputError("static vectors have no context: --template needs a model")
         if self.mix is not None and not (model and self.static):
             raise InputError("--mix weighs static vectors against a model: it needs both")
+        if self.choice.offsets and not model:
+            raise InputError("static vectors have no offsets: --offsets needs a model")
         if wrong := [one for one in self.plan if self.static and one.inputs != "words"]:
             raise InputError(f"static vectors are of words: {wrong[0].benchmark.task} needs a model")
         self.loaded: dict[bool, Any] = {}
@@ -225,6 +227,8 @@ class _Source:
         choice = replace(self.choice, pooling=None, layer=None, average_layers=None)
         if not is_decoder(choice.model, choice.revision):
             return self._encoder(choice)
+        if choice.offsets:
+            raise InputError("offsets are of the layer that an encoder pools: --offsets is not for tasks on layers")
         if choice.special_tokens is False:
             raise InputError(f"{choice.model} is a decoder-only model: its special tokens count, as in MEXA")
         return load_decoder(
@@ -258,7 +262,7 @@ def _map(encoder: Any, benchmark: Benchmark, data: Path | None, languages: list[
         if texts and loaded.get(PIVOT) != texts[PIVOT]:
             continue  # Tatoeba: lines of one language only mean the same
         texts |= loaded
-    return {"map": sentence_map(lambda lines, _: encoder.encode(lines), texts)}
+    return {"map": sentence_map(lambda lines, code: encoder.encode(lines, language=code), texts)}
 
 
 def _write_mteb(folder: Path, result: dict[str, Any]) -> None:

@@ -46,9 +46,14 @@ EXAMPLES = {
     "list": ["align list", "align list tatoeba --data data", "align list bli"],
     "compare": ["align compare results --baseline seed --by script"],
     "report": ["align report results --baseline seed --training model --out report.html"],
+    "offsets": [
+        "align offsets model --text hin_Deva.txt --text hin_Latn=romanised.txt --text eng_Latn.txt --out offsets",
+        "align offsets model --text hin_Deva.txt --text eng_Latn.txt --method shift --pivot eng_Latn --out offsets",
+    ],
     "encode": [
         "align encode model corpus.tsv --out vectors",
         "align encode intfloat/multilingual-e5-small corpus.parquet --prompt 'passage: ' --bf16 --out vectors",
+        "align encode model hin_Deva.txt eng_Latn.txt --offsets offsets --out vectors",
     ],
     "index": ["align index vectors --out index", "align index vectors --factory IVF1024,PQ48 --out index"],
     "search": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,7 +94,7 @@ def encoded(vectors: Path, file: Path, choice: EncoderChoice, prompt: str | None
     lines = [line for line in read_lines(file) if line.strip()]
     if not lines:
         raise InputError(f"{file} is empty: there is nothing to ask")
-    return query_encoder(load_index(vectors), choice.load(), prompt=prompt)(lines)
+    return query_encoder(load_index(vectors), replace(choice, prompt=prompt).load(), prompt=prompt)(lines)
 
 
 def reason(result: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Out, show
+from align.cli.arguments import Out, TakenOff, show
 
 
 def index(
@@ -37,13 +37,14 @@ def index(
         str | None,
         typer.Option(help="Where FAISS builds: cpu, cuda, cuda:1; by default a GPU, if faiss-gpu sees one."),
     ] = None,
+    offsets: TakenOff = None,
 ) -> None:
     """An index of a folder of vectors; its recall against exact search is measured."""
     from align.indexes.build import index as build
 
     made = build(
         vectors, out, factory=factory, train_rows=train_rows, recall_queries=recall_queries, k=k, float16=float16,
-        nprobe=nprobe, ef_search=ef_search, seed=seed, device=device, progress=bool(context.obj),
+        nprobe=nprobe, ef_search=ef_search, seed=seed, device=device, offsets=offsets, progress=bool(context.obj),
     )  # fmt: skip
     about = {name: made.manifest[name] for name in ("factory", "rows", "dimension", "search")}
     show({**about, **made.manifest["built"], "out": str(out)})

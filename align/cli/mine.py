@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import show
+from align.cli.arguments import TakenOff, show
 
 
 def mine(
@@ -36,12 +36,13 @@ def mine(
     temporary: Annotated[
         Path | None, typer.Option(help="Folder for a copy of the vectors while it runs; by default beside --out.")
     ] = None,
+    offsets: TakenOff = None,
 ) -> None:
     """Mine pairs of translations by a margin, best first; no text stands in two pairs."""
     from align.mining.mining import mine as run
 
     found = run(
         x, y, out, score=score, k=k, direction=direction, threshold=threshold, gold=gold, engine=engine,
-        factory=factory, probes=probes, block=block, temporary=temporary, progress=context.obj,
+        factory=factory, probes=probes, block=block, temporary=temporary, offsets=offsets, progress=context.obj,
     )  # fmt: skip
     show({**found.numbers, "out": str(out)})

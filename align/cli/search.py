@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +37,7 @@ def search(
     romanize: Annotated[
         bool, typer.Option("--romanize", help="Insist on an index of romanised texts; with one it is always done.")
     ] = False,
-    query_language: Annotated[str | None, typer.Option(help="Language of the queries, for the romaniser.")] = None,
+    query_language: Annotated[str | None, typer.Option(help="Of the queries, for romaniser and offsets.")] = None,
     nprobe: Annotated[int | None, typer.Option(help="Lists of an IVF index to look at: slower, better.")] = None,
     ef_search: Annotated[
         int | None, typer.Option("--ef", help="Candidates to keep in an HNSW index: slower, better.")
@@ -56,7 +56,8 @@ def search(
     if not given and not interactive:
         raise InputError("nothing to search for: expected a QUERY, --queries FILE with a line, or --interactive")
     stored = load_index(index, verify=verify, device=choice.device)
-    encode = query_encoder(stored, choice.load(), prompt=prompt, query_language=query_language, romanized=romanize)
+    encoder = replace(choice, prompt=prompt).load()
+    encode = query_encoder(stored, encoder, prompt=prompt, query_language=query_language, romanized=romanize)
 
     def answer(texts: Sequence[str]) -> list[list[Hit]]:
         began = time.perf_counter()

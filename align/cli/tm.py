@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from align.memory.translation_memory import Found
 
 
-@takes_encoder()
+@takes_encoder(without="offsets")
 def tm(
     choice: EncoderChoice,
     memory: Annotated[

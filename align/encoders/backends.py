@@ -41,7 +41,7 @@ def load_backend(
         device: None or ``cpu``.
         revision: commit or branch of a Hub name.
         cache: folder of the graphs; None: ``exports`` in align's folder of the user's cache.
-        options: of ``load_encoder``: layer, kind, special_tokens, average_layers, prompt, max_tokens.
+        options: of ``load_encoder``: layer, kind, special_tokens, average_layers, prompt, max_tokens, offsets.
 
     Raises:
         InputError: an unknown backend, or one that is not installed; a GPU, or bfloat16 where there is none; a decoder;
@@ -78,7 +78,7 @@ class ExportedEncoder(Encoder):
             encoder.model, encoder.tokenizer, encoder.pooling, tail=list(encoder.tail), unit=encoder.unit,
             prompt=encoder.prompt, max_tokens=encoder.max_tokens,
         )  # fmt: skip
-        self.name, self.backend = encoder.name, backend
+        self.name, self.backend, self.offsets = encoder.name, backend, encoder.offsets
         self._fingerprint = encoder.fingerprint()
         self._states = open_graph(exported(encoder, backend, cache), backend, bf16=bf16)
         self.model.to("meta")  # the graph has its weights

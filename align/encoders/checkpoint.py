@@ -28,6 +28,7 @@ from transformers import (
 
 from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
+from align.encoders.offsets.folder import open_offsets
 from align.encoders.pooling import Pooling
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
@@ -50,6 +51,7 @@ def load_encoder(
     device: str | torch.device | None = None,
     revision: str | None = None,
     bf16: bool = False,
+    offsets: Path | str | None = None,
 ) -> Encoder:
     """Load an encoder: ``seed``, a folder, or a name on the Hugging Face Hub.
 
@@ -65,12 +67,14 @@ def load_encoder(
         device: None means a GPU if there is one; under torchrun, that of the process's number.
         revision: commit or branch of a Hub name.
         bf16: round the weights to bfloat16, to encode faster where the hardware has it; not to train.
+        offsets: folder of :func:`align.offsets` of this encoder, which it takes off its vectors; not to train.
 
     Raises:
         InputError: no such folder or name, the revision of a folder, no such device, a folder without weights or
             tokenizer, weights that are not all there or not of the encoder's size, a tokenizer with more ids than
-            embeddings, a pooling that does not exist.
+            embeddings, a pooling that does not exist, the offsets of another encoder.
     """
+    opened = None if offsets is None else open_offsets(offsets)
     place, where = model_place(name, revision), chosen_device(device)
     asked: dict[str, Any] = {
         "layer": layer, "kind": kind, "special_tokens": special_tokens, "average_layers": average_layers,
@@ -85,6 +89,9 @@ def load_encoder(
         encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
     encoder.name = str(name)
     encoder.to(where).eval()
+    if opened is not None:
+        opened.check(encoder.identity())
+        encoder.offsets = opened
     return encoder.in_bfloat16() if bf16 else encoder
 
 

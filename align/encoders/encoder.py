@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.batching import Input, encode_batches, evaluating
 from align.encoders.blocks import blocks, first_blocks, first_position, norms_last_layer
+from align.encoders.offsets.folder import Offsets
 from align.encoders.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.encoders.pooling import Pooling, after_prompt, through
 from align.encoders.text_model import TextModel, padded
@@ -70,6 +71,7 @@ class Encoder(TextModel):
         self.prompts = dict(prompts or {})
         self.attention = "auto"  # or padded
         self.round_to = 1  # tokens of a packed batch are filled up to a multiple of this
+        self.offsets: Offsets | None = None  # of languages, which encode takes off
         self._can_pack: bool | None = None  # not asked yet
         self._fingerprint: str | None = None  # of the float32 weights, once they are rounded
         if pooling.layer is not None and pooling.layer > self.depth:
@@ -186,6 +188,7 @@ class Encoder(TextModel):
         self,
         texts: Sequence[str],
         *,
+        language: str | Sequence[str] | None = None,
         max_tokens: int | None = None,
         tokens: Callable[[Sequence[str]], Sequence[Input]] | None = None,
         raw: bool = False,
@@ -202,10 +205,12 @@ class Encoder(TextModel):
 
         Args:
             texts: n strings; the prompt is put before each.
+            language: code of all texts, or of each, for the encoder's offsets (:func:`align.offsets`), if it has any;
+                None, and "" of a text: not known, and then its script decides if it is that of one of their languages.
             max_tokens: cut longer texts; None means the encoder's own limit.
             tokens: tokenises a part of the texts, in its own way; either all of a part have types, or none has, and the
                 same holds for counted tokens. None: as :meth:`tokenize` does.
-            raw: leave the vectors as pooled, as the objectives see them.
+            raw: leave the vectors as pooled, as the objectives see them, offsets included.
             batch_tokens: tokens of one forward pass; bounds memory. None: 1,024 on a CPU, whose caches hold no more,
                 else 16,384. Averaged layers are all held at once: (layer + 1) * batch_tokens * D numbers.
             out: (n, D) array to write to and return, such as a memory-mapped float16 file; None: a new float32 one.
@@ -230,12 +235,15 @@ class Encoder(TextModel):
             self.round_to = budget
         try:
             with evaluating(self):
-                return encode_batches(
+                vectors = encode_batches(
                     texts, tokens, lambda rows: self._vectors(rows, raw=raw), dimension=self.dimension, out=out,
                     batch_tokens=budget, fixed=deterministic and not self.packs, finite=finite, progress=progress,
                 )  # fmt: skip
         finally:
             self.round_to = round_to
+        if self.offsets is None or raw:
+            return vectors
+        return self.offsets.taken_off(vectors, *self.offsets.texts_of(texts, language), unit=self.unit)
 
     def _vectors(self, rows: Sequence[Input], *, raw: bool) -> Tensor:
         ids, attention = self.pad([row.ids for row in rows])
@@ -268,7 +276,7 @@ class Encoder(TextModel):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides a vector: fingerprint of weights and tokenizer, pooling, prompt, length, dimension.
+        """What decides a vector: fingerprint of weights and tokenizer, pooling, prompt, length, dimension, offsets.
 
         Two encoders of equal identity give equal vectors; an index refuses queries from any other.
         """
@@ -276,4 +284,5 @@ class Encoder(TextModel):
         for name, usual in (("average_layers", False), ("include_prompt", True)):
             if pooling[name] == usual:  # so that the identities kept before there was a choice stay equal
                 del pooling[name]
-        return super().identity() | {"pooling": pooling}
+        offsets = {"offsets": self.offsets.identity} if self.offsets else {}
+        return super().identity() | {"pooling": pooling} | offsets

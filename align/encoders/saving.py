@@ -76,8 +76,10 @@ def save_encoder(
 
     Raises:
         InputError: the folder holds something else or cannot be written, or plain sentence-transformers cannot
-            express the pooling.
+            express the pooling, or the encoder takes offsets off.
     """
+    if encoder.offsets is not None:
+        raise InputError("a saved encoder takes no offsets off: load it without them to save it, and keep their folder")
     with whole_folder(folder, kind=ENCODER) as temporary:
         with quiet():
             to_sentence_transformer(encoder).save_pretrained(str(temporary), create_model_card=False)

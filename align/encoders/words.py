@@ -49,7 +49,9 @@ def word_encoder(
             the function, a word that has no subword or that was cut off.
     """
     if template is None and glosses is None:
-        return lambda words, _: encoder.encode(words, batch_tokens=batch_tokens, progress=progress)
+        return lambda words, language: encoder.encode(
+            words, language=language, batch_tokens=batch_tokens, progress=progress
+        )
     before, *rest = (PLACE if template is None else template).split(PLACE)
     if len(rest) != 1:
         raise InputError(f"a template needs {PLACE} once, got {template!r}")
@@ -61,10 +63,12 @@ def word_encoder(
         raise InputError("cls pooling reads no subword: with a template or glosses pool by mean or weighted")
     tokens = partial(_word_tokens, encoder, encoder.prompt + before, rest[0], glosses or {})
 
-    def encode(words: Sequence[str], _: str) -> NDArray[np.float32]:
+    def encode(words: Sequence[str], language: str) -> NDArray[np.float32]:
         if isinstance(words, str):
             raise InputError("a word encoder needs a list of words, got one string")
-        return encoder.encode(words, tokens=tokens, batch_tokens=batch_tokens, progress=progress)
+        return encoder.encode(
+            words, language=language, tokens=tokens, batch_tokens=batch_tokens, progress=progress
+        )  # fmt: skip
 
     return encode
 

@@ -17,7 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.errors import InputError
-from align.vectors.folder import differences, plain
+from align.files.nested import differences
+from align.vectors.folder import plain
 
 FORMAT = "align-export/1"
 PAYLOAD = ("text_sha256", "language", "script")

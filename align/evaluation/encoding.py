@@ -136,7 +136,7 @@ def _texts(encoder: Encoder, task: Task, asked: Asked) -> Encode:
 
     if task.inputs == "words":
         return word_encoder(encoder, template=asked.template)
-    return lambda texts, _: encoder.encode(texts)
+    return lambda texts, language: encoder.encode(texts, language=language)
 
 
 def _layers(encoder: Any, asked: Asked) -> Encode:

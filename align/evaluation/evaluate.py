@@ -91,7 +91,7 @@ def evaluate(
 
     Raises:
         InputError: unknown benchmark, protocol or setting, a protocol of another layer or pooling than the encoder's,
-            no data, or no unit could be scored.
+            other layers of an encoder with offsets, no data, or no unit could be scored.
     """
     from align.evaluation.results import FORMAT, VERSION
     from align.provenance import versions
@@ -99,6 +99,8 @@ def evaluate(
     began = time.perf_counter()
     chosen = find_benchmark(what) if isinstance(what, str) else what
     kind, asked = task(chosen.task), asked or Asked()
+    if getattr(encoder, "offsets", None) and (layers or kind.inputs == "layers"):
+        raise InputError(f"{chosen.name}: offsets are of the layer that the encoder pools, not of others")
     root = data or os.environ.get("ALIGN_DATA")
     folder = local_folder(chosen, Path(root) if root else None)
     rules = rules_of(chosen, protocol, settings or {})

@@ -1,7 +1,8 @@
-"""Nested mappings, such as settings of settings, as one level of dotted names."""
+"""Nested mappings, such as settings of settings, as one level of dotted names; and what differs in two."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,3 +18,18 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from flattened(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def differences(stored: Mapping[str, Any], given: Mapping[str, Any], here: str, there: str) -> str:
+    """The fields in which two descriptions differ, in words; "" if in none. Null is as good as absent.
+
+    >>> differences({"pooling": {"layer": 8}}, {"pooling": {"layer": 4}}, "in the index", "in the queries")
+    'pooling.layer (8 in the index, 4 in the queries)'
+    """
+    a, b = dict(flattened(stored)), dict(flattened(given))
+    named = (
+        f"{name} ({json.dumps(a.get(name))} {here}, {json.dumps(b.get(name))} {there})"
+        for name in sorted({*a, *b})
+        if a.get(name) != b.get(name)
+    )
+    return ", ".join(named)

@@ -26,7 +26,8 @@ from align.indexes.recall import HITS, LOOKED_UP, check_scores, measured, questi
 from align.indexes.rows import LABELS, rows_of_vectors, writing_rows
 from align.similarity.cosine import normalize
 from align.text.surrogates import well_formed
-from align.vectors.folder import Vectors, open_vectors, plain, vector_table, vectors_of
+from align.vectors.folder import Vectors, plain, vector_table, vectors_of
+from align.vectors.shifted import read_vectors
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def index(
     ef_search: int | None = None,
     seed: int = 0,
     device: str | None = None,
+    offsets: Path | str | None = None,
     progress: bool = False,
 ) -> Index:
     """Build an index from a folder of vectors; they are made unit ones, so that the inner product is the cosine.
@@ -75,14 +77,16 @@ def index(
         device: where FAISS trains and fills a flat or an IVF index: ``cpu``, ``cuda``, ``cuda:1``; ``None``: on the
             GPU where ``faiss-gpu`` is installed and one is seen, else on the CPU. Whatever filled it, what is written
             is checked, and its recall measured, on the CPU.
+        offsets: folder of :func:`align.offsets`, to be taken off vectors that were encoded without.
         progress: show a bar.
 
     Raises:
-        InputError: no folder of vectors, or a damaged one; FAISS is missing, does not know the factory or crashes
-            with it; its scores are no cosines, or rows do not find themselves; too few rows to train it; an option of
-            another kind of index; a device that FAISS does not see; ``out`` holds something else, or the disk is full.
+        InputError: no folder of vectors, or a damaged one; offsets of another encoder, or taken off before;
+            FAISS is missing, does not know the factory or crashes with it; its scores are no cosines, or rows do not
+            find themselves; too few rows to train it; an option of another kind of index; a device that FAISS does not
+            see; ``out`` holds something else, or the disk is full.
     """
-    vectors = vectors if isinstance(vectors, Vectors) else open_vectors(vectors)
+    vectors = read_vectors(vectors, offsets)
     for what, value, least in (("k", k, 1), ("train_rows", train_rows, 1), ("recall_queries", recall_queries, 0)):
         if value is not None and value < least:
             raise InputError(f"{what} must be at least {least}, got {value}")

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.files.folders import whole_folder
+from align.files.nested import differences
 from align.files.whole import existing_file, read_json, sha256, write_json
 from align.indexes.approximate import FaissIndex, check_effort, given_effort
 from align.indexes.exact import ExactIndex, Found, read_npy
@@ -30,7 +31,7 @@ from align.indexes.faiss_module import read_index
 from align.indexes.rows import Rows, open_rows, rows_of_vectors
 from align.similarity.cosine import check_same_width, normalize
 from align.vectors.folder import FORMAT as VECTORS_FORMAT
-from align.vectors.folder import MANIFEST, Described, Vectors, differences, open_vectors, plain
+from align.vectors.folder import MANIFEST, Described, Vectors, open_vectors, plain
 
 FORMAT = "align-index/1"
 EXACT = "Flat"
@@ -116,15 +117,20 @@ class Index(Described):
 
         Args:
             encoder: what made the queries.
-            prompt: compare the prompts as well; some encoders have one for queries and another for texts.
+            prompt: compare the prompts as well; some encoders have one for queries and another for texts, and then
+                offsets that were estimated with either: of these the method is compared.
 
         Raises:
             InputError: the fields that differ are named.
         """
-        stored, given = ({**side} if prompt else {**side, "prompt": None} for side in (self.encoder, plain(encoder)))
+        stored, given = (side if prompt else _without_prompt(side) for side in (self.encoder, plain(encoder)))
         differ = differences(stored, given, "in the index", "in the queries")
         if differ:
             raise InputError(f"the queries come from another encoder than the index: {differ}")
+
+
+def _without_prompt(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    return {**encoder, "prompt": None, "offsets": {**(encoder.get("offsets") or {}), "fingerprint": None}}
 
 
 def load_index(folder: Path | str, *, verify: bool = True, mmap: bool = True, device: str | None = None) -> Index:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.indexes.index import Index, load_index
+from align.text.languages import latin
 from align.text.romanize.romanizer import romanize, romanizer_version
 
 if TYPE_CHECKING:
@@ -96,10 +97,12 @@ def query_encoder(
 
     Args:
         index: what its manifest says decides.
-        encoder: must be the one that made the vectors: weights, layer, pooling, length, normalisation, prompt.
+        encoder: must be the one that made the vectors: weights, layer, pooling, length, normalisation, prompt, offsets.
         prompt: put before every query instead of the encoder's own. Some encoders have one prompt for queries and
-            another for texts (E5: "query: ", "passage: "), so that given this, prompts are not compared.
-        query_language: code of the queries' language, for the romaniser; ``None``: no language rules.
+            another for texts (E5: "query: ", "passage: "), so that given this, prompts are not compared, and of
+            offsets, which are estimated with a prompt, the method alone.
+        query_language: code of the queries' language, for the romaniser and the offsets; ``None``: no language rules,
+            and the offset of the language that the script of a query decides, or none.
         romanized: refuse an index whose texts were not romanised.
 
     Raises:
@@ -120,9 +123,10 @@ def query_encoder(
         if isinstance(queries, str):
             raise InputError("expected a list of queries, got one string")
         texts = romanize(queries, lang=query_language, backend=backend) if stored else queries
+        language = latin(query_language or "") if stored else query_language
         prompt_before, encoder.prompt = encoder.prompt, encoder.prompt if prompt is None else prompt
         try:
-            return encoder.encode(texts)
+            return encoder.encode(texts, language=language)
         finally:
             encoder.prompt = prompt_before
 

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.files.nested import differences
 from align.files.whole import existing_file, read_json
 from align.indexes.exact import ExactIndex
 from align.memory.terms import Term, find_terms, term_list
 from align.similarity.cosine import normalize
 from align.text.edit_distance import fuzzy_match, plain_text
 from align.text.hashing import text_sha256
-from align.vectors.folder import MANIFEST, Vectors, differences, open_vectors, plain
+from align.vectors.folder import MANIFEST, Vectors, open_vectors, plain
 from align.vectors.writing import save_vectors
 
 log = logging.getLogger(__name__)

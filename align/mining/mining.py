@@ -21,12 +21,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
+from align.files.nested import differences
 from align.mining.neighbours import ENGINES, faiss_neighbours
 from align.mining.pairs import Candidates, judged, write_mined
 from align.mining.sides import Side, side
 from align.similarity.margin import check_score, margins
 from align.similarity.nearest import Neighbours, exact_neighbours
-from align.vectors.folder import Vectors, differences
+from align.vectors.folder import Vectors
 
 DIRECTIONS = ("intersection", "forward", "backward", "max")
 DECIMALS = 6
@@ -59,6 +60,7 @@ def mine(
     probes: int = 32,
     block: int = 2048,
     temporary: Path | str | None = None,
+    offsets: Path | str | None = None,
     progress: bool = False,
 ) -> Mined:
     r"""Mine the translations that two corpora hold of each other.
@@ -83,15 +85,16 @@ def mine(
         probes: clusters of it that are visited.
         block: rows of each side in one product; bounds memory.
         temporary: folder for the copies, as large as the vectors; ``None``: beside ``out``, or the system's.
+        offsets: folder of :func:`align.offsets`, to be taken off vectors that were encoded without.
         progress: show a bar.
 
     Raises:
-        InputError: an unknown option, folders of two encoders, a damaged folder, NaN or Inf, gold ids that are not
-            there, or a full disk.
+        InputError: an unknown option, offsets of an array, the wrong ones or again, folders of two encoders, a
+            damaged folder, NaN or Inf, gold ids that are not there, or a full disk.
     """
     check_score(score, k)
     _check_choices(direction, engine, threshold)
-    left, right = side(x), side(y)
+    left, right = side(x, offsets), side(y, offsets)
     _check_encoders(left, right)
     place = Path(temporary) if temporary else Path(out).parent if out else None
     if place is not None:

@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
+from align.errors import InputError
 from align.files.whole import whole_file
 from align.similarity.cosine import matrix
-from align.vectors.folder import Vectors, open_vectors, vectors_of
+from align.vectors.folder import Vectors, vectors_of
+from align.vectors.shifted import read_vectors
 
 Ints = NDArray[np.int64]
 
@@ -108,12 +110,14 @@ class Side:
             start += len(table)
 
 
-def side(given: Vectors | Path | str | ArrayLike) -> Side:
-    """A folder, opened or by its path, or an (n, d) array.
+def side(given: Vectors | Path | str | ArrayLike, offsets: Path | str | None = None) -> Side:
+    """A folder, opened or by its path and without its offsets if some are given, or an (n, d) array.
 
     Raises:
-        InputError: neither.
+        InputError: neither, an array with offsets, or as :func:`align.vectors.shifted.read_vectors`.
     """
-    if isinstance(given, (str, Path)):
-        given = open_vectors(Path(given))
-    return Side(given if isinstance(given, Vectors) else matrix(given))
+    if isinstance(given, (str, Path, Vectors)):
+        return Side(read_vectors(given, offsets))
+    if offsets is not None:
+        raise InputError("offsets are of languages, which an array does not know: expected folders of vectors")
+    return Side(matrix(given))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import regex
@@ -18,6 +19,8 @@ SCRIPT_VARIANTS = {
     "Hans": "Hani", "Hant": "Hani", "Jpan": "Hani", "Kore": "Hang", "Hrkt": "Kana", "Aran": "Arab", "Latf": "Latn",
     "Latg": "Latn", "Cyrs": "Cyrl", "Syre": "Syrc", "Syrj": "Syrc", "Syrn": "Syrc", "Geok": "Geor",
 }  # fmt: skip
+MIXED = {"Jpan": ("Hani", "Hira", "Kana"), "Kore": ("Hang", "Hani")}
+"""ISO 15924 codes that stand for several Unicode scripts."""
 DEPRECATED = {
     "iw": "heb", "in": "ind", "ji": "yid", "jw": "jav", "mo": "ron", "mol": "ron", "scc": "srp", "scr": "hrv",
 }  # fmt: skip
@@ -135,7 +138,7 @@ def script_share(text: str, script: str) -> float:
         InputError: an unknown script.
     """
     letters = regex.findall(r"\p{L}", text)
-    inside = _script_pattern(*{"Jpan": ("Hani", "Hira", "Kana"), "Kore": ("Hang", "Hani")}.get(script, (script,)))
+    inside = _script_pattern(*MIXED.get(script, (script,)))
     if inside is None:
         raise InputError(f"unknown script {script!r}: expected an ISO 15924 code such as Latn")
     if not letters:
@@ -162,6 +165,29 @@ def code_by_script(language: str, text: str) -> str:
     """
     script = dominant_script(text)
     return f"{language}_{'Jpan' if script in ('Hira', 'Kana') else script}"
+
+
+def latin(code: str) -> str:
+    """The code of a language in Latin letters; "" of "", which is not known.
+
+    >>> latin("hin_Deva")
+    'hin_Latn'
+    """
+    return f"{code.partition('_')[0]}_Latn" if code else ""
+
+
+def by_script(codes: Iterable[str]) -> dict[str, str]:
+    """The code that each Unicode script stands for where it is that of one of the codes alone.
+
+    >>> by_script(["hin_Deva", "rus_Cyrl", "ukr_Cyrl"])
+    {'Deva': 'hin_Deva'}
+    """
+    found: dict[str, list[str]] = {}
+    for code in codes:
+        script = code.partition("_")[2]
+        for name in MIXED.get(script, (SCRIPT_VARIANTS.get(script, script),)):
+            found.setdefault(name, []).append(code)
+    return {script: of[0] for script, of in found.items() if len(of) == 1}
 
 
 COMMON_SCRIPTS = (

@@ -130,6 +130,8 @@ def check_arguments(
     """Refuse what does not go together, before anything is read."""
     if next(encoder.parameters()).dtype in (torch.bfloat16, torch.float16):
         raise InputError("training keeps float32 weights: load the encoder without bf16, and set train.bf16 = true")
+    if encoder.offsets is not None:
+        raise InputError("offsets are of an encoder as it is, not of one that is trained: load it without")
     if recipe.encoder.layer is not None and recipe.encoder.layer != encoder.layer:
         raise InputError(
             f"the recipe pools layer {recipe.encoder.layer}, the encoder was loaded with layer {encoder.layer}"

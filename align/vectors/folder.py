@@ -24,7 +24,6 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
-from align.files.nested import flattened
 from align.files.whole import existing_file, read_json, sha256
 from align.similarity.cosine import matrix
 from align.text.hashing import text_sha256
@@ -193,18 +192,3 @@ def plain(value: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise InputError(f"the description is not JSON: {error}") from error
     return made
-
-
-def differences(stored: Mapping[str, Any], given: Mapping[str, Any], here: str, there: str) -> str:
-    """The fields in which two descriptions differ, in words; "" if in none. Null is as good as absent.
-
-    >>> differences({"pooling": {"layer": 8}}, {"pooling": {"layer": 4}}, "in the index", "in the queries")
-    'pooling.layer (8 in the index, 4 in the queries)'
-    """
-    a, b = dict(flattened(stored)), dict(flattened(given))
-    named = (
-        f"{name} ({json.dumps(a.get(name))} {here}, {json.dumps(b.get(name))} {there})"
-        for name in sorted({*a, *b})
-        if a.get(name) != b.get(name)
-    )
-    return ", ".join(named)

@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike
 from align.errors import InputError
 from align.files.folders import check_place, stranger
 from align.files.locks import locked
+from align.files.nested import differences
 from align.files.whole import read_json, sha256, whole_file, write_json
 from align.vectors.folder import (
     FORMAT,
     MANIFEST,
     Vectors,
-    differences,
     open_vectors,
     plain,
     read_manifest,

@@ -21,11 +21,14 @@ from align.vectors.writing import save_vectors
 FIELDS = {field.name for field in fields(EncoderChoice)}
 POOLED = {"layer", "pooling", "special_tokens", "average_layers"}
 WITHOUT = {
-    "train": POOLED | {"bf16", "backend"},  # the recipe's; the transformer that is trained is torch's
+    "train": POOLED | {"bf16", "backend", "offsets"},  # the recipe's; torch's, and offsets are of what is not trained
+    "tm": {"offsets"},  # a memory does not say of what language a segment is
+    "offsets": {"offsets"},
 }
 """Fields that a verb does not have, and why."""
 WORDS = {
     "train": "transliteration --pairs pairs.tsv --out made --model MODEL",
+    "offsets": "MODEL --text eng_Latn=lines.txt --out made",
     "encode": "MODEL lines.txt --out made",
     "search": "MODEL vectors query",
     "tm": "MODEL memory.tsv query",

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from align.errors import InputError
+from align.files.nested import differences
 from align.files.whole import sha256
 from align.vectors import folder as module
-from align.vectors.folder import Vectors, differences, open_vectors, vector_column, vector_table, vectors_of
+from align.vectors.folder import Vectors, open_vectors, vector_column, vector_table, vectors_of
 from align.vectors.writing import begin, finish, finished_parts, part_name, save_vectors, write_part
 
 ENCODER = {"fingerprint": "abc", "pooling": {"layer": 8}, "romanizer": None}

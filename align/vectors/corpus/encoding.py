@@ -80,7 +80,7 @@ def encode(
         engine: local, or ray: on the machines of a cluster (extra ``ray``).
         address: of the cluster, ``auto`` or host:port; ``None``: Ray is started on this machine.
         progress: show a bar with rate and remaining time.
-        load: further options of :func:`align.load_encoder`: layer, kind, prompt, bf16, device, ...
+        load: further options of :func:`align.load_encoder`: layer, kind, prompt, bf16, device, offsets, ...
 
     Raises:
         InputError: a file that is missing, damaged or without such a column; no row; an id twice; ``out`` is something
@@ -97,6 +97,8 @@ def encode(
     here = workers == 1 and engine == "local"
     if isinstance(model, Encoder) and (load or not here or attention != "auto" or backend != "torch"):
         raise InputError("an encoder in memory encodes as it is, in this process: give the name of a model instead")
+    if load.get("offsets"):
+        load["offsets"] = Path(load["offsets"]).absolute()  # workers may stand elsewhere
     out = named(out)
     check_vectors(out)
     with locked(out / MANIFEST, of=out):

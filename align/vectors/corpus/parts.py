@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.files.nested import differences
 from align.files.whole import read_json
-from align.text.languages import dominant_script
+from align.text.languages import dominant_script, latin
 from align.vectors.corpus.rows import Reject, Row
-from align.vectors.folder import MANIFEST, differences, plain, vector_table
+from align.vectors.folder import MANIFEST, plain, vector_table
 from align.vectors.writing import write_part
 
 if TYPE_CHECKING:
@@ -106,11 +107,11 @@ def encode_chunk(encoder: Encoder, job: Job, chunk: Chunk, *, progress: Callable
         InputError: the folder cannot be written to, or the disk is full.
     """
     rows = chunk.rows
-    texts = [row.text for row in rows]
+    texts, languages = [row.text for row in rows], [row.language for row in rows]
     if job.romanize:
-        texts = romanized(texts, [row.language for row in rows])
+        texts, languages = romanized(texts, languages), list(map(latin, languages))
     found: NDArray[Any] = encoder.encode(
-        texts, deterministic=job.deterministic, finite=False, progress=progress or False
+        texts, language=languages, deterministic=job.deterministic, finite=False, progress=progress or False
     )
     with np.errstate(over="ignore", invalid="ignore"):
         vectors = found.astype(job.dtype, copy=False)
@@ -140,8 +141,8 @@ def romanized(texts: Sequence[str], languages: Sequence[str]) -> list[str]:
         places[language].append(place)
     made = [""] * len(texts)
     for language, here in places.items():
-        for place, latin in zip(here, romanize([texts[place] for place in here], lang=language or None), strict=True):
-            made[place] = latin
+        for place, text in zip(here, romanize([texts[place] for place in here], lang=language or None), strict=True):
+            made[place] = text
     return made
 
 

@@ -1,0 +1,1 @@
+"""Language offsets as a folder: estimated on text with an encoder, and taken off its vectors; nothing is trained."""
