@@ -56,9 +56,7 @@ def shift_onto(x: ArrayLike, pivot: ArrayLike) -> NDArray[np.float64]:
     """
     rows, others = _finite(x, "the text of a language"), _finite(pivot, "the pivot's text")
     if rows.shape != others.shape:
-        raise InputError(
-            f"a language has {rows.shape} rows and dimensions, the pivot {others.shape}: expected the same"
-        )
+        raise InputError(f"vectors of shape {rows.shape}, of the pivot {others.shape}: expected the same")
     shift: NDArray[np.float64] = (rows - others).mean(axis=0)
     return shift
 

@@ -30,9 +30,9 @@ class Shifted(Vectors):
                 yield table
                 continue
             languages = table["language"].to_pylist()
-            if "romanizer" in self.encoder:  # what was encoded is in Latin letters, whatever the stored text is in
+            if self.encoder.get("romanizer"):  # what was encoded is in Latin letters, whatever the stored text is in
                 languages = list(map(latin, languages))
-            scripts = ["Latn"] * len(table) if "romanizer" in self.encoder else table["script"].to_pylist()
+            scripts = ["Latn"] * len(table) if self.encoder.get("romanizer") else table["script"].to_pylist()
             vectors = np.array(vectors_of(table))
             moved = self.offsets.taken_off(vectors, languages, scripts, unit=bool(self.encoder.get("unit")))
             moved_table = table.set_column(table.column_names.index("vector"), "vector", vector_column(moved))

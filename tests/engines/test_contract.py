@@ -23,9 +23,10 @@ from plugged import contributed
 
 import align.engines
 import align.registry
-from align import export
+from align import encode, export, load_encoder, offsets, verify_export
 from align.engines.opening import opened
 from align.engines.registry import engine, engines
+from align.engines.send import schema_of
 from align.engines.target import Engine
 from align.errors import InputError
 from align.registry import offered
@@ -97,6 +98,33 @@ def test_the_whole_way(place, tmp_path):
     name, to, options = place
     proof = check_export(name, to, tmp_path / "vectors", start=20, **options)  # without hostile ids, which some refuse
     assert proof["exact"]
+
+
+def test_an_export_carries_rows_without_their_offsets(place, tmp_path, bert_folder):
+    """Queries in any language find their text; rows have lost their offset once, whatever an engine does."""
+    name, to, options = place
+    texts = {"ell_Grek": ["αβγ", "δε ζ", "ηθικ"], "eng_Latn": ["abg", "de z", "ethik"]}
+    files = {code: tmp_path / f"{code}.txt" for code in texts}
+    for code, lines in texts.items():
+        files[code].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    offsets(bert_folder, files, tmp_path / "offsets")
+    vectors = encode(str(bert_folder), list(files.values()), tmp_path / "v", offsets=tmp_path / "offsets")
+    (table,) = vectors.tables()
+    plain = load_encoder(bert_folder).encode(table["text"].to_pylist())
+    moved = plain - np.repeat([plain[:3].mean(axis=0), plain[3:].mean(axis=0)], 3, axis=0)
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    assert export(vectors, name, to, **options)["count"] == 6
+    encoder = load_encoder(bert_folder, offsets=tmp_path / "offsets")
+    for code, lines in texts.items():
+        asked = encoder.encode(lines, language=code)
+        assert verify_export(vectors, name, to, queries=asked, k=3, **options)["passed"]
+        with opened(name, to, "align", options) as target:
+            target.prepare(schema_of(vectors, "align"), make=False)
+            found = target.search(asked, 3)
+        ids = table["id"].to_pylist()
+        assert found == [[ids[row] for row in np.argsort(-scores)[:3]] for scores in asked @ moved.T]
+    with pytest.raises(InputError, match=r"holds other vectors: offsets.fingerprint"):
+        export(encode(str(bert_folder), list(files.values()), tmp_path / "other"), name, to, **options)
 
 
 def test_other_vectors_are_refused(place):
@@ -175,6 +203,7 @@ def test_every_file_of_the_room_is_an_engine_or_none():
 
 THEIRS = """
 from align.engines.registry import engine
+from align.engines.send import schema_of
 from align.engines.target import Engine
 
 given = []
