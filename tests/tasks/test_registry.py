@@ -18,7 +18,7 @@ CHECKOUT = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="o
 
 
 def test_every_task_says_what_it_is():
-    assert set(tasks()) == {"bli", "classification", "mexa", "retrieval", "sts", "wordsim", "xsim"}
+    assert set(tasks()) == {"bias", "bli", "classification", "mexa", "retrieval", "sts", "wordsim", "xsim"}
     for name, one in tasks().items():
         assert one.name == name and one.asks.endswith("?") and len(one.asks) < 90
         assert one.default in one.protocols and one.inputs in ("sentences", "words", "layers")
@@ -28,7 +28,7 @@ def test_every_task_says_what_it_is():
 
 
 def test_what_is_no_task_is_refused(monkeypatch):
-    with pytest.raises(InputError, match="no task 'qa': expected one of bli, "):
+    with pytest.raises(InputError, match="no task 'qa': expected one of bias, bli, "):
         task("qa")
     sts = task("sts")
     monkeypatch.setattr(EntryPoint, "load", lambda entry: sts)
