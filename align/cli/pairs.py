@@ -60,9 +60,16 @@ def _of_field(field: Field[Any], hint: Any) -> tuple[list[inspect.Parameter], Ma
             for name, help in about.items()
         }
         return list(several.values()), lambda given: {name: given[one.name] or [] for name, one in several.items()}
+    if isinstance(field.default, tuple):  # as it is to be written, without the comma that typer would show
+        about = f"{about}  [default: {' '.join(map(str, field.default))}]"
     names = [text for text in more if text.startswith("--")]
     flag = [f"--{field.name.replace('_', '-')}"] if kind is bool else []
-    asked = typer.Option(*(names or flag), help=about, metavar=next((text for text in more if text not in names), None))
+    asked = typer.Option(
+        *(names or flag),
+        help=about,
+        show_default=not isinstance(field.default, tuple),
+        metavar=next((text for text in more if text not in names), None),
+    )
     return [_keyword(field.name, kind, field.default, asked)], lambda given: given[field.name]
 
 

@@ -10,6 +10,7 @@ import inspect
 import itertools
 import json
 import logging
+import re
 import sys
 import textwrap
 import tomllib
@@ -84,10 +85,7 @@ def _apply(table: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals:
         raise InputError(f"expected a change such as train.steps=100, got {change!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+    value = _written(text)
     first, *rest = key.strip().split(".")
     stages = _stages(table)
     if first in stages and rest:
@@ -103,6 +101,17 @@ def _apply(table: dict[str, Any], change: str) -> None:
         )
     else:
         _set(table, [first, *rest], value, change)
+
+
+def _written(text: str) -> Any:
+    """A value of TOML, of which ``.1`` and ``1.`` are none; anything else is a text."""
+    pointed = re.sub(r"(?<![\w.])\.(?=\d)", "0.", re.sub(r"(?<=\d)\.(?![\w.])", ".0", text))
+    for written in (text, pointed):
+        try:
+            return tomllib.loads(f"value = {written}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    return text.strip()
 
 
 def _set(table: dict[str, Any], path: Sequence[str], value: Any, change: str) -> None:

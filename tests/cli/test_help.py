@@ -70,6 +70,7 @@ def test_examples_are_what_their_verb_understands():
 
 
 def test_the_options_of_the_encoder_stand_apart(align):
+    assert "[default: 0 5]" in " ".join(align("pairs", "sts", "--help").out.split())  # as it is to be written
     before, _, encoder = align("eval", "--help").out.partition("\nEncoder:\n")
     for name in ("--layer", "--revision", "--device", "--max-tokens", "--attention"):
         assert f"\n  {name} " in f"\n{encoder}" and f"\n  {name} " not in before

@@ -37,6 +37,11 @@ def test_changes_and_round_trip(tmp_path):
     assert "info_nce" not in table
 
 
+@pytest.mark.parametrize(("text", "value"), [(".1", 0.1), ("1.", 1.0), (".25", 0.25), ("0.5", 0.5), ("+.5e-1", 0.05)])
+def test_numbers_with_a_bare_point(text, value):
+    assert load_recipe("translico", changes=[f"train.warmup={text}"]).train.warmup == value
+
+
 def test_a_recipe_from_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("[info_nce]\ntemperature = 0.1\n")
