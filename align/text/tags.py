@@ -119,6 +119,27 @@ def language_of_tag(tag: str, text: str, languages: Sequence[str] = ()) -> str:
     return _checked(language, script or dominant_script(text).replace("Zyyy", "Latn"))
 
 
+def row_language(value: str, text: str) -> str:
+    """Code of what a column of languages holds: a code, or a tag (``en``, ``eng``, ``zh-Hans``) and the text beside it.
+
+    >>> row_language("hin_Deva", "x"), row_language("eng", "good morning"), row_language("sr", "добар дан")
+    ('hin_Deva', 'eng_Latn', 'srp_Cyrl')
+
+    Raises:
+        InputError: neither; for what is nearly a code the sentence names the right one.
+    """
+    return _code(value) or language_of_tag(value, text) or check_language(value)
+
+
+@functools.cache
+def _code(value: str) -> str:
+    """The value if it is a code, else ``""``."""
+    try:
+        return check_language(value)
+    except InputError:
+        return ""
+
+
 def wanted_language(tag: str, text: str, languages: Sequence[str]) -> str:
     """The one of ``languages`` that a tag can name, or ``""``; see :func:`language_of_tag`."""
     wanted = _wanted(tag, tuple(languages))

@@ -14,6 +14,7 @@ from align.errors import InputError
 from align.text.hashing import text_sha256
 from align.text.languages import check_language
 from align.text.surrogates import SURROGATES
+from align.text.tags import row_language
 from align.vectors.corpus.files import BadLine, Source, open_source
 
 KEPT_CHARACTERS = 200
@@ -107,7 +108,7 @@ class Corpus:
             fields = source.fields(record)
             text = _text(fields, "text" if source.kind == "text" else self.text)
             name = None if self.id == CONTENT else self._id(fields, f"{before}{line}")
-            code = code or _language(fields.get(column) if column else None, column)
+            code = code or _language(fields.get(column) if column else None, column, text)
         except BadLine as error:
             shown = record.decode("utf-8", "backslashreplace").rstrip() if isinstance(record, bytes) else None
             return Reject(file, line, str(error), name, text or shown)
@@ -153,8 +154,8 @@ def open_corpus(
         id: column; ``content``: 32 hex digits of the SHA-256 of the language and the text; ``line``: the line's number,
             after the file's name when there are several. ``None``: column ``id`` where there is one, else ``content``.
         language: code of all texts.
-        language_column: column of codes; ``None``: ``language`` or ``lang`` where there is one, else the code that a
-            file's name begins with, as ``hin_Deva.txt``; "": none.
+        language_column: column of codes or tags (``en``, ``zh-Hans``); ``None``: ``language`` or ``lang`` where there
+            is one, else the code that a file's name begins with, as ``hin_Deva.txt``; "": none.
 
     Raises:
         InputError: no file, no such column (the known ones are named), a file twice, or an unknown language code.
@@ -214,12 +215,12 @@ def _named(path: Path) -> str:
         return ""
 
 
-def _language(code: Any, column: str | None) -> str:
-    if code is None or code == "":
+def _language(code: Any, column: str | None, text: str) -> str:
+    if code is None or code in ("", "nan") or code != code:  # NaN is not itself
         return ""
     if not isinstance(code, str):
         raise BadLine(f"{column!r} is {type(code).__name__}, expected a language code")
     try:
-        return check_language(code)
+        return row_language(code, text)
     except InputError as error:
         raise BadLine(str(error)) from error

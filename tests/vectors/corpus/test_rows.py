@@ -90,7 +90,7 @@ def test_a_bad_line_is_a_reject_and_moves_no_other(tmp_path):
 
 def test_bad_lines_of_tsv(tmp_path):
     path = plain(
-        tmp_path / "a.tsv", "id\ttext\tlang\n1\tfine\teng_Latn\n2\tshort\n3\t\teng_Latn\n\tnone\t\n4\tx\thi\n5\tz\t\n"
+        tmp_path / "a.tsv", "id\ttext\tlang\n1\tfine\teng_Latn\n2\tshort\n3\t\teng_Latn\n\tnone\t\n4\tx\txx\n5\tz\t\n"
     )
     reasons = {row.line: (row.reason, row.id, row.text) for row in read(path) if isinstance(row, Reject)}
     assert reasons == {
@@ -98,7 +98,7 @@ def test_bad_lines_of_tsv(tmp_path):
         4: ("the text is blank", None, "3\t\teng_Latn"),
         5: ("the id is empty", None, "none"),
         6: (
-            "unknown language code 'hi': expected iso639-3_Script such as hin_Deva; did you mean hin_Script?", "4", "x",
+            "unknown language code 'xx': expected iso639-3_Script such as hin_Deva", "4", "x",
         ),
     }  # fmt: skip
     assert [row.id for row in read(path) if isinstance(row, Row)] == ["1", "5"]
@@ -134,6 +134,15 @@ def test_bad_rows_of_parquet(tmp_path):
     assert [row.reason for row in rows if isinstance(row, Reject)] == [
         "invalid UTF-8 (byte 0xff)", "the text is missing: no value of 'text'", "the text is blank",
     ]  # fmt: skip
+
+
+def test_language_tags_in_a_column(tmp_path):
+    values = ["en", "eng", "ENG", "zh-Hans", "sr", "deu_Latn", "pt-BR", "", None, float("nan"), "klingonish"]
+    lines = [json.dumps({"text": "дом" if value == "sr" else "house", "lang": value}) for value in values]
+    *rows, last = read(plain(tmp_path / "a.jsonl", "\n".join(lines)))
+    expected = ["eng_Latn"] * 3 + ["cmn_Hans", "srp_Cyrl", "deu_Latn", "por_Latn", "", "", ""]
+    assert [row.language for row in rows] == expected
+    assert last.reason.startswith("unknown language code 'klingonish'")
 
 
 def test_languages(tmp_path):
