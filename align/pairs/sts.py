@@ -17,6 +17,7 @@ from align.errors import InputError
 from align.pairs.builder import Builder, Parallel, RowOptions, shown
 from align.pairs.reading.finding import find_rows
 from align.pairs.reading.records import (
+    bad_row,
     check_aligned,
     column,
     missing_group,
@@ -166,6 +167,10 @@ def _group(row: StsRow) -> str:
     return text_group(row.first, row.second)
 
 
+UNSCORED = ("", "na", "nan", "-")
+"""What stands in the place of a score that is missing."""
+
+
 class StsRow(NamedTuple):
     """Two sentences, their score as given and in 0..1, their place; ``problem`` says why they cannot be used."""
 
@@ -189,6 +194,9 @@ def read_sts(source: AnyRows, scale: tuple[float, float]) -> Iterator[StsRow]:
     names: tuple[str, str] | None = None
     score = ""
     for number, record in read_rows(source):
+        if bad := bad_row(record):
+            yield StsRow(number, "", "", math.nan, math.nan, bad)
+            continue
         if names is None:
             score = column(("score", "similarity_score"), record, source.name)
             names = column(["sentence1"], record, source.name), column(["sentence2"], record, source.name)
@@ -196,7 +204,11 @@ def read_sts(source: AnyRows, scale: tuple[float, float]) -> Iterator[StsRow]:
         if aside := other_split(record, source, number):
             yield StsRow(number, first, second, math.nan, math.nan, aside)
             continue
-        gold = _checked(record.get(score), scale, place_of(source, number))
+        value = record.get(score)
+        if value is None or str(value).strip().casefold() in UNSCORED:
+            yield StsRow(number, first, second, math.nan, math.nan, problem or "no score")
+            continue
+        gold = _checked(value, scale, place_of(source, number))
         yield StsRow(number, first, second, gold, (gold - scale[0]) / (scale[1] - scale[0]), problem)
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from align.errors import InputError
+from align.files.cells import cell_lines
 from align.files.packed import plain_name, plain_suffix
-from align.files.whole import read_lines, two_sides
+from align.files.whole import existing_file, read_lines, two_sides
 from align.tasks.task import Unit, lost
 from align.tasks.texts.line_checks import check_aligned
 from align.text.languages import check_language, code_by_script
+from align.text.tags import locale_language, tagged_sides
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[st
         yield read_files(wanted({code: Path(path) for code, path in source.items()}, languages))
     elif Path(source).is_dir():
         yield from _read_folder(Path(source), languages)
-    elif plain_suffix(source) == ".tsv":
+    elif plain_suffix(source) in (".tsv", ".csv"):
         yield read_columns(Path(source), languages)
     else:
         yield wanted(_read_table_or_hub(source, languages), languages)
@@ -83,36 +85,47 @@ def read_files(files: Mapping[str, Path]) -> Texts:
 
 
 def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
-    r"""Columns of a tab-separated file, one sentence a cell, no quoting.
+    r"""Columns of a tab-separated file (or CSV), one sentence a cell; see :func:`align.files.cells.cell_lines`.
 
-    A first line with two language codes or more names the columns; those with other names are passed over. Otherwise
-    ``languages`` says of what the two columns are, in order: those of the names ``align.files.whole.SIDES`` in line 1,
-    such as ``source`` and ``target`` or Dakshina's ``native`` and ``roman``; without such a header there are just two.
+    A first line with two language codes or more names the columns, and so does one of tags alone (``en TAB de``); those
+    with other names are passed over. Otherwise ``languages`` says of what the two columns are, in order: those of these
+    tags in line 1, or of the names ``align.files.whole.SIDES``, such as ``source`` and ``target`` or Dakshina's
+    ``native`` and ``roman``; without such a header there are just two. Blank lines are passed over.
 
     Raises:
         InputError: no codes, an unknown code, or a line with another number of columns (with its number).
     """
-    lines = list(read_lines(path))
-    head = lines[0].split("\t") if lines else []
-    places = [place for place, cell in enumerate(head) if re.fullmatch(_CODE, cell)]
+    lines = [line for line in cell_lines(existing_file(path)) if any(map(str.strip, line.cells)) or line.problem]
+    head = [cell.strip() for cell in lines[0].cells] if lines else []
+    known = _codes(head)
+    places = list(known)
     named = len(places) > 1 or 0 < len(places) == len(head)
     if not named and (languages is None or len(languages) != 2):
         raise InputError(f"{path} has no header of language codes: expected the codes of its two columns, got {head}")
-    codes = [head[place] for place in places] if named else list(languages or [])
+    codes = list(known.values()) if named else list(languages or [])
     if len(set(codes)) != len(codes):
         raise InputError(f"{path}: a language code stands twice in {', '.join(codes)}")
-    sides = None if named else two_sides(head)
+    sides = None if named else two_sides(head) or tagged_sides(head, codes[0], codes[1])
     first = 1 if named or sides else 0
     places = places if named else list(sides or (0, 1))
     expected = len(head) if first else len(codes)
     columns: Texts = {check_language(code): [] for code in codes}
-    for number, line in enumerate(lines[first:], first + 1):
-        cells = line.split("\t")
+    for number, cells, problem in lines[first:]:
+        if problem:
+            raise InputError(f"{path}, line {number}: {problem}")
         if len(cells) != expected:
             raise InputError(f"{path}, line {number}: {len(cells)} columns, expected {expected} ({', '.join(codes)})")
         for code, place in zip(codes, places, strict=True):
             columns[code].append(cells[place])
     return _aligned(wanted(columns, languages), str(path))
+
+
+def _codes(head: Sequence[str]) -> dict[int, str]:
+    """The columns that a header names by a language, and their codes: codes, or tags alone."""
+    tags = list(map(locale_language, head))
+    if len(head) > 1 and all(tags):
+        return dict(enumerate(tags))
+    return {place: cell for place, cell in enumerate(head) if re.fullmatch(_CODE, cell)}
 
 
 def read_hub(name: str, languages: Sequence[str] | None = None, *, revision: str | None = None) -> Texts:
@@ -241,8 +254,9 @@ def _tatoeba_letters(folder: Path) -> list[str]:
 
 
 def _read_table_or_hub(source: str | Path, languages: Sequence[str] | None, revision: str | None = None) -> Texts:
-    if plain_suffix(source) == ".tsv":
-        named = len(re.findall(rf"(?:^|\t){_CODE}(?=\t|$)", next(read_lines(source), ""))) > 1
+    if plain_suffix(source) in (".tsv", ".csv"):
+        first = next(cell_lines(existing_file(source)), None)
+        named = first is not None and len(_codes([cell.strip() for cell in first.cells])) > 1
         return read_columns(Path(source), None if named else languages)
     if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not Path(source).exists():
         return read_hub(str(source), None, revision=revision)

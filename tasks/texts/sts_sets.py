@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from align.errors import InputError
+from align.files.cells import Cells, cell_lines
 from align.files.packed import plain_name
 from align.files.whole import SPLITS as SPLIT_NAMES
-from align.files.whole import read_lines, row_split
+from align.files.whole import column_names, existing_file, read_lines, row_split
 from align.tasks.texts.bitext import wanted
 from align.text.languages import check_language
 
@@ -25,12 +26,15 @@ logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "dev", "test")
 _LABEL = "[a-z]{2,3}(?:_[A-Z][a-z]{3})?"
-_SCORES = ("score", "similarity_score")
+_SCORES = ("score", "similarityscore", "relatednessscore", "similarity", "goldscore", "gold")
+_SENTENCES = (("sentence1", "sentence2"), ("sentencea", "sentenceb"), ("sent1", "sent2"), ("text1", "text2"))
+"""What columns go by, as ``align.files.whole.column_names`` gives them."""
 _SPLIT = "|".join(SPLIT_NAMES)
 UNSCORED = ("", "na", "nan")
 """What stands in the place of a score that is missing."""
 _LAYOUTS = (
-    "<name>.tsv, <name>.test.tsv, test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, plain or compressed"
+    "<name>.tsv, <name>.test.tsv, test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, "
+    "plain or compressed"
 )
 
 Row = tuple[float, str, str]
@@ -66,8 +70,9 @@ def read_sts(
 
     ``source`` is one of
 
-    - a tab-separated file whose header names ``score`` (or ``similarity_score``), ``sentence1`` and ``sentence2``; of
-      one with a column ``split`` the rows of ``split`` alone are read; other columns are passed over, quotes are text;
+    - a tab-separated file (or CSV) whose header names ``score`` (or ``similarity_score``, ...), ``sentence1`` and
+      ``sentence2``, in any case; of one with a column ``split`` the rows of ``split`` alone are read; other columns are
+      passed over, and quotes are text unless they are doubled inside (:func:`align.files.cells.cell_lines`);
     - ``sts-test.csv`` (``sts-dev``, ``sts-train``) of the STS benchmark: no header, columns 5 to 7 of at least 7; its
       name is ``en``;
     - ``STS.input.<name>.txt`` of SemEval, with ``STS.gs.<name>.txt`` beside it: columns after the second are passed
@@ -144,9 +149,9 @@ def _name(path: Path) -> tuple[str, str | None] | None:
         return match[1], None
     if match := re.fullmatch(rf"sts-({'|'.join(SPLITS)})\.csv", name):
         return "en", match[1]
-    if match := re.fullmatch(rf"(?:(.+?)[._-])?({_SPLIT})\.tsv", name):
+    if match := re.fullmatch(rf"(?:(.+?)[._-])?({_SPLIT})\.[tc]sv", name):
         return match[1] or "sts", SPLIT_NAMES[match[2]]
-    if match := re.fullmatch(r"(.+?)\.tsv", name):
+    if match := re.fullmatch(r"(.+?)\.[tc]sv", name):
         return match[1], None
     return None
 
@@ -154,22 +159,25 @@ def _name(path: Path) -> tuple[str, str | None] | None:
 def _read_file(path: Path, name: str, split: str) -> StsSet:
     if path.name.startswith("STS.input."):
         return _as_set(name, _semeval(path))
-    lines = enumerate(read_lines(path), 1)
-    head = next(lines, (1, ""))[1].split("\t")
-    if head[0].startswith("main-") and len(head) >= 7:
+    start = next(read_lines(path), "").split("\t")
+    if start[0].startswith("main-") and len(start) >= 7:
         return _as_set(name, _benchmark(path))
-    score = next((column for column in _SCORES if column in head), None)
-    if score is None or "sentence1" not in head or "sentence2" not in head:
+    lines = cell_lines(existing_file(path))
+    head = next(lines, Cells(1, [""], "")).cells
+    names = column_names(head)
+    places = _places(names)
+    if places is None:
         raise InputError(f"{path}, line 1: expected a header with score, sentence1, sentence2 between tabs, got {head}")
-    places = [head.index(column) for column in (score, "sentence1", "sentence2")]
-    marked = head.index("split") if "split" in head else None
+    marked = names.index("split") if "split" in names else None
     others: Counter[str] = Counter()
     unscored: list[int] = []
 
     def rows() -> Iterator[Row]:
-        for number, line in lines:
-            where, cells = f"{path}, line {number}", line.split("\t")
-            if not line.strip():
+        for number, cells, problem in lines:
+            where = f"{path}, line {number}"
+            if problem:
+                raise InputError(f"{where}: {problem}")
+            if not any(map(str.strip, cells)):
                 continue
             if len(cells) != len(head):
                 raise InputError(f"{where}: {len(cells)} columns, expected {len(head)} as in the header")
@@ -191,6 +199,13 @@ def _read_file(path: Path, name: str, split: str) -> StsSet:
     if others:
         logger.info("%s: rows of other splits are not read: %s", path, dict(others))
     return found
+
+
+def _places(names: Sequence[str]) -> tuple[int, int, int] | None:
+    """Where the score and the two sentences stand in a header, as ``column_names`` gives it; ``None``: it is none."""
+    score = next((names.index(name) for name in _SCORES if name in names), None)
+    sides = next(((names.index(a), names.index(b)) for a, b in _SENTENCES if a in names and b in names), None)
+    return None if score is None or sides is None else (score, *sides)
 
 
 def _benchmark(path: Path) -> Iterator[Row]:
@@ -255,9 +270,10 @@ def _read_hub(name: str, languages: Sequence[str] | None, split: str, revision: 
 
 
 def _hub_rows(rows: Dataset, where: str) -> Iterator[Row]:
-    score = next((column for column in _SCORES if column in rows.column_names), None)
-    if score is None or not {"sentence1", "sentence2"} <= set(rows.column_names):
+    places = _places(column_names(rows.column_names))
+    if places is None:
         found = ", ".join(rows.column_names)
         raise InputError(f"{where}: expected the columns score, sentence1 and sentence2, got {found}")
-    for number, cells in enumerate(zip(rows[score], rows["sentence1"], rows["sentence2"], strict=True), 1):
+    columns = (rows[rows.column_names[place]] for place in places)
+    for number, cells in enumerate(zip(*columns, strict=True), 1):
         yield _row(*map(str, cells), where=f"{where}, row {number}")

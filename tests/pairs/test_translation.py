@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import random
 from collections import Counter
@@ -406,6 +407,58 @@ def test_records(tmp_path, ending, names, columns):
     assert rejects(tmp_path / "out") == [("target: empty", path.name, 4)]
     with pytest.raises(InputError, match=rf"expected a column 'de'; found {names[0]}, {names[1]}"):
         build(path, tmp_path / "no", columns=("de", names[1]))
+
+
+HEADERS = [
+    ("Source", "Target"), ("SRC", "TGT"), ("English", "Non-English"), ("sentence1", "sentence2"), ("en", "el"),
+    ("ell_Grek", "eng_Latn"), ("Source Text", "Target Text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet", ".tsv", ".csv", ".tsv.xz"])
+@pytest.mark.parametrize("names", HEADERS)
+def test_headers_by_any_spelling(tmp_path, ending, names):
+    one, two = (GREEK, ENGLISH) if names[0] == "ell_Grek" else (ENGLISH, GREEK)
+    table = pa.table({"Unnamed: 0": ["0", "1", "2"]} | {names[0]: one, names[1]: two})
+    path = tmp_path / f"eng_Latn-ell_Grek{ending}"
+    if ending == ".parquet":
+        pq.write_table(table, path)
+    elif ending == ".jsonl":
+        write(path, *map(json.dumps, table.to_pylist()))
+    else:
+        between, opened = "," if ending == ".csv" else "\t", lzma.open if ending.endswith("xz") else open
+        with opened(path, "wt", encoding="utf-8") as file:
+            file.writelines(
+                between.join(line) + "\n" for line in [["", *names], *(row.values() for row in table.to_pylist())]
+            )
+    build(path, tmp_path / "out")
+    assert [(row["source"], row["target"]) for row in rows(tmp_path / "out")] == list(zip(ENGLISH, GREEK, strict=True))
+
+
+def test_rows_that_cannot_be_read_are_set_aside(tmp_path):
+    good = {"source": ENGLISH[0], "target": GREEK[0]}
+    path = write(
+        tmp_path / "eng_Latn-ell_Grek.jsonl", "{broken", "[1]", json.dumps(good), '{"source": NaN, "target": "Ένα"}'
+    )
+    path.write_bytes(path.read_bytes() + b'{"source": "\xff"}\n')
+    build(path, tmp_path / "out")
+    assert rejects(tmp_path / "out") == [
+        ("not valid JSON", path.name, 1),
+        ("expected a JSON object", path.name, 2),
+        ("source: empty", path.name, 4),
+        ("invalid UTF-8", path.name, 5),
+    ]
+    table = write(tmp_path / "eng_Latn-ell_Grek.tsv", f"{ENGLISH[0]}\t{GREEK[0]}", "BAD\tΈνα")
+    table.write_bytes(table.read_bytes().replace(b"BAD", b"Stra\xdfe"))
+    build(table, tmp_path / "out2")
+    assert rejects(tmp_path / "out2") == [("invalid UTF-8", table.name, 2)]
+    one, two = write(tmp_path / "en", *ENGLISH), write(tmp_path / "el", *GREEK)
+    two.write_bytes(two.read_bytes().replace("Η".encode(), b"\xc7"))
+    manifest = build({"eng_Latn": one, "ell_Grek": two}, tmp_path / "out3")
+    assert manifest["rejects"] == {"target: invalid UTF-8": len([line for line in GREEK if "Η" in line])}
+    only = write(tmp_path / "bad" / "eng_Latn-ell_Grek.jsonl", "{", "[")
+    with pytest.raises(InputError, match="no pair is left to write; set aside: {'not valid JSON': 2}"):
+        build(only, tmp_path / "no")
 
 
 def test_records_that_are_no_text(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from align.errors import InputError
 from align.pairs.lexicons.format import ConceptWord, Format
-from align.pairs.reading.records import column, read_rows, text_of
+from align.pairs.reading.records import bad_row, column, read_rows, text_of
 from align.pairs.reading.sources import ROW_SUFFIXES, AnyRows, HubRows, RowFile
 from align.text.tags import INDIVIDUAL, wanted_language
 
@@ -38,6 +38,9 @@ def panlex_words(source: Path | str, *, languages: Sequence[str]) -> Iterator[Co
 def _words(source: AnyRows, languages: Sequence[str]) -> Iterator[ConceptWord]:
     names: list[str] = []
     for number, record in read_rows(source):
+        if bad := bad_row(record):
+            yield ConceptWord(source.name, number, "", "", "", problem=bad)
+            continue
         names = names or [column([name], record, source.name) for name in COLUMNS]
         word, meaning, variety = (record.get(name) for name in names)
         text, problem = text_of(word)

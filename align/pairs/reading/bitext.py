@@ -8,16 +8,15 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from align.errors import InputError
-from align.files.whole import read_lines, two_sides
+from align.files.lines import text_lines
+from align.files.whole import existing_file, two_sides
 from align.pairs.reading.bitexts import AnyBitext, LineFiles
-from align.pairs.reading.records import column, other_split, read_rows, text_of, two_columns
+from align.pairs.reading.records import bad_row, column, other_split, read_rows, text_of, two_columns
 from align.pairs.reading.sources import TMX_SUFFIXES, TSV_SUFFIXES, AnyRows, RowFile
 from align.pairs.reading.tmx import read_tmx
 from align.pairs.reading.xml import ILLEGAL
 from align.text.tags import is_tagged, tagged_sides
 
-COLUMNS = (("source", "target"), ("english", "non_english"), ("src", "tgt"))
-"""Names that columns of translations go by."""
 NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?(e-?\d+)?", re.IGNORECASE)
 
 
@@ -37,9 +36,9 @@ class Translation(NamedTuple):
 def read_bitext(bitext: AnyBitext, columns: tuple[str, str] | None = None) -> Iterator[Translation]:
     """Translations of one bitext, in order; numbers count from 1 (in TMX: the line in which the unit begins).
 
-    ``columns`` names the two columns; by default those of JSON Lines, Parquet and Hub datasets are one of ``COLUMNS``.
-    TSV may have a header, of the languages (codes or tags) or of ``align.files.whole.SIDES`` in any case, which says
-    where they are; without one they are the first two, or of the numbers in ``columns``, from 1.
+    ``columns`` names the two columns. By default those of JSON Lines, Parquet and Hub datasets are named by the
+    languages (codes or tags) or by one of ``align.files.whole.SIDES``, in any case. TSV and CSV may have such a header,
+    which says where they are; without one they are the first two, or of the numbers in ``columns``, from 1.
     """
     item = None
     for item in _translations(bitext, columns):
@@ -60,12 +59,14 @@ def _translations(bitext: AnyBitext, columns: tuple[str, str] | None) -> Iterato
 
 def _from_lines(files: LineFiles) -> Iterator[Translation]:
     codes = (files.source.languages[0], files.target.languages[0])
-    sides = (read_lines(files.source.path), read_lines(files.target.path))
+    sides = [text_lines(existing_file(file.path)) for file in (files.source, files.target)]
     for number, (source, target) in enumerate(zip_longest(*sides), 1):
         if source is None or target is None:
             raise InputError(_unequal(files, number - 1, 1 + sum(1 for side in sides for _ in side), target is None))
         group = f"{files.collection}:{number}" if files.collection else ""
-        yield Translation(files.target.name, number, *codes, source.strip(), target.strip(), group)
+        wrong = (source[1] and f"source: {source[1]}") or (target[1] and f"target: {target[1]}")
+        problem = wrong.partition(" (")[0]  # without the byte, which would be a reason of its own
+        yield Translation(files.target.name, number, *codes, source[0].strip(), target[0].strip(), group, problem)
 
 
 def _unequal(files: LineFiles, shorter: int, more: int, target_ends: bool) -> str:
@@ -131,14 +132,20 @@ def _from_tmx(source: RowFile) -> Iterator[Translation]:
 def _from_records(source: AnyRows, columns: tuple[str, str] | None) -> Iterator[Translation]:
     (one, two), names = source.languages, None
     for number, record in read_rows(source):
+        if bad := bad_row(record):
+            yield Translation(source.name, number, one, two, "", "", "", bad)
+            continue
         if names is None:
-            names = _columns(record, columns, source.name)
+            names = _columns(record, columns, source)
         (first, first_problem), (second, second_problem) = (text_of(record.get(name)) for name in names)
         problem = other_split(record, source, number) or first_problem or second_problem
         yield Translation(source.name, number, one, two, first, second, "", problem)
 
 
-def _columns(record: dict[str, Any], columns: tuple[str, str] | None, place: str) -> tuple[str, str]:
-    known = next((pair for pair in COLUMNS if set(pair) <= record.keys()), COLUMNS[0])
-    first, second = columns or known
-    return column([first], record, place), column([second], record, place)
+def _columns(record: dict[str, Any], columns: tuple[str, str] | None, source: AnyRows) -> tuple[str, str]:
+    found = list(record)
+    named = None if columns else two_sides(found) or tagged_sides(found, *source.languages)
+    if named:
+        return found[named[0]], found[named[1]]
+    first, second = columns or ("source", "target")
+    return column([first], record, source.name), column([second], record, source.name)

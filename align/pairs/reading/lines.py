@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from align.errors import InputError
-from align.files.whole import read_lines, two_sides
-from align.pairs.reading.records import column, other_split, read_rows, two_columns
+from align.files.lines import text_lines
+from align.files.whole import existing_file, two_sides
+from align.pairs.reading.records import bad_row, column, other_split, read_rows, text_of, two_columns
 from align.pairs.reading.sources import AnySource, HubText, Source, has_records, language_of_name
 from align.text.languages import check_language
+from align.text.tags import row_language
 
 
 class Line(NamedTuple):
@@ -40,8 +42,8 @@ def _from_lines(source: AnySource) -> Iterator[Line]:
     assert isinstance(source, Source) and source.language is not None
     name, language = source.name, source.language
     if not source.human:
-        for number, text in enumerate(read_lines(source.path), 1):
-            yield Line(name, number, language, text.strip())
+        for number, (text, problem) in enumerate(text_lines(existing_file(source.path)), 1):
+            yield Line(name, number, language, text.strip(), problem=problem.partition(" (")[0])
         return
     for number, native, roman, problem in two_columns(source.path, _human_header, "native TAB roman"):
         yield Line(name, number, language, native, roman, problem or ("" if roman else "empty"))
@@ -54,18 +56,22 @@ def _human_header(cells: Sequence[str]) -> tuple[tuple[int, int], bool]:
 
 def _from_records(source: AnySource) -> Iterator[Line]:
     name, default = source.column if isinstance(source, HubText) else "text", source.language
-    for index, (number, record) in enumerate(read_rows(source)):
-        if not index:
-            column([name], record, source.name)
+    known = False
+    for number, record in read_rows(source):
+        if bad := bad_row(record):
+            yield Line(source.name, number, default or "", "", problem=bad)
+            continue
+        if not known:
+            name, known = column([name], record, source.name), True
             default = default or ("" if _language_column(record) else _language_of(source))
-        language, text = default or str(record.get(_language_column(record))), record.get(name)
-        problem = "no text" if not isinstance(text, str) else "" if _is_known(language) else "unknown language code"
-        aside, text = other_split(record, source, number), text.strip() if isinstance(text, str) else ""
+        text, problem = text_of(record.get(name))
+        language, unknown = (default, "") if default else _language(record.get(_language_column(record)), text)
+        aside, problem = other_split(record, source, number), problem or unknown
         yield Line(source.name, number, language, text, problem=aside or problem)
 
 
 def _language_column(record: Mapping[str, Any]) -> str:
-    return next((name for name in ("lang", "language") if name in record), "")
+    return next((name for name in record if name.strip().casefold() in ("lang", "language")), "")
 
 
 def _language_of(source: AnySource) -> str:
@@ -77,8 +83,9 @@ def _language_of(source: AnySource) -> str:
         raise InputError(f"{source.name}: its language is not known: give language=, such as hin_Deva") from error
 
 
-def _is_known(language: str) -> bool:
+def _language(value: Any, text: str) -> tuple[str, str]:
+    """The language of a row, and what is wrong with it or ``""``."""
     try:
-        return bool(check_language(language))
+        return row_language(str(value), text), ""
     except InputError:
-        return False
+        return str(value), "unknown language code"

@@ -10,6 +10,7 @@ from align.errors import InputError
 from align.pairs.filters.texts import SURROGATE
 from align.pairs.reading.bitexts import ENGLISH
 from align.pairs.reading.records import (
+    bad_row,
     check_aligned,
     column,
     missing_group,
@@ -20,8 +21,7 @@ from align.pairs.reading.records import (
 )
 from align.pairs.reading.sources import AnyRows
 from align.pairs.table import LABELS, text_group
-from align.text.languages import check_language
-from align.text.tags import is_tagged
+from align.text.tags import is_tagged, row_language
 
 UNDECIDED = ("", "-", "-1", "nan")
 """What stands in the place of a label that the annotators did not agree on."""
@@ -66,10 +66,14 @@ def read_nli(source: AnyRows, numbers: Sequence[str] = LABELS) -> Iterator[NliRo
     spelled |= {str(number): label for number, label in enumerate(numbers)}
     names: tuple[str, str, str] | None = None
     for number, record in read_rows(source):
+        if bad := bad_row(record):
+            codes = source.languages or ("", "")
+            yield NliRow(source.name, number, codes[0], codes[-1], "", "", "", "", bad)
+            continue
         names = names or _columns(record, source)
         place = place_of(source, number)
-        premise_lang, hypothesis_lang = _languages(record.get("language"), source, place)
         premise, hypothesis, problem = two_texts(record, names[1:])
+        premise_lang, hypothesis_lang = _languages(record.get("language"), source, place, premise)
         aside = other_split(record, source, number)
         label, problem = ("", aside) if aside else (_label(record.get(names[0]), spelled, place), problem)
         pair = str(record.get("pairID") or "")
@@ -87,14 +91,14 @@ def _columns(record: Mapping[str, Any], source: AnyRows) -> tuple[str, str, str]
     return column(label, record, place), column(premise, record, place), column(last, record, place)
 
 
-def _languages(value: Any, source: AnyRows, place: str) -> tuple[str, str]:
+def _languages(value: Any, source: AnyRows, place: str, text: str) -> tuple[str, str]:
     if source.languages:
         code = source.languages[0]
         if value in XNLI_LANGUAGES and not is_tagged(value, code):
             raise InputError(f"{place}: the row is in {value!r}, but the source was given as {code}")
         return code, source.languages[-1]
     try:
-        code = check_language(XNLI_LANGUAGES.get(str(value), str(value)))
+        code = XNLI_LANGUAGES.get(str(value)) or row_language(str(value), text)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
     return code, code

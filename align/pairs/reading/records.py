@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,28 +13,47 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from align.errors import InputError
+from align.files.cells import cell_lines
+from align.files.lines import text_lines
 from align.files.not_text import refuse_nul
 from align.files.packed import said
-from align.files.whole import existing_file, read_lines, row_split, sha256
+from align.files.whole import column_names, existing_file, row_split, sha256
 from align.pairs.filters.texts import SURROGATE
 from align.pairs.reading.sources import ROW_SUFFIXES, TSV_SUFFIXES, AnyRows, AnySource, HubDataset, LocalFile
 from align.pairs.table import text_group
 
+BAD = ""
+"""Key of a record that stands for a row which cannot be read: why. No column has it, for a column without a name, such
+as pandas writes for its index, is passed over."""
+INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
+"""Names of columns that hold the index of a table of pandas."""
 
-def json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects of a JSON Lines file, plain or compressed, with their line numbers; blank lines are passed over."""
-    for number, line in enumerate(read_lines(path), 1):
+
+def json_records(path: Path, *, keep_bad: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Objects of a JSON Lines file, plain or compressed, with their line numbers; blank lines are passed over.
+
+    A line that is none is refused or, with ``keep_bad``, a record whose ``BAD`` says why.
+    """
+    for number, (line, problem) in enumerate(text_lines(existing_file(path)), 1):
         if not line.strip():
             continue
+        record: Any = None
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not valid JSON ({error.msg})") from error
-        if not isinstance(record, dict):
-            raise InputError(f"{path}, line {number}: expected a JSON object, got {type(record).__name__}")
-        if r"\u0000" in line:
+            record = None if problem else json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            problem = f"not valid JSON ({getattr(error, 'msg', 'too deep')})"
+        if not problem and not isinstance(record, dict):
+            problem = f"expected a JSON object, got {type(record).__name__}"
+        if problem and not keep_bad:
+            raise InputError(f"{path}, line {number}: {problem}")
+        if r"\u0000" in line and not problem:
             refuse_nul(record, f"{path}, line {number}")
-        yield number, record
+        yield number, {BAD: problem} if problem else _named(record)
+
+
+def _named(record: dict[str, Any]) -> dict[str, Any]:
+    record.pop(BAD, None)
+    return record
 
 
 def file_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -59,7 +79,7 @@ def parquet_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             for record in batch.to_pylist():
                 number += 1
                 refuse_nul(record, f"{path}, row {number}")
-                yield number, record
+                yield number, _named(record)
 
 
 def hub_records(
@@ -72,7 +92,7 @@ def hub_records(
         rows = datasets.load_dataset(name, config, split=split, revision=revision, streaming=True)
         for number, record in enumerate(rows, 1):
             refuse_nul(record, f"the dataset {name!r}, row {number}")
-            yield number, record
+            yield number, _named(record)
     except InputError:
         raise
     except Exception as error:  # the Hub client raises a dozen unrelated types, some of them its transport's
@@ -84,25 +104,31 @@ def hub_records(
 
 
 def tsv_records(
-    path: Path, check: Callable[[list[str]], None] | None = None
+    path: Path, check: Callable[[list[str]], None] | None = None, *, keep_bad: bool = False
 ) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Rows of a TSV file under a header, with line numbers; an empty field is None. ``check`` may refuse the header.
+    """Rows of TSV or CSV under a header, with line numbers; an empty field is None. ``check`` may refuse the header.
 
-    Lines of white space alone are passed over, as editors and spreadsheets leave them at the end.
+    Lines of white space alone are passed over, as editors and spreadsheets leave them at the end, and so is the index
+    of pandas. A line with another number of columns is refused or, with ``keep_bad``, a record whose ``BAD`` says why.
     """
     header: list[str] = []
-    for number, line in enumerate(read_lines(path), 1):
-        fields = line.split("\t")
+    kept: list[int] = []
+    for number, fields, problem in cell_lines(existing_file(path)):
         if not header:
-            header = fields
+            if problem:
+                raise InputError(f"{path}, line {number}: {problem}")
+            header = [name.strip() for name in fields]
+            kept = [place for place, name in enumerate(header) if not INDEX.fullmatch(name)]
             if check is not None:
-                check(header)
-        elif not line.strip():
+                check([header[place] for place in kept])
             continue
-        elif len(fields) != len(header):
-            raise InputError(f"{path}, line {number}: expected {len(header)} columns as in line 1, got {len(fields)}")
-        else:
-            yield number, {name: field or None for name, field in zip(header, fields, strict=True)}
+        if not problem and not any(field.strip() for field in fields):
+            continue
+        if len(fields) != len(header):
+            problem = problem or f"expected {len(header)} columns as in line 1, got {len(fields)}"
+        if problem and not keep_bad:
+            raise InputError(f"{path}, line {number}: {problem}")
+        yield number, {BAD: problem} if problem else {header[place]: fields[place] or None for place in kept}
 
 
 def two_columns(
@@ -114,9 +140,12 @@ def two_columns(
     A line with one column has the problem ``one column``; a file of such lines alone is refused, as not ``expected``.
     """
     first, second, several, number = 0, 1, False, 0
-    for number, line in enumerate(read_lines(path), 1):
-        cells = [cell.strip() for cell in line.split("\t")]
+    for number, fields, problem in cell_lines(existing_file(path)):
+        cells = [cell.strip() for cell in fields]
         several = several or len(cells) > 1
+        if problem:
+            yield number, "\t".join(cells), "", problem.partition(" (")[0]
+            continue
         if number == 1:
             (first, second), is_header = header(cells)
             if is_header:
@@ -124,8 +153,8 @@ def two_columns(
         if len(cells) > max(first, second):
             yield number, cells[first], cells[second], ""
         else:
-            only = cells[first] if first < len(cells) else line.strip()
-            yield number, only, "", "one column" if line.strip() else "empty"
+            only = cells[first] if first < len(cells) else cells[0]
+            yield number, only, "", "one column" if any(cells) else "empty"
     if number and not several:
         raise InputError(f"{path}: expected {expected}; line 1 has 1 column, and so has every other")
 
@@ -143,30 +172,46 @@ def _records(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]
     if isinstance(source, HubDataset):
         return hub_records(source.dataset, source.config, source.split, source.revision)
     if source.name.endswith(TSV_SUFFIXES):
-        return tsv_records(source.path)
+        return tsv_records(source.path, keep_bad=True)
     if not source.name.endswith(ROW_SUFFIXES):
         raise InputError(f"{source.name}: expected a file that ends in {said(ROW_SUFFIXES)}")
-    return file_records(source.path)
+    if source.path.suffix == ".parquet":
+        return parquet_records(source.path)
+    return json_records(source.path, keep_bad=True)
+
+
+def bad_row(record: Mapping[str, Any]) -> str:
+    """Why a row cannot be read at all, short enough to be counted; or ``""``."""
+    return re.sub(r" \(.*|, got .*", "", str(record.get(BAD, "")))
 
 
 def column(names: Sequence[str], record: Iterable[str], place: str) -> str:
-    """The first of ``names`` that ``record`` has."""
+    """The column of ``record`` that is the first of ``names``, as it is written or in any case (``Sentence 1``)."""
     found = list(record)
     for name in names:
         if name in found:
             return name
+    spelled = dict(zip(column_names(found), found, strict=True))
+    for name in column_names(names):
+        if name in spelled:
+            return spelled[name]
     raise InputError(f"{place}: expected a column {' or '.join(map(repr, names))}; found {', '.join(found) or 'none'}")
 
 
 def text_of(value: Any) -> tuple[str, str]:
-    """A cell as (text without white space at its ends, problem): ``no text`` if it is no string."""
+    """A cell as (text without white space at its ends, problem): ``no text`` if it is no string; NaN is none."""
     if isinstance(value, str):
         return value.strip(), ""
-    return "", "" if value is None else "no text"
+    return "", "" if value is None or value != value else "no text"  # NaN is not itself
 
 
 def two_texts(record: Mapping[str, Any], names: tuple[str, str]) -> tuple[str, str, str]:
-    """The two texts of a row, and why they cannot be used: ``no text``, ``empty``, ``lone surrogate`` or ``""``."""
+    """The two texts of a row, and why they cannot be used: ``no text``, ``empty``, ``lone surrogate`` or ``""``.
+
+    Of a row that cannot be read, why not.
+    """
+    if bad := bad_row(record):
+        return "", "", bad
     (first, one), (second, two) = text_of(record.get(names[0])), text_of(record.get(names[1]))
     problem = one or two or ("" if first and second else "empty")
     return first, second, problem or ("lone surrogate" if SURROGATE.search(first + second) else "")
@@ -177,9 +222,10 @@ def other_split(record: Mapping[str, Any], source: AnySource | AnyRows, number: 
 
     Of a dataset on the Hub the rows are those of the split that was asked for.
     """
-    if isinstance(source, HubDataset) or "split" not in record:
+    name = next((name for name in record if name.strip().casefold() == "split"), None)
+    if isinstance(source, HubDataset) or name is None:
         return ""
-    split = row_split(record["split"], place_of(source, number))
+    split = row_split(record[name], place_of(source, number))
     return "" if split == "train" else f"{split} split"
 
 

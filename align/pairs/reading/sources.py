@@ -14,7 +14,8 @@ from align.files.whole import sha256
 from align.text.languages import check_language
 
 RECORD_SUFFIXES = (*also_packed([".jsonl", ".ndjson"]), ".parquet")
-TSV_SUFFIXES = also_packed([".tsv"])
+TSV_SUFFIXES = also_packed([".tsv", ".csv"])
+"""Endings of tables in text."""
 TMX_SUFFIXES = also_packed([".tmx"])
 TEXT_SUFFIXES = (*also_packed([".txt"]), *RECORD_SUFFIXES)
 ROW_SUFFIXES = (*TSV_SUFFIXES, *RECORD_SUFFIXES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,26 @@ import pyarrow.compute as pc
 
 from align.errors import InputError
 from align.files.packed import also_packed, plain_suffix, said
-from align.files.whole import existing_file, read_json, sha256
-from align.pairs.reading.records import json_records, parquet_file, tsv_records
-from align.pairs.table import COLUMNS, FORMAT, LABELS, OPTIONAL, REQUIRED, VERSION, field_of, known_columns, schema_of
+from align.files.whole import column_names, existing_file, read_json, sha256
+from align.pairs.reading.records import INDEX, json_records, parquet_file, tsv_records
+from align.pairs.table import (
+    COLUMNS,
+    FORMAT,
+    LABELS,
+    OPTIONAL,
+    REQUIRED,
+    SCHEMA,
+    VERSION,
+    field_of,
+    known_columns,
+    schema_of,
+)
 from align.text.languages import check_language
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SUFFIXES = (".parquet", *also_packed([".jsonl", ".ndjson", ".tsv"]))
+SUFFIXES = (".parquet", *also_packed([".jsonl", ".ndjson", ".tsv", ".csv"]))
 Place = Callable[[int], str]
 
 
@@ -51,7 +62,7 @@ def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
         return _from_parquet(path)
     if not path.name.endswith(SUFFIXES):
         raise InputError(f"{path}: expected a folder of pairs or a file that ends in {said(SUFFIXES)}")
-    is_tsv = plain_suffix(path) == ".tsv"
+    is_tsv = plain_suffix(path) in (".tsv", ".csv")
     return _from_records(path, tsv_records(path, partial(_check_columns, path)) if is_tsv else json_records(path))
 
 
@@ -73,11 +84,13 @@ def _from_parquet(path: Path) -> Dataset:
 
     with parquet_file(path) as file:
         schema = file.schema_arrow.remove_metadata()
-        _check_columns(path, schema.names)
+        columns = {name: _canonical(name) for name in schema.names if not INDEX.fullmatch(name)}
+        _check_columns(path, columns.values())
         if not file.metadata.num_rows:
             raise InputError(f"{path} is empty")
         if schema != schema_of(schema.names):
-            return Dataset(_completed(_as_text(path, file.read()), _row_of(path, 1)))
+            table = file.read(columns=list(columns)).rename_columns(list(columns.values()))
+            return Dataset(_completed(_as_text(path, table), _row_of(path, 1)))
         start = 1
         for batch in file.iter_batches():
             _check_values(batch, _row_of(path, start))
@@ -94,7 +107,8 @@ def _from_records(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> 
 
     numbers: list[int] = []
     columns: dict[str, list[Any]] = {name: [] for name in REQUIRED}
-    for number, record in records:
+    for number, given in records:
+        record = {_canonical(name): value for name, value in given.items() if not INDEX.fullmatch(name)}
         if not numbers or record.keys() - columns.keys():
             _check_columns(path, [*record, *columns] if numbers else list(record))
             columns |= {name: [None] * len(numbers) for name in record if name not in columns}
@@ -107,8 +121,14 @@ def _from_records(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> 
     return Dataset(_completed(table, lambda row: f"{path}, line {numbers[row]}"))
 
 
+@cache
+def _canonical(name: str) -> str:
+    """The name of a column as tables have it: ``source_lang`` of ``Source Lang``; another name stays."""
+    return next((known for known in SCHEMA.names if column_names([known]) == column_names([name])), name)
+
+
 def _check_columns(path: Path, found: Iterable[str]) -> None:
-    names = list(dict.fromkeys(found))
+    names = list(dict.fromkeys(map(_canonical, found)))
     missing = [name for name in REQUIRED if name not in names]
     unknown = [name for name in names if name not in known_columns(names)]
     if missing or unknown:
@@ -119,6 +139,8 @@ def _check_columns(path: Path, found: Iterable[str]) -> None:
 
 
 def _value(name: str, value: Any, place: str) -> str | float | None:
+    if value != value and name != "score":  # NaN, which is not itself, stands for a missing value
+        return None
     if name == "score" and value is not None:
         try:
             return float(value)

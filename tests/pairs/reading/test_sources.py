@@ -147,9 +147,9 @@ RECORDS = [
     {"text": "ஒன்று", "lang": "tam_Taml"},
     {"text": None, "lang": "tam_Taml"},
 ]
-RECORDS += [{"text": "x", "lang": "hi"}, {"text": "y", "lang": None}]
+RECORDS += [{"text": "x", "lang": "hx"}, {"text": "dois", "lang": "pt-BR"}, {"text": "y", "lang": None}]
 OUTCOMES = [("hin_Deva", "एक", ""), ("tam_Taml", "ஒன்று", ""), ("tam_Taml", "", "no text")]
-OUTCOMES += [("hi", "x", "unknown language code"), ("None", "y", "unknown language code")]
+OUTCOMES += [("hx", "x", "unknown language code"), ("por_Latn", "dois", ""), ("None", "y", "unknown language code")]
 
 
 def records_file(folder, ending, records):

@@ -87,6 +87,19 @@ def test_missing_group_and_kind_are_filled(tmp_path):
         assert (pairs["group_id"][:], pairs["kind"][:]) == (["0", "1", "2"], ["pair"] * 3), name
 
 
+def test_columns_in_any_case_and_the_index_of_pandas(tmp_path):
+    given = [
+        {"Unnamed: 0": i} | {name.replace("_", " ").title(): value for name, value in row(i).items()} for i in range(2)
+    ]
+    jsonl(tmp_path / "a.jsonl", given)
+    pq.write_table(pa.Table.from_pylist(given), tmp_path / "a.parquet")
+    lines = [["", *list(given[0])[1:]], *([str(value) for value in each.values()] for each in given)]
+    (tmp_path / "a.tsv").write_text("".join("\t".join(line) + "\n" for line in lines))
+    (tmp_path / "a.csv").write_text("".join(",".join(line) + "\n" for line in lines))
+    for name in ("a.jsonl", "a.parquet", "a.tsv", "a.csv"):
+        assert list(read_pairs(tmp_path / name)) == [row(0), row(1)], name
+
+
 def test_numbers_as_group_and_blank_lines(tmp_path):
     jsonl(tmp_path / "a.jsonl", [row(0, group_id=7)])
     pq.write_table(pa.Table.from_pylist([row(0, group_id=7)]), tmp_path / "a.parquet")

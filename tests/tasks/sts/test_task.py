@@ -315,6 +315,23 @@ def test_rows_without_a_score_are_left_out_and_said(tmp_path: Path, caplog: pyte
     assert "x.tsv: 2 rows have no score and are left out: line 3, 4" in caplog.text
 
 
+@pytest.mark.parametrize("ending", ["tsv", "csv"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        ["Sentence 1", "Sentence 2", "Similarity"],
+        ["", "text1", "text2", "Score"],
+        ["sentence_A", "sentence_B", "relatedness_score"],
+    ],
+)
+def test_columns_by_any_spelling(tmp_path: Path, ending: str, head: list[str]) -> None:
+    rows = [head, *([""] * (len(head) - 3) + row for row in (['"a ""b"""', "c", "2.0"], ["d", "e", "NaN"]))]
+    text = "".join((";" if ending == "csv" else "\t").join(row) + "\r\n" for row in rows)
+    (tmp_path / f"x.{ending}").write_bytes(text.encode("utf-16"))
+    (found,) = read_sts(tmp_path).values()
+    assert (found.scores, found.first, found.second) == ((2.0,), ('a "b"',), ("c",))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -115,6 +115,24 @@ def test_bad_columns(tmp_path: Path, text: str, languages: list[str] | None, mes
         read_aligned(tmp_path / "x.tsv", languages=languages)
 
 
+@pytest.mark.parametrize("ending", [".tsv", ".csv"])
+@pytest.mark.parametrize("head", [["eng_Latn", "deu_Latn"], ["EN", "de"], ["Source", "Target"], ["eng", "deu"]])
+def test_headers_quotes_and_blank_lines(tmp_path: Path, ending: str, head: list[str]) -> None:
+    between = "\t" if ending == ".tsv" else ","
+    rows = [head, ['"one ""1"""', "eins"], ["", " "], ["two", "zwei"], ["", ""]]
+    path = tmp_path / f"x{ending}"
+    path.write_text("".join(between.join(row) + "\r\n" for row in rows), encoding="utf-16", newline="")
+    assert read_columns(path, ["eng_Latn", "deu_Latn"]) == {
+        "eng_Latn": ['one "1"', "two"],
+        "deu_Latn": ["eins", "zwei"],
+    }
+
+
+def test_tags_alone_name_the_columns(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("de\ten\nein Haus\ta house\n")
+    assert read_columns(tmp_path / "x.tsv") == {"deu_Latn": ["ein Haus"], "eng_Latn": ["a house"]}
+
+
 def test_bad_folders(flores: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no text in fra_Latn; available: deu_Latn, eng_Latn, hin_Deva"):
         read_aligned(flores, languages=["fra_Latn"])

@@ -1,0 +1,90 @@
+"""Cells of a table in a text file: TSV as corpora have it, TSV with quotes as pandas and R write it, and CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import NamedTuple
+
+from align.errors import InputError
+from align.files.lines import text_lines
+from align.files.packed import plain_suffix
+
+PEEKED = 20
+"""Lines that say whether all cells are in quotes."""
+
+
+class Cells(NamedTuple):
+    """A line, or the lines of a cell that holds line ends; ``problem`` says what is wrong with its bytes."""
+
+    number: int
+    """Of its first line, from 1."""
+    cells: list[str]
+    problem: str
+
+
+def cell_lines(path: Path | str) -> Iterator[Cells]:
+    """The cells of each line, blank lines too.
+
+    TSV parts them at tabs. A cell is in quotation marks if each inside it is doubled and there is one; or if all cells
+    of the first lines are, but for numbers, so that a text in quotation marks stays one. CSV, by its name, parts them
+    at the sign that line 1 has most of, comma, semicolon or tab.
+
+    Raises:
+        InputError: as :func:`align.files.lines.byte_lines`, or a cell of CSV that never ends.
+    """
+    lines = text_lines(path)
+    head = list(islice(lines, PEEKED))
+    if plain_suffix(path) == ".csv":
+        first = head[0][0] if head else ""
+        yield from _quoted(path, chain(head, lines), max(",;\t", key=first.count))
+    elif _all_quoted([line for line, _ in head]):
+        yield from _quoted(path, chain(head, lines), "\t")
+    else:
+        for number, (line, problem) in enumerate(chain(head, lines), 1):
+            cells = line.split("\t")
+            yield Cells(number, list(map(_unquoted, cells)) if '""' in line else cells, problem)
+
+
+def _quoted(path: Path | str, lines: Iterator[tuple[str, str]], between: str) -> Iterator[Cells]:
+    problems: list[str] = []
+
+    def given() -> Iterator[str]:
+        for line, problem in lines:
+            problems.append(problem)
+            yield f"{line}\n"
+
+    reader, start = csv.reader(given(), delimiter=between), 0
+    try:
+        for cells in reader:
+            yield Cells(start + 1, cells or [""], next(filter(None, problems), ""))
+            start = reader.line_num
+            problems.clear()
+    except csv.Error as error:
+        raise InputError(f"{path}, line {start + 1}: {error}") from error
+
+
+def _all_quoted(head: list[str]) -> bool:
+    """Whether every cell of these lines is in quotation marks or a number, and some are."""
+    rows = [line.split("\t") for line in head if line.strip()]
+    cells = [cell.strip() for row in rows for cell in row]
+    quoted = [len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells]
+    plain = [cell for cell, is_quoted in zip(cells, quoted, strict=True) if not is_quoted]
+    return len(rows) > 1 and len(rows[0]) > 1 and any(quoted) and all(map(_is_number, plain))
+
+
+def _unquoted(cell: str) -> str:
+    inner = cell[1:-1]
+    if len(cell) < 2 or not cell[0] == cell[-1] == '"' or '""' not in inner or '"' in inner.replace('""', ""):
+        return cell
+    return inner.replace('""', '"')
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell or 0)
+    except ValueError:
+        return cell == "NA"
+    return True

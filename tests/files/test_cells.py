@@ -1,0 +1,66 @@
+"""Cells of TSV as corpora have it, of TSV in quotes, and of CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from align.errors import InputError
+from align.files.cells import cell_lines
+
+ROWS = [["id", "source", "target"], ["1", 'He said "yes", twice', 'Ja; "ja"'], ["2", "tab\there", "zwei\nZeilen"]]
+
+
+def read(path):
+    return [(number, cells) for number, cells, _ in cell_lines(path)]
+
+
+def test_texts_of_corpora_are_not_in_quotes(tmp_path):
+    path = tmp_path / "a.tsv"
+    lines = ['"Yes."\t"Ja."', '"He said.\tx"', '"a" and "b"\t"', '"""\t""', "", "plain\t", '"Two\tZwei']
+    path.write_text("\n".join(lines))
+    assert read(path) == [(number, line.split("\t")) for number, line in enumerate(lines, 1)]
+
+
+def test_doubled_quotes_are_those_of_pandas(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('source\ttarget\n"He said ""yes"""\tJa\n"""Yes"" and ""no"""\t"plain"\n')
+    assert [cells for _, cells in read(path)] == [
+        ["source", "target"], ['He said "yes"', "Ja"], ['"Yes" and "no"', '"plain"'],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.csv", {}), ("a.csv", {"delimiter": ";"}), ("a.csv", {"delimiter": "\t", "quoting": csv.QUOTE_ALL}),
+        ("a.tsv", {"delimiter": "\t", "quoting": csv.QUOTE_ALL}),
+    ],
+)  # fmt: skip
+def test_what_the_csv_module_writes(tmp_path, name, options):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", **options).writerows([*ROWS, ["3", "end", "Ende"]])
+    (tmp_path / name).write_text(text.getvalue())
+    assert read(tmp_path / name) == [(1, ROWS[0]), (2, ROWS[1]), (3, ROWS[2]), (5, ["3", "end", "Ende"])]
+
+
+def test_numbers_without_quotes_beside_texts_in_quotes(tmp_path):
+    (tmp_path / "a.tsv").write_text('"n"\t"text"\n1\t"plain"\n2.5\t"Yes."\nNA\t""\n')
+    assert [cells for _, cells in read(tmp_path / "a.tsv")] == [
+        ["n", "text"],
+        ["1", "plain"],
+        ["2.5", "Yes."],
+        ["NA", ""],
+    ]
+
+
+def test_a_broken_line_says_so(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"a,b\nx,y\n\xff,z\nu,v\n")
+    assert [(cells.number, cells.problem) for cells in cell_lines(tmp_path / "a.csv")] == [
+        (1, ""), (2, ""), (3, "invalid UTF-8 (byte 0xff)"), (4, ""),
+    ]  # fmt: skip
+    (tmp_path / "b.csv").write_text('a,b\n"' + "x" * 200_000)
+    with pytest.raises(InputError, match=r"b\.csv, line 2: field larger than field limit"):
+        list(cell_lines(tmp_path / "b.csv"))
