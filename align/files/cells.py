@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -14,6 +15,11 @@ from align.files.packed import plain_suffix
 
 PEEKED = 20
 """Lines that say whether all cells are in quotes."""
+
+
+_CELL = r'(?:"(?:[^"]|"")*+"|[\d.eE+-]*+|NA)'
+_QUOTED = re.compile(rf'(?:{_CELL}(?:\t{_CELL})+\n|\n){{2,}}(?:(?:{_CELL}\t)*"(?:[^"]|"")*+)?')
+"""Two lines or more of cells in quotation marks, which may hold line ends, or of numbers; the last may go on."""
 
 
 class Cells(NamedTuple):
@@ -67,12 +73,8 @@ def _quoted(path: Path | str, lines: Iterator[tuple[str, str]], between: str) ->
 
 
 def _all_quoted(head: list[str]) -> bool:
-    """Whether every cell of these lines is in quotation marks or a number, and some are."""
-    rows = [line.split("\t") for line in head if line.strip()]
-    cells = [cell.strip() for row in rows for cell in row]
-    quoted = [len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells]
-    plain = [cell for cell, is_quoted in zip(cells, quoted, strict=True) if not is_quoted]
-    return len(rows) > 1 and len(rows[0]) > 1 and any(quoted) and all(map(_is_number, plain))
+    """Whether every cell of these lines is in quotation marks or a number, and some are; the last may go on."""
+    return bool(head) and '"' in head[0] and bool(_QUOTED.fullmatch("".join(f"{line}\n" for line in head)))
 
 
 def _unquoted(cell: str) -> str:
@@ -80,11 +82,3 @@ def _unquoted(cell: str) -> str:
     if len(cell) < 2 or not cell[0] == cell[-1] == '"' or '""' not in inner or '"' in inner.replace('""', ""):
         return cell
     return inner.replace('""', '"')
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell or 0)
-    except ValueError:
-        return cell == "NA"
-    return True

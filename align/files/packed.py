@@ -21,6 +21,10 @@ def _zstd(path: Path, mode: str) -> Any:
     return io.BufferedReader(pa.input_stream(str(path), compression="zstd"), 1 << 20)
 
 
+def _plain(path: Path, mode: str) -> Any:
+    return open(path, mode, buffering=1 << 20)
+
+
 _OPENERS: dict[str, tuple[str, Callable[..., Any]]] = {
     ".gz": ("gzip", gzip.open),
     ".zst": ("zstd", _zstd),
@@ -82,7 +86,7 @@ def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
         InputError: also in the block: the file is damaged or cut short, or not compressed as its name says.
     """
     path = Path(path)
-    kind, opener = _OPENERS.get(path.suffix.lower(), ("", open))
+    kind, opener = _OPENERS.get(path.suffix.lower(), ("", _plain))
     with explained(path):
         if kind and not path.stat().st_size:
             raise EOFError("it is empty")
@@ -93,7 +97,7 @@ def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """In the block, what readers of compressed files raise becomes an InputError."""
-    kind, _ = _OPENERS.get(path.suffix.lower(), ("", open))
+    kind, _ = _OPENERS.get(path.suffix.lower(), ("", _plain))
     try:
         yield
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:

@@ -64,7 +64,7 @@ class Selection:
         reading = Reading(source)
         for line in read_source(source):
             reading.lines += 1
-            if line.problem != "unknown language code":
+            if line.language and line.problem != "unknown language code":
                 reading.languages.add(line.language)
             self._see(line)
         return reading

@@ -56,6 +56,19 @@ def test_numbers_without_quotes_beside_texts_in_quotes(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("many", [3, 40])
+def test_a_few_lines_in_quotation_marks_are_those_of_the_texts(tmp_path, many):
+    lines = ['"Yes."\t"Ja."', '"No."\t"Nein."', *["plain\tblank"] * many]
+    (tmp_path / "a.tsv").write_text("\n".join(lines))
+    assert read(tmp_path / "a.tsv")[0] == (1, ['"Yes."', '"Ja."'])
+    quoted = ['"a"\t"b"', *[f'"{number}"\t"two\nlines"' for number in range(many)]]
+    (tmp_path / "b.tsv").write_text("\n".join(quoted))
+    assert [cells for _, cells in read(tmp_path / "b.tsv")] == [
+        ["a", "b"],
+        *[[str(n), "two\nlines"] for n in range(many)],
+    ]
+
+
 def test_a_broken_line_says_so(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"a,b\nx,y\n\xff,z\nu,v\n")
     assert [(cells.number, cells.problem) for cells in cell_lines(tmp_path / "a.csv")] == [

@@ -385,7 +385,7 @@ def test_texts_that_are_none(tmp_path):
         ("eng_Latn.tsv", ["label\ttext\thypothesis", "e\tp\th"], "expected a column 'premise' or 'sentence1'; found"),
         ("eng_Latn.tsv", ["label\tpremise\ttext", "e\tp\th"], "expected a column 'hypothesis' or 'sentence2'; found"),
         ("en.tsv", [TSV, "e\tp\th"], r"its language is not known: name the file by it, give CODE=FILE"),
-        ("eng_Latn.csv", [TSV], r"eng_Latn\.csv: expected a file that ends in \.tsv"),
+        ("eng_Latn.txt", [TSV], r"eng_Latn\.txt: expected a file that ends in \.tsv"),
         ("eng_Latn.jsonl", ["[]"], "line 1: expected a JSON object, got list"),
     ],
 )

@@ -80,11 +80,17 @@ def test_scores_lie_between_0_and_1(tmp_path, scale, expected):
     assert [row["score"] for row in rows(tmp_path / "out")] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("value", ["5.01", "-0.1", "nan", "inf", "high", "", "3,5"])
+def test_rows_without_a_score_are_set_aside(tmp_path):
+    path = write(tmp_path / "eng_Latn.csv", TSV.replace("\t", ";"), "3;a;b", "NaN;c;d", ";e;f", "4;g")
+    manifest = build(path, tmp_path / "out")
+    assert manifest["rejects"] == {"no score": 2, "expected 3 columns as in line 1": 1}
+    assert [row["source"] for row in rows(tmp_path / "out")] == ["a"]
+
+
+@pytest.mark.parametrize("value", ["5.01", "-0.1", "inf", "high", "3,5"])
 def test_a_score_outside_of_its_scale(tmp_path, value):
     path = write(tmp_path / "eng_Latn.tsv", TSV, "3\ta\tb", f"{value}\ta\tb")
-    shown = repr(value) if value else "None"
-    with pytest.raises(InputError, match=rf"eng_Latn\.tsv, line 3: expected a score from 0 to 5, got {shown}"):
+    with pytest.raises(InputError, match=rf"eng_Latn\.tsv, line 3: expected a score from 0 to 5, got {value!r}"):
         build(path, tmp_path / "out")
     assert list(tmp_path.iterdir()) == [path]
 

@@ -457,7 +457,7 @@ def test_rows_that_cannot_be_read_are_set_aside(tmp_path):
     manifest = build({"eng_Latn": one, "ell_Grek": two}, tmp_path / "out3")
     assert manifest["rejects"] == {"target: invalid UTF-8": len([line for line in GREEK if "Η" in line])}
     only = write(tmp_path / "bad" / "eng_Latn-ell_Grek.jsonl", "{", "[")
-    with pytest.raises(InputError, match="no pair is left to write; set aside: {'not valid JSON': 2}"):
+    with pytest.raises(InputError, match=r"eng_Latn-ell_Grek\.jsonl, line 1: not valid JSON"):
         build(only, tmp_path / "no")
 
 

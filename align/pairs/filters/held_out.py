@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from align.errors import InputError
+from align.files.cells import cell_lines
 from align.files.packed import plain_suffix
-from align.files.whole import SIDES, read_lines, refuse_markup, two_sides
+from align.files.whole import SIDES, existing_file, read_lines, refuse_markup, two_sides
 from align.pairs.choices import check_choice
 from align.pairs.filters.texts import SURROGATE
 from align.pairs.lexicons.dictionary import DICTIONARY
@@ -85,12 +86,16 @@ def visible_files(folder: Path) -> list[Path]:
 
 
 def file_texts(file: Path) -> Iterator[str]:
-    """Texts of a file: its lines, fields of a ``.tsv`` line, or values of ``.jsonl`` and ``.parquet`` rows."""
+    """Texts of a file: its lines, cells of ``.tsv`` and ``.csv``, or values of ``.jsonl`` and ``.parquet`` rows."""
     if plain_suffix(file) in (".jsonl", ".ndjson", ".parquet"):
         yield from _strings(record for _, record in file_records(file))
+    elif plain_suffix(file) in (".tsv", ".csv"):
+        for number, cells, problem in cell_lines(existing_file(file)):
+            if problem:
+                raise InputError(f"{file}, line {number}: {problem}")
+            yield from cells
     else:
-        for line in read_lines(file):
-            yield from line.split("\t") if plain_suffix(file) == ".tsv" else [line]
+        yield from read_lines(file)
 
 
 def _strings(records: Iterator[dict[str, Any]]) -> Iterator[str]:

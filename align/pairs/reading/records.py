@@ -160,12 +160,22 @@ def two_columns(
 
 
 def read_rows(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows of one source as dictionaries, with their line or row numbers; an empty field of a TSV file is None."""
-    row = None
-    for row in _records(source):
-        yield row
-    if row is None:
-        raise InputError(f"{source.name} is empty")
+    """Rows of one source as dictionaries, with their line or row numbers; an empty field of a TSV file is None.
+
+    A row that cannot be read has the key ``BAD``: see :func:`bad_row`.
+
+    Raises:
+        InputError: the source is empty, or none of its rows can be read; with the first of them.
+    """
+    wrong, read = "", False
+    for number, record in _records(source):
+        if BAD in record:
+            wrong = wrong or f"{place_of(source, number)}: {record[BAD]}"
+        else:
+            read = True
+        yield number, record
+    if not read:
+        raise InputError(wrong or f"{source.name} is empty")
 
 
 def _records(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]]:

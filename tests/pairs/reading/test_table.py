@@ -225,9 +225,9 @@ def test_the_row_counts_blocks(tmp_path):
 def test_bad_files(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_pairs(tmp_path / "none")
-    (tmp_path / "a.csv").write_text("x")
+    (tmp_path / "a.doc").write_text("x")
     with pytest.raises(InputError, match=r"expected a folder of pairs or a file that ends in \.parquet"):
-        read_pairs(tmp_path / "a.csv")
+        read_pairs(tmp_path / "a.doc")
     (tmp_path / "a.parquet").write_text("no parquet")
     with pytest.raises(InputError, match="is not a complete Parquet file"):
         read_pairs(tmp_path / "a.parquet")
