@@ -50,8 +50,17 @@ def cell_lines(path: Path | str) -> Iterator[Cells]:
         yield from _quoted(path, chain(head, lines), "\t")
     else:
         for number, (line, problem) in enumerate(chain(head, lines), 1):
-            cells = line.split("\t")
-            yield Cells(number, list(map(_unquoted, cells)) if '""' in line else cells, problem)
+            yield Cells(number, tsv_cells(line), problem)
+
+
+def tsv_cells(line: str) -> list[str]:
+    r"""The cells of a line of TSV; one in quotation marks holds others, doubled.
+
+    >>> tsv_cells('"Yes."\t"He said ""yes"" twice"')
+    ['"Yes."', 'He said "yes" twice']
+    """
+    cells = line.split("\t")
+    return list(map(_unquoted, cells)) if '""' in line else cells
 
 
 def _quoted(path: Path | str, lines: Iterator[tuple[str, str]], between: str) -> Iterator[Cells]:

@@ -68,6 +68,14 @@ def panlex(path, *words):
     return Lexicon(write(path, *lines), "panlex")
 
 
+def test_a_line_of_broken_bytes_is_set_aside(tmp_path):
+    path = write(tmp_path / "en-de.txt", "dog Hund", "street BAD", "cat Katze")
+    path.write_bytes(path.read_bytes().replace(b"BAD", b"Stra\xdfe"))
+    build({EN_DE: path}, tmp_path / "out")
+    assert [row["source"] for row in rows(tmp_path / "out")] == ["dog", "cat"]
+    assert rejects(tmp_path / "out") == [("invalid UTF-8", "en-de.txt", 2)]
+
+
 def test_panlex_knows_no_macrolanguages(tmp_path):
     source = panlex(tmp_path / "m.tsv", (1, "eng-000", "rain"), (1, "cmn-000", "雨"), (1, "arb-000", "مطر"))
     build(source, tmp_path / "out", languages=["eng_Latn", "zho_Hans", "ara_Arab"])

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from align.errors import InputError
+from align.files.lines import text_lines
 from align.files.packed import also_packed
-from align.files.whole import read_lines, refuse_markup, two_sides
+from align.files.whole import existing_file, refuse_markup, two_sides
 from align.pairs.lexicons.format import Format, WordPair
 from align.text.tags import tagged_sides
 
@@ -22,13 +23,17 @@ def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) ->
     """Lines ``source TAB target`` or ``source SPACE target`` of a file, plain or compressed, in order.
 
     A word with several translations stands on several lines; they share the concept ``source_lang:word``. Entries of
-    several words need the tab. A blank line or side is a row with the problem ``empty``. A header that names the two
-    columns (their codes, or ``align.files.whole.SIDES`` in any case) says where they are, whatever else stands beside
-    them.
+    several words need the tab. A blank line or side is a row with the problem ``empty``; bytes that are no UTF-8 are
+    one, too. A header that names the two columns (their codes, or ``align.files.whole.SIDES`` in any case) says where
+    they are, whatever else stands beside them.
     """
     name, started = str(path), False
     header: DictionaryHeader | None = None
-    for number, line in enumerate(read_lines(path), 1):
+    for number, (line, wrong) in enumerate(text_lines(existing_file(path)), 1):
+        if wrong:
+            problem = wrong.partition(" (")[0]  # without the byte, which would be a reason of its own
+            yield WordPair(name, number, source_lang, target_lang, line, "", f"{source_lang}:", problem)
+            continue
         if not started and line.strip():
             started = True
             refuse_markup(line, name, number, expected=DICTIONARY)

@@ -42,8 +42,12 @@ def _from_lines(source: AnySource) -> Iterator[Line]:
     assert isinstance(source, Source) and source.language is not None
     name, language = source.name, source.language
     if not source.human:
+        broken, read = "", False
         for number, (text, problem) in enumerate(text_lines(existing_file(source.path)), 1):
+            broken, read = broken or (problem and f"line {number}: {problem}"), read or not problem
             yield Line(name, number, language, text.strip(), problem=problem.partition(" (")[0])
+        if broken and not read:
+            raise InputError(f"{name}, {broken}")
         return
     for number, native, roman, problem in two_columns(source.path, _human_header, "native TAB roman"):
         yield Line(name, number, language, native, roman, problem or ("" if roman else "empty"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.cells import tsv_cells
 from align.files.lines import byte_lines, invalid
 from align.files.not_text import NUL_BYTE
 from align.files.packed import is_packed, plain_suffix
@@ -21,6 +22,7 @@ REFUSED = (
     ".csv", ".json", ".arrow", ".feather", ".npy", ".xlsx", ".xml", ".html", ".lz4", ".zip", ".tar", ".tgz", ".7z",
 )  # fmt: skip
 EXPECTED = "plain text, .tsv, .jsonl (each also as .gz, .zst, .xz or .bz2) or .parquet"
+USUAL = ("id", "text", "language", "lang")
 PEEKED_LINES = 100
 BATCH_ROWS = 4096  # of Parquet, in memory at a time
 
@@ -67,9 +69,11 @@ class Source:
         line = _decoded(record)
         if self.kind == "text":
             return {"text": line}
+        if not line.strip():
+            raise BadLine("the line is blank")
         if self.kind == "jsonl":
             return _json_object(line)
-        values = line.split("\t")
+        values = tsv_cells(line)
         if len(values) != len(self.columns):
             raise BadLine(f"expected {len(self.columns)} columns, got {len(values)}")
         return dict(zip(self.columns, values, strict=True))
@@ -154,7 +158,7 @@ def _peeked(record: bytes) -> Iterator[str]:
 
 def _header(path: Path, head: Sequence[bytes]) -> tuple[str, ...]:
     try:
-        columns = tuple(_decoded(head[0]).split("\t")) if head else ()
+        columns = tuple(map(_name, tsv_cells(_decoded(head[0])))) if head else ()
     except BadLine as error:
         raise InputError(f"{path}, line 1: expected the names of the columns, got {error}") from error
     if not any(columns):
@@ -163,6 +167,11 @@ def _header(path: Path, head: Sequence[bytes]) -> tuple[str, ...]:
     if twice:
         raise InputError(f"{path}, line 1: column {twice[0]!r} is there twice")
     return columns
+
+
+def _name(cell: str) -> str:
+    """The name of a column; that of a usual one in lower case."""
+    return cell.strip().lower() if cell.strip().lower() in USUAL else cell
 
 
 def _parquet_columns(path: Path) -> tuple[str, ...]:

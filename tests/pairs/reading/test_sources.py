@@ -104,7 +104,9 @@ def test_an_empty_file(tmp_path, ending):
 
 def test_invalid_utf8(tmp_path):
     (tmp_path / "hin_Deva.txt").write_bytes("एक\n".encode() + b"a\xff\n")
-    with pytest.raises(InputError, match=r"hin_Deva\.txt, line 2: invalid UTF-8"):
+    assert [(line.text, line.problem) for line in read(tmp_path)] == [("एक", ""), (r"a\xff", "invalid UTF-8")]
+    (tmp_path / "hin_Deva.txt").write_bytes(b"a\xff\n\xff\n")
+    with pytest.raises(InputError, match=r"hin_Deva\.txt, line 1: invalid UTF-8 \(byte 0xff\)"):
         read(tmp_path)
 
 

@@ -136,6 +136,15 @@ def test_bad_rows_of_parquet(tmp_path):
     ]  # fmt: skip
 
 
+def test_tables_as_pandas_writes_them(tmp_path):
+    path = plain(tmp_path / "a.tsv", '\tID\tText \tLang\n0\t1\t"He said ""yes"""\ten\n1\t2\t"Yes."\tde\n\t\t\t\n\n')
+    *rows, last, blank = read(path)
+    assert [(row.id, row.text, row.language) for row in rows] == [
+        ("1", 'He said "yes"', "eng_Latn"), ("2", '"Yes."', "deu_Latn"),
+    ]  # fmt: skip
+    assert last.reason == blank.reason == "the line is blank"
+
+
 def test_language_tags_in_a_column(tmp_path):
     values = ["en", "eng", "ENG", "zh-Hans", "sr", "deu_Latn", "pt-BR", "", None, float("nan"), "klingonish"]
     lines = [json.dumps({"text": "дом" if value == "sr" else "house", "lang": value}) for value in values]
