@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from align.evaluation.evaluate import evaluate as evaluate
     from align.evaluation.listing import list_benchmarks as list_benchmarks
     from align.evaluation.overlap import check_overlap as check_overlap
+    from align.health.doctor import doctor as doctor
     from align.indexes.augment import augment as augment
     from align.indexes.build import index as index
     from align.indexes.index import load_index as load_index
@@ -55,6 +56,7 @@ _HOMES = {
     "check_overlap": "align.evaluation.overlap",
     "compare": "align.evaluation.compare",
     "conditional_pairs": "align.pairs.conditional",
+    "doctor": "align.health.doctor",
     "encode": "align.vectors.corpus.encoding",
     "evaluate": "align.evaluation.evaluate",
     "export": "align.engines.send",

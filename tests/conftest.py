@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from align import cli
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only the tests that use them pay
     from transformers import BertForMaskedLM, PreTrainedTokenizerFast
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # whoever imports the client later
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 

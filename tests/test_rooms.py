@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "tasks": "similarity text",
     "evaluation": "tasks encoders indexes vectors pairs similarity text",  # vectors of vocabularies are kept as indexes
     "reporting": "evaluation tasks text",
+    "health": "training encoders objectives indexes text",  # what a machine does of all these
 }
 """Room -> rooms. ``cli`` and ``demo`` may import all."""
 MOST_MODULES = 30

@@ -13,6 +13,7 @@ import typer
 from align.cli import (
     augment,
     compare,
+    doctor,
     encode,
     evaluate,
     export,
@@ -36,7 +37,12 @@ class Groups(Verbs):
     """The verbs of the command line."""
 
     groups: ClassVar[Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]]] = {
-        "Prepare": {"pairs": pairs.app, "romanize": text.romanize, "check-overlap": overlap.check_overlap},
+        "Prepare": {
+            "doctor": doctor.doctor,
+            "pairs": pairs.app,
+            "romanize": text.romanize,
+            "check-overlap": overlap.check_overlap,
+        },
         "Train": {"train": training.train, "recipe": training.recipe, "map": mapping.map_words, "demo": training.demo},
         "Measure": {
             "eval": evaluate.evaluate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 EXAMPLES = {
+    "doctor": ["align doctor", "align doctor --ddp --json"],
     "romanize": ["align romanize rus_Cyrl.txt rus_Latn.txt --lang rus_Cyrl"],
     "pairs transliteration": [
         "align pairs transliteration rus_Cyrl.txt ell_Grek.txt --out pairs",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from align.encoders.offsets.folder import open_offsets
 from align.encoders.pooling import Pooling
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
+from align.files.hub import hub_or_cache
 from align.files.whole import read_json
 
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
@@ -119,7 +120,8 @@ def model_place(name: str | Path, revision: str | None = None) -> str:
 def readable(place: str) -> Iterator[None]:
     """While the context lasts, what a damaged folder or a name that is not there raises becomes an InputError."""
     try:
-        yield
+        with nullcontext() if Path(place).is_dir() else hub_or_cache(place):
+            yield
     except InputError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:

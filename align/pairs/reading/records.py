@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from align.errors import InputError
 from align.files.cells import cell_lines
+from align.files.hub import no_network
 from align.files.lines import text_lines
 from align.files.not_text import refuse_nul
 from align.files.packed import said
@@ -89,6 +90,8 @@ def hub_records(
     import datasets  # about a second to import
 
     try:
+        if why := no_network():
+            raise OSError(f"no network: {why}")
         rows = datasets.load_dataset(name, config, split=split, revision=revision, streaming=True)
         for number, record in enumerate(rows, 1):
             refuse_nul(record, f"the dataset {name!r}, row {number}")
