@@ -35,6 +35,8 @@ from align.errors import InputError
 from align.files.hub import hub_or_cache
 from align.files.whole import read_json
 
+NO_CARD = "# Sentence encoder saved by Align\n"
+"""README.md of an encoder that came without one."""
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
 PLAIN_MODES = {"mean": "mean", "cls": "cls", "weighted": "weightedmean"}
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
@@ -73,7 +75,8 @@ def load_encoder(
     Raises:
         InputError: no such folder or name, the revision of a folder, no such device, a folder without weights or
             tokenizer, weights that are not all there or not of the encoder's size, a tokenizer with more ids than
-            embeddings, a pooling that does not exist, the offsets of another encoder.
+            embeddings, a pooling that does not exist, the offsets of another encoder, a sentence-transformers model that
+            cuts its vectors.
     """
     opened = None if offsets is None else open_offsets(offsets)
     place, where = model_place(name, revision), chosen_device(device)
@@ -88,7 +91,7 @@ def load_encoder(
     else:
         model, tokenizer = from_transformers(place, revision)
         encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
-    encoder.name = str(name)
+    encoder.name, encoder.card = str(name), _card(place, revision)
     encoder.to(where).eval()
     if opened is not None:
         opened.check(encoder.identity())
@@ -136,14 +139,26 @@ def readable(place: str) -> Iterator[None]:
 
 def modules_file(place: str, revision: str | None) -> Path | None:
     """``modules.json`` of a folder, or of a name on the Hub, that sentence-transformers loads."""
+    return _file_of(place, "modules.json", revision)
+
+
+def _file_of(place: str, name: str, revision: str | None) -> Path | None:
+    """A file of a folder, or of a name on the Hub; None: it has none of that name."""
     if Path(place).is_dir():
-        file = Path(place) / "modules.json"
+        file = Path(place) / name
         return file if file.is_file() else None
     from transformers.utils import cached_file
 
     with readable(place):
-        cached = cached_file(place, "modules.json", revision=revision, _raise_exceptions_for_missing_entries=False)
+        cached = cached_file(place, name, revision=revision, _raise_exceptions_for_missing_entries=False)
     return Path(cached) if cached is not None else None
+
+
+def _card(place: str, revision: str | None) -> str:
+    """README.md of a folder or of a name on the Hub; empty: it has none, or what Align writes for want of one."""
+    file = _file_of(place, "README.md", revision)
+    text = file.read_text(encoding="utf-8", errors="replace") if file else ""
+    return "" if text == NO_CARD else text
 
 
 def from_transformers(
@@ -179,11 +194,13 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
     if (folder / "modules.json").is_file() and config["tail"]:
         modules = list(_from_folder(str(folder)))
         tail = modules[-config["tail"] - config["unit"] :][: config["tail"]]
-    return Encoder(
+    encoder = Encoder(
         model, tokenizer, pooling, tail=tail, unit=config["unit"],
         prompt=config["prompt"] if prompt is None else prompt, prompts=config.get("prompts"),
         max_tokens=max_tokens or config["max_tokens"],
     )  # fmt: skip
+    encoder.similarity = config.get("similarity", encoder.similarity)
+    return encoder
 
 
 def _from_folder(place: str, revision: str | None = None) -> SentenceTransformer:
@@ -205,19 +222,26 @@ def _from_sentence_transformers(
     kinds = {mode: kind for kind, mode in PLAIN_MODES.items()}
     if "kind" not in given and modules[1].pooling_mode not in kinds:
         raise InputError(f"{place} pools by {modules[1].pooling_mode!r}; supported are {', '.join(kinds)}")
+    if plain.truncate_dim is not None:
+        raise InputError(
+            f"{place} cuts its vectors to their first {plain.truncate_dim} dimensions, which an encoder of Align does "
+            "not: take truncate_dim out of config_sentence_transformers.json in a copy of it, and cut them later"
+        )
     default = plain.prompts.get(plain.default_prompt_name or "", "") or ""
     own: dict[str, Any] = {
         "kind": kinds.get(modules[1].pooling_mode, "mean"), "include_prompt": modules[1].include_prompt,
     }  # fmt: skip
     unit = isinstance(modules[-1], Normalize)
     model = _read_again(modules[0].model, place, revision)
-    return Encoder(
+    encoder = Encoder(
         _without_pooler(model), modules[0].tokenizer,
         Pooling(**own | dict(given)),
         tail=modules[2:-1] if unit else modules[2:], unit=unit, prompt=default if prompt is None else prompt,
         prompts={name: text or "" for name, text in plain.prompts.items()},
         max_tokens=max_tokens or plain.max_seq_length,
     )  # fmt: skip
+    encoder.similarity = plain.similarity_fn_name
+    return encoder
 
 
 def _read_again(model: PreTrainedModel, place: str, revision: str | None) -> PreTrainedModel:

@@ -69,6 +69,8 @@ class Encoder(TextModel):
             model, tokenizer, pooling, tail=tail, unit=unit, prompt=prompt, max_tokens=max_tokens
         )  # fmt: skip
         self.prompts = dict(prompts or {})
+        self.similarity = "cosine"  # by which sentence-transformers compares; what it came with is kept, not used
+        self.card = ""  # README.md of what it was loaded from
         self.attention = "auto"  # or padded
         self.round_to = 1  # tokens of a packed batch are filled up to a multiple of this
         self.offsets: Offsets | None = None  # of languages, which encode takes off

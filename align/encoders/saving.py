@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from align import __version__
 from align.encoders.blocks import blocks, first_blocks
-from align.encoders.checkpoint import MASKED_LM, PLAIN_MODES
+from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
 from align.encoders.encoder import Encoder
 from align.encoders.weights import quiet
 from align.errors import InputError
@@ -70,7 +70,7 @@ def save_encoder(
     Args:
         encoder: what to save.
         folder: written whole or not at all; an older encoder that Align saved there is replaced.
-        card: text of README.md; None writes a short one.
+        card: text of README.md; None: what the encoder came with, or a short one.
         extra: JSON values kept in ``align.json`` (recipe, data hashes, versions, ...).
         adapters: already merged into the encoder, to be kept in ``folder/adapter/NAME`` as well.
 
@@ -89,12 +89,12 @@ def save_encoder(
         settings = {
             "align": __version__, "pooling": asdict(encoder.pooling), "unit": encoder.unit, "prompt": encoder.prompt,
             "prompts": encoder.prompts, "max_tokens": encoder.max_tokens, "tail": len(encoder.tail),
-            "identity": encoder.identity(),
+            "identity": encoder.identity(), "similarity": encoder.similarity,
         }  # fmt: skip
         for name, adapter in (adapters or {}).items():
             adapter.save(temporary / "adapter" / name)
         write_json(temporary / "align.json", settings | (extra or {}))
-        (temporary / "README.md").write_text(card or "# Sentence encoder saved by Align\n", encoding="utf-8")
+        (temporary / "README.md").write_text(card or encoder.card or NO_CARD, encoding="utf-8")
 
 
 def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
@@ -141,7 +141,7 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     prompts, default = saved_prompts(encoder)
     return SentenceTransformer(
         modules=modules, device=str(encoder.device), prompts=prompts, default_prompt_name=default,
-        similarity_fn_name="cosine",
+        similarity_fn_name=encoder.similarity,
     )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
     index.json          body of ``PUT /NAME``: settings and mapping; ``_meta`` has what made the vectors
     bulk-00000.ndjson   bodies of ``POST /_bulk``: of each row an action with its id, then the row
 
-``_id`` is the row's id: a file that is sent twice changes nothing. To load them::
+``_id`` is the row's id, or the SHA-256 of one that is longer than the servers take, which the field ``id`` has whole: a
+file that is sent twice changes nothing. To load them::
 
     curl -X PUT localhost:9200/align -H 'Content-Type: application/json' --data-binary @index.json
     for file in bulk-*.ndjson; do
@@ -32,6 +33,7 @@ from align.engines.json_rows import bounded_files, fields, table_of
 from align.engines.target import Engine, Schema
 from align.errors import InputError
 from align.files.whole import write_json
+from align.text.hashing import text_sha256
 from align.vectors.folder import vectors_of
 
 ID_BYTES = 512
@@ -119,9 +121,10 @@ def _write(folder: Path, schema: Schema, *, dialect: Dialect, most: int, m: int,
                 key = table["id"][int(empty.argmax())].as_py()
                 raise InputError(f"the vector of id {key!r} is all zeros, which {dialect.engine} refuses: leave it out")
             for key, source in fields(table):
-                if not 0 < len(key.encode()) <= ID_BYTES:
-                    raise InputError(f"an _id of {dialect.engine} has 1 to {ID_BYTES} bytes, got {key[:60]!r}")
-                action = json.dumps({"index": {"_index": schema.name, "_id": key}}, ensure_ascii=False)
+                if not key:
+                    raise InputError(f"a row of {dialect.engine} needs an id, got one that is empty")
+                name = key if len(key.encode()) <= ID_BYTES else f"sha256:{text_sha256(key)}"
+                action = json.dumps({"index": {"_index": schema.name, "_id": name}}, ensure_ascii=False)
                 write(f"{action}\n{source}\n")
 
         yield add

@@ -51,7 +51,7 @@ def no_network() -> str:
 
 @lru_cache(maxsize=1)
 def _asked(endpoint: str, now: int) -> str:
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import get_session
 
     try:
         get_session().head(endpoint, timeout=SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from align.errors import InputError
 from align.indexes.index import Index, load_index
 from align.text.languages import latin
+from align.text.normal_forms import normalised
 from align.text.romanize.romanizer import romanize, romanizer_version
 
 if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
+
+log = logging.getLogger(__name__)
 
 EncodeQueries = Callable[[Sequence[str]], NDArray[Any]]
 
@@ -69,7 +73,7 @@ def search(
         device: of the search, where ``index`` is a folder: see :func:`align.indexes.index.load_index`.
 
     Returns:
-        A list of hits for each query.
+        A list of hits for each query; of a blank one it is empty.
 
     Raises:
         InputError: as :func:`query_encoder` and :meth:`align.indexes.index.Index.search`.
@@ -144,14 +148,20 @@ def find(
     nprobe: int | None = None,
     ef_search: int | None = None,
 ) -> list[list[Hit]]:
-    """The hits of queries whose (n, dimensions) vectors are known; arguments as of :func:`search`."""
+    """The hits of queries whose (n, dimensions) vectors are known; arguments as of :func:`search`.
+
+    A query without anything to see in it has none, and a warning says so.
+    """
+    blank = [not normalised(query) for query in queries]
+    if any(blank):
+        log.warning("%d of %d queries are blank, and have no hits", sum(blank), len(blank))
     scores, rows = index.search(vectors, k, languages=languages, scripts=scripts, nprobe=nprobe, ef_search=ef_search)
     found = iter(index.rows_file.take(rows, ["id", "text", "language", "script"]))
     return [
         [
             Hit(query, rank, row["id"], round(float(score), 6), row.get("text"), row["language"], row["script"])
             for rank, (score, row) in enumerate(zip(of_query, found, strict=False), 1)
-            if np.isfinite(score)
+            if np.isfinite(score) and not nothing
         ]
-        for query, of_query in zip(queries, scores, strict=True)
+        for query, of_query, nothing in zip(queries, scores, blank, strict=True)
     ]

@@ -65,7 +65,7 @@ class Coded:
         """Hash of all columns."""
         found = hashlib.sha256()
         for texts in (self.source_texts, self.target_texts):
-            for buffer in pa.array(texts.to_pylist(), pa.large_string()).buffers():
+            for buffer in texts.buffers():
                 found.update(buffer or b"")
         for numbers in (self.sources, self.targets, self.own, self.meanings, self.pools):
             found.update(repr(numbers.shape).encode() + numbers.tobytes())

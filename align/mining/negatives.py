@@ -59,7 +59,7 @@ def negative_pairs(
     in ``negative_1``, ``negative_2``, ...; a pair for which fewer are left has none in the last of these.
 
     A run that was stopped goes on if it is called again: what it made is kept beside ``out`` until the table is there,
-    in a hidden folder. Memory: the texts, and ``block`` rows of vectors and what is near them.
+    in a hidden folder. Memory: the texts, the vectors of the targets of a language, and what is near ``block`` sources.
 
     Args:
         tables: a table of pairs, or several, as :func:`align.read_pairs` reads them.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from huggingface_hub import ModelCard
 
 from align.encoders.encoder import Encoder
 from align.pairs.overlap_result import overlap_table
@@ -12,6 +15,10 @@ from align.provenance import versions
 from align.training.config import as_table
 from align.training.recipe import Recipe
 from align.training.store import PairStore
+
+TAGS = ("sentence-transformers", "align", "cross-lingual")
+KEPT = ("license", "license_name", "license_link", "base_model", "datasets")
+"""What a card says of the encoder before, and is still true of it after."""
 
 
 def provenance(recipe: Recipe, stores: Sequence[PairStore], about: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,9 +41,10 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
     if pooling.average_layers:
         states = f"the mean of hidden_states[0..{encoder.layer}]"
     tokens = "with" if pooling.special_tokens else "without"
+    said, text = card_before(encoder.card)
+    languages = {code.partition("_")[0] for code in facts["languages"]}
     lines = [
-        "---", "library_name: sentence-transformers", "tags: [sentence-transformers, align, cross-lingual]",
-        "language: [" + ", ".join(sorted({code.partition("_")[0] for code in facts["languages"]})) + "]", "---", "",
+        *front_matter(said, languages), "",
         "# Sentence encoder aligned with Align", "",
         f"Vectors: {encoder.dimension} dimensions, {pooling.kind} pooling of {states} {tokens} "
         f"special tokens, {'unit length' if encoder.unit else 'raw length'}, at most {encoder.max_tokens} tokens.", "",
@@ -48,8 +56,39 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
         *overlap_lines(about.get("overlap")),
         "## Recipe", "", "```json", json.dumps(facts["recipe"], indent=2), "```", "",
         "## Versions", "", "```json", json.dumps(facts["versions"], indent=2), "```", "",
+        *(["## The card of the encoder that was trained", "", text, ""] if text else []),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def card_before(card: str) -> tuple[dict[str, Any], str]:
+    """What the head of a card says, and its text."""
+    if not card.startswith("---"):
+        return {}, card.strip()
+    try:
+        read = ModelCard(card, ignore_metadata_errors=True)
+        return read.data.to_dict(), str(read.text).strip()
+    except Exception:  # whatever its author wrote there: a training that has come to its end is not lost for it
+        return {}, card.strip()
+
+
+def front_matter(before: Mapping[str, Any], languages: Collection[str]) -> list[str]:
+    """What the Hub reads of a card: tags and languages with those of the card before, and its licence."""
+    tags = dict.fromkeys([*TAGS, *_listed(before.get("tags"))])
+    spoken = sorted({*languages, *_listed(before.get("language"))})
+    kept = [f"{name}: {json.dumps(before[name], ensure_ascii=False)}" for name in KEPT if before.get(name)]
+    lists = [f"{name}: [{', '.join(map(_word, words))}]" for name, words in (("tags", tags), ("language", spoken))]
+    return ["---", "library_name: sentence-transformers", *lists, *kept, "---"]
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(one) for one in value or ()]
+
+
+def _word(text: str) -> str:
+    """As YAML has it: what might be read as something else in quotation marks."""
+    plain = re.fullmatch(r"(?!yes|off|null|true|false)[a-z][a-z-]{2,}", text)
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def stage_line(stage: Mapping[str, Any]) -> str:

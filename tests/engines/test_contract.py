@@ -127,6 +127,20 @@ def test_an_export_carries_rows_without_their_offsets(place, tmp_path, bert_fold
         export(encode(str(bert_folder), list(files.values()), tmp_path / "other"), name, to, **options)
 
 
+HARSH = ["\x01\x1b[0m\x7f", "100%", "%2F%00%s", "a'b\"c`$", "x" * 1024, "é" * 1024, "\u2028\ufeff", "\r\n"]
+"""Ids that control characters, quotes, escapes or their size may spoil."""
+
+
+def test_ids_of_any_text_survive(place, tmp_path):
+    name, to, options = place
+    ids = HARSH if name != "vespa" else HARSH[1:]  # which refuses control characters, in a sentence
+    vectors = np.random.default_rng(0).normal(size=(len(ids), 8)).astype(np.float32)
+    save_vectors(tmp_path / "vectors", ids, vectors, texts=ids, encoder={"model": "toy"})
+    assert export(tmp_path / "vectors", name, to, **options)["count"] == len(ids)
+    proof = verify_export(tmp_path / "vectors", name, to, queries=20, k=3, **options)
+    assert proof["passed"] and proof["exact"] and proof["wrong_payloads"] == [], proof
+
+
 def test_other_vectors_are_refused(place):
     name, to, options = place
     check_refusals(lambda: engine(name).open_target(to, name="align", **options), start=20)

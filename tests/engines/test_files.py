@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,9 +28,7 @@ COUNT, DIMENSION = 70, 6
 
 def folder(path, *, count=COUNT, dtype="float32", store_texts=True, encoder=ENCODER, seed=0, ids=None):
     vectors = 4 * np.random.default_rng(seed).normal(size=(count, DIMENSION)).astype(dtype)
-    names = ids or [
-        HOSTILE[i] if i < len(HOSTILE) and len(HOSTILE[i].encode()) < 512 else f"r{i}" for i in range(count)
-    ]
+    names = ids or [HOSTILE[i] if i < len(HOSTILE) else f"r{i}" for i in range(count)]
     return save_vectors(
         path, names, vectors, texts=[f"text\n {i} \U0001d518 \u2028" for i in range(count)], encoder=encoder,
         languages=["deu" if i % 2 else "" for i in range(count)], scripts=["Latn"] * count, store_texts=store_texts,
@@ -302,6 +301,16 @@ def test_files_are_bounded_and_entries_are_whole(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir())[0] == "bulk-00000.ndjson"
 
 
+def test_an_id_that_is_too_long_for_bulk_stands_in_its_row(tmp_path):
+    ids = ["é" * 256, "é" * 257, "x" * 2000]
+    export(folder(tmp_path / "v", count=3, ids=ids), "elasticsearch", str(tmp_path / "out"))
+    lines = [json.loads(line) for line in (tmp_path / "out" / "bulk-00000.ndjson").read_text("utf-8").splitlines()]
+    names = [line["index"]["_id"] for line in lines[::2]]
+    assert [row["id"] for row in lines[1::2]] == ids
+    assert names == [ids[0], *(f"sha256:{hashlib.sha256(key.encode()).hexdigest()}" for key in ids[1:])]
+    assert verify_export(tmp_path / "v", "elasticsearch", str(tmp_path / "out"), queries=5)["passed"]
+
+
 def test_what_bulk_refuses(tmp_path):
     vectors = folder(tmp_path / "v")
     for name in ("", "Upper", "_x", "-x", ".x", "a b", "a/b", "a,b", "x" * 256):
@@ -309,9 +318,8 @@ def test_what_bulk_refuses(tmp_path):
             export(vectors, "opensearch", str(tmp_path / "out"), name=name)
     with pytest.raises(InputError, match="megabytes must be at least 1, got 0"):
         export(vectors, "elasticsearch", str(tmp_path / "out"), megabytes=0)
-    for key in ("", "é" * 257):
-        with pytest.raises(InputError, match="an _id of opensearch has 1 to 512 bytes, got"):
-            export(folder(tmp_path / f"id{len(key)}", count=1, ids=[key]), "opensearch", str(tmp_path / "out"))
+    with pytest.raises(InputError, match="a row of opensearch needs an id, got one that is empty"):
+        export(folder(tmp_path / "none", count=1, ids=[""]), "opensearch", str(tmp_path / "out"))
     zero = save_vectors(tmp_path / "zero", ["a", "b"], [[1.0, 0.0], [0.0, 0.0]], texts=["x", "y"], encoder=ENCODER)
     with pytest.raises(InputError, match="the vector of id 'b' is all zeros, which elasticsearch refuses"):
         export(zero, "elasticsearch", str(tmp_path / "out"))

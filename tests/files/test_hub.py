@@ -61,7 +61,7 @@ def test_an_answer_holds_for_a_while(constants, monkeypatch):
         def head(self, url, timeout):
             asked.append((url, timeout))
 
-    monkeypatch.setattr("huggingface_hub.utils.get_session", Session)
+    monkeypatch.setattr("huggingface_hub.get_session", Session)
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     assert no_network() == no_network() == ""

@@ -49,6 +49,14 @@ def test_hits_are_what_the_index_says(made, encoder) -> None:
     assert search(made, encoder, []) == []
 
 
+def test_a_blank_query_has_no_hits_and_is_told(made, encoder, caplog) -> None:
+    found = search(made, encoder, ["", "ζηθ", " \t", "\u200b\ufeff", "xyz"], 2)
+    assert [len(hits) for hits in found] == [0, 2, 0, 0, 2]
+    assert found[1] == search(made, encoder, ["ζηθ"], 2)[0] and found[4] == search(made, encoder, ["xyz"], 2)[0]
+    assert caplog.messages == ["3 of 5 queries are blank, and have no hits"]
+    assert search(made, encoder, [" "]) == [[]]
+
+
 def test_an_index_and_a_model_may_be_given_by_name(made, encoder, bert_folder, tmp_path) -> None:
     plain = load_encoder(str(bert_folder))
     save_vectors(tmp_path / "v", IDS, plain.encode(TEXTS), texts=TEXTS, encoder=plain.identity(), store_texts=False)
