@@ -17,6 +17,7 @@ either declares a vector is its :class:`Dialect`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +34,6 @@ from align.engines.json_rows import bounded_files, fields, table_of
 from align.engines.target import Engine, Schema
 from align.errors import InputError
 from align.files.whole import write_json
-from align.text.hashing import text_sha256
 from align.vectors.folder import vectors_of
 
 ID_BYTES = 512
@@ -123,7 +123,7 @@ def _write(folder: Path, schema: Schema, *, dialect: Dialect, most: int, m: int,
             for key, source in fields(table):
                 if not key:
                     raise InputError(f"a row of {dialect.engine} needs an id, got one that is empty")
-                name = key if len(key.encode()) <= ID_BYTES else f"sha256:{text_sha256(key)}"
+                name = key if len(key.encode()) <= ID_BYTES else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
                 action = json.dumps({"index": {"_index": schema.name, "_id": name}}, ensure_ascii=False)
                 write(f"{action}\n{source}\n")
 

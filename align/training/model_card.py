@@ -67,7 +67,7 @@ def card_before(card: str) -> tuple[dict[str, Any], str]:
         return {}, card.strip()
     try:
         read = ModelCard(card, ignore_metadata_errors=True)
-        return read.data.to_dict(), str(read.text).strip()
+        return read.data.to_dict(), str(read.text).strip()  # type: ignore[no-untyped-call]
     except Exception:  # whatever its author wrote there: a training that has come to its end is not lost for it
         return {}, card.strip()
 

@@ -18,8 +18,11 @@ from align.pairs.reading.records import hub_records
 @pytest.fixture
 def constants(monkeypatch, tmp_path):
     """The client's settings: online, at an address where nobody answers, with an empty cache; it may not wait."""
+    import huggingface_hub
     from huggingface_hub import constants
 
+    huggingface_hub.close_session()  # it may know a proxy, which would answer
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # the port that discards
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
