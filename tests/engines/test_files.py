@@ -28,7 +28,9 @@ COUNT, DIMENSION = 70, 6
 
 def folder(path, *, count=COUNT, dtype="float32", store_texts=True, encoder=ENCODER, seed=0, ids=None):
     vectors = 4 * np.random.default_rng(seed).normal(size=(count, DIMENSION)).astype(dtype)
-    names = ids or [HOSTILE[i] if i < len(HOSTILE) else f"r{i}" for i in range(count)]
+    names = ids or [
+        HOSTILE[i] if i < len(HOSTILE) and len(HOSTILE[i].encode()) < 512 else f"r{i}" for i in range(count)
+    ]
     return save_vectors(
         path, names, vectors, texts=[f"text\n {i} \U0001d518 \u2028" for i in range(count)], encoder=encoder,
         languages=["deu" if i % 2 else "" for i in range(count)], scripts=["Latn"] * count, store_texts=store_texts,
