@@ -27,6 +27,8 @@ from align.vectors.folder import vectors_of
 
 BYTES = 65_535
 """Of a VARCHAR."""
+ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+"""Of a string in an expression."""
 AWAY = {2, 4, 8}
 """Codes of Milvus worth another try, beside those it calls so itself: unavailable, too many requests, rate limit."""
 TYPES = {"float32": DataType.FLOAT_VECTOR, "float16": DataType.FLOAT16_VECTOR}
@@ -210,8 +212,8 @@ class Collection:
 
 
 def _quoted(words: Sequence[str]) -> str:
-    """A list as an expression of Milvus has it."""
-    return json.dumps(list(words), ensure_ascii=False)
+    """A list as an expression of Milvus has it: not as JSON, whose escapes of control characters it does not know."""
+    return "[" + ", ".join(f'"{word.translate(ESCAPES)}"' for word in words) + "]"
 
 
 def _away(error: Exception) -> bool:
