@@ -53,7 +53,7 @@ class BiasScore:
 
 
 @dataclass(frozen=True)
-class Mixed:
+class Collection:
     """How language bias is scored."""
 
     name: str = "mixed"
@@ -132,7 +132,7 @@ def language_bias(
             tuple(line + 1 for line in lines), tuple(excess[i].round(6).tolist()),
         ) for i, code in enumerate(texts)
     ]  # fmt: skip
-    return Result(tuple(scores), tuple(score.excess for score in scores), Mixed(k=k, probe_lines=probe_lines))
+    return Result(tuple(scores), tuple(score.excess for score in scores), Collection(k=k, probe_lines=probe_lines))
 
 
 def _scored_lines(texts: Mapping[str, Sequence[str]]) -> list[int]:
@@ -176,12 +176,12 @@ def _identity(vectors: NDArray[np.float32], most: int, seed: int) -> list[float]
     return [float((probe.predict(of[asked]) == number).mean()) for number, of in enumerate(vectors)]
 
 
-def _read(source: str | Path, languages: Sequence[str] | None, protocol: Mixed) -> Iterator[Unit]:
+def _read(source: str | Path, languages: Sequence[str] | None, protocol: Collection) -> Iterator[Unit]:
     for texts in read_sets(source, languages=languages):
         yield Unit("-".join(texts) if len(texts) < 3 else "all", lambda texts=texts: texts)  # type: ignore[misc]
 
 
-def _rows(encode: Encode, unit: Unit, texts: Texts, protocol: Mixed) -> list[Row]:
+def _rows(encode: Encode, unit: Unit, texts: Texts, protocol: Collection) -> list[Row]:
     found = language_bias(encode, texts, k=protocol.k, probe_lines=protocol.probe_lines)
     return [
         row(
@@ -194,5 +194,5 @@ def _rows(encode: Encode, unit: Unit, texts: Texts, protocol: Mixed) -> list[Row
 
 TASK = Task(
     "bias", "in a mixed collection, are hits in the query's language that need not be?", _read, _rows,
-    lambda texts: texts.items(), {"mixed": Mixed()}, "mixed", higher_is_better=False,
+    lambda texts: texts.items(), {"mixed": Collection()}, "mixed", higher_is_better=False,
 )  # fmt: skip

@@ -54,7 +54,10 @@ def mteb_model(encoder: Encoder | str, *, name: str | None = None, batch_tokens:
                 max_tokens=loaded.max_tokens, embed_dim=loaded.dimension, public_training_code=None,
                 public_training_data=None, framework=["PyTorch"], similarity_fn_name=ScoringFunction.COSINE,
                 use_instructions=bool(loaded.prompt), training_datasets=None,
-                experiment_kwargs={"pooling": str(identity["pooling"]), "prompt": loaded.prompt},
+                experiment_kwargs={
+                    "pooling": str(identity["pooling"]), "prompt": loaded.prompt,
+                    **({"offsets": str(identity["offsets"])} if "offsets" in identity else {}),
+                },
             )  # fmt: skip
 
         def encode(self, inputs: Any, **_: Any) -> NDArray[np.float32]:

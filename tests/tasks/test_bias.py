@@ -7,7 +7,7 @@ import pytest
 
 from align.errors import InputError
 from align.similarity.offsets import language_mean
-from align.tasks.bias import Mixed, language_bias
+from align.tasks.bias import Collection, language_bias
 
 CODES = ("ell_Grek", "eng_Latn", "hin_Deva")
 
@@ -149,4 +149,4 @@ def test_it_is_evaluated_and_compared(align, tmp_path, bert_folder):
     assert [row["id"] for row in results["before"]["scores"]] == ["ell_Grek", "ell_Latn", "eng_Latn"]
     assert results["after"]["headline"]["value"] < results["before"]["headline"]["value"]
     assert "before against after" in align("compare", "r", "--baseline", "after").out
-    assert Mixed(k=3).describe() in results["before"]["protocol"]["described"]
+    assert Collection(k=3).describe() in results["before"]["protocol"]["described"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from align.errors import InputError
-from align.text.languages import check_language, dominant_script, script_share
+from align.text.languages import by_script, check_language, dominant_script, latin, script_share
 
 
 @pytest.mark.parametrize("code", ["hin_Deva", "zho_Hans", "cmn_Hant", "jpn_Jpan", "kor_Hang", "kas_Arab", "qaa_Latn"])
@@ -81,3 +81,17 @@ def test_an_unknown_script():
 def test_shared_letters_do_not_decide():
     assert dominant_script("ラーーー") == "Kana"
     assert dominant_script("ー") == "Zyyy"
+
+
+def test_a_script_stands_for_the_only_language_that_has_it():
+    assert by_script(["hin_Deva", "hin_Latn", "eng_Latn"]) == {"Deva": "hin_Deva"}
+    assert by_script(["jpn_Jpan", "rus_Cyrl"]) == dict.fromkeys(["Hani", "Hira", "Kana"], "jpn_Jpan") | {
+        "Cyrl": "rus_Cyrl"
+    }
+    assert by_script(["jpn_Jpan", "cmn_Hans"]) == {"Hira": "jpn_Jpan", "Kana": "jpn_Jpan"}  # either writes Han
+    assert by_script(["cmn_Hans", "kor_Hang"]) == {"Hani": "cmn_Hans", "Hang": "kor_Hang"}
+    assert by_script([]) == {}
+
+
+def test_the_code_of_a_language_in_latin_letters():
+    assert [latin(code) for code in ("hin_Deva", "eng_Latn", "")] == ["hin_Latn", "eng_Latn", ""]
