@@ -86,7 +86,7 @@ class Offsets:
             script: ISO 15924 code of most letters.
         """
         if given:
-            return given if given in self.languages else ""
+            return given if given in self.manifest["languages"] else ""
         return self._by_script.get(SCRIPT_VARIANTS.get(script, script), "")
 
     def taken_off(
