@@ -75,8 +75,8 @@ def load_encoder(
     Raises:
         InputError: no such folder or name, the revision of a folder, no such device, a folder without weights or
             tokenizer, weights that are not all there or not of the encoder's size, a tokenizer with more ids than
-            embeddings, a pooling that does not exist, the offsets of another encoder, a sentence-transformers model that
-            cuts its vectors.
+            embeddings, a pooling that does not exist, the offsets of another encoder, a model of sentence-transformers
+            that cuts its vectors.
     """
     opened = None if offsets is None else open_offsets(offsets)
     place, where = model_place(name, revision), chosen_device(device)
