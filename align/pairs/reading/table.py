@@ -20,7 +20,6 @@ from align.pairs.table import (
     LABELS,
     OPTIONAL,
     REQUIRED,
-    SCHEMA,
     VERSION,
     field_of,
     known_columns,
@@ -124,7 +123,7 @@ def _from_records(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> 
 @cache
 def _canonical(name: str) -> str:
     """The name of a column as tables have it: ``source_lang`` of ``Source Lang``; another name stays."""
-    return next((known for known in SCHEMA.names if column_names([known]) == column_names([name])), name)
+    return next((known for known in (*COLUMNS, *OPTIONAL) if column_names([known]) == column_names([name])), name)
 
 
 def _check_columns(path: Path, found: Iterable[str]) -> None:
