@@ -98,6 +98,8 @@ def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
     lines = [line for line in cell_lines(existing_file(path)) if any(map(str.strip, line.cells)) or line.problem]
     head = [cell.strip() for cell in lines[0].cells] if lines else []
     known = _codes(head)
+    if languages and two_sides(head) and not {*known.values()} & {*languages}:
+        known = {}  # src and tgt are names of sides, and languages of Sardinia and Palawan
     places = list(known)
     named = len(places) > 1 or 0 < len(places) == len(head)
     if not named and (languages is None or len(languages) != 2):

@@ -258,7 +258,7 @@ def test_a_stopped_run_goes_on(tmp_path, stored, encoder, monkeypatch):
     (new / "manifest.json").write_text(json.dumps(manifest | {"complete": False}))
     asked = []
     plain = Encoder.encode
-    monkeypatch.setattr(Encoder, "encode", lambda self, texts: asked.extend(texts) or plain(self, texts))
+    monkeypatch.setattr(Encoder, "encode", lambda self, texts, **_: asked.extend(texts) or plain(self, texts))
     again = augment(stored.folder, queries, new, encoder=encoder)
     np.testing.assert_allclose(in_memory(again), whole, atol=1e-6)
     assert again.manifest["augmentation"]["alpha"] == 0.01

@@ -205,7 +205,7 @@ def test_every_form_of_file_gives_the_same_pairs(tmp_path):
 def test_a_file_of_many_languages_and_the_blocks_do_not_show(tmp_path, monkeypatch):
     records = [{"text": word, "lang": code} for word in words(20) for code in ("rus_Cyrl", "ukr_Cyrl")]
     records += [
-        {"text": "мама", "lang": "ru"},
+        {"text": "мама", "lang": "q1"},
         {"text": "a\ud800", "lang": "rus_Cyrl"},
         {"text": 5, "lang": "rus_Cyrl"},
     ]

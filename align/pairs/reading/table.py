@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import cache, partial
 from pathlib import Path
@@ -12,12 +13,13 @@ import pyarrow.compute as pc
 
 from align.errors import InputError
 from align.files.packed import also_packed, plain_suffix, said
-from align.files.whole import column_names, existing_file, read_json, sha256
+from align.files.whole import existing_file, read_json, sha256
 from align.pairs.reading.records import INDEX, json_records, parquet_file, tsv_records
 from align.pairs.table import (
     COLUMNS,
     FORMAT,
     LABELS,
+    NUMBERED,
     OPTIONAL,
     REQUIRED,
     VERSION,
@@ -123,7 +125,8 @@ def _from_records(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> 
 @cache
 def _canonical(name: str) -> str:
     """The name of a column as tables have it: ``source_lang`` of ``Source Lang``; another name stays."""
-    return next((known for known in (*COLUMNS, *OPTIONAL) if column_names([known]) == column_names([name])), name)
+    spelled = re.sub(r"[ -]", "_", name.strip().casefold())
+    return spelled if spelled in (*COLUMNS, *OPTIONAL) or NUMBERED.fullmatch(spelled) else name
 
 
 def _check_columns(path: Path, found: Iterable[str]) -> None:

@@ -81,7 +81,7 @@ def test_bad_places(tmp_path):
     with pytest.raises(InputError, match=r"holds no text: expected files named <lang_Script>, with the ending \.txt, "):
         find_sources(tmp_path)
     with pytest.raises(
-        InputError, match=r"expected files named <lang_Script>, with the ending \.tsv \(these also with \.gz, "
+        InputError, match=r"expected files named <lang_Script>, with the ending \.tsv, \.csv \(these also with \.gz, "
     ):
         find_sources(tmp_path, human=True)
     with pytest.raises(InputError, match="unknown language code 'hi'"):
@@ -150,7 +150,7 @@ RECORDS = [
     {"text": None, "lang": "tam_Taml"},
 ]
 RECORDS += [{"text": "x", "lang": "hx"}, {"text": "dois", "lang": "pt-BR"}, {"text": "y", "lang": None}]
-OUTCOMES = [("hin_Deva", "एक", ""), ("tam_Taml", "ஒன்று", ""), ("tam_Taml", "", "no text")]
+OUTCOMES = [("hin_Deva", "एक", ""), ("tam_Taml", "ஒன்று", ""), ("tam_Taml", "", "")]
 OUTCOMES += [("hx", "x", "unknown language code"), ("por_Latn", "dois", ""), ("None", "y", "unknown language code")]
 
 
@@ -187,7 +187,7 @@ def test_records_without_text(tmp_path, ending):
 
 def test_json_lines_keep_their_number_and_must_be_objects(tmp_path):
     path = write(tmp_path / "hin_Deva.jsonl", '{"text": "a"}\n\n{"text": "b"}\n{"texts": "c"}\n')
-    assert [(line.number, line.problem) for line in read(path)] == [(1, ""), (3, ""), (4, "no text")]
+    assert [(line.number, line.problem) for line in read(path)] == [(1, ""), (3, ""), (4, "")]
     write(path, '{"text": "a"}\n"b"\n')
     assert [line.problem for line in read(path)] == ["", "expected a JSON object"]
     write(path, '{"text": "a"}\n{"text": \n')
@@ -222,7 +222,7 @@ class TestHub:
         source = HubText("cis-lmu/Glot500", "hin_Deva", revision="abc")
         assert read(source) == [
             Line("hub:cis-lmu/Glot500/hin_Deva/train", 1, "hin_Deva", "एक"),
-            Line("hub:cis-lmu/Glot500/hin_Deva/train", 2, "hin_Deva", "", "", "no text"),
+            Line("hub:cis-lmu/Glot500/hin_Deva/train", 2, "hin_Deva", "", "", ""),
         ]
         assert self.asked == [
             (("cis-lmu/Glot500", "hin_Deva"), {"split": "train", "revision": "abc", "streaming": True})

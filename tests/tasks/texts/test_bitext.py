@@ -150,7 +150,7 @@ def test_bad_folders(flores: Path, tmp_path: Path) -> None:
         read_aligned(flores / "empty")
 
 
-@pytest.mark.parametrize("source", ["nowhere", "a/b/c", "text.csv", "/nowhere/at-all"])
+@pytest.mark.parametrize("source", ["nowhere", "a/b/c", "text.doc", "/nowhere/at-all"])
 def test_unknown_sources(source: str) -> None:
     with pytest.raises(InputError, match=r"is no folder, .tsv file or data set on the Hub"):
         read_aligned(source)

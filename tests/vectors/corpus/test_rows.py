@@ -250,7 +250,7 @@ def test_survey_finds_copies_over_files(tmp_path):
     corpus, found, copies = look(tmp_path, a, b, c, id="content")
     assert (found.lines, found.rejected, found.copies, found.rows, found.starts) == (7, 1, 3, 3, (0, 4, 4))
     assert copies == [(2, 0), (5, 1), (6, 0)]
-    assert found.rejected_first == f"{a}, line 5: the text is blank"
+    assert found.rejected_first == f"{a}, line 5: the line is blank"
     assert [found.place(corpus, position) for position in (0, 3, 4)] == [f"{a}, line 2", f"{a}, line 5", f"{c}, line 1"]
     assert sorted(path.name for path in (tmp_path / "survey").iterdir()) == [
         ".align-folder.json",
