@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.batching import Input, encode_batches, evaluating
 from align.encoders.blocks import blocks, first_blocks, first_position, norms_last_layer
+from align.encoders.device import computes_bfloat16
 from align.encoders.offsets.folder import Offsets
 from align.encoders.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.encoders.pooling import Pooling, after_prompt, through
@@ -272,8 +273,9 @@ class Encoder(TextModel):
         float32 weights: what either encodes can be searched with the other.
         """
         self._fingerprint = self.fingerprint()
-        if self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-            log.warning("this CPU has no bfloat16 instructions: encoding in it may be slower than in float32")
+        if not computes_bfloat16(self.device):
+            kind = self.device.type
+            log.warning("this %s has no bfloat16 instructions: encoding in it may be slower than in float32", kind)
         self.model.to(torch.bfloat16)
         return self
 

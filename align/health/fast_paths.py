@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 
 from align.encoders.backends import NEEDED
-from align.encoders.device import own_device
+from align.encoders.device import computes_bfloat16, own_device
 from align.encoders.exported_graph import has_bf16
 from align.encoders.packing import kernel_for
 from align.errors import InputError
@@ -55,10 +55,7 @@ def _attention() -> FastPath:
 
 def _half() -> FastPath:
     device = own_device()
-    if device.type == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        has = "mkldnn" in torch.__config__.show().lower() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    has = computes_bfloat16(device)
     return FastPath("bf16", has, "by choice" if has else f"slow if asked for: this {device.type} has no bfloat16")
 
 

@@ -100,7 +100,7 @@ class TrainOptions:
     freeze_embeddings: bool = False
     """Keep the word embeddings as they are (69 % of XLM-R-base's parameters)."""
     freeze_blocks: Annotated[int, AT_LEAST_0] = 0
-    """Keep the lowest so many transformer blocks as they are; with freeze_embeddings, all that lies below them too."""
+    """Keep the lowest so many transformer blocks as they are, and what lies below them but the word embeddings."""
     interpolate: Annotated[float, SHARE] = 1.0
     """Share a of the trained weights in the result: a * trained + (1 - a) * start."""
     bf16: bool = False

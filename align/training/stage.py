@@ -189,10 +189,12 @@ def set_trainable(module: Alignment) -> int:
                 parameter.requires_grad_(False)
         blocks(encoder.model)[encoder.layer :].requires_grad_(False)
     blocks(encoder.model)[: recipe.train.freeze_blocks].requires_grad_(False)
+    words = encoder.body.get_input_embeddings()
+    if recipe.train.freeze_blocks and (below := getattr(encoder.body, "embeddings", None)) is not None:
+        below.requires_grad_(False)  # positions and norm
+        words.requires_grad_(True)
     if recipe.train.freeze_embeddings:
-        encoder.body.get_input_embeddings().requires_grad_(False)
-        if recipe.train.freeze_blocks and (below := getattr(encoder.body, "embeddings", None)) is not None:
-            below.requires_grad_(False)  # positions and norm: nothing moves below the highest frozen block
+        words.requires_grad_(False)
     if recipe.lora:
         train_adapter_only(encoder)
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

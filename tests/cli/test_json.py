@@ -20,6 +20,7 @@ SCORED = {
     "classification": "classification=topics",
     "bli": "bli=ell_Grek-eng_Latn=words.tsv --set vocabulary=verses",
     "wordsim": "wordsim=eng_Latn=similar.tsv",
+    "bias": "bias=verses",
 }
 
 

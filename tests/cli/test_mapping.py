@@ -84,7 +84,10 @@ def test_the_command_maps_two_files(data, run):
         (["a.vec", "wide.vec", "-d", "a-b.txt"], "source vectors have 10 dimensions, target vectors 2"),
         (["a.vec", "b.vec", "-d", "other.txt"], "no pair of other.txt has a vector on both sides: 1 lines"),
         (["a.vec", "b.vec", "-d", "three.txt"], "three.txt, line 2: expected source TAB target, got 3 columns"),
-        (["a.vec", "nan.vec", "-d", "a-b.txt"], "nan.vec, line 2: NaN or infinity"),
+        (
+            ["a.vec", "nan.vec", "-d", "a-b.txt"],
+            "nan.vec has no word with numbers: of its lines 1 hold NaN or infinity",
+        ),
         (["a.vec", "b.vec", "--method", "identical", "--numerals"], "the vocabularies share no numeral"),
         (["a.vec", "b.vec", "-d", "a-b.txt", "--method", "magic"], "'magic' is not one of"),
     ],

@@ -216,13 +216,15 @@ def test_softmax_head_is_trained_and_left_behind(bert_folder, tmp_path):
     assert not any("classifier" in name for name, _ in encoder.named_parameters())
 
 
-def test_frozen_blocks_stay_as_they_are(bert_folder, tmp_path):
+@pytest.mark.parametrize("words", [True, False])
+def test_frozen_blocks_stay_as_they_are(bert_folder, tmp_path, words):
     encoder = load_encoder(bert_folder)
     before = {name: p.detach().clone() for name, p in encoder.named_parameters()}
-    recipe = Recipe(info_nce=ContrastiveOptions(), train=options(freeze_blocks=1, freeze_embeddings=True))
+    recipe = Recipe(info_nce=ContrastiveOptions(), train=options(freeze_blocks=1, freeze_embeddings=words))
     train(encoder, table(), recipe, tmp_path / "out", progress=False)
     moved = {name for name, p in encoder.named_parameters() if not torch.equal(p, before[name])}
-    assert not any("layer.0." in name or "embeddings" in name for name in moved)  # nothing below a frozen block
+    below = {name for name in moved if "layer.0." in name or ".embeddings." in name}
+    assert below == (set() if words else {"model.bert.embeddings.word_embeddings.weight"})
     assert any("layer.1." in name for name in moved)
     everything = set_trainable(Alignment(encoder, Recipe(info_nce=ContrastiveOptions())))
     assert everything > set_trainable(Alignment(encoder, recipe))
