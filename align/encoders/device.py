@@ -37,5 +37,5 @@ def own_device() -> torch.device:
 def computes_bfloat16(device: torch.device) -> bool:
     """Whether a device has instructions for bfloat16; without them it is slower there than float32, often by far."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())  # type: ignore[no-untyped-call]
