@@ -1,90 +1,92 @@
-"""The demo: an encoder loses its script barrier on 10 scripts, from raw verses to search, in a few minutes."""
+"""The demo: an encoder loses its script barrier on 10 scripts, from raw verses to search, and what that costs."""
 
 from __future__ import annotations
 
-import itertools
 import time
+from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from align.encoders.encoder import Encoder
 from align.files.folders import whole_folder
 from align.files.whole import read_lines, whole_file, write_json
 from align.training.recipe import Recipe
 
-PIVOT = "eng_Latn"  # no script to cross: it is evaluated against, and never trained on
+PIVOT = "eng_Latn"  # no script to cross: the others are evaluated against it
 QUERY_LANGUAGE = "rus_Cyrl"
 PICTURE = "demo.png"
-TRANSLATIONS = 1000  # beside ten times as many transliterations: more of them would cost the script barrier steps
+REHEARSED = 10  # every so many lines of a language, and all of English, whose letters romanised text has
+COLUMNS = ("native -> roman", "roman -> native", "translation", "roman -> English")
+TOPIC = "topic"
 
-Vectors = dict[str, NDArray[np.float32]]
-Scores = dict[str, dict[str, float]]
+Results = Mapping[str, Mapping[str, Any]]
+"""Of ``align.evaluate``, by task."""
 
 
 def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = True) -> dict[str, Any]:
-    """Romanise, build pairs, train, evaluate before and after, save, encode and search; everything goes to ``out``.
+    """Romanise, build pairs, train, evaluate before and after, save, report, encode and search; all goes to ``out``.
 
     ``out`` is there whole at the end; an older demo in its place is replaced.
 
     Returns:
-        ``before`` and ``after``: language -> native_to_roman, roman_to_native, translation (P@1 on verses that neither
-        the seed encoder nor this training has seen; translation is the mean over both directions with every other
-        language), and ``mean`` over languages; ``seconds``.
+        ``scores``: measure -> ``before`` and ``after`` (``mean`` with its ``interval``, ``languages``) and
+        ``difference`` (``value``, ``interval``, ``distinguishable``). The measures are P@1 of the verses that neither
+        the seed encoder nor this training has seen: ``COLUMNS``, of which ``translation`` is between native text and
+        English, both ways; and ``topic``, the accuracy by which lines of TICO-19 are put to their article, learnt in
+        English. ``seed`` and ``seconds``.
 
     Raises:
         InputError: as :func:`align.files.folders.whole_folder`.
     """
+    from align.encoders.device import computes_bfloat16, own_device
     from align.training.config import load_recipe
 
-    recipe = load_recipe("demo", changes=[f"train.seed={seed}", *([] if steps is None else [f"train.steps={steps}"])])
+    changes = [f"train.seed={seed}", f"train.bf16={str(computes_bfloat16(own_device())).lower()}"]
+    recipe = load_recipe("demo", changes=changes + ([] if steps is None else [f"train.steps={steps}"]))
     with whole_folder(out, kind="demo") as folder:
-        verses, roman = read_verses()
-        result = _run(folder, recipe, verses, roman, seed=seed, progress=progress)
-        drawn = draw(result["before"], result["after"], folder / PICTURE)
+        result = _run(folder, recipe, seed=seed, progress=progress)
+        drawn = draw(result["scores"], folder / PICTURE)
     picture = f"picture: {out / PICTURE}" if drawn else "(no picture: pip install 'align-encoders[plots]')"
-    say(f"\nModel: {out / 'model'}  scores: {out / 'result.json'}  {picture}  ({result['seconds']} s)")
-    say(f'Now try: align search {out / "model"} {out / "index"} "{roman[QUERY_LANGUAGE][-1]}"')
+    say(f"\nModel: {out / 'model'}  report: {out / 'report.html'}  {picture}  ({result['seconds']} s)")
+    say(f'Now try: align search {out / "model"} {out / "index"} "{result["query"]}"')
     return result
 
 
-def _run(
-    out: Path,
-    recipe: Recipe,
-    verses: dict[str, list[str]],
-    roman: dict[str, list[str]],
-    *,
-    seed: int,
-    progress: bool,
-) -> dict[str, Any]:
-    from align import read_pairs, translation_pairs, transliteration_pairs
+def _run(out: Path, recipe: Recipe, *, seed: int, progress: bool) -> dict[str, Any]:
+    from align import read_pairs, report, transliteration_pairs
     from align.encoders.checkpoint import load_encoder
     from align.training.train import train
 
     began = time.perf_counter()
+    verses, roman = read_verses()
     write_texts(out, verses, roman)
     say(f"Building pairs: verses in {len(roman)} languages and scripts with their romanisation by uroman.")
     with as_file(files("align") / "data" / "demo" / "train") as folder:
         texts = [path for path in sorted(folder.iterdir()) if not path.name.startswith(PIVOT)]
         about = transliteration_pairs(texts, out / "pairs", groups="line", processes=2, licence="public domain")
-        translation_pairs(folder, out / "translations", licence="public domain")
-    encoder = load_encoder("seed", layer=recipe.encoder.layer)
-    before = evaluate(encoder, verses, roman)
-    translations = read_pairs(out / "translations").shuffle(seed=seed).select(range(TRANSLATIONS))
-    tables = {"transliterations": read_pairs(out / "pairs"), "translations": translations}
-    say(
-        f"Training on {about['rows']:,} pairs, and {len(translations):,} translations, so that these are not forgotten."
-    )
-    train(encoder, tables, recipe, out / "model", about=about, progress=progress)
-    after = evaluate(encoder, verses, roman)
-    result = {"before": before, "after": after, "seed": seed, "seconds": round(time.perf_counter() - began)}
+        rehearsal = [line for path in sorted(folder.iterdir()) for line in _rehearsed(path)]
+    encoder = load_encoder("seed")
+    before = evaluate(encoder, out, "seed")
+    say(f"Training on {about['rows']:,} pairs, while {len(rehearsal):,} verses are rehearsed, so as not to forget.")
+    pairs = read_pairs(out / "pairs")
+    train(encoder, pairs, recipe, out / "model", rehearsal=rehearsal, about=about, progress=progress)
+    after = evaluate(encoder, out, "aligned")
+    report([out / "results"], out / "report.html", baseline="seed", training=[out / "model"], title="The demo")
+    found, query = search_by_romanisation(encoder, verses, roman, out / "index")
+    scores = summary(before, after)
+    result = {"scores": scores, "seed": seed, "query": query, "seconds": round(time.perf_counter() - began)}
     write_json(out / "result.json", result)
-    say("\n" + table(before, after))
-    say("\n" + "\n".join(search_by_romanisation(encoder, verses, roman, out / "index")))
+    say("\n" + table(scores))
+    say("\n" + in_words(scores))
+    say("\n" + "\n".join(found))
     return result
+
+
+def _rehearsed(path: Path) -> list[str]:
+    return list(read_lines(path))[:: 1 if path.name.startswith(PIVOT) else REHEARSED]
 
 
 def say(text: str) -> None:
@@ -99,64 +101,121 @@ def read_verses() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 
     with as_file(files("align") / "data" / "demo" / "test") as folder:
         verses = read_aligned(folder)
-    roman = {code: romanize(lines, lang=code) for code, lines in verses.items() if code != PIVOT}
-    return verses, roman
+    return verses, {code: romanize(lines, lang=code) for code, lines in verses.items() if code != PIVOT}
 
 
 def write_texts(out: Path, verses: dict[str, list[str]], roman: dict[str, list[str]]) -> None:
-    """The text as files below ``out``, held-out verses also romanised, for trying the other commands."""
-    with as_file(files("align") / "data" / "demo" / "train") as folder:
-        train = {path.name.removesuffix(".txt.gz"): list(read_lines(path)) for path in folder.iterdir()}
-    romanised = {code.partition("_")[0] + "_Latn": lines for code, lines in roman.items()}
-    for part, texts in (("train", train), ("test", verses | romanised)):
-        for code, lines in texts.items():
-            with whole_file(out / part / f"{code}.txt") as temporary:
+    """The text as files below ``out``, held-out verses also romanised; for evaluation, and to try the commands on."""
+    parts: dict[str, dict[str, list[str]]] = {}
+    for part in ("train", "topics"):
+        with as_file(files("align") / "data" / "demo" / part) as folder:
+            parts[part] = {path.name.removesuffix(".gz"): list(read_lines(path)) for path in sorted(folder.iterdir())}
+    parts["test"] = {f"{code}.txt": lines for code, lines in (verses | in_latin(roman)).items()}
+    for part, texts in parts.items():
+        for name, lines in texts.items():
+            with whole_file(out / part / name) as temporary:
                 temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def evaluate(encoder: Encoder, verses: dict[str, list[str]], roman: dict[str, list[str]]) -> Scores:
-    """P@1 of native and romanised verses in both directions, and of translation retrieval with all other languages."""
-    native = {code: encoder.encode(lines) for code, lines in verses.items()}
-    romanised = {code: encoder.encode(lines) for code, lines in roman.items()}
-    translation: dict[str, list[float]] = {code: [] for code in native}
-    for a, b in itertools.permutations(native, 2):
-        score = first_is_right(native[a], native[b])
-        translation[a].append(score)
-        translation[b].append(score)
-    scores = {
-        code: {
-            "native_to_roman": first_is_right(native[code], romanised[code]),
-            "roman_to_native": first_is_right(romanised[code], native[code]),
-            "translation": float(np.mean(translation[code])),
-        }
-        for code in roman
-    }
-    means = {name: float(np.mean([row[name] for row in scores.values()])) for name in next(iter(scores.values()))}
-    return scores | {"mean": means}
+def in_latin(roman: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Romanised lines under the code of what they are: ``rus_Latn`` for those of ``rus_Cyrl``."""
+    return {code.partition("_")[0] + "_Latn": lines for code, lines in roman.items()}
 
 
-def first_is_right(queries: NDArray[np.float32], candidates: NDArray[np.float32]) -> float:
-    """P@1: share of rows whose nearest candidate is their own; ties count against."""
-    from align.similarity.ranks import gold_ranks
-    from align.tasks import precision_at
+def evaluate(encoder: Encoder, out: Path, name: str) -> dict[str, dict[str, Any]]:
+    """Retrieval of the held-out verses and classification by article; the results are kept in ``out/results``."""
+    from align import evaluate as score
+    from align.evaluation.results import write_result
 
-    return precision_at(gold_ranks(queries, candidates), 1)
+    found = {}
+    for task, part in (("retrieval", "test"), ("classification", "topics")):
+        found[task] = score(encoder, f"{task}={out / part}", name=name, use_cache=False)
+        write_result(out / "results" / f"{name}.{part}.json", found[task])
+    return found
 
 
-def table(before: Scores, after: Scores) -> str:
-    """P@1 before and after, a line per language and their mean."""
-    names = {"native_to_roman": "native -> roman", "roman_to_native": "roman -> native", "translation": "translation"}
-    lines = [f"{'P@1':10}" + "".join(f"{title:>22}" for title in names.values())]
-    for code in sorted(before, key=lambda code: (code == "mean", code)):
-        cells = [f"{before[code][name]:.3f} -> {after[code][name]:.3f}" for name in names]
-        lines.append(f"{code:10}" + "".join(f"{cell:>22}" for cell in cells))
+def column_of(queries: str, candidates: str) -> str | None:
+    """The measure that a search belongs to."""
+    romanised = [code.endswith("_Latn") and code != PIVOT for code in (queries, candidates)]
+    if queries[:3] == candidates[:3]:
+        return "roman -> native" if romanised[0] else "native -> roman"
+    if not any(romanised):
+        return "translation"
+    return "roman -> English" if romanised[0] and candidates == PIVOT else None
+
+
+def summary(before: Results, after: Results) -> dict[str, Any]:
+    """Every measure before and after, with intervals and the difference, tested by line."""
+    from align import compare
+
+    measures = {}
+    for measure in (*COLUMNS, TOPIC):
+        both = [_restricted(results, measure) for results in (before, after)]
+        old, new = compare(both, names=["before", "after"]).benchmarks[0].models
+        change = new.difference
+        assert change is not None
+        measures[measure] = {
+            when: {"mean": model.value, "interval": model.interval, "languages": _by_language(result)}
+            for when, model, result in (("before", old, both[0]), ("after", new, both[1]))
+        } | {
+            "difference": {
+                "value": change.value, "interval": change.interval, "distinguishable": change.distinguishable,
+            }
+        }  # fmt: skip
+    return measures
+
+
+def _restricted(results: Results, measure: str) -> dict[str, Any]:
+    """A result with the scores of one measure alone."""
+    if measure == TOPIC:
+        return dict(results["classification"])
+    result = dict(results["retrieval"])
+    return result | {"scores": [one for one in result["scores"] if column_of(*one["id"].split(">")) == measure]}
+
+
+def _by_language(result: Mapping[str, Any]) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for score in result["scores"]:
+        values.setdefault(score["language"].partition("_")[0], []).append(score["value"])
+    return {code: float(np.mean(found)) for code, found in sorted(values.items())}
+
+
+def table(scores: Mapping[str, Any]) -> str:
+    """P@1 before and after, a line per language; then the means of all measures with their intervals."""
+    lines = [f"{'P@1':8}" + "".join(f"{name:>18}" for name in COLUMNS)]
+    for code in scores[COLUMNS[0]]["before"]["languages"]:
+        pairs = [[scores[name][when]["languages"][code] for when in ("before", "after")] for name in COLUMNS]
+        lines.append(f"{code:8}" + "".join(f"{'{:.3f} -> {:.3f}'.format(*pair):>18}" for pair in pairs))
+    lines += ["", f"{'mean, 95 % interval':19}{'before':>24}{'after':>24}{'change':>26}"]
+    for name in (*COLUMNS, TOPIC):
+        measure = scores[name]
+        cells = [_with_interval(measure[when]["mean"], measure[when]["interval"]) for when in ("before", "after")]
+        change = _with_interval(measure["difference"]["value"], measure["difference"]["interval"], sign="+")
+        lines.append(f"{name:19}{cells[0]:>24}{cells[1]:>24}{change:>26}")
     return "\n".join(lines)
+
+
+def _with_interval(value: float, interval: tuple[float, float] | None, *, sign: str = "") -> str:
+    ends = " ({:.3f} to {:.3f})".format(*interval) if interval else ""
+    return f"{value:{sign}.3f}{ends}"
+
+
+def in_words(scores: Mapping[str, Any]) -> str:
+    """What rose, what fell, and what did neither."""
+    kinds: dict[str, list[str]] = {"Rose": [], "Fell": [], "Neither rose nor fell by more than chance": []}
+    for name in (*COLUMNS, TOPIC):
+        change = scores[name]["difference"]
+        kind = "Neither rose nor fell by more than chance"
+        if change["distinguishable"]:
+            kind = "Rose" if change["value"] > 0 else "Fell"
+        kinds[kind].append(name)
+    return " ".join(f"{kind}: {', '.join(names)}." for kind, names in kinds.items() if names)
 
 
 def search_by_romanisation(
     encoder: Encoder, verses: dict[str, list[str]], roman: dict[str, list[str]], index: Path
-) -> list[str]:
-    """Store the vectors of all native verses; look for those of one language by their romanisation."""
+) -> tuple[list[str], str]:
+    """Store the vectors of all native verses and look for one by its romanisation; the report of it, and the query."""
     from align.indexes.build import save_index
     from align.indexes.search import search
 
@@ -168,39 +227,44 @@ def search_by_romanisation(
         scripts=[language.partition("_")[2] for language in languages],
     )  # fmt: skip
     queries = roman[QUERY_LANGUAGE]
-    found = search(stored, encoder, queries, 3)
-    found_first = [i for i, hits in enumerate(found) if hits[0].id == f"{QUERY_LANGUAGE}:{i}"]
-    shown = found_first[0] if found_first else 0
+    found = search(stored, encoder, queries, 5)
+    same = [sum(hit.id.endswith(f":{i}") for hit in hits) for i, hits in enumerate(found)]
+    first = [hits[0].id == f"{QUERY_LANGUAGE}:{i}" for i, hits in enumerate(found)]
+    shown = max(range(len(queries)), key=lambda i: (first[i], same[i], -len(queries[i])))
     lines = [
-        f"Searching {len(rows)} verses in {len(verses)} languages: of {len(queries)} romanised "
-        f"ones in {QUERY_LANGUAGE}, {len(found_first)} find their own first.",
-        f"For instance: {queries[shown]}",
+        f"Searching {len(rows)} verses in {len(verses)} languages: of {len(queries)} romanised ones in "
+        f"{QUERY_LANGUAGE}, {sum(first)} find their own first; of the five nearest {np.mean(same):.1f} are the verse "
+        f"in one language or another. For instance: {queries[shown]}"
     ]
-    return [*lines, *(f"  {hit.score:.3f}  {hit.id:14} {hit.text}" for hit in found[shown])]
+    return [*lines, *(f"  {hit.score:.3f}  {hit.id:14} {hit.text}" for hit in found[shown])], queries[shown]
 
 
-def draw(before: Scores, after: Scores, path: Path) -> bool:
-    """A bar chart of both scores before and after; False where the extra ``plots`` is missing."""
+def draw(scores: Mapping[str, Any], path: Path) -> bool:
+    """A bar chart of the scores before and after; False where the extra ``plots`` is missing."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         return False
-    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
-    codes = [code for code in before if code != "mean"] + ["mean"]
-    y = np.arange(len(codes))
-    panels = (("native_to_roman", "romanised verse found by its native form"), ("translation", "translation found"))
-    for axis, (name, title) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
-        old, new = ([scores[code][name] for code in codes] for scores in (before, after))
+    panels = {
+        "native -> roman": "romanisation found", "roman -> English": "romanised verse finds English",
+        "translation": "translation found",
+    }  # fmt: skip
+    for axis, (name, title) in zip(figure.subplots(1, 3, sharey=True), panels.items(), strict=True):
+        parts = [scores[name][when] for when in ("before", "after")]
+        codes = [*parts[0]["languages"], "mean"]
+        old, new = ([*part["languages"].values(), part["mean"]] for part in parts)
+        y = np.arange(len(codes))
         axis.barh(y - 0.2, old, 0.38, color="#c9ced6", label="before")
         axis.barh(y + 0.2, new, 0.38, color="#2b6cb0", label="after")
         for position, value in [*zip(y - 0.2, old, strict=True), *zip(y + 0.2, new, strict=True)]:
             axis.text(value + 0.01, position, f"{value:.2f}", va="center", fontsize=8, color="#444")
-        axis.set(title=title, xlim=(0, 1.1), xlabel="P@1", yticks=y, yticklabels=codes)
+        axis.set(title=title, xlim=(0, 1.15), xlabel="P@1", yticks=y, yticklabels=codes)
         axis.spines[["top", "right"]].set_visible(False)
     figure.axes[0].invert_yaxis()
-    figure.axes[1].legend(loc="lower right", frameon=False)
+    figure.axes[0].legend(loc="lower right", frameon=False)
     figure.suptitle("Before and after contrastive alignment, held-out verses")
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=130, format="png")

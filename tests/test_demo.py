@@ -11,6 +11,9 @@ def test_the_text_of_the_demo():
         part: {path.name: len(list(read_lines(path))) for path in (folder / part).iterdir()}
         for part in ("train", "test")
     }
+    topics = {path.name: len(list(read_lines(path))) for path in (folder / "topics").iterdir()}
+    assert topics.pop("index.tsv") == 764
+    assert len(topics) == 6 and set(topics.values()) == {763}
     assert len(sizes["train"]) == 11
     assert set(sizes["train"].values()) == {1077}
     assert set(sizes["test"].values()) == {269}
@@ -25,8 +28,46 @@ def test_romanised_verses_are_looked_for_in_all_languages(bert_folder, tmp_path)
 
     encoder = load_encoder(str(bert_folder))
     verses = {"rus_Cyrl": ["αβ", "γδ"], "eng_Latn": ["ab", "gd"]}
-    lines = search_by_romanisation(encoder, verses, {"rus_Cyrl": ["γδ", "γδ"]}, tmp_path / "index")
-    assert lines[0] == ("Searching 4 verses in 2 languages: of 2 romanised ones in rus_Cyrl, 1 find their own first.")
-    assert lines[1:3] == ["For instance: γδ", f"  1.000  {'rus_Cyrl:1':14} γδ"] and len(lines) == 5
+    lines, query = search_by_romanisation(encoder, verses, {"rus_Cyrl": ["γδ", "γδ"]}, tmp_path / "index")
+    assert query == "γδ"
+    assert lines[0].startswith("Searching 4 verses in 2 languages: of 2 romanised ones in rus_Cyrl, 1 find their own")
+    assert lines[0].endswith("For instance: γδ")
+    assert lines[1] == f"  1.000  {'rus_Cyrl:1':14} γδ" and len(lines) == 5
     row = load_index(tmp_path / "index").rows_file.take([1])[0]
     assert (row["id"], row["language"], row["script"]) == ("rus_Cyrl:1", "rus_Cyrl", "Cyrl")
+
+
+def test_searches_belong_to_measures():
+    from align.demo import column_of
+
+    expected = {
+        ("rus_Cyrl", "rus_Latn"): "native -> roman", ("rus_Latn", "rus_Cyrl"): "roman -> native",
+        ("rus_Cyrl", "eng_Latn"): "translation", ("eng_Latn", "rus_Cyrl"): "translation",
+        ("rus_Latn", "eng_Latn"): "roman -> English", ("eng_Latn", "rus_Latn"): None,
+    }  # fmt: skip
+    assert {pair: column_of(*pair) for pair in expected} == expected
+
+
+def test_what_rose_and_what_fell_is_said():
+    from align.demo import in_words, table
+
+    def measure(old, new, real):
+        sides = {
+            when: {"mean": value, "interval": (value - 0.1, value + 0.1), "languages": {"rus": value}}
+            for when, value in (("before", old), ("after", new))
+        }
+        change = {"value": new - old, "interval": (new - old - 0.1, new - old + 0.1), "distinguishable": real}
+        return sides | {"difference": change}
+
+    scores = {
+        "native -> roman": measure(0.1, 0.9, True), "roman -> native": measure(0.2, 0.8, True),
+        "translation": measure(0.5, 0.505, False), "roman -> English": measure(0.0, 0.5, True),
+        "topic": measure(0.6, 0.5, True),
+    }  # fmt: skip
+    assert in_words(scores) == (
+        "Rose: native -> roman, roman -> native, roman -> English. Fell: topic. "
+        "Neither rose nor fell by more than chance: translation."
+    )
+    lines = table(scores).splitlines()
+    assert " ".join(lines[1].split()) == "rus 0.100 -> 0.900 0.200 -> 0.800 0.500 -> 0.505 0.000 -> 0.500"
+    assert "0.500 (0.400 to 0.600)" in lines[-1] and "-0.100 (-0.200 to 0.000)" in lines[-1]

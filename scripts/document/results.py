@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import Any
 
-from scripts.document.tables import GROUPS, Row, change, changes, filled, kept, runs, table
+from align.demo import COLUMNS, TOPIC
+from scripts.document.tables import GROUPS, Row, changes, kept, runs, table
 
 MEASURES = {
     "native -> roman": "native_to_roman", "roman -> native": "roman_to_native", "translation": "translation",
@@ -18,23 +19,22 @@ WORD_SETS = {
     "XLING": ("xling", "all"), "PanLex-BLI, trained": ("panlex", "trained"), "not trained": ("panlex", "not trained"),
     "English-Sinhala": ("sinhala", "all"),
 }  # fmt: skip
-DEV_RUNS = {
-    "E5, untouched": "e5-start", "E5, `words`": "e5", "`seed`, untouched": "seed-start", "`seed`, `words`": "seed",
-}  # fmt: skip
+DEV_RUNS = {"untouched": "e5-start", "`words`": "e5"}
 STEPS = re.compile(r"train\.steps=(\d+)")
 SHOWN = 12  # scripts that are not told apart
 
 
 def demo() -> str:
     """Mean and range over the seeds, before and after."""
+    every = [run["scores"] for run in runs("demo")]
 
     def cell(when: str, name: str) -> str:
-        values = [run[when]["mean"][name] for run in runs("demo")]
+        values = [scores[name][when]["mean"] for scores in every]
         return f"{mean(values):.3f} ({min(values):.3f}-{max(values):.3f})"
 
-    columns: dict[str, Any] = {"P@1": str}
-    for title, name in MEASURES.items():
-        columns[title] = lambda when, name=name: cell(when, name)
+    columns: dict[str, Any] = {"": str}
+    for name in (*COLUMNS, TOPIC):
+        columns[name] = lambda when, name=name: cell(when, name)
     return table(columns, ("before", "after"))
 
 
@@ -73,71 +73,55 @@ def tradeoff() -> str:
     return table(columns | {"CPU minutes": "{cpu_minutes:.0f}"}, [{"cpu_minutes": None} | r for r in runs("tradeoff")])
 
 
-def recipes() -> str:
-    rows = kept("recipes")["settings"]
-    columns: dict[str, Any] = {"setting": str, "layer": lambda name: str(rows[name]["layer"])}
-    for title, of in MEASURES.items():
-        columns[title] = lambda name, of=of: change(rows[name]["before"][of], rows[name]["after"][of])
-    return table(columns | {"CPU minutes": lambda name: f"{rows[name]['cpu_minutes']:.1f}"}, rows)
-
-
 def nli_sts(part: str, first: str) -> str:
     """Spearman's rho at the start, after NLI and after STS: the means, of each language, or across them."""
-    of = {name: kept(f"nli-sts-{name}") for name in ("seed", "e5")}
-    names = of["e5"]["start"][part]
+    run = kept("nli-sts-e5")
+    names = run["start"][part]
     kinds = {"languages": "languages", "across": "pairs across languages"}
-    titles = {key: f"mean, {len(of['e5']['start'][key])} {kind}" for key, kind in kinds.items()}
+    titles = {key: f"mean, {len(run['start'][key])} {kind}" for key, kind in kinds.items()}
     columns: dict[str, Any] = {first: lambda name: titles[name] if part == "mean" else name}
-    for model, run in of.items():
-        for title, stage in STATES.items():
-            columns[f"{model}, {title}"] = lambda name, of=run[stage][part]: f"{of[name]:.3f}"
+    for title, stage in STATES.items():
+        columns[title] = lambda name, of=run[stage][part]: f"{of[name]:.3f}"
     return table(columns, sorted(names, reverse=True) if part == "mean" else names)
 
 
-def minutes() -> str:
-    """CPU minutes of both stages."""
-    form = "{nli[cpu_minutes]:.1f} and {sts[cpu_minutes]:.1f}"
-    return "; ".join(f"{name}: {filled(form, kept(f'nli-sts-{name}'))}" for name in ("seed", "e5"))
-
-
 def parallel() -> str:
-    rows = []
-    for name in ("seed", "e5"):
-        plain, joint = (kept(f"parallel{tlm}-{name}") for tlm in ("", "-tlm"))
-        states = {"untouched": plain["before"], "InfoNCE": plain["after"], "InfoNCE and TLM": joint["after"]}
-        for what, scores in states.items():
-            rows.append({"what": f"{name}, {what}", "minutes": scores.get("cpu_minutes"), **scores["means"]})
+    rows = [
+        {"what": what, "minutes": scores.get("cpu_minutes"), **scores["means"]}
+        for what, scores in parallel_states().items()
+    ]
     columns = {"": "{what}"}
     for title, name in (("Tatoeba", "tatoeba"), ("SIB-200", "sib200")):
         columns |= {f"{title}, {group}": f"{{{name}[{group}]:.3f}}" for group in GROUPS}
     return table(columns | {"CPU minutes": "{minutes:.1f}"}, rows)
 
 
-def parallel_languages(name: str) -> str:
+def parallel_states() -> dict[str, Row]:
     plain, joint = kept("parallel-e5"), kept("parallel-tlm-e5")
-    states = {"untouched": plain["before"], "InfoNCE": plain["after"], "InfoNCE and TLM": joint["after"]}
+    return {"untouched": plain["before"], "InfoNCE": plain["after"], "InfoNCE and TLM": joint["after"]}
+
+
+def parallel_languages(name: str) -> str:
+    states = parallel_states()
     columns: dict[str, Any] = {"language": str}
     for title, scores in states.items():
         columns[title] = lambda language, of=scores[name]: f"{of[language]:.3f}"
-    return table(columns, plain["before"][name])
+    return table(columns, states["untouched"][name])
 
 
 def words() -> str:
     """P@1 by nearest neighbour (by CSLS), and rho: untouched, mapped, trained, and how many times as much."""
-    rows = []
-    for name, file in (("E5", "e5"), ("`seed`", "seed")):
-        start, after = kept(f"words-{file}-start"), kept(f"words-{file}")
-        rhos = [run["wordsim"]["mean"] for run in (start, after)]
-        trained, more = f"{name}, `words`", rhos[1] / rhos[0]
-        rows += [
-            [f"{name}, untouched", *word_scores(start["bli"]), f"{rhos[0]:.3f}"],
-            [f"{name}, untouched, Procrustes", *word_scores(start["procrustes"]), "-"],
-            [trained, *word_scores(after["bli"]), f"{rhos[1]:.3f}"],
-            ["times as much", *times_as_much(start["bli"], after["bli"]), f"{more:.2f}"],
-            [f"{name}, untouched, without copies", *word_scores(start["bli"], "without copies"), "-"],
-            [f"{trained}, without copies", *word_scores(after["bli"], "without copies"), "-"],
-            ["times as much", *times_as_much(start["bli"], after["bli"], "without copies"), "-"],
-        ]
+    start, after = kept("words-e5-start"), kept("words-e5")
+    rhos = [run["wordsim"]["mean"] for run in (start, after)]
+    rows = [
+        ["untouched", *word_scores(start["bli"]), f"{rhos[0]:.3f}"],
+        ["untouched, Procrustes", *word_scores(start["procrustes"]), "-"],
+        ["`words`", *word_scores(after["bli"]), f"{rhos[1]:.3f}"],
+        ["times as much", *times_as_much(start["bli"], after["bli"]), f"{rhos[1] / rhos[0]:.2f}"],
+        ["untouched, without copies", *word_scores(start["bli"], "without copies"), "-"],
+        ["`words`, without copies", *word_scores(after["bli"], "without copies"), "-"],
+        ["times as much", *times_as_much(start["bli"], after["bli"], "without copies"), "-"],
+    ]
     return table({name: lambda row, i=i: row[i] for i, name in enumerate(("", *WORD_SETS, "Multi-SimLex"))}, rows)
 
 
@@ -230,21 +214,32 @@ def undecided() -> str:
     return table(columns, rows[:SHOWN]) + more
 
 
-def layers() -> str:
-    curves = kept("evaluation")["layers"]
-    means = {name: dict(zip(one["layers"], one["mean"], strict=True)) for name, one in curves.items()}
-    columns: dict[str, Any] = {"": str}
-    for layer in sorted({layer for curve in means.values() for layer in curve}):
-        columns[f"{layer}"] = lambda name, k=layer: f"{means[name][k]:.3f}" if k in means[name] else ""
-    return table(columns | {"chosen": lambda name: str(curves[name]["best"])}, curves)
+def seed_scores() -> str:
+    """What the encoder in the wheel scores, before anything is trained."""
+    rows = []
+    for one in kept("evaluation")["benchmarks"]:
+        place = [model["model"] for model in one["models"]].index("seed")
+        model = one["models"][place]
+        rows.append({"what": f"{one['benchmark']}, {one['scores']} scores", **model, "metric": one["metric"]})
+    scores = kept("demo-0")["scores"]
+    names = {
+        "translation": "held-out verses, 10 languages and English",
+        "native -> roman": "held-out verses, romanised",
+    }
+    rows += [
+        {"what": what, "metric": "P@1", "value": scores[name]["before"]["mean"]} | scores[name]["before"]
+        for name, what in names.items()
+    ]
+    columns = {"": "{what}", "metric": "{metric}", "score": "{value:.3f}", "95 %": lambda row: span(row["interval"])}
+    return table(columns, rows)
 
 
 PARTS = {
     "demo": demo, "demo seconds": lambda: ", ".join(str(run["seconds"]) for run in runs("demo")),
-    "barrier": barrier, "forgotten": forgotten, "tradeoff": tradeoff, "recipes": recipes,
+    "barrier": barrier, "forgotten": forgotten, "tradeoff": tradeoff,
     "nli-sts means": lambda: nli_sts("mean", ""), "nli-sts languages": lambda: nli_sts("languages", "language"),
-    "nli-sts across": lambda: nli_sts("across", "across"), "minutes": minutes, "parallel": parallel,
+    "nli-sts across": lambda: nli_sts("across", "across"), "parallel": parallel,
     "parallel tatoeba": lambda: parallel_languages("tatoeba"), "parallel sib200": lambda: parallel_languages("sib200"),
     "words": words, "words dev": words_dev, "xling": xling, "panlex": panlex,
-    "benchmarks": benchmarks, "undecided": undecided, "layers": layers,
+    "benchmarks": benchmarks, "undecided": undecided,
 }  # fmt: skip

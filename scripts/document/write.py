@@ -19,12 +19,13 @@ MARKED = re.compile(r"<!-- (?P<name>[^>]+) -->(?P<old>.*?)<!-- end -->", re.DOTA
 
 
 def demo_table() -> str:
-    run = kept("demo-0")
-    return f"```\n{demo.table(run['before'], run['after'])}\n```"
+    scores = kept("demo-0")["scores"]
+    return f"```\n{demo.table(scores)}\n\n{demo.in_words(scores)}\n```"
 
 
 PAGES = {
     "README.md": {"demo table": demo_table},
+    "align/data/seed/README.md": {"seed scores": results.seed_scores},
     "docs/performance.md": performance.PARTS,
     "docs/results.md": results.PARTS,
     "docs/search.md": search.PARTS,
