@@ -42,7 +42,7 @@ def test_both_sides_compute_the_same_loss_and_gradient():
         assert found["loss"] < 1e-5
         assert found["gradient_cosine"] > 1 - 1e-6
     other = timed.difference(timed.ours_once("seed", PAIRS[:3]), theirs)
-    assert other["loss"] > 0.1  # the comparison is not empty
+    assert other["loss"] > 1e-3  # the comparison is not empty: a hundred times what is called equal
 
 
 def test_the_public_arrangement_has_our_terms():
