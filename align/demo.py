@@ -202,10 +202,11 @@ def _with_interval(value: float, interval: tuple[float, float] | None, *, sign: 
 
 def in_words(scores: Mapping[str, Any]) -> str:
     """What rose, what fell, and what did neither."""
-    kinds: dict[str, list[str]] = {"Rose": [], "Fell": [], "Neither rose nor fell by more than chance": []}
+    neither = "Neither rose nor fell by more than chance"
+    kinds: dict[str, list[str]] = {"Rose": [], "Fell": [], neither: []}
     for name in (*COLUMNS, TOPIC):
         change = scores[name]["difference"]
-        kind = "Neither rose nor fell by more than chance"
+        kind = neither
         if change["distinguishable"]:
             kind = "Rose" if change["value"] > 0 else "Fell"
         kinds[kind].append(name)

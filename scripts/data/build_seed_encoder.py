@@ -122,10 +122,8 @@ def read_words(data: Path, seed: int) -> Iterator[tuple[str, ...]]:
             terms.setdefault(row["lang"], []).append((row["en"], row["target"]))
     for tag, rows in sorted(terms.items()):
         code = language_of_tag(tag, " ".join(target for _, target in rows))
-        if "_Latn_" not in code:
-            yield from (
-                (en.strip(), of.strip(), "eng_Latn", code, f"term:{en}") for en, of in rows if en.strip() and of.strip()
-            )
+        both = [(en.strip(), of.strip()) for en, of in rows]
+        yield from ((en, of, "eng_Latn", code, f"term:{en}") for en, of in both if en and of)
 
 
 def line_pairs(texts: Sequence[Text]) -> Iterator[tuple[str, ...]]:

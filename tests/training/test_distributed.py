@@ -119,8 +119,12 @@ def step(folder, name, rank, processes, micro_tokens=0):
     assert sum(share["lengths"]) > 2 * MICRO
     torch.manual_seed(0)  # of the classifier's weights
     module = Alignment(encoder, recipe, classes=len(store.label_names))
-    module.eval()
-    loss = module(**share)["loss"]
+    return loss_and_gradients(module.eval(), share, processes)
+
+
+def loss_and_gradients(module, batch, processes):
+    """Of a batch, summed over the processes and divided by their number."""
+    loss = module(**batch)["loss"]
     loss.backward()
     gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
     for gradient in gradients.values():
@@ -138,15 +142,8 @@ def uneven_step(folder, rank, processes):
     store = build_store(type(pairs()).from_dict(rows), encoder, max_tokens=32, columns=columns(recipe.needs))
     batch = Batches(store, encoder, recipe, rank=rank, world=processes)[(0, ROWS)]
     batch.pop("rows")
-    module = Alignment(encoder, recipe).eval()
-    loss = module(**batch)["loss"]
-    loss.backward()
-    gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
-    for gradient in gradients.values():
-        if processes > 1:
-            dist.all_reduce(gradient)
-            gradient /= processes
-    return {"loss": total(loss) / processes, "gradients": gradients, "negatives": batch["negative_counts"]}
+    found = loss_and_gradients(Alignment(encoder, recipe).eval(), batch, processes)
+    return found | {"negatives": batch["negative_counts"]}
 
 
 def run(folder, out, processes, **options):
