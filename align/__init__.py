@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from align.encoders.offsets.estimate import offsets as offsets
     from align.encoders.pooling import Pooling as Pooling
     from align.encoders.saving import save_encoder as save_encoder
+    from align.encoders.trimming import trim as trim
     from align.engines.send import export as export
     from align.engines.verify import verify_export as verify_export
     from align.errors import InputError as InputError
@@ -84,6 +85,7 @@ _HOMES = {
     "train": "align.training.train",
     "translation_pairs": "align.pairs.translation",
     "transliteration_pairs": "align.pairs.transliteration",
+    "trim": "align.encoders.trimming",
     "verify_export": "align.engines.verify",
 }
 

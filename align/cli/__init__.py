@@ -28,6 +28,7 @@ from align.cli import (
     text,
     tm,
     training,
+    trim,
 )
 from align.cli.help_pages import Verbs, add_verbs
 from align.errors import InputError
@@ -42,6 +43,7 @@ class Groups(Verbs):
             "pairs": pairs.app,
             "romanize": text.romanize,
             "check-overlap": overlap.check_overlap,
+            "trim": trim.trim,
         },
         "Train": {"train": training.train, "recipe": training.recipe, "map": mapping.map_words, "demo": training.demo},
         "Measure": {

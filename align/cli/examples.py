@@ -25,6 +25,7 @@ EXAMPLES = {
         "align pairs negatives pairs.tsv --model intfloat/multilingual-e5-small --guide BAAI/bge-m3 --out hard",
     ],
     "check-overlap": ["align check-overlap pairs tatoeba sib200 --romanize --fail-above 0.01"],
+    "trim": ["align trim xlm-roberta-base hin_Deva.txt tam_Taml.txt eng_Latn.txt --scripts Deva,Taml --out small"],
     "train": [
         "align train transliteration --pairs pairs --model xlm-roberta-base --out model",
         "align train translation --pairs pairs --evaluate retrieval=dev --best retrieval/P@1 --patience 3 --out model",

@@ -29,6 +29,7 @@ PAGES = {
     "docs/performance.md": performance.PARTS,
     "docs/results.md": results.PARTS,
     "docs/search.md": search.PARTS,
+    "docs/trimming.md": {},
 }
 
 

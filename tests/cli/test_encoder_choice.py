@@ -24,6 +24,7 @@ WITHOUT = {
     "train": POOLED | {"bf16", "backend", "offsets"},  # the recipe's; torch's, and offsets are of what is not trained
     "tm": {"offsets"},  # a memory does not say of what language a segment is
     "offsets": {"offsets"},
+    "trim": {"bf16", "backend", "attention", "offsets"},  # it saves what it loads, and encodes nothing
     "pairs negatives": {"attention", "backend", "offsets"},  # options of a kind of pairs, which the registry makes
 }
 """Fields that a verb does not have, and why."""
@@ -31,6 +32,7 @@ WORDS = {
     "pairs negatives": "pairs.tsv --out made --model MODEL",
     "train": "transliteration --pairs pairs.tsv --out made --model MODEL",
     "offsets": "MODEL --text eng_Latn=lines.txt --out made",
+    "trim": "MODEL lines.txt --out made",
     "encode": "MODEL lines.txt --out made",
     "search": "MODEL vectors query",
     "tm": "MODEL memory.tsv query",

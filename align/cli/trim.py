@@ -1,0 +1,31 @@
+"""``align trim``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from align.cli.arguments import Out, listed, show
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
+
+
+@takes_encoder(without="bf16 backend attention offsets")
+def trim(
+    choice: EncoderChoice,
+    texts: Annotated[list[Path], typer.Argument(help="Text of all languages that it shall read, a text a line.")],
+    out: Out,
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="Other text, to say how much of it is split as before; repeatable.")
+    ] = None,
+    scripts: Annotated[str | None, typer.Option(help="Keep every piece of these, such as Deva,Latn.")] = None,
+    min_count: Annotated[int, typer.Option(min=1, help="Cut pieces that the text uses less often.")] = 1,
+) -> None:
+    """Cut the pieces that your languages do not need: a smaller encoder with the same vectors, to the bit."""
+    from align import trim as run
+
+    about = run(
+        choice.load(), texts, out, held_out=held_out or [], scripts=listed(scripts) or [], min_count=min_count
+    )  # fmt: skip
+    show(about | {"out": str(out)})

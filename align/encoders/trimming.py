@@ -1,0 +1,173 @@
+"""Encoders without the pieces that a user's languages do not need."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from align.encoders.checkpoint import load_encoder
+from align.encoders.encoder import Encoder
+from align.encoders.saving import ENCODER, save_encoder
+from align.encoders.vocabulary import cut, pieces_to_keep
+from align.encoders.weights import quiet
+from align.errors import InputError
+from align.files.folders import writing
+from align.files.whole import read_lines, sha256
+from align.text.surrogates import well_formed
+
+LINES = 10_000  # tokenised together
+
+
+def trim(
+    model: Encoder | str | Path,
+    texts: Sequence[Path | str],
+    out: Path | str,
+    *,
+    held_out: Sequence[Path | str] = (),
+    scripts: Collection[str] = (),
+    min_count: int = 1,
+    **load: Any,
+) -> dict[str, Any]:
+    """Save an encoder with the pieces that some text uses, and the rows of embedding and head that they need.
+
+    A text whose pieces are all kept is split as before and has the same vector, to the last bit: the rest of the
+    network stays. Another is split into smaller pieces, or has unknown ones. Kept as well are what
+    :func:`align.encoders.vocabulary.pieces_to_keep` says.
+
+    Args:
+        model: what :func:`align.load_encoder` takes, or an encoder.
+        texts: files of text, a text a line, plain or compressed: of all languages that the encoder shall read.
+        out: folder to write, whole or not at all.
+        held_out: files of text that is not in ``texts``, to say how many of its lines are still split as before.
+        scripts: ISO 15924 codes (``Deva``) of scripts of which all pieces are kept.
+        min_count: pieces that ``texts`` use less often are cut.
+        load: further options of :func:`align.load_encoder`.
+
+    Returns:
+        ``pieces`` and ``parameters``, each ``before`` and ``after``; ``lines`` read; of ``held_out``, if given,
+        ``lines`` and the shares ``split_as_before`` (of lines) and ``kept`` (of pieces). Kept in ``align.json`` as
+        ``trimmed``, with the identity of the encoder and the SHA-256 of each text.
+
+    Raises:
+        InputError: no text, or one that cannot be read; a tokenizer without a tokenizer.json, or that would
+            split kept pieces otherwise; an encoder that takes offsets off; as :func:`align.load_encoder`.
+    """
+    if min_count < 1:
+        raise InputError(f"min_count must be 1 or more, got {min_count}")
+    if isinstance(model, Encoder) and load:
+        raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
+    with writing(out, kind=ENCODER):
+        encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
+        counts, lines = count_pieces(encoder, texts)
+        if not lines:
+            raise InputError(f"{', '.join(map(str, texts)) or 'no file'}: no line with text; expected a text a line")
+        kept = pieces_to_keep(encoder.tokenizer, np.flatnonzero(counts >= min_count).tolist(), scripts=scripts)
+        trimmed = with_pieces(encoder, kept)
+        check_split(encoder, trimmed, texts, kept)
+        about: dict[str, Any] = {"lines": lines}
+        for name, size in (
+            ("pieces", _pieces),
+            ("parameters", _parameters),
+            ("bytes", lambda one: 4 * _parameters(one)),
+        ):
+            about[name] = {"before": size(encoder), "after": size(trimmed)}
+        if held_out:
+            about["held_out"] = coverage(encoder, held_out, kept)
+        origin = {"of": encoder.identity(), "texts": {Path(path).name: sha256(Path(path)) for path in texts}}
+        save_encoder(trimmed, out, extra={"trimmed": about | origin})
+    return about
+
+
+def _pieces(encoder: Encoder) -> int:
+    return int(encoder.model.get_input_embeddings().weight.shape[0])
+
+
+def _parameters(encoder: Encoder) -> int:
+    return sum(value.numel() for value in encoder.model.parameters())
+
+
+def split(encoder: Encoder, paths: Sequence[Path | str]) -> Iterator[list[list[int]]]:
+    """Ids of the lines of text files, with the encoder's prompt, uncut; blank lines are left out."""
+    lines = (line for path in paths for line in read_lines(path) if line.strip())
+    while some := list(islice(lines, LINES)):
+        texts = [encoder.prompt + well_formed(line) for line in some]
+        yield encoder.tokenizer(texts, verbose=False, return_attention_mask=False)["input_ids"]
+
+
+def count_pieces(encoder: Encoder, paths: Sequence[Path | str]) -> tuple[NDArray[np.int64], int]:
+    """How often text files use each piece, (V,), and how many lines they have; pieces of named prompts count once."""
+    counts, lines = np.zeros(_pieces(encoder), dtype=np.int64), 0
+    for prompt in (encoder.prompt, *encoder.prompts.values()):
+        counts[encoder.tokenizer(prompt)["input_ids"]] += 1
+    for rows in split(encoder, paths):
+        counts += np.bincount(np.fromiter(chain.from_iterable(rows), np.int64), minlength=len(counts))
+        lines += len(rows)
+    return counts, lines
+
+
+def with_pieces(encoder: Encoder, kept: list[int]) -> Encoder:
+    """A copy of the encoder with the pieces of these ids."""
+    trimmed = Encoder(
+        with_rows(encoder.model, kept), cut(encoder.tokenizer, kept), encoder.pooling,
+        tail=[*copy.deepcopy(encoder.tail)], unit=encoder.unit, prompt=encoder.prompt, prompts=encoder.prompts,
+        max_tokens=encoder.max_tokens,
+    )  # fmt: skip
+    trimmed.similarity, trimmed.card = encoder.similarity, encoder.card
+    return trimmed.to(encoder.device).eval()
+
+
+def with_rows(model: PreTrainedModel, kept: list[int]) -> PreTrainedModel:
+    """A model with these rows of embedding, head and bias; the rest is the same."""
+    rows, new = int(model.get_input_embeddings().weight.shape[0]), {old: i for i, old in enumerate(kept)}
+    config = copy.deepcopy(model.config)
+    config.vocab_size = len(kept)
+    for name, value in model.config.to_dict().items():
+        if name.endswith("_token_id") and value in new:
+            setattr(config, name, new[value])
+    index = torch.tensor(kept, device=next(model.parameters()).device)
+    state = {name: value[index] if value.shape[:1] == (rows,) else value for name, value in model.state_dict().items()}
+    with quiet():
+        made: PreTrainedModel = type(model).from_pretrained(None, config=config, state_dict=state, dtype=model.dtype)
+    return made
+
+
+def check_split(before: Encoder, after: Encoder, texts: Sequence[Path | str], kept: list[int]) -> None:
+    """Refuse a tokenizer that splits a line of kept pieces otherwise once the others are gone."""
+    new = np.full(_pieces(before), -1)
+    new[kept] = np.arange(len(kept))
+    for old, now in zip(split(before, texts), split(after, texts), strict=True):
+        for a, b in zip(old, now, strict=True):
+            expected = new[a]
+            if (expected >= 0).all() and expected.tolist() != b:
+                text = before.tokenizer.decode(a, skip_special_tokens=True)
+                raise InputError(
+                    f"without the other pieces {text[:40]!r} is split into {after.tokenizer.convert_ids_to_tokens(b)}, "
+                    f"which was {before.tokenizer.convert_ids_to_tokens(a)}: this tokenizer cannot be trimmed"
+                )
+
+
+def coverage(encoder: Encoder, paths: Sequence[Path | str], kept: list[int]) -> dict[str, Any]:
+    """Of text files, how many lines have kept pieces alone, and what share of all pieces is kept."""
+    known = np.zeros(_pieces(encoder), dtype=bool)
+    known[kept] = True
+    lines = whole = pieces = found = 0
+    for rows in split(encoder, paths):
+        for row in rows:
+            here = known[row]
+            lines, whole, pieces, found = (
+                lines + 1,
+                whole + bool(here.all()),
+                pieces + len(row),
+                found + int(here.sum()),
+            )
+    if not lines:
+        raise InputError(f"{', '.join(map(str, paths))}: no line with text; expected a text a line")
+    return {"lines": lines, "split_as_before": whole / lines, "kept": found / pieces}
