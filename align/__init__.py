@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from align.encoders.backends import load_backend as load_backend
     from align.encoders.checkpoint import load_encoder as load_encoder
     from align.encoders.encoder import Encoder as Encoder
+    from align.encoders.merging.merge import merge as merge
     from align.encoders.offsets.estimate import offsets as offsets
     from align.encoders.pooling import Pooling as Pooling
     from align.encoders.saving import save_encoder as save_encoder
@@ -68,6 +69,7 @@ _HOMES = {
     "load_index": "align.indexes.index",
     "load_recipe": "align.training.config",
     "map": "align.mapping.methods",
+    "merge": "align.encoders.merging.merge",
     "mine": "align.mining.mining",
     "negative_pairs": "align.mining.negatives",
     "nli_pairs": "align.pairs.nli",

@@ -19,6 +19,7 @@ from align.cli import (
     export,
     index,
     mapping,
+    merging,
     mine,
     offsets,
     overlap,
@@ -45,7 +46,13 @@ class Groups(Verbs):
             "check-overlap": overlap.check_overlap,
             "trim": trim.trim,
         },
-        "Train": {"train": training.train, "recipe": training.recipe, "map": mapping.map_words, "demo": training.demo},
+        "Train": {
+            "train": training.train,
+            "recipe": training.recipe,
+            "map": mapping.map_words,
+            "merge": merging.merge,
+            "demo": training.demo,
+        },
         "Measure": {
             "eval": evaluate.evaluate,
             "list": evaluate.list_benchmarks,

@@ -33,6 +33,12 @@ EXAMPLES = {
     ],
     "recipe": ["align recipe", "align recipe translico --set train.steps=2000 > mine.toml"],
     "map": ["align map en.vec de.vec --dictionary train.tsv --method rcsls --out mapped"],
+    "merge": [
+        "align merge scripts words --weights 0.5,0.5 --out model",
+        "align merge scripts words --method task --start xlm-roberta-base --weights 0.7,1 --out model",
+        "align merge scripts words --method task --start xlm-roberta-base -w 0.5,1 -w 0.7,1 -w 1,1 \\",
+        "  --evaluate retrieval=dev --evaluate bli=dev-words --best retrieval/P@1,bli/P@1 --out model",
+    ],
     "demo": ["align demo --out demo"],
     "eval": [
         "align eval model tatoeba stsb --out results",

@@ -1,0 +1,1 @@
+"""Several encoders of one architecture in, one out: the arithmetic on their weights, and the folder it makes."""
