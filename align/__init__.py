@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from align.indexes.queries import augment_queries as augment_queries
     from align.indexes.search import search as search
     from align.mapping.methods import map as map
+    from align.mapping.word_head import word_head as word_head
     from align.memory.translation_memory import tm as tm
     from align.mining.mining import mine as mine
     from align.mining.negatives import negative_pairs as negative_pairs
@@ -89,6 +90,7 @@ _HOMES = {
     "transliteration_pairs": "align.pairs.transliteration",
     "trim": "align.encoders.trimming",
     "verify_export": "align.engines.verify",
+    "word_head": "align.mapping.word_head",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -24,6 +24,7 @@ NAMED_OTHERWISE = {
     "recipe": "load_recipe",  # the verb prints what the function returns
     "pairs synonyms": "synonym_pairs",
     "pairs negatives": "negative_pairs",
+    "head words": "word_head",
 }
 WITHOUT_FUNCTION = {"demo"}
 """A show that prints as it goes."""

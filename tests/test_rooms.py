@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "indexes": "vectors similarity encoders pairs text",  # queries for augmentation come from dictionaries and records
     "memory": "indexes vectors similarity pairs text",  # translation memories are read as bitext is
     "mining": "vectors similarity indexes encoders pairs text",  # negatives are mined for tables of pairs
-    "mapping": "vectors similarity pairs",
+    "mapping": "vectors similarity encoders pairs text",  # a head is learnt on an encoder's own words
     "engines": "indexes vectors similarity",  # verified against the rows that an index finds
     "tasks": "similarity text",
     "evaluation": "tasks encoders indexes vectors pairs similarity text",  # vectors of vocabularies are kept as indexes

@@ -17,6 +17,7 @@ from align.cli import (
     encode,
     evaluate,
     export,
+    heads,
     index,
     mapping,
     merging,
@@ -49,6 +50,7 @@ class Groups(Verbs):
         "Train": {
             "train": training.train,
             "recipe": training.recipe,
+            "head": heads.app,
             "map": mapping.map_words,
             "merge": merging.merge,
             "demo": training.demo,

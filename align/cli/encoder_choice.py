@@ -57,6 +57,10 @@ class EncoderChoice:
         Path | None, typer.Option(help="Folder of align offsets: what is taken off the vectors of each language.")
     ] = None
 
+    head: Annotated[
+        Path | None, typer.Option(help="Folder of align head words: what the vectors of words are mapped by.")
+    ] = None
+
     def __post_init__(self) -> None:
         one_of(("auto", "padded"), self.attention, "--attention")
 

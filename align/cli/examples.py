@@ -32,6 +32,11 @@ EXAMPLES = {
         "align train translico --pairs pairs --set train.steps=2000 --set train.bf16=true --out model",
     ],
     "recipe": ["align recipe", "align recipe translico --set train.steps=2000 > mine.toml"],
+    "head words": [
+        "align head words model pairs --vocabulary lists --out head",
+        "align head words model eng_Latn-deu_Latn=train.tsv --exclude tests --vocabulary lists --save whole --out head",
+        "align eval model --head head bli=eng_Latn-deu_Latn.tsv --set vocabulary=lists",
+    ],
     "map": ["align map en.vec de.vec --dictionary train.tsv --method rcsls --out mapped"],
     "merge": [
         "align merge scripts words --weights 0.5,0.5 --out model",

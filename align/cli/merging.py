@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from align.cli.arguments import Out, show
 from align.errors import InputError
+
+if TYPE_CHECKING:
+    from align.encoders.encoder import Encoder
 
 Method = Literal["linear", "slerp", "task", "ties", "dare"]
 
@@ -57,13 +60,13 @@ def _numbers(text: str) -> list[float]:
         raise InputError(f"--weights {text}: expected numbers with commas, such as 0.7,1") from None
 
 
-def _score(specs: list[str], lines: int, best: str) -> object:
+def _score(specs: list[str], lines: int, best: str) -> Callable[[Encoder], float]:
     from align.evaluation.evaluators import evaluators
 
     scored = evaluators(specs, lines=lines)
 
-    def score(encoder: object) -> float:
-        found = {f"{name}/{key}": value for name, one in scored.items() for key, value in one(encoder).items()}  # type: ignore[arg-type]
+    def score(encoder: Encoder) -> float:
+        found = {f"{name}/{key}": value for name, one in scored.items() for key, value in one(encoder).items()}
         names = best.split(",")
         if absent := [name for name in names if name not in found]:
             raise InputError(f"--best {absent[0]} is no score: the evaluators give {', '.join(found)}")

@@ -13,7 +13,7 @@ from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 
-@takes_encoder(without="offsets")
+@takes_encoder(without="offsets head")
 def offsets(
     context: typer.Context,
     choice: EncoderChoice,

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@takes_encoder(without="layer pooling special_tokens average_layers bf16 backend attention offsets")  # the recipe's
+@takes_encoder(
+    without="layer pooling special_tokens average_layers bf16 backend attention offsets head"
+)  # the recipe's
 def train(
     context: typer.Context,
     choice: EncoderChoice,

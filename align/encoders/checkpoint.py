@@ -28,7 +28,7 @@ from transformers import (
 
 from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
-from align.encoders.offsets.folder import open_offsets
+from align.encoders.offsets.folder import open_head, open_offsets
 from align.encoders.pooling import Pooling
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
@@ -55,6 +55,7 @@ def load_encoder(
     revision: str | None = None,
     bf16: bool = False,
     offsets: Path | str | None = None,
+    head: Path | str | None = None,
 ) -> Encoder:
     """Load an encoder: ``seed``, a folder, or a name on the Hugging Face Hub.
 
@@ -71,6 +72,8 @@ def load_encoder(
         revision: commit or branch of a Hub name.
         bf16: round the weights to bfloat16, to encode faster where the hardware has it; not to train.
         offsets: folder of :func:`align.offsets` of this encoder, which it takes off its vectors; not to train.
+        head: folder of :func:`align.word_head` of this encoder, which maps its vectors of words; it says how they are
+            pooled.
 
     Raises:
         InputError: no such folder or name, the revision of a folder, no such device, a folder without weights or
@@ -78,12 +81,17 @@ def load_encoder(
             embeddings, a pooling that does not exist, the offsets of another encoder, a model of sentence-transformers
             that cuts its vectors.
     """
+    if offsets is not None and head is not None:
+        raise InputError("a head takes its own offsets off: expected offsets or a head, got both")
     opened = None if offsets is None else open_offsets(offsets)
+    opened = opened if head is None else open_head(head)
     place, where = model_place(name, revision), chosen_device(device)
     asked: dict[str, Any] = {
         "layer": layer, "kind": kind, "special_tokens": special_tokens, "average_layers": average_layers,
     }  # fmt: skip
     given = {key: value for key, value in asked.items() if value is not None}
+    if opened is not None and opened.maps is not None:
+        given = dict(opened.manifest["pooling"]) | given
     if (Path(place) / "align.json").is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)
     elif modules_file(place, revision):
@@ -94,6 +102,7 @@ def load_encoder(
     encoder.name, encoder.card = str(name), _card(place, revision)
     encoder.to(where).eval()
     if opened is not None:
+        encoder.unit = encoder.unit or opened.maps is not None
         opened.check(encoder.identity())
         encoder.offsets = opened
     return encoder.in_bfloat16() if bf16 else encoder

@@ -31,7 +31,7 @@ class Hidden(NamedTuple):
     """Token states of one forward pass."""
 
     layer: Tensor
-    """(B, T, D) states that the pooling reads."""
+    """(B, T, D) states that the pooling reads; (B, T, 2 D) where the mean of layers stands behind them."""
     last: Tensor
     """(B, T, D) states that the masked-LM head reads."""
 
@@ -151,11 +151,13 @@ class Encoder(TextModel):
     def _run(self, given: Mapping[str, Any], *, head: bool) -> Hidden:
         layer = self.pooling.layer
         average = self.pooling.average_layers and self.layer > 0
-        if average or (head and layer is not None):
+        both = self.pooling.with_average
+        if average or both or (head and layer is not None):
             with first_blocks(self.model, None if head else layer):
                 states = self.body(**given, output_hidden_states=True).hidden_states
             read = states[: self.layer + 1]  # (B, T, D) each
-            return Hidden(reduce(torch.add, read) / len(read) if average else read[-1], states[-1])
+            mean = reduce(torch.add, read) / len(read) if average or both else read[-1]
+            return Hidden(torch.cat([read[-1], mean], dim=-1) if both else mean, states[-1])
         with first_blocks(self.model, layer):
             last = self.body(**given).last_hidden_state
         return Hidden(last, last)
@@ -285,7 +287,7 @@ class Encoder(TextModel):
         Two encoders of equal identity give equal vectors; an index refuses queries from any other.
         """
         pooling = asdict(self.pooling) | {"layer": self.layer}
-        for name, usual in (("average_layers", False), ("include_prompt", True)):
+        for name, usual in (("average_layers", False), ("include_prompt", True), ("with_average", False)):
             if pooling[name] == usual:  # so that the identities kept before there was a choice stay equal
                 del pooling[name]
         offsets = {"offsets": self.offsets.identity} if self.offsets else {}

@@ -73,8 +73,9 @@ def graph_key(encoder: Encoder, backend: str) -> str:
     config = encoder.model.config.to_dict()
     config.pop("_name_or_path", None)
     runtime = {"openvino": "openvino", "onnx": "onnxruntime"}[backend]
+    layers = "both" if encoder.pooling.with_average else encoder.pooling.average_layers
     parts = [
-        encoder.fingerprint(), encoder.pooling.average_layers, config, backend,
+        encoder.fingerprint(), layers, config, backend,
         [version(package) for package in ("torch", "transformers", "onnxscript", runtime)],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]

@@ -97,6 +97,10 @@ def layer_numbers(encoder: Layered, layers: Sequence[int] | None = None) -> tupl
     Raises:
         InputError: one that does not exist, one twice, or none.
     """
+    if encoder.pooling.with_average:
+        raise InputError(
+            "this encoder's vectors are of a layer and of the mean of layers: it has none of single layers"
+        )
     depth = encoder.depth
     chosen = tuple(range(depth + 1) if layers is None else layers)
     wrong = [k for k in chosen if not 0 <= k <= depth]

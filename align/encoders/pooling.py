@@ -32,13 +32,17 @@ class Pooling:
     """Pool the mean of hidden_states[0..layer] (embeddings included) instead of hidden_states[layer]."""
     include_prompt: bool = True
     """Whether the tokens of the prompt count, and what the tokenizer puts before them (INSTRUCTOR: they do not)."""
+    with_average: bool = False
+    """Put the pooled mean of hidden_states[0..layer] behind the pooled hidden_states[layer]: (B, 2 D) vectors."""
 
     def __post_init__(self) -> None:
-        """Check the kind and its fit with special tokens."""
+        """Check the kind and its fit with special tokens, and with both kinds of layers."""
         if self.kind not in KINDS:
             raise InputError(f"unknown pooling {self.kind!r}: expected one of {', '.join(KINDS)}")
         if self.kind == "cls" and not self.special_tokens:
             raise InputError("cls pooling reads a special token: it needs special_tokens = true")
+        if self.with_average and (self.kind != "mean" or self.average_layers or self.layer == 0):
+            raise InputError("a layer above 0 with the mean of layers behind it is pooled by mean, and not of that alone")
         if self.layer is not None and self.layer < 0:
             raise InputError(f"pooling layer must be 0 or more (hidden_states[k]), got {self.layer}")
 

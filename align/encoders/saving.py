@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import (
+    Dense,
     Normalize,
     Transformer,
     WeightedLayerPooling,
@@ -109,10 +111,11 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     pooling = encoder.pooling
     # WordWeights tells Pooling the sum of its weights, which knows of no positions and of no prompt left out
     scaled = "by position" * (pooling.kind == "weighted") or "without the prompt" * (not pooling.include_prompt)
-    if scaled and not pooling.special_tokens and (not encoder.unit or len(encoder.tail)):
+    unit_next = isinstance(encoder.tail[0], Normalize) if len(encoder.tail) else encoder.unit
+    if scaled and not pooling.special_tokens and not unit_next:
         raise InputError(
-            f"sentence-transformers cannot pool {scaled} without special tokens unless vectors are unit ones, and "
-            "nothing (Dense, ...) comes after the pooling"
+            f"sentence-transformers cannot pool {scaled} without special tokens unless vectors are made unit ones "
+            "next, before anything (Dense, ...) else"
         )
     scratch = Path(tempfile.mkdtemp(prefix="align-"))
     try:
@@ -125,16 +128,16 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     if pooler is not None:  # made at random by the loading above, read by nobody: zero, so that files are reproducible
         for parameter in pooler.parameters():
             parameter.data.zero_()
-    if pooling.average_layers and encoder.layer > 0:
-        modules.append(WeightedLayerPooling(encoder.body.config.hidden_size, encoder.layer, layer_start=0))
-    if not pooling.special_tokens:
-        modules.append(_without_added_tokens(encoder))
-    modules.append(
-        PlainPooling(
-            encoder.model.config.hidden_size, pooling_mode=PLAIN_MODES[pooling.kind],
-            include_prompt=pooling.include_prompt,
-        )
-    )  # fmt: skip
+    width = encoder.body.config.hidden_size
+    plain = partial(PlainPooling, width, include_prompt=pooling.include_prompt)
+    weights = [] if pooling.special_tokens else [_without_added_tokens(encoder)]
+    average = [WeightedLayerPooling(width, encoder.layer, layer_start=0)] if encoder.layer > 0 else []
+    mode = PLAIN_MODES[pooling.kind]
+    if pooling.with_average:  # what is pooled first goes where a second pooling looks for the vector of the first token
+        modules += [*weights, plain(mode), _kept(width), *average, *weights, plain(("cls", mode))]
+    else:
+        modules += average if pooling.average_layers else []
+        modules += [*weights, plain(mode)]
     modules += list(encoder.tail)
     if encoder.unit:
         modules.append(Normalize())
@@ -142,6 +145,14 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     return SentenceTransformer(
         modules=modules, device=str(encoder.device), prompts=prompts, default_prompt_name=default,
         similarity_fn_name=encoder.similarity,
+    )  # fmt: skip
+
+
+def _kept(width: int) -> Dense:
+    """Keeps the pooled vector as ``cls_token_embeddings``."""
+    return Dense(
+        width, width, bias=False, activation_function=nn.Identity(), init_weight=torch.eye(width),
+        module_output_name="cls_token_embeddings",
     )  # fmt: skip
 
 
@@ -165,7 +176,9 @@ def _save_cut(encoder: Encoder, folder: Path) -> None:
     depth = config.num_hidden_layers
     try:
         config.num_hidden_layers = encoder.layer
-        config.output_hidden_states = encoder.pooling.average_layers and encoder.layer > 0
+        config.output_hidden_states = (
+            encoder.pooling.average_layers and encoder.layer > 0
+        ) or encoder.pooling.with_average
         with first_blocks(encoder.model, encoder.pooling.layer):
             encoder.body.save_pretrained(folder)
     finally:

@@ -62,7 +62,7 @@ class TextModel(nn.Module):
             width = getattr(module, "out_features", None)
             if isinstance(width, int):
                 return width
-        return int(self.model.config.get_text_config().hidden_size)
+        return int(self.model.config.get_text_config().hidden_size) * (1 + self.pooling.with_average)
 
     @property
     def added_ids(self) -> list[int]:

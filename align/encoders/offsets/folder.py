@@ -1,7 +1,8 @@
 """A folder of language offsets, opened: which of its offsets a text has, and vectors with it taken off.
 
-offsets.npy     float32, a row for each language that is moved (centre, shift), or for each direction (project)
-manifest.json   method, languages and the lines they were estimated on, the encoder, SHA-256 of the other file
+offsets.npy     float32, a row for each language that is moved (centre, shift, head), or for each direction (project)
+maps.npy        of a head: float32 (1 + m, d, d), the map of all languages and those of m of them
+manifest.json   method, languages and the lines they were estimated on, the encoder, SHA-256 of the other files
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ log = logging.getLogger(__name__)
 FORMAT = "align-offsets/1"
 MANIFEST, ROWS = "manifest.json", "offsets.npy"
 METHODS = ("centre", "shift", "project")
+HEAD, MAPS = "head", "maps.npy"
+"""The method of :func:`align.word_head`, whose offsets are followed by a map."""
 FIELDS = {"format", "method", "languages", "rows", "encoder", "sha256"}
 BLOCK = 16_384
 """Rows that are moved at a time; bounds memory."""
+Move = tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.float32] | None]
+"""Rows that move together, the offset they lose (``None``: the directions, which all rows lose), and their map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,8 @@ class Offsets:
     manifest: Mapping[str, Any]
     rows: NDArray[np.float32]
     """(n, d) as in the file."""
+    maps: NDArray[np.float32] | None = None
+    """(1 + m, d, d) of a head: x -> (x - offset) W, with W on the right of row vectors; first that of any language."""
 
     @property
     def method(self) -> str:
@@ -55,7 +62,9 @@ class Offsets:
     @cached_property
     def identity(self) -> dict[str, str]:
         """What stands in the identity of an encoder that takes them off: two of equal identity move rows alike."""
-        decides = [self.manifest[name] for name in ("method", "rows", "sha256")]
+        decides = [
+            self.manifest[name] for name in ("method", "rows", "sha256", "maps", "maps_sha256") if name in self.manifest
+        ]
         return {"method": self.method, "fingerprint": json_hash([*decides, sorted(self.languages)])[:32]}
 
     @cached_property
@@ -94,6 +103,9 @@ class Offsets:
     ) -> NDArray[Any]:
         """Take its offset off each row, in place; a row without one stays as it is, to the last bit.
 
+        A head maps them too: a row of a language that it does not know loses the mean of all offsets, and goes through
+        the map of all languages.
+
         Args:
             vectors: (n, d), to be written to.
             languages: n codes; "": not known.
@@ -104,15 +116,16 @@ class Offsets:
             ``vectors``.
         """
         found = list(map(self.language, languages, scripts))
-        strangers = 0 if self.method == "project" else found.count("")
+        strangers = 0 if self.method in ("project", HEAD) else found.count("")
         if strangers:
             what = "texts are in no language of it, and keep their vectors"
             log.warning("%s: %d of %d %s", self.folder, strangers, len(found), what)
-        for here, offset in self._moves(np.array(found, dtype=object)):
+        for here, offset, shape in self._moves(np.array(found, dtype=object)):
             for start in range(0, len(here), BLOCK):
                 block = here[start : start + BLOCK]
                 moved = vectors[block].astype(np.float32)
                 moved = project_out(moved, self.rows) if offset is None else moved - offset
+                moved = moved if shape is None else moved @ shape
                 vectors[block] = _unit(moved) if unit else moved
         return vectors
 
@@ -129,18 +142,20 @@ class Offsets:
         scripts = [dominant_script(t) if needed and not code else "" for t, code in zip(texts, given, strict=True)]
         return given, scripts
 
-    def _moves(self, languages: NDArray[Any]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32] | None]]:
-        """Rows that move together, and the offset they lose; ``None``: the directions, which all rows lose."""
+    def _moves(self, languages: NDArray[Any]) -> Iterator[Move]:
         if self.method == "project":
             if len(self.rows):
-                yield np.arange(len(languages)), None
+                yield np.arange(len(languages)), None, None
             return
+        own = {code: number for number, code in enumerate(self.manifest.get("maps", ()), 1)}
         for code, offset in zip(self.manifest["rows"], self.rows, strict=True):
-            yield np.flatnonzero(languages == code), offset
+            yield np.flatnonzero(languages == code), offset, None if self.maps is None else self.maps[own.get(code, 0)]
+        if self.maps is not None:
+            yield np.flatnonzero(languages == ""), self.rows.mean(axis=0), self.maps[0]
 
 
 def open_offsets(folder: Path | str) -> Offsets:
-    """Open what :func:`align.offsets` wrote.
+    """Open what :func:`align.offsets` or :func:`align.word_head` wrote.
 
     Raises:
         InputError: not such a folder, or a file of it is missing or damaged.
@@ -155,7 +170,25 @@ def open_offsets(folder: Path | str) -> Offsets:
     file = existing_file(folder / ROWS)
     if sha256(file) != manifest["sha256"]:
         raise InputError(f"{file} is damaged: its SHA-256 is not the one in {MANIFEST}; estimate the offsets again")
-    return Offsets(folder, manifest, np.load(file, allow_pickle=False))
+    rows = np.load(file, allow_pickle=False)
+    if manifest["method"] != HEAD:
+        return Offsets(folder, manifest, rows)
+    maps = existing_file(folder / MAPS)
+    if sha256(maps) != manifest["maps_sha256"]:
+        raise InputError(f"{maps} is damaged: its SHA-256 is not the one in {MANIFEST}; train the head again")
+    return Offsets(folder, manifest, rows, np.load(maps, allow_pickle=False))
+
+
+def open_head(folder: Path | str) -> Offsets:
+    """Open what :func:`align.word_head` wrote.
+
+    Raises:
+        InputError: as :func:`open_offsets`, or it holds offsets without maps.
+    """
+    opened = open_offsets(folder)
+    if opened.maps is None:
+        raise InputError(f"{folder} holds offsets by {opened.method}, no head: expected what align head words writes")
+    return opened
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -97,8 +97,9 @@ def encode(
     here = workers == 1 and engine == "local"
     if isinstance(model, Encoder) and (load or not here or attention != "auto" or backend != "torch"):
         raise InputError("an encoder in memory encodes as it is, in this process: give the name of a model instead")
-    if load.get("offsets"):
-        load["offsets"] = Path(load["offsets"]).absolute()  # workers may stand elsewhere
+    for name in ("offsets", "head"):
+        if load.get(name):
+            load[name] = Path(load[name]).absolute()  # workers may stand elsewhere
     out = named(out)
     check_vectors(out)
     with locked(out / MANIFEST, of=out):
