@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from align.engines.send import export as export
     from align.engines.verify import verify_export as verify_export
     from align.errors import InputError as InputError
+    from align.evaluation.certificate import certify as certify
     from align.evaluation.compare import compare as compare
     from align.evaluation.evaluate import evaluate as evaluate
     from align.evaluation.listing import list_benchmarks as list_benchmarks
@@ -56,6 +57,7 @@ _HOMES = {
     "Pooling": "align.encoders.pooling",
     "augment": "align.indexes.augment",
     "augment_queries": "align.indexes.queries",
+    "certify": "align.evaluation.certificate",
     "check_overlap": "align.evaluation.overlap",
     "compare": "align.evaluation.compare",
     "conditional_pairs": "align.pairs.conditional",

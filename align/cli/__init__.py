@@ -12,6 +12,7 @@ import typer
 
 from align.cli import (
     augment,
+    certify,
     compare,
     doctor,
     encode,
@@ -59,6 +60,7 @@ class Groups(Verbs):
             "eval": evaluate.evaluate,
             "list": evaluate.list_benchmarks,
             "compare": compare.compare,
+            "certify": certify.certify,
             "report": report.report,
         },
         "Search": {

@@ -58,6 +58,10 @@ EXAMPLES = {
     ],
     "list": ["align list", "align list tatoeba --data data", "align list bli"],
     "compare": ["align compare results --baseline seed --by script"],
+    "certify": [
+        "align certify xlm-roberta-base model --data data --bf16 --out certificate --card",
+        "align certify model model --head head --grains words --names model,with-head",
+    ],
     "report": ["align report results --baseline seed --training model --out report.html"],
     "offsets": [
         "align offsets model --text hin_Deva.txt --text hin_Latn=romanised.txt --text eng_Latn.txt --out offsets",

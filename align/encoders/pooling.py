@@ -42,7 +42,9 @@ class Pooling:
         if self.kind == "cls" and not self.special_tokens:
             raise InputError("cls pooling reads a special token: it needs special_tokens = true")
         if self.with_average and (self.kind != "mean" or self.average_layers or self.layer == 0):
-            raise InputError("a layer above 0 with the mean of layers behind it is pooled by mean, and not of that alone")
+            raise InputError(
+                "a layer above 0 with the mean of layers behind it is pooled by mean, and not of that alone"
+            )
         if self.layer is not None and self.layer < 0:
             raise InputError(f"pooling layer must be 0 or more (hidden_states[k]), got {self.layer}")
 

@@ -62,7 +62,7 @@ class HeadFit:
 
     def __call__(self, x: NDArray[np.float32], language: str) -> NDArray[np.float32]:
         """(n, d) mapped rows, of no particular length; an unknown language loses the mean of all offsets."""
-        mean = np.mean(list(self.offsets.values()), axis=0, dtype=np.float32)
+        mean = np.stack([*self.offsets.values()]).mean(axis=0)
         moved: NDArray[np.float32] = (x - self.offsets.get(language, mean)) @ self.own.get(language, self.shared)
         return moved
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from align.evaluation.certificate import Certificate
 from align.reporting.collection import Collection
 from align.reporting.gaps import gaps
 from align.reporting.groups import groups
@@ -33,15 +34,17 @@ READ: Mapping[str, Callable[[Collection], dict[str, Any]]] = {
 Runs = Sequence[tuple[str, Mapping[str, Any]]]
 
 
-def page(collection: Collection, runs: Runs = (), *, title: str) -> str:
+def page(collection: Collection, runs: Runs = (), *, title: str, certificate: Certificate | None = None) -> str:
     """The whole file.
 
     Args:
         collection: what is reported.
         runs: trainings, see :func:`align.reporting.training.read_training`.
         title: heading of the page.
+        certificate: what stands first, if there is one.
     """
-    sections = [(name, heading, section(name, collection, runs)) for name, heading in TITLES.items()]
+    first = [("certificate", "Certificate", render("certificate", certificate=certificate))] if certificate else []
+    sections = first + [(name, heading, section(name, collection, runs)) for name, heading in TITLES.items()]
     created = sorted(str(r.get("created") or "")[:10] for b in collection.benchmarks for r in b.results.values())
     days = list(dict.fromkeys(day for day in created if day))
     return render(

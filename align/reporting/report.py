@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from align.errors import InputError
+from align.evaluation.certificate import Certificate
 from align.files.whole import whole_file
 from align.reporting.collection import collect
 from align.reporting.page import GENERATOR, page
@@ -21,6 +22,7 @@ def report(
     training: Sequence[Path] = (),
     plots: Path | None = None,
     title: str = "Evaluation report",
+    certificate: Certificate | None = None,
 ) -> list[Path]:
     """Write a report of result files as one HTML file that needs no network, and its figures as pictures.
 
@@ -33,6 +35,7 @@ def report(
         training: folders that ``align train`` wrote, for the training curves.
         plots: folder for the figures as PNG and SVG, see :func:`align.reporting.plots.draw_plots`; ``None``: none.
         title: heading of the page.
+        certificate: of :func:`align.certify`, shown first; ``None``: the page has none.
 
     Returns:
         What was written: the page, then the figures.
@@ -45,7 +48,7 @@ def report(
     _check_place(Path(out))
     collection = collect(results, baseline=baseline)
     runs = [run for folder in training for run in read_training(Path(folder))]
-    text = page(collection, runs, title=title)
+    text = page(collection, runs, title=title, certificate=certificate)
     with whole_file(Path(out)) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return [Path(out), *(draw_plots(results, plots, baseline=baseline) if plots else [])]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard
 
 from align.encoders.encoder import Encoder
+from align.errors import InputError
+from align.files.whole import whole_file
 from align.pairs.overlap_result import overlap_table
 from align.provenance import versions
 from align.training.config import as_table
@@ -111,3 +114,33 @@ def overlap_lines(overlap: Mapping[str, Any] | None) -> list[str]:
         return []
     table = overlap_table(overlap, most=20)
     return ["## Overlap with test sets", "", "Test texts found in the training pairs:", "", table]
+
+
+START, END = "<!-- certificate -->", "<!-- end of certificate -->"
+
+
+def check_card(folder: Path) -> None:
+    """Refuse a place that has no model card of Align's.
+
+    Raises:
+        InputError: it is no folder that Align saved an encoder in.
+    """
+    if not (folder / "align.json").is_file():
+        raise InputError(f"{folder} has no model card of Align to write to: expected a folder that it saved")
+
+
+def put_certificate(folder: Path, table: str) -> None:
+    """Write a table into the model card of a folder, in the place of an older one.
+
+    Raises:
+        InputError: see :func:`check_card`.
+    """
+    check_card(folder)
+    path = folder / "README.md"
+    card = path.read_text(encoding="utf-8") if path.is_file() else ""
+    before, _, rest = card.partition(START)
+    after = rest.partition(END)[2]
+    title = "## What rose and what fell"
+    parts = [before.rstrip(), f"{START}\n{title}\n\n{table}\n{END}", after.strip()]
+    with whole_file(path) as temporary:
+        temporary.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")

@@ -142,8 +142,8 @@ QUICK = HeadOptions(steps=4, batch=4, rate=1e-2)
 
 def made(place, bert_folder, **given):
     return word_head(
-        bert_folder, place / "eng_Latn-ell_Grek.tsv", place / "head", vocabularies=VOCABULARIES, options=QUICK, prompt="q ",
-        **given,
+        bert_folder, place / "eng_Latn-ell_Grek.tsv", place / "head", vocabularies=VOCABULARIES, options=QUICK,
+        prompt="q ", **given,
     )  # fmt: skip
 
 
@@ -264,9 +264,7 @@ def test_words_without_a_list_are_candidates(place, bert_folder):
 
 def test_pairs_within_a_language_are_left_out(place, bert_folder, caplog):
     (place / "eng_Latn-eng_Latn.tsv").write_text("abc\tbad\n", encoding="utf-8")
-    words, pairs, counts = module._words(
-        [place / "eng_Latn-ell_Grek.tsv", place / "eng_Latn-eng_Latn.tsv"], {}, (), True
-    )
+    _, pairs, counts = module._words([place / "eng_Latn-ell_Grek.tsv", place / "eng_Latn-eng_Latn.tsv"], {}, (), True)
     assert list(pairs) == [("eng_Latn", "ell_Grek")] and counts["within_a_language"] == 1
     assert "1 pairs of two words of one language" in caplog.text
 
