@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from align.encoders.merging.merge import merge as merge
     from align.encoders.offsets.estimate import offsets as offsets
     from align.encoders.pooling import Pooling as Pooling
+    from align.encoders.routed import route as route
     from align.encoders.saving import save_encoder as save_encoder
     from align.encoders.trimming import trim as trim
     from align.engines.send import export as export
@@ -80,6 +81,7 @@ _HOMES = {
     "open_vectors": "align.vectors.folder",
     "read_pairs": "align.pairs.reading.table",
     "report": "align.reporting.report",
+    "route": "align.encoders.routed",
     "romanize": "align.text.romanize.romanizer",
     "save_encoder": "align.encoders.saving",
     "save_vectors": "align.vectors.writing",

@@ -27,6 +27,7 @@ from align.cli import (
     overlap,
     pairs,
     report,
+    route,
     search,
     text,
     tm,
@@ -54,6 +55,7 @@ class Groups(Verbs):
             "head": heads.app,
             "map": mapping.map_words,
             "merge": merging.merge,
+            "route": route.route,
             "demo": training.demo,
         },
         "Measure": {

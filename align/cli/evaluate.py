@@ -42,6 +42,10 @@ def evaluate(
         list[str] | None,
         typer.Option("--set", help="Setting of a task, such as bli.candidates=20000 or candidates=20000; repeatable."),
     ] = None,
+    twin: Annotated[
+        str | None,
+        typer.Option(help="Of retrieval, also romanised queries: by a romaniser (uroman), or a folder of such text."),
+    ] = None,
     layers: Annotated[
         str | None,
         typer.Option(help="all, or 0,4,8: each k of hidden_states[k] is scored; a dev part chooses one."),
@@ -86,7 +90,8 @@ def evaluate(
 
     if static and (model is None or "=" in model):  # no model is given
         model, what = None, [one for one in (model, *(what or [])) if one]
-    plan = _plan(what or [], protocol, settings or [])
+    twins = [f"retrieval.twin={twin}"] if twin else []
+    plan = _plan(what or [], protocol, [*(settings or []), *twins])
     single = out is not None and out.suffix == ".json"
     if single and len(plan) > 1:
         raise InputError(f"{len(plan)} results do not go into one file: expected a folder, got {out}")

@@ -14,6 +14,7 @@ from align.encoders.checkpoint import load_encoder
 from align.encoders.decoder import is_decoder
 from align.encoders.encoder import Encoder, Hidden
 from align.encoders.exported_graph import exported, graph_inputs, has_bf16, open_graph
+from align.encoders.route import refuse_route
 from align.errors import InputError
 from align.files.whole import user_cache
 
@@ -58,6 +59,7 @@ def load_backend(
     if is_decoder(name, revision):
         raise InputError(f"{name} is a decoder-only model: backend {backend} runs encoders")
     encoder = load_encoder(name, device="cpu", revision=revision, **options)
+    refuse_route(encoder, f"backend {backend}")
     return ExportedEncoder(encoder, backend, bf16=bf16, cache=Path(cache) if cache else user_cache("exports"))
 
 

@@ -30,6 +30,7 @@ from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
 from align.encoders.offsets.folder import open_head, open_offsets
 from align.encoders.pooling import Pooling
+from align.encoders.route import NATIVE, ROMANISED, Route
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
 from align.files.hub import hub_or_cache
@@ -92,7 +93,15 @@ def load_encoder(
     given = {key: value for key, value in asked.items() if value is not None}
     if opened is not None and opened.maps is not None:
         given = dict(opened.manifest["pooling"]) | given
-    if (Path(place) / "align.json").is_file():
+    settings = Path(place) / "align.json"
+    if settings.is_file() and "route" in (saved := read_json(settings)):
+        both = [
+            load_encoder(Path(place) / one, **asked | given, prompt=prompt, max_tokens=max_tokens, device=where)
+            for one in (NATIVE, ROMANISED)
+        ]
+        encoder = both[0]
+        encoder.route = Route(both[1], saved["route"]["languages"])
+    elif settings.is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)
     elif modules_file(place, revision):
         encoder = _from_sentence_transformers(place, given, prompt, max_tokens, revision)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from align.encoders.device import computes_bfloat16
 from align.encoders.offsets.folder import Offsets
 from align.encoders.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.encoders.pooling import Pooling, after_prompt, through
+from align.encoders.route import Route
 from align.encoders.text_model import TextModel, padded
 from align.errors import InputError
 
@@ -75,6 +76,7 @@ class Encoder(TextModel):
         self.attention = "auto"  # or padded
         self.round_to = 1  # tokens of a packed batch are filled up to a multiple of this
         self.offsets: Offsets | None = None  # of languages, which encode takes off
+        self.route: Route | None = None  # to the encoder of romanised text
         self._can_pack: bool | None = None  # not asked yet
         self._fingerprint: str | None = None  # of the float32 weights, once they are rounded
         if pooling.layer is not None and pooling.layer > self.depth:
@@ -210,8 +212,9 @@ class Encoder(TextModel):
 
         Args:
             texts: n strings; the prompt is put before each.
-            language: code of all texts, or of each, for the encoder's offsets (:func:`align.offsets`), if it has any;
-                None, and "" of a text: not known, and then its script decides if it is that of one of their languages.
+            language: code of all texts, or of each, for the encoder's offsets (:func:`align.offsets`) and its route
+                (:func:`align.route`), if it has any; None, and "" of a text: not known, and then its script decides if
+                it is that of one of the offsets' languages.
             max_tokens: cut longer texts; None means the encoder's own limit.
             tokens: tokenises a part of the texts, in its own way; either all of a part have types, or none has, and the
                 same holds for counted tokens. None: as :meth:`tokenize` does.
@@ -233,6 +236,25 @@ class Encoder(TextModel):
         """
         if isinstance(texts, str):
             raise InputError("encode needs a list of texts, got one string")
+        encode = partial(
+            Encoder._encode, max_tokens=max_tokens, tokens=tokens, raw=raw, batch_tokens=batch_tokens,
+            deterministic=deterministic, finite=finite, progress=progress,
+        )  # fmt: skip
+        if self.route is None:
+            vectors = encode(self, texts, out=out)
+        else:
+            vectors = np.empty((len(texts), self.dimension), dtype=np.float32) if out is None else out
+            vectors = self.route.encode(self, texts, language, vectors, encode)
+        if self.offsets is None or raw:
+            return vectors
+        return self.offsets.taken_off(vectors, *self.offsets.texts_of(texts, language), unit=self.unit)
+
+    def _encode(
+        self, texts: Sequence[str], *, max_tokens: int | None, raw: bool, batch_tokens: int | None, deterministic: bool,
+        tokens: Callable[[Sequence[str]], Sequence[Input]] | None, out: NDArray[np.floating[Any]] | None = None,
+        finite: bool, progress: bool | Callable[[int], object],
+    ) -> NDArray[np.float32]:  # fmt: skip
+        """Vectors by the weights of this encoder."""
         tokens = tokens or (lambda part: [Input(ids) for ids in self.tokenize(part, max_tokens=max_tokens)])
         round_to = self.round_to
         budget = batch_tokens or (1024 if self.device.type == "cpu" else 16_384)
@@ -240,15 +262,12 @@ class Encoder(TextModel):
             self.round_to = budget
         try:
             with evaluating(self):
-                vectors = encode_batches(
+                return encode_batches(
                     texts, tokens, lambda rows: self._vectors(rows, raw=raw), dimension=self.dimension, out=out,
                     batch_tokens=budget, fixed=deterministic and not self.packs, finite=finite, progress=progress,
                 )  # fmt: skip
         finally:
             self.round_to = round_to
-        if self.offsets is None or raw:
-            return vectors
-        return self.offsets.taken_off(vectors, *self.offsets.texts_of(texts, language), unit=self.unit)
 
     def _vectors(self, rows: Sequence[Input], *, raw: bool) -> Tensor:
         ids, attention = self.pad([row.ids for row in rows])
@@ -279,10 +298,12 @@ class Encoder(TextModel):
             kind = self.device.type
             log.warning("this %s has no bfloat16 instructions: encoding in it may be slower than in float32", kind)
         self.model.to(torch.bfloat16)
+        if self.route is not None:
+            self.route.encoder.in_bfloat16()
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides a vector: fingerprint of weights and tokenizer, pooling, prompt, length, dimension, offsets.
+        """What decides a vector: weights and tokenizer, pooling, prompt, length, dimension, offsets, route.
 
         Two encoders of equal identity give equal vectors; an index refuses queries from any other.
         """
@@ -291,4 +312,5 @@ class Encoder(TextModel):
             if pooling[name] == usual:  # so that the identities kept before there was a choice stay equal
                 del pooling[name]
         offsets = {"offsets": self.offsets.identity} if self.offsets else {}
-        return super().identity() | {"pooling": pooling} | offsets
+        route = {"route": self.route.identity()} if self.route else {}
+        return super().identity() | {"pooling": pooling} | offsets | route

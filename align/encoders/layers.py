@@ -18,6 +18,7 @@ from align.encoders.blocks import first_blocks, norms_last_layer
 from align.encoders.decoder import Decoder
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import after_prompt, through
+from align.encoders.route import refuse_route
 from align.errors import InputError
 
 LAYER_KINDS = ("mean", "weighted", "last", "cls")
@@ -65,6 +66,7 @@ def encode_layers(
         InputError: a layer or kind that does not exist, or one twice, ``cls`` of a decoder, a text without a token, a
             vector that is NaN or infinite (the sentence names layer and text).
     """
+    refuse_route(encoder, "what reads every layer")
     chosen, pools = layer_numbers(encoder, layers), poolings(encoder, kinds)
     if isinstance(texts, str):
         raise InputError("encode_layers needs a list of texts, got one string")

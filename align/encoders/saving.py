@@ -27,6 +27,7 @@ from align import __version__
 from align.encoders.blocks import blocks, first_blocks
 from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
 from align.encoders.encoder import Encoder
+from align.encoders.route import refuse_route
 from align.encoders.weights import quiet
 from align.errors import InputError
 from align.files.folders import whole_folder
@@ -78,8 +79,9 @@ def save_encoder(
 
     Raises:
         InputError: the folder holds something else or cannot be written, or plain sentence-transformers cannot
-            express the pooling, or the encoder takes offsets off.
+            express the pooling, or the encoder takes offsets off or has a route.
     """
+    refuse_route(encoder, "save_encoder")
     if encoder.offsets is not None:
         raise InputError("a saved encoder takes no offsets off: load it without them to save it, and keep their folder")
     with whole_folder(folder, kind=ENCODER) as temporary:

@@ -29,6 +29,8 @@ class Averages:
     groups: list[dict[str, Any]]
     """Means over groups of rows: by, group, scores, value, interval."""
     script_gaps: list[dict[str, Any]]
+    twins: list[dict[str, Any]]
+    """See :func:`align.tasks.retrieval.twins.twin_gaps`."""
 
 
 def averages(
@@ -50,6 +52,7 @@ def averages(
         seed: of the bootstrap.
     """
     from align.tasks.retrieval.protocols import in_headline
+    from align.tasks.retrieval.twins import twin_gaps
     from align.tasks.statistics.intervals import macro_interval, samples_interval
     from align.tasks.statistics.samples import Sample, joint_samples
 
@@ -87,7 +90,10 @@ def averages(
                 for name, places in sorted(names.items())
             ]
     headline = average(counted) | {"scores": len(counted)}
-    return Averages(scores, statistic, headline, found, _script_gaps(rows) if task.name == "retrieval" else [])
+    gaps, twins = [], []
+    if task.name == "retrieval":
+        gaps, twins = _script_gaps(rows), [asdict(one) for one in twin_gaps(rows, resamples=resamples, seed=seed)]
+    return Averages(scores, statistic, headline, found, gaps, twins)
 
 
 def trained_languages(encoder: Any) -> set[str] | None:
@@ -134,6 +140,8 @@ def _script_gaps(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
     found = {}
     for row in rows:
+        if "twin_of" in row:
+            continue
         queries, candidates = row["id"].split(">")
         found[queries, candidates] = row["metrics"]["P@1"]
     return [asdict(gap) for gap in script_gaps(found)]

@@ -137,6 +137,8 @@ def evaluate(
     curves = {row["id"]: row["curve"] for row in found_averages.rows if "curve" in row}
     if curves:
         facts["layers"] = _curves(curves, rules)
+    if found_averages.twins:
+        facts["twins"] = found_averages.twins
     if not kind.higher_is_better:
         facts["lower_is_better"] = True
     return {

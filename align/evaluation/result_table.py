@@ -38,6 +38,11 @@ def result_table(result: Mapping[str, Any], *, scores: bool = False) -> str:
     if result["script_gaps"]:
         gap = sum(abs(one["gap"]) for one in result["script_gaps"]) / len(result["script_gaps"])
         parts.append(f"Script gap in P@1, mean of {len(result['script_gaps'])}: {gap:.3f}")
+    if twins := result.get("twins"):
+        cells: list[list[Cell]] = [
+            [one["language"], one["native"], one["romanised"], one["gap"], *one["interval"]] for one in twins
+        ]
+        parts.append(markdown([f"{metric} of queries in", "native", "romanised", "gap", "low", "high"], cells))
     if result["geometry"]:
         parts.append(_geometry(result["geometry"]))
     if result.get("layers"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.evaluation.benchmarks import Benchmark
+from align.tasks.retrieval.protocols import with_twin
 from align.tasks.task import OneWay, Task, task
 
 
@@ -49,6 +50,8 @@ def rules_of(benchmark: Benchmark, protocol: Any = None, settings: Mapping[str, 
             near = get_close_matches(name, [*own, *read], 1)
             known = f"did you mean {near[0]}?" if near else f"expected one of {', '.join([*own, *read])}"
             raise InputError(f"{benchmark.name}: {kind.name} has no setting {name!r}: {known}")
+    if "twin" in changes:
+        chosen = with_twin(chosen, changes.pop("twin"))
     other = replace(chosen, **changes)
     return Rules(chosen if other == chosen else replace(other, name=_changed(chosen.name)), reading)
 

@@ -123,10 +123,20 @@ class Index(Described):
         Raises:
             InputError: the fields that differ are named.
         """
-        stored, given = (side if prompt else _without_prompt(side) for side in (self.encoder, plain(encoder)))
+        sides = self.encoder, as_stored(self.encoder, plain(encoder))
+        stored, given = (side if prompt else _without_prompt(side) for side in sides)
         differ = differences(stored, given, "in the index", "in the queries")
         if differ:
             raise InputError(f"the queries come from another encoder than the index: {differ}")
+
+
+def as_stored(stored: Mapping[str, Any], queries: Mapping[str, Any]) -> dict[str, Any]:
+    """What made queries, as it is to be compared with what made the rows that they search.
+
+    Rows by an encoder without a route may be searched with one that has, if it reads native text by the same encoder:
+    its encoder of romanised text learnt the vectors of that one.
+    """
+    return {**queries, "route": queries.get("route") if stored.get("route") else None}
 
 
 def _without_prompt(encoder: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from align.errors import InputError
 from align.files.nested import differences
 from align.files.whole import existing_file, read_json
 from align.indexes.exact import ExactIndex
+from align.indexes.index import as_stored
 from align.memory.terms import Term, find_terms, term_list
 from align.similarity.cosine import normalize
 from align.text.edit_distance import fuzzy_match, plain_text
@@ -222,7 +223,7 @@ def _stored(folder: Path, sources: list[str], encoder: TextEncoder) -> Vectors:
     identity = plain(encoder.identity())
     if (folder / MANIFEST).exists() and _complete(folder):
         stored = open_vectors(folder)
-        differ = differences(stored.encoder, identity, "in the memory", "in the queries")
+        differ = differences(stored.encoder, as_stored(stored.encoder, identity), "in the memory", "in the queries")
         if differ:
             raise InputError(f"{folder} was made by another encoder: {differ}")
         return stored

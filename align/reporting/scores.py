@@ -9,10 +9,11 @@ from typing import Any
 
 from align.reporting.collection import Benchmark, Collection
 
-KINDS = (("to_pivot", "from_pivot"), ("direct",), ("",))
+KINDS = (("to_pivot", "from_pivot"), ("direct",), ("romanised",), ("",))
 """Directions that share a table."""
 HEADINGS = {
     "to_pivot": "language → {}", "from_pivot": "{} → language", "direct": "language → {}", "": "",
+    "romanised": "language → {}",
 }  # fmt: skip
 Row = tuple[str, str, int]
 """Language, the other one, and which of several scores of the two."""

@@ -82,21 +82,38 @@ def _bias_correction(beta: float, step: Tensor) -> Tensor:
 def parameter_groups(module: nn.Module, options: TrainOptions) -> list[dict[str, Any]]:
     """What moves, in groups for AdamW: matrices, which decay; norms, biases and other vectors, which do not; the rest.
 
-    That is the numbers that objectives learn (temperatures): decay would pull them to 1. They have the learning rate
+    Word embeddings have the learning rate ``train.embedding_rate``, if it is set, and decay as matrices do. The rest is
+    the numbers that objectives learn (temperatures): decay would pull them to 1. They have the learning rate
     ``train.temperature_rate``: Adam steps by about the learning rate whatever the gradient, and one that suits the
     weights of an encoder changes a temperature by less than a percent in a hundred steps.
     """
+    encoder = getattr(module, "encoder", None)
+    table = (
+        [] if encoder is None or options.embedding_rate is None else encoder.model.get_input_embeddings().parameters()
+    )
+    apart = set(map(id, table))
+    embeddings: list[nn.Parameter] = []
     matrices: list[nn.Parameter] = []
     vectors: list[nn.Parameter] = []
     numbers: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             number = name.startswith("learned.") and parameter.dim() == 0
-            kind = numbers if number else matrices if parameter.dim() > 1 else vectors
+            kind = (
+                embeddings
+                if id(parameter) in apart
+                else numbers
+                if number
+                else matrices
+                if parameter.dim() > 1
+                else vectors
+            )
             kind.append(parameter)
     groups: list[dict[str, Any]] = [
         {"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0},
     ]  # fmt: skip
+    if embeddings:
+        groups.append({"params": embeddings, "weight_decay": options.weight_decay, "lr": options.embedding_rate})
     if numbers:
         groups.append({"params": numbers, "weight_decay": 0.0, "lr": options.temperature_rate})
     return groups

@@ -77,6 +77,8 @@ class TrainOptions:
     """Forward passes per optimiser step (adds no negatives)."""
     learning_rate: Annotated[float, POSITIVE] = 5e-5
     """Peak learning rate of AdamW."""
+    embedding_rate: Annotated[float, POSITIVE] | None = None
+    """The same of the word embeddings: a row that few batches read takes few steps; unset: learning_rate."""
     temperature_rate: Annotated[float, POSITIVE] = 1e-2
     """The same of learned temperatures and biases: about the most by which a step changes log(temperature)."""
     warmup: Annotated[float, SHARE] = 0.1

@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 
 from align.encoders.device import own_device
 from align.encoders.encoder import Encoder
+from align.encoders.route import refuse_route
 from align.encoders.saving import ENCODER, save_encoder
 from align.errors import InputError
 from align.files.folders import check_replaceable, writing
@@ -130,6 +131,7 @@ def check_arguments(
     """Refuse what does not go together, before anything is read."""
     if next(encoder.parameters()).dtype in (torch.bfloat16, torch.float16):
         raise InputError("training keeps float32 weights: load the encoder without bf16, and set train.bf16 = true")
+    refuse_route(encoder, "training")
     if encoder.offsets is not None:
         raise InputError("offsets are of an encoder as it is, not of one that is trained: load it without")
     if recipe.encoder.layer is not None and recipe.encoder.layer != encoder.layer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
@@ -45,6 +46,9 @@ class Protocol:
     """What happens to a candidate that scores as much as the right answer."""
     reference: str = ""
     """Where the protocol comes from."""
+    twin: str = ""
+    """The other language queries in Latin letters, too: as a romaniser of this name writes it, or as files of this
+    folder do (``hin_Latn.txt``, line-aligned); "": it does not."""
 
     def __post_init__(self) -> None:
         """Refuse what nothing scores by: a protocol says what is done, and no more."""
@@ -64,6 +68,11 @@ class Protocol:
         if any(given) and not all(given):
             raise InputError(f"protocol {self.name}: expected layer, pooling and special_tokens together, or none")
         check_score(self.similarity, self.margin_k)
+
+    @property
+    def twin_name(self) -> str:
+        """Name of the romaniser or of the folder."""
+        return Path(self.twin).name
 
     def check_pooling(self, made: Mapping[str, Any]) -> None:
         """Refuse vectors that are made otherwise than the protocol says.
@@ -112,6 +121,8 @@ class Protocol:
             f"{by.get(self.similarity, f'{self.similarity} margin, k = {self.margin_k}')}; {embeddings}; "
             f"candidates: {self.candidates}; equal texts: all {self.duplicates}; ties: {self.ties}; "
             f"headline {self.headline}: mean of the searches with {self.pivot}, of all where none has it{apart}"
+            + f"; romanised twin ({self.twin_name}): the same queries in Latin letters, in no other mean"
+            * bool(self.twin)
         )
 
 
@@ -168,6 +179,16 @@ def in_headline(directions: Sequence[str]) -> list[int]:
     """
     with_pivot = [i for i, direction in enumerate(directions) if direction in ("to_pivot", "from_pivot")]
     return with_pivot or list(range(len(directions)))
+
+
+def with_twin(protocol: Protocol, twin: str) -> Protocol:
+    """The protocol with a romanised twin, named after it.
+
+    >>> with_twin(PROTOCOLS["align"], "uroman").name
+    'align, twin uroman'
+    """
+    made = replace(protocol, twin=str(twin))
+    return replace(made, name=f"{protocol.name}, twin {made.twin_name}") if made != protocol else protocol
 
 
 def changed(protocol: Protocol, **fields: Any) -> Protocol:

@@ -21,11 +21,13 @@ from align.tasks.measures.geometry import anisotropy, hubness
 from align.tasks.measures.ranks import mean_reciprocal_rank, precision_at
 from align.tasks.result import Result
 from align.tasks.retrieval.protocols import PROTOCOLS, Pair, Protocol, find_protocol, in_headline
+from align.tasks.retrieval.twins import DIRECTION, twin_pair, with_twins
 from align.tasks.task import Halving, Row, Task, Unit, row
 from align.tasks.texts.bitext import Texts, parallel_units
 from align.tasks.texts.labelled import read_index
 from align.tasks.texts.line_checks import check_aligned, check_shift
 from align.text.hashing import text_sha256
+from align.text.languages import latin
 
 HUB_NEIGHBOURS = 10
 
@@ -228,25 +230,28 @@ def checked_pairs(pairs: Sequence[Pair], texts: Mapping[str, Sequence[str]]) -> 
 def _read(
     source: str | Path, languages: Sequence[str] | None, protocol: Protocol, *, revision: str | None = None
 ) -> Iterator[Unit]:
-    return parallel_units(source, languages, pivot=protocol.pivot, revision=revision)
+    units = parallel_units(source, languages, pivot=protocol.pivot, revision=revision)
+    return with_twins(units, protocol) if protocol.twin else units
 
 
 def _rows(encode: Encode, unit: Unit, texts: Texts, protocol: Protocol) -> list[Row]:
+    if not texts:  # the twin of text that is in Latin letters already
+        return []
+    twin = twin_pair(texts, protocol)
+    if twin:
+        return _twin_rows(encode, unit, texts, protocol, *twin)
     first, second = texts
     pair = (first, second) if protocol.pivot != first else (second, first)
     if len(protocol.directions) == 1 and protocol.pivot not in pair:
         raise InputError(f"protocol {protocol.name} scores pairs with {protocol.pivot} only")
     result = retrieval(encode, texts, [pair], protocol=protocol, per_item=True, geometry=True)
-    names: Sequence[int | str] = range(1, len(texts[first]) + 1)
-    if unit.lines == "text":
-        names = [text_sha256(line)[:12] for line in texts[pair[1]]]
+    names = _line_names(unit, texts[pair[1]])
     rows = []
     for score in result.scores:
         way = direction(score, protocol)
         sides = (score.queries, score.candidates)
         other, language = sides if way == "from_pivot" else sides[::-1]
-        kept = [(rank, name) for rank, name in zip(score.ranks or (), names, strict=True) if rank]
-        items, lines = outcomes([rank for rank, _ in kept], protocol.headline), [name for _, name in kept]
+        items, lines = _items(score, names, protocol)
         rows.append(row(
             f"{score.queries}>{score.candidates}", language, other, way, items, lines,
             value=score.metrics[protocol.headline], left_out=score.left_out, metrics=dict(score.metrics),
@@ -254,6 +259,31 @@ def _rows(encode: Encode, unit: Unit, texts: Texts, protocol: Protocol) -> list[
         if language == score.candidates and score.hubness is not None:  # of one line there is none
             rows[-1]["geometry"] = {"hubness": score.hubness, "anisotropy": score.anisotropy}
     return rows
+
+
+def _twin_rows(
+    encode: Encode, unit: Unit, texts: Texts, protocol: Protocol, native: str, twin: str
+) -> list[Row]:  # fmt: skip
+    one_way = replace(protocol, directions=("to_pivot",))
+    coded = {latin(native): texts[twin], protocol.pivot: texts[protocol.pivot]}
+    (score,) = retrieval(encode, coded, protocol=one_way, per_item=True, check_alignment=False).scores
+    items, lines = _items(score, _line_names(unit, texts[protocol.pivot]), protocol)
+    return [row(
+        f"{twin}>{protocol.pivot}", latin(native), protocol.pivot, DIRECTION, items, lines, twin_of=native,
+        value=score.metrics[protocol.headline], left_out=score.left_out, metrics=dict(score.metrics),
+    )]  # fmt: skip
+
+
+def _line_names(unit: Unit, pivot: Sequence[str]) -> Sequence[int | str]:
+    """What a line is known by in other units."""
+    return [text_sha256(line)[:12] for line in pivot] if unit.lines == "text" else range(1, len(pivot) + 1)
+
+
+def _items(
+    score: Score, names: Sequence[int | str], protocol: Protocol
+) -> tuple[list[float], list[int | str]]:  # fmt: skip
+    kept = [(rank, name) for rank, name in zip(score.ranks or (), names, strict=True) if rank]
+    return outcomes([rank for rank, _ in kept], protocol.headline), [name for _, name in kept]
 
 
 def outcomes(ranks: Sequence[float], metric: str) -> list[float]:
@@ -266,6 +296,8 @@ def outcomes(ranks: Sequence[float], metric: str) -> list[float]:
 
 def _halves(texts: Texts, how: Halving) -> tuple[Texts, Texts, str]:
     """The dev and test lines of an index.tsv (SIB-200) beside the texts, or random halves."""
+    if not texts:
+        return {}, {}, ""
     index, n = Path(how.source) / "index.tsv", check_aligned(texts)
     dev, test = split_lines(n, seed=how.seed)
     chosen_on = f"a random half of the lines (seed {how.seed})"

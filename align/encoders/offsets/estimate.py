@@ -75,7 +75,7 @@ def offsets(
         if encoder.offsets is not None:
             raise InputError(f"the encoder takes the offsets of {encoder.offsets.folder} off already: give it without")
         vectors = {
-            code: encoder.encode([lines[code][place] for place in here], progress=progress)
+            code: encoder.encode([lines[code][place] for place in here], language=code, progress=progress)
             for code, here in places.items()
         }
     names, rows = _estimated(vectors, places, method, pivot, k)

@@ -1,0 +1,28 @@
+"""``align route``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from align.cli.arguments import Out, listed, show
+from align.cli.encoder_choice import EncoderChoice, takes_encoder
+
+
+@takes_encoder(without="offsets bf16 backend attention")
+def route(
+    choice: EncoderChoice,
+    romanised: Annotated[str, typer.Argument(help="The same for romanised text: a model that was trained from MODEL.")],
+    languages: Annotated[
+        str,
+        typer.Option(help="Codes of romanised text, with commas: hin_Latn,tam_Latn; und_Latn: Latin of no language."),
+    ],
+    out: Out,
+) -> None:
+    """Give romanised text an encoder of its own: all other text keeps the vectors that MODEL gives it, to the bit."""
+    from align import route as run
+
+    encoder = run(choice.model, romanised, out, languages=listed(languages) or [], **choice.options())
+    identity = encoder.identity()
+    show({"native": identity["fingerprint"], "romanised": identity["route"], "out": str(out)})

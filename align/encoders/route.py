@@ -1,0 +1,116 @@
+"""Which of two encoders reads a text: romanised text of the languages that were named has an encoder of its own.
+
+align.json            the rule (``route``); modules.json and router_config.json are for sentence-transformers
+native/, romanised/   the two encoders, each as save_encoder writes one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from align.errors import InputError
+from align.files.nested import differences
+from align.text.languages import check_language, dominant_script
+
+if TYPE_CHECKING:
+    from align.encoders.encoder import Encoder
+
+UNKNOWN = "und"
+"""ISO 639-3: undetermined; the language of a text for which none is given."""
+NATIVE, ROMANISED = "native", "romanised"  # folders, and tasks of sentence-transformers
+
+
+class Route(nn.Module):
+    """An encoder for romanised text, and which text that is.
+
+    A text is romanised if most of its letters are Latin and its language, whatever script its code names, is one of
+    ``languages``. Where no language is given it is ``und``, so that ``und_Latn`` among them takes in all such text.
+    Any other text is not, and so never is one in another script, whatever language is said.
+
+    Args:
+        encoder: of romanised text; it differs from the one that has the route in its weights alone.
+        languages: codes in Latin script, such as hin_Latn.
+
+    Raises:
+        InputError: no language, an unknown one, or one of another script.
+    """
+
+    def __init__(self, encoder: Encoder, languages: Sequence[str]) -> None:
+        super().__init__()
+        wrong = [code for code in map(check_language, languages) if not code.endswith("_Latn")]
+        if wrong or not languages:
+            named = wrong[0] if wrong else "none"
+            raise InputError(f"romanised text has codes in Latin script, such as hin_Latn, got {named}")
+        self.encoder, self.languages = encoder, tuple(sorted(set(languages)))
+        self._iso = {code.partition("_")[0] for code in self.languages}
+
+    def check(self, native: Encoder) -> None:
+        """Refuse an encoder of other vectors than those that the romanised one learnt.
+
+        Raises:
+            InputError: the fields in which they differ beside the weights are named.
+        """
+        sides = [{**one.identity(), "fingerprint": None, "route": None} for one in (native, self.encoder)]
+        differ = differences(*sides, "of native text", "of romanised text")
+        if not differ and native.tokenizer.get_vocab() != self.encoder.tokenizer.get_vocab():
+            differ = "their tokenizers"
+        if differ:
+            raise InputError(f"the two encoders may differ in their weights alone, they differ in {differ}")
+        if native.offsets or self.encoder.offsets or native.route or self.encoder.route:
+            raise InputError("an encoder of a route takes no offsets off, and has no route of its own")
+
+    def romanised(self, texts: Sequence[str], language: str | Sequence[str] | None) -> NDArray[np.bool_]:
+        """(n,) whether each text is romanised; arguments as of ``Encoder.encode``.
+
+        Raises:
+            InputError: another number of languages than of texts.
+        """
+        alone = language is None or isinstance(language, str)
+        given: list[str | None] = [language] * len(texts) if alone else list(language)
+        if len(given) != len(texts):
+            raise InputError(f"{len(texts)} texts but {len(given)} languages: expected one for each text")
+        named = ((code or UNKNOWN).partition("_")[0] in self._iso for code in given)
+        latin = (has and dominant_script(text) == "Latn" for text, has in zip(texts, named, strict=True))
+        return np.fromiter(latin, dtype=bool, count=len(texts))
+
+    def encode(
+        self,
+        native: Encoder,
+        texts: Sequence[str],
+        language: str | Sequence[str] | None,
+        vectors: NDArray[Any],
+        encode: Callable[[Encoder, Sequence[str]], NDArray[Any]],
+    ) -> NDArray[Any]:
+        """Each text's vector by its encoder, written to its row of ``vectors``, which are returned.
+
+        The texts that are not romanised are encoded as if the others were not there.
+        """
+        if vectors.shape != (len(texts), native.dimension):
+            shape = (len(texts), native.dimension)
+            raise InputError(f"expected an array of shape {shape} to write the vectors to, got {vectors.shape}")
+        self.encoder.prompt, self.encoder.attention = native.prompt, native.attention
+        romanised = self.romanised(texts, language)
+        for encoder, chosen in ((native, ~romanised), (self.encoder, romanised)):
+            here = np.flatnonzero(chosen)
+            if len(here):
+                vectors[here] = encode(encoder, [texts[i] for i in here])
+        return vectors
+
+    def identity(self) -> dict[str, Any]:
+        """What of it decides a vector."""
+        return {"fingerprint": self.encoder.fingerprint(), "languages": list(self.languages)}
+
+
+def refuse_route(encoder: Any, what: str) -> None:
+    """For what knows of one encoder only.
+
+    Raises:
+        InputError: it has two.
+    """
+    if getattr(encoder, "route", None) is not None:
+        raise InputError(f"{encoder.name} is two encoders, of native and of romanised text: give one to {what}")

@@ -1,0 +1,92 @@
+"""Two encoders as one model: native text by the first, as ever, romanised text by the second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from align import __version__
+from align.encoders.checkpoint import load_encoder
+from align.encoders.encoder import Encoder
+from align.encoders.route import NATIVE, ROMANISED, Route
+from align.encoders.saving import ENCODER, save_encoder
+from align.errors import InputError
+from align.files.folders import MARK, whole_folder, writing
+from align.files.whole import read_json, write_json
+
+CARD = """# Sentence encoder of native and of romanised text, saved by Align
+
+Text in Latin letters in one of these languages is read by an encoder of its own: {languages}.
+
+```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer({name!r})
+model.encode(texts)                             # native text
+model.encode(romanised, task={example!r})     # or task="romanised"
+```
+"""
+
+
+def route(
+    native: Encoder | str | Path,
+    romanised: Encoder | str | Path,
+    out: Path | str,
+    *,
+    languages: Sequence[str],
+    **load: Any,
+) -> Encoder:
+    """Give romanised text an encoder of its own; all other text keeps the vectors of ``native``, to the last bit.
+
+    ``load_encoder(out)`` is an encoder whose ``encode(texts, language=...)`` chooses by script and language, as
+    :class:`align.encoders.route.Route` says. ``SentenceTransformer(out)`` loads without code of ours: a Router whose
+    task, ``"romanised"`` or a code such as ``"hin_Latn"``, says that texts are romanised. An index of vectors that
+    ``native`` made may be searched with the result.
+
+    Args:
+        native: an encoder, or what :func:`align.load_encoder` takes.
+        romanised: the same; trained from ``native``, whose vectors of native text it learnt (``info_nce.frozen``).
+        out: the folder; an older encoder that Align saved there is replaced.
+        languages: codes of the romanised text, such as hin_Latn; und_Latn: all Latin text of unknown language.
+        load: further options of :func:`align.load_encoder`, of ``native`` given by name: prompt, layer, ...
+
+    Raises:
+        InputError: the two differ in more than their weights, or a language is no code in Latin script.
+    """
+    if isinstance(native, Encoder) and load:
+        raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
+    with writing(out, kind=ENCODER):
+        encoder = native if isinstance(native, Encoder) else load_encoder(native, **load)
+        tower = romanised if isinstance(romanised, Encoder) else load_encoder(romanised, device=encoder.device)
+        made = Route(tower, languages)
+        made.check(encoder)
+    with whole_folder(out, kind=ENCODER) as folder:
+        for name, one in ((NATIVE, encoder), (ROMANISED, tower)):
+            save_encoder(one, folder / name)
+            (folder / name / MARK).unlink()  # it is part of this folder
+        _write_router(folder, made.languages)
+        settings = {"align": __version__, "route": {"languages": list(made.languages)}}
+        identity = encoder.identity() | {"route": made.identity()}
+        write_json(folder / "align.json", settings | {"identity": identity})
+        card = CARD.format(languages=", ".join(made.languages), name=Path(out).name, example=made.languages[0])
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return load_encoder(out, device=encoder.device)
+
+
+def _write_router(folder: Path, languages: Sequence[str]) -> None:
+    """What sentence-transformers reads: a Router over the modules of both folders."""
+    types: dict[str, str] = {}
+    structure: dict[str, list[str]] = {}
+    for name in (NATIVE, ROMANISED):
+        modules = read_json(folder / name / "modules.json")
+        paths = [f"{name}/{module['path']}".rstrip("/") for module in modules]
+        types |= dict(zip(paths, [module["type"] for module in modules], strict=True))
+        structure[name] = paths
+    tasks = {"(None, None)": NATIVE} | {f"({task!r}, None)": ROMANISED for task in (ROMANISED, *languages)}
+    parameters = {"default_route": NATIVE, "allow_empty_key": True, "route_mappings": tasks}
+    write_json(folder / "router_config.json", {"types": types, "structure": structure, "parameters": parameters})
+    router = {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.modules.router.Router"}
+    write_json(folder / "modules.json", [router])
+    shared = "config_sentence_transformers.json"
+    write_json(folder / shared, read_json(folder / NATIVE / shared))
