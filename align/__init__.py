@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from align.indexes.queries import augment_queries as augment_queries
     from align.indexes.search import search as search
     from align.mapping.methods import map as map
+    from align.mapping.upgrade import upgrade_index as upgrade_index
     from align.mapping.word_head import word_head as word_head
     from align.memory.translation_memory import tm as tm
     from align.mining.mining import mine as mine
@@ -93,6 +94,7 @@ _HOMES = {
     "translation_pairs": "align.pairs.translation",
     "transliteration_pairs": "align.pairs.transliteration",
     "trim": "align.encoders.trimming",
+    "upgrade_index": "align.mapping.upgrade",
     "verify_export": "align.engines.verify",
     "word_head": "align.mapping.word_head",
 }

@@ -33,6 +33,7 @@ from align.cli import (
     tm,
     training,
     trim,
+    upgrade,
 )
 from align.cli.help_pages import Verbs, add_verbs
 from align.errors import InputError
@@ -69,6 +70,7 @@ class Groups(Verbs):
             "offsets": offsets.offsets,
             "encode": encode.encode,
             "index": index.index,
+            "upgrade-index": upgrade.upgrade_index,
             "search": search.search,
             "tm": tm.tm,
             "mine": mine.mine,

@@ -55,8 +55,8 @@ class Route(nn.Module):
         Raises:
             InputError: the fields in which they differ beside the weights are named.
         """
-        sides = [{**one.identity(), "fingerprint": None, "route": None} for one in (native, self.encoder)]
-        differ = differences(*sides, "of native text", "of romanised text")
+        first, second = ({**one.identity(), "fingerprint": None, "route": None} for one in (native, self.encoder))
+        differ = differences(first, second, "of native text", "of romanised text")
         if not differ and native.tokenizer.get_vocab() != self.encoder.tokenizer.get_vocab():
             differ = "their tokenizers"
         if differ:
@@ -70,8 +70,7 @@ class Route(nn.Module):
         Raises:
             InputError: another number of languages than of texts.
         """
-        alone = language is None or isinstance(language, str)
-        given: list[str | None] = [language] * len(texts) if alone else list(language)
+        given = [language or ""] * len(texts) if language is None or isinstance(language, str) else list(language)
         if len(given) != len(texts):
             raise InputError(f"{len(texts)} texts but {len(given)} languages: expected one for each text")
         named = ((code or UNKNOWN).partition("_")[0] in self._iso for code in given)
@@ -98,7 +97,7 @@ class Route(nn.Module):
         for encoder, chosen in ((native, ~romanised), (self.encoder, romanised)):
             here = np.flatnonzero(chosen)
             if len(here):
-                vectors[here] = encode(encoder, [texts[i] for i in here])
+                vectors[here] = encode(encoder, [texts[i] for i in here.tolist()])
         return vectors
 
     def identity(self) -> dict[str, Any]:

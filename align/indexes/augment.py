@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -145,7 +143,7 @@ def _write(
     for number, entry in enumerate(vectors.manifest["parts"]):
         here = slice(*np.searchsorted(asked.owners, [start, start + entry["rows"]]))
         if number not in done:
-            part = _part(vectors, entry)
+            part = vectors.part(number)
             moved = augment_matrix(vectors_of(part), encoded(here), asked.owners[here] - start, **how)
             place = part.schema.get_field_index("vector")
             write_part(out, number, part.set_column(place, "vector", vector_column(moved)))
@@ -161,12 +159,6 @@ def _all_encoded(
             file.write(encode(asked, slice(start, start + _AT_A_TIME)).tobytes())
     shape = (len(asked.owners), dimension)
     return np.memmap(path, np.float32, "r", shape=shape) if len(asked.owners) else np.empty(shape, np.float32)
-
-
-def _part(vectors: Vectors, entry: dict[str, Any]) -> pa.Table:
-    one = replace(vectors, manifest={**vectors.manifest, "parts": [entry]})
-    tables = list(one.tables(rows=max(1, entry["rows"]), verify=False))
-    return pa.concat_tables(tables) if tables else pq.read_schema(vectors.folder / entry["name"]).empty_table()
 
 
 def _read(path: Path, ids: pa.ChunkedArray, folder: Path) -> Asked:

@@ -281,3 +281,31 @@ def test_what_decays_and_what_has_its_own_rate(bert_folder):
     moved = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
     assert sorted(matrices + vectors + temperatures) == sorted(moved)
     assert len(parameter_groups(Alignment(encoder, recipe()), recipe().train)) == 2  # no temperature is learned
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_word_embeddings_with_a_rate_of_their_own(bert_folder, sparse):
+    encoder = load_encoder(bert_folder)
+    chosen = recipe(embedding_rate=0.25, weight_decay=0.1, sparse_embeddings=sparse)
+    module = Alignment(encoder, chosen)
+    embeddings = encoder.model.get_input_embeddings().weight
+    *others, group = parameter_groups(module, chosen.train)
+    assert [id(p) for p in group["params"]] == [id(embeddings)]
+    assert (group["lr"], group["weight_decay"]) == (0.25, 0.1)
+    counted = [id(p) for one in (*others, group) for p in one["params"]]
+    assert len(set(counted)) == len(counted) == len([p for p in module.parameters() if p.requires_grad])
+    embeddings.requires_grad_(False)
+    assert len(parameter_groups(module, chosen.train)) == 2  # nothing of them moves
+
+
+def test_the_rate_of_word_embeddings_is_what_moves_them(bert_folder, tmp_path):
+    def moved(**options):
+        encoder = load_encoder(bert_folder)
+        weights = [encoder.model.get_input_embeddings().weight, encoder.body.encoder.layer[0].output.dense.weight]
+        before = [weight.detach().clone() for weight in weights]
+        chosen = recipe(steps=1, batch_size=8, warmup=0.0, schedule="constant", learning_rate=1e-3, **options)
+        train(encoder, table(), chosen, tmp_path / "out")
+        return [(weight - old).abs().max().item() for weight, old in zip(weights, before, strict=True)]
+
+    assert moved() == pytest.approx([1e-3, 1e-3], rel=1e-2)  # of AdamW's first step
+    assert moved(embedding_rate=0.05) == pytest.approx([0.05, 1e-3], rel=1e-2)
