@@ -113,7 +113,7 @@ def language_bias(
     total = check_aligned(texts)
     if len(texts) < 2:
         raise InputError(f"language bias needs at least two languages, got {', '.join(texts)}")
-    lines = _scored_lines(texts)
+    lines = scored_lines(texts)
     sides = []
     for code, of in texts.items():
         sides.append(embed(encode, [of[line] for line in lines], code).embeddings)
@@ -135,8 +135,12 @@ def language_bias(
     return Result(tuple(scores), tuple(score.excess for score in scores), Collection(k=k, probe_lines=probe_lines))
 
 
-def _scored_lines(texts: Mapping[str, Sequence[str]]) -> list[int]:
-    """Lines that are filled in every language, and new in each."""
+def scored_lines(texts: Mapping[str, Sequence[str]]) -> list[int]:
+    """Lines that are filled in every language, and new in each.
+
+    Raises:
+        InputError: there is none.
+    """
     seen: set[tuple[str, str]] = set()
     kept = []
     for number, line in enumerate(zip(*texts.values(), strict=True)):
@@ -167,13 +171,27 @@ def _hits(vectors: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np.i
 
 def _identity(vectors: NDArray[np.float32], most: int, seed: int) -> list[float] | None:
     """Of each language the share of held-out lines that the probe knows to be of it; ``None``: nothing to hold out."""
+    return None if vectors.shape[1] < 2 else [float(one.mean()) for one in told_languages(vectors, most, seed)[1]]
+
+
+def told_languages(
+    vectors: NDArray[np.float32], most: int, seed: int
+) -> tuple[list[int], NDArray[np.bool_]]:  # fmt: skip
+    """Whether a linear probe, learnt on one half of the lines, tells the language of each vector of the other half.
+
+    Args:
+        vectors: (L, n, d), line i of each of L languages; n >= 2.
+        most: lines of either half, at most.
+        seed: of the halves.
+
+    Returns:
+        The places of the lines that are asked about, and (L, lines) whether it does.
+    """
     languages, n, d = vectors.shape
-    if n < 2:
-        return None
     learnt, asked = (half[:most] for half in split_lines(n, seed=seed))
     classes = np.repeat(np.arange(languages), len(learnt))
     probe = fit_logistic(vectors[:, learnt].reshape(-1, d), classes, count=languages, penalty=PENALTY)
-    return [float((probe.predict(of[asked]) == number).mean()) for number, of in enumerate(vectors)]
+    return asked, np.stack([probe.predict(of[asked]) == number for number, of in enumerate(vectors)])
 
 
 def _read(source: str | Path, languages: Sequence[str] | None, protocol: Collection) -> Iterator[Unit]:

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Encoder
+from align.encoders.route import refuse_route
 from align.encoders.saving import ENCODER, save_encoder
 from align.encoders.vocabulary import cut, pieces_to_keep
 from align.encoders.weights import quiet
@@ -66,6 +67,7 @@ def trim(
         raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
     with writing(out, kind=ENCODER):
         encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
+        refuse_route(encoder, "trim")
         counts, lines = count_pieces(encoder, texts)
         if not lines:
             raise InputError(f"{', '.join(map(str, texts)) or 'no file'}: no line with text; expected a text a line")
