@@ -9,16 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import regex
 
 from align.encoders.encoder import Encoder
 from align.files.folders import whole_folder
 from align.files.whole import read_lines, whole_file, write_json
+from align.pairs.transliteration import Groups
+from align.text.languages import latin
 from align.training.recipe import Recipe
 
 PIVOT = "eng_Latn"  # no script to cross: the others are evaluated against it
 QUERY_LANGUAGE = "rus_Cyrl"
 PICTURE = "demo.png"
-REHEARSED = 10  # every so many lines of a language, and all of English, whose letters romanised text has
+WORD = regex.compile(r"[\p{L}\p{M}]+")
+GROUPS: Mapping[str, Groups] = {"train": "line", "words": "text"}
+"""What is trained on, and which of its rows mean the same."""
+CHANGES = (
+    "info_nce.temperature=0.05", "info_nce.bank=0", "train.steps=700", "train.learning_rate=6e-4",
+    "train.embedding_rate=8e-3", "train.max_tokens=32", "train.batches_by_language=false", "train.mixing=uniform",
+    "train.sparse_embeddings=false", "train.log_every=40",
+)  # fmt: skip
+"""Of the recipe ``romanised_tower``: rates and lengths of a small encoder and of minutes."""
 COLUMNS = ("native -> roman", "roman -> native", "translation", "roman -> English")
 TOPIC = "topic"
 
@@ -28,6 +39,8 @@ Results = Mapping[str, Mapping[str, Any]]
 
 def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = True) -> dict[str, Any]:
     """Romanise, build pairs, train, evaluate before and after, save, report, encode and search; all goes to ``out``.
+
+    What is trained reads romanised text alone; other text is read by the encoder that was there, as before.
 
     ``out`` is there whole at the end; an older demo in its place is replaced.
 
@@ -44,37 +57,40 @@ def run(out: Path, *, seed: int = 0, steps: int | None = None, progress: bool = 
     from align.encoders.device import computes_bfloat16, own_device
     from align.training.config import load_recipe
 
-    changes = [f"train.seed={seed}", f"train.bf16={str(computes_bfloat16(own_device())).lower()}"]
-    recipe = load_recipe("demo", changes=changes + ([] if steps is None else [f"train.steps={steps}"]))
+    changes = [*CHANGES, f"train.seed={seed}", f"train.bf16={str(computes_bfloat16(own_device())).lower()}"]
+    recipe = load_recipe("romanised_tower", changes=changes + ([] if steps is None else [f"train.steps={steps}"]))
     with whole_folder(out, kind="demo") as folder:
         result = _run(folder, recipe, seed=seed, progress=progress)
         drawn = draw(result["scores"], folder / PICTURE)
     picture = f"picture: {out / PICTURE}" if drawn else "(no picture: pip install 'align-encoders[plots]')"
     say(f"\nModel: {out / 'model'}  report: {out / 'report.html'}  {picture}  ({result['seconds']} s)")
-    say(f'Now try: align search {out / "model"} {out / "index"} "{result["query"]}"')
+    asked = f'"{result["query"]}" --query-language {latin(QUERY_LANGUAGE)}'
+    say(f"Now try: align search {out / 'model'} {out / 'index'} {asked}")
     return result
 
 
 def _run(out: Path, recipe: Recipe, *, seed: int, progress: bool) -> dict[str, Any]:
-    from align import read_pairs, report, transliteration_pairs
-    from align.encoders.checkpoint import load_encoder
-    from align.training.train import train
+    from align import load_encoder, read_pairs, report, route, train, transliteration_pairs
 
     began = time.perf_counter()
     verses, roman = read_verses()
     write_texts(out, verses, roman)
-    say(f"Building pairs: verses in {len(roman)} languages and scripts with their romanisation by uroman.")
-    with as_file(files("align") / "data" / "demo" / "train") as folder:
-        texts = [path for path in sorted(folder.iterdir()) if not path.name.startswith(PIVOT)]
-        about = transliteration_pairs(texts, out / "pairs", groups="line", processes=2, licence="public domain")
-        rehearsal = [line for path in sorted(folder.iterdir()) for line in _rehearsed(path)]
-    encoder = load_encoder("seed")
-    before = evaluate(encoder, out, "seed")
-    say(f"Training on {about['rows']:,} pairs, while {len(rehearsal):,} verses are rehearsed, so as not to forget.")
-    pairs = read_pairs(out / "pairs")
-    train(encoder, pairs, recipe, out / "model", rehearsal=rehearsal, about=about, progress=progress)
+    say(f"Building pairs: verses and their words in {len(roman)} languages and scripts, romanised by uroman.")
+    about = {
+        part: transliteration_pairs(
+            [out / part / f"{code}.txt" for code in roman], out / "pairs" / part, groups=groups, processes=2,
+            licence="public domain",
+        )
+        for part, groups in GROUPS.items()
+    }  # fmt: skip
+    before = evaluate(load_encoder("seed"), out, "seed")
+    rows = {part: one["rows"] for part, one in about.items()}
+    say(f"Training an encoder for romanised text on {rows['train']:,} verses and {rows['words']:,} words.")
+    pairs = {part: read_pairs(out / "pairs" / part) for part in about}
+    train(load_encoder("seed"), pairs, recipe, out / "tower", about=about, progress=progress)
+    encoder = route("seed", out / "tower", out / "model", languages=[latin(code) for code in roman])
     after = evaluate(encoder, out, "aligned")
-    report([out / "results"], out / "report.html", baseline="seed", training=[out / "model"], title="The demo")
+    report([out / "results"], out / "report.html", baseline="seed", training=[out / "tower"], title="The demo")
     found, query = search_by_romanisation(encoder, verses, roman, out / "index")
     scores = summary(before, after)
     result = {"scores": scores, "seed": seed, "query": query, "seconds": round(time.perf_counter() - began)}
@@ -83,10 +99,6 @@ def _run(out: Path, recipe: Recipe, *, seed: int, progress: bool) -> dict[str, A
     say("\n" + in_words(scores))
     say("\n" + "\n".join(found))
     return result
-
-
-def _rehearsed(path: Path) -> list[str]:
-    return list(read_lines(path))[:: 1 if path.name.startswith(PIVOT) else REHEARSED]
 
 
 def say(text: str) -> None:
@@ -110,6 +122,10 @@ def write_texts(out: Path, verses: dict[str, list[str]], roman: dict[str, list[s
     for part in ("train", "topics"):
         with as_file(files("align") / "data" / "demo" / part) as folder:
             parts[part] = {path.name.removesuffix(".gz"): list(read_lines(path)) for path in sorted(folder.iterdir())}
+    parts["words"] = {
+        f"{code}.txt": sorted({word for line in parts["train"][f"{code}.txt"] for word in WORD.findall(line)})
+        for code in roman
+    }
     parts["test"] = {f"{code}.txt": lines for code, lines in (verses | in_latin(roman)).items()}
     for part, texts in parts.items():
         for name, lines in texts.items():
@@ -119,7 +135,7 @@ def write_texts(out: Path, verses: dict[str, list[str]], roman: dict[str, list[s
 
 def in_latin(roman: dict[str, list[str]]) -> dict[str, list[str]]:
     """Romanised lines under the code of what they are: ``rus_Latn`` for those of ``rus_Cyrl``."""
-    return {code.partition("_")[0] + "_Latn": lines for code, lines in roman.items()}
+    return {latin(code): lines for code, lines in roman.items()}
 
 
 def evaluate(encoder: Encoder, out: Path, name: str) -> dict[str, dict[str, Any]]:
@@ -202,11 +218,11 @@ def _with_interval(value: float, interval: tuple[float, float] | None, *, sign: 
 
 def in_words(scores: Mapping[str, Any]) -> str:
     """What rose, what fell, and what did neither."""
-    neither = "Neither rose nor fell by more than chance"
-    kinds: dict[str, list[str]] = {"Rose": [], "Fell": [], neither: []}
+    neither, same = "Neither rose nor fell by more than chance", "As before"
+    kinds: dict[str, list[str]] = {"Rose": [], "Fell": [], neither: [], same: []}
     for name in (*COLUMNS, TOPIC):
         change = scores[name]["difference"]
-        kind = neither
+        kind = neither if change["value"] else same
         if change["distinguishable"]:
             kind = "Rose" if change["value"] > 0 else "Fell"
         kinds[kind].append(name)
@@ -224,11 +240,11 @@ def search_by_romanisation(
     ids, texts = zip(*rows, strict=True)
     languages = [name.partition(":")[0] for name in ids]
     stored = save_index(
-        index, encoder.encode(texts), ids, texts=texts, encoder=encoder.identity(), languages=languages,
-        scripts=[language.partition("_")[2] for language in languages],
+        index, encoder.encode(texts, language=languages), ids, texts=texts, encoder=encoder.identity(),
+        languages=languages, scripts=[language.partition("_")[2] for language in languages],
     )  # fmt: skip
     queries = roman[QUERY_LANGUAGE]
-    found = search(stored, encoder, queries, 5)
+    found = search(stored, encoder, queries, 5, query_language=latin(QUERY_LANGUAGE))
     same = [sum(hit.id.endswith(f":{i}") for hit in hits) for i, hits in enumerate(found)]
     first = [hits[0].id == f"{QUERY_LANGUAGE}:{i}" for i, hits in enumerate(found)]
     shown = max(range(len(queries)), key=lambda i: (first[i], same[i], -len(queries[i])))
