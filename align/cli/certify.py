@@ -13,7 +13,7 @@ from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 
-@takes_encoder(without="layer pooling average_layers backend attention")
+@takes_encoder(without="layer pooling special_tokens average_layers backend attention")
 def certify(
     context: typer.Context,
     choice: EncoderChoice,

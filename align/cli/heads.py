@@ -51,13 +51,12 @@ def words(
 
     table = len(dictionaries) == 1 and (Path(dictionaries[0]) / "manifest.json").is_file()
     made = word_head(
-        choice.model, dictionaries[0] if table else [given_lexicon(text) for text in dictionaries], out,
+        choice.load(), dictionaries[0] if table else [given_lexicon(text) for text in dictionaries], out,
         vocabularies=_vocabularies(vocabulary or [], size), exclude=exclude or (), lower=not keep_case, save=save,
         options=HeadOptions(
             own_maps=not shared, steps=steps, batch=batch, rate=rate, temperature=temperature, seed=seed
         ),
-        progress=bool(context.obj), prompt=choice.prompt, max_tokens=choice.max_tokens, revision=choice.revision,
-        device=choice.device, bf16=choice.bf16,
+        progress=bool(context.obj),
     )  # fmt: skip
     about = {name: made.manifest[name] for name in ("method", "languages", "maps", "loss")}
     show({**about, "pairs": sum(made.manifest["pairs"].values()), **made.identity, "out": str(out)})

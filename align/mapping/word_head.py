@@ -71,13 +71,15 @@ def word_head(
         load: further options of :func:`align.load_encoder`: prompt, bf16, device, ...
 
     Raises:
-        InputError: no pair is left, an encoder that takes offsets off or has modules after its pooling, or as the
-            functions that read, encode and write.
+        InputError: no pair is left, an encoder that takes offsets off or has modules after its pooling, one to be
+            saved whose weights are rounded to bfloat16, or as the functions that read, encode and write.
     """
     options = options or HeadOptions()
     with writing(out, kind=KIND):
         words, pairs, counts = _words(dictionaries, vocabularies or {}, exclude, lower)
         encoder = for_words(model, **load)
+        if save is not None and next(encoder.parameters()).dtype != torch.float32:
+            raise InputError("the encoder that is saved keeps its float32 weights: save it without bf16")
         vectors = {code: encoder.encode(list(rows), language=code, progress=progress) for code, rows in words.items()}
         listed = {code: len(dict.fromkeys(_cased(of, code, lower))) for code, of in (vocabularies or {}).items()}
         means = {code: x[: listed.get(code) or len(x)].mean(axis=0) for code, x in vectors.items()}
@@ -85,8 +87,7 @@ def word_head(
             fit = lexical_head(vectors, pairs, options, means=means, progress=bar.update)
         made = _write(Path(out), fit, encoder, words, listed, counts, options)
     if save is not None:
-        whole = for_words(model, **load | {"bf16": False}) if load.get("bf16") else encoder
-        save_encoder(with_shared_map(whole, made), save)
+        save_encoder(with_shared_map(encoder, made), save)
     return made
 
 

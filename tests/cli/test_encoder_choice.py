@@ -21,11 +21,13 @@ from align.vectors.writing import save_vectors
 FIELDS = {field.name for field in fields(EncoderChoice)}
 POOLED = {"layer", "pooling", "special_tokens", "average_layers"}
 WITHOUT = {
-    "train": POOLED | {"bf16", "backend", "offsets"},  # the recipe's; torch's, and offsets are of what is not trained
-    "tm": {"offsets"},  # a memory does not say of what language a segment is
-    "offsets": {"offsets"},
-    "trim": {"bf16", "backend", "attention", "offsets"},  # it saves what it loads, and encodes nothing
-    "pairs negatives": {"attention", "backend", "offsets"},  # options of a kind of pairs, which the registry makes
+    "train": POOLED | {"bf16", "backend", "offsets", "head"},  # the recipe's; torch's, and of what is not trained
+    "tm": {"offsets", "head"},  # a memory does not say of what language a segment is
+    "offsets": {"offsets", "head"},
+    "trim": {"bf16", "backend", "attention", "offsets", "head"},  # it saves what it loads, and encodes nothing
+    "head words": POOLED | {"attention", "backend", "offsets", "head"},  # it pools as heads do
+    "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
+    "pairs negatives": {"attention", "backend", "offsets", "head"},  # options of a kind of pairs, of the registry
 }
 """Fields that a verb does not have, and why."""
 WORDS = {
@@ -33,6 +35,8 @@ WORDS = {
     "train": "transliteration --pairs pairs.tsv --out made --model MODEL",
     "offsets": "MODEL --text eng_Latn=lines.txt --out made",
     "trim": "MODEL lines.txt --out made",
+    "head words": "MODEL eng_Latn-ell_Grek=words.tsv --out made",
+    "certify": "MODEL other/model --data verses",
     "encode": "MODEL lines.txt --out made",
     "search": "MODEL vectors query",
     "tm": "MODEL memory.tsv query",
@@ -112,7 +116,7 @@ def test_what_is_asked_reaches_the_encoder(verb, align, inputs, monkeypatch):
     assert name == "some/model"
     assert (options["revision"], options["max_tokens"]) == ("v2", 7)
     assert options["device"] == "cuda:1"
-    assert options["bf16"] is ("--bf16" in words and verb != "eval")  # there: autocast
+    assert options["bf16"] is ("--bf16" in words and verb not in ("eval", "certify"))  # there: autocast
     assert not (inputs / "made").exists() or verb == "encode"
 
 

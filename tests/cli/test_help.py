@@ -34,11 +34,11 @@ def test_every_verb_stands_in_one_group(align):
     assert list(found) == ["Options", "Prepare", "Train", "Measure", "Search"]
     named = [name for title, names in found.items() if title != "Options" for name in names]
     assert sorted(named) == sorted({verb.split()[0] for verb in VERBS})
-    assert found["Train"] == ["train", "recipe", "map", "demo"]
+    assert found["Train"] == ["train", "recipe", "head", "map", "merge", "demo"]
     assert len(lines) < 49 and max(map(len, lines)) < 110 and "..." not in "".join(lines[1:])
 
 
-@pytest.mark.parametrize("group", ["pairs"])
+@pytest.mark.parametrize("group", ["pairs", "head"])
 def test_a_group_lists_its_verbs_in_words_of_whole_sentences(group, align):
     printed = align(group, "--help").out
     for verb in VERBS:

@@ -79,7 +79,7 @@ def ties(start: Tensor, tensors: Sequence[Tensor], weights: Sequence[float], den
     moves = torch.stack(
         [weight * _largest(tensor - start, density) for weight, tensor in zip(weights, tensors, strict=True)]
     )
-    agree = (moves.sign() == moves.sum(0).sign()) & (moves != 0)  # (K, ...)
+    agree = moves.sign() == moves.sum(0).sign()  # (K, ...)
     return start + (moves * agree).sum(0) / agree.sum(0).clamp(min=1)
 
 
