@@ -35,14 +35,12 @@ EXAMPLES = {
     "head words": [
         "align head words model pairs --vocabulary lists --out head",
         "align head words model eng_Latn-deu_Latn=train.tsv --exclude tests --vocabulary lists --save whole --out head",
-        "align eval model --head head bli=eng_Latn-deu_Latn.tsv --set vocabulary=lists",
     ],
     "map": ["align map en.vec de.vec --dictionary train.tsv --method rcsls --out mapped"],
     "merge": [
         "align merge scripts words --weights 0.5,0.5 --out model",
         "align merge scripts words --method task --start xlm-roberta-base --weights 0.7,1 --out model",
-        "align merge scripts words --method task --start xlm-roberta-base -w 0.5,1 -w 0.7,1 -w 1,1 \\",
-        "  --evaluate retrieval=dev --evaluate bli=dev-words --best retrieval/P@1,bli/P@1 --out model",
+        "align merge scripts words -w 0.3,0.7 -w 0.5,0.5 --evaluate retrieval=dev --best retrieval/P@1 --out model",
     ],
     "demo": ["align demo --out demo"],
     "eval": [
@@ -51,6 +49,7 @@ EXAMPLES = {
         "align eval xlm-roberta-base retrieval=verses --protocol glot500 --out scores.json",
         "align eval model sts=sts --set cross=true",
         "align eval model bli=eng_Latn-deu_Latn.tsv --protocol xling --set vocabulary=lists --set both=true",
+        "align eval model --head head bli=eng_Latn-deu_Latn.tsv --set vocabulary=lists",
         "align eval --static eng_Latn=en.vec --static deu_Latn=de.vec bli=eng_Latn-deu_Latn.tsv",
         "align eval model wordsim=multisimlex --layers all",
         "align eval model classification=sib200 xsim=flores --set xsim.k=8",
