@@ -141,11 +141,13 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
         log.info("%s%s", f"stage {recipe.name}: " if recipe.name else "", summary_line(facts))
     start = start_weights(module) if options.interpolate < 1 and not recipe.lora else None
     how: dict[str, Any] = {"max_tokens": options.max_tokens, "progress": run.progress}
-    vectors = frozen_vectors(recipe.needs, encoder, run.teacher, plan.tables, plan.drawn, **how)
     kept = None
-    if "rehearsal" in recipe.needs:
-        tokens = tokenize(run.rehearsal, encoder, **how)
-        kept = tokens, raw_vectors(encoder, run.rehearsal, device=encoder.device, **how)
+    # left before the first step: while autocast lasts it keeps the weights that it has rounded, and misses those to come
+    with torch.autocast(encoder.device.type, torch.bfloat16, enabled=options.bf16):
+        vectors = frozen_vectors(recipe.needs, encoder, run.teacher, plan.tables, plan.drawn, **how)
+        if "rehearsal" in recipe.needs:
+            tokens = tokenize(run.rehearsal, encoder, **how)
+            kept = tokens, raw_vectors(encoder, run.rehearsal, device=encoder.device, **how)
     evaluation = Evaluation(encoder, run.evaluators, options.evaluate_every, run.best, options.patience)
     trainer = AlignTrainer(
         module, Batches(store, encoder, recipe, rank=rank, world=processes, rehearsal=kept, **vectors), plan.stream,

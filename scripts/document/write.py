@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from align import demo
-from scripts.document import performance, results, search
+from scripts.document import performance, results, romanised, search
 from scripts.document.tables import ROOT, filled, kept
 
 MARKED = re.compile(r"<!-- (?P<name>[^>]+) -->(?P<old>.*?)<!-- end -->", re.DOTALL)
@@ -28,6 +28,7 @@ PAGES = {
     "align/data/seed/README.md": {"seed scores": results.seed_scores},
     "docs/performance.md": performance.PARTS,
     "docs/results.md": results.PARTS,
+    "docs/romanised.md": romanised.PARTS,
     "docs/search.md": search.PARTS,
     "docs/trimming.md": {},
 }

@@ -1,12 +1,10 @@
 """Romanised queries against native text, before and after alignment: recall@1, recall@10 and MRR@10 per language.
 
     python -m scripts.experiments.romanised E5 MODEL --prompt "query: " --out docs/results/search-romanised.json
-    python -m scripts.experiments.romanised E5 ROUTED --prompt "query: " --old-index --out runs/old-index.json
 
 The index holds every native sentence of Dakshina's 12 languages, together (some 60,000). The queries are people's
 romanisations of the test half, on which nothing was trained or chosen. Intervals hold the score in 95 of 100 samples of
-sentences. With ``--old-index`` the second encoder searches what the first one indexed; native sentences are asked for,
-too.
+sentences.
 """
 
 from __future__ import annotations
@@ -17,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import align
 from align.encoders.encoder import Encoder
 from align.tasks.statistics.intervals import bootstrap_mean, macro_interval
-from align.text.languages import latin
 from align.vectors.folder import Vectors
 from align.vectors.writing import save_vectors
 from scripts.bench.harness import Row, command_line
@@ -36,25 +32,16 @@ METRICS = {
 }
 
 
-def search(
-    before: str, after: str, *, prompt: str | None = None, sentences: int | None = None, old_index: bool = False,
-    bf16: bool = False,
-) -> Row:  # fmt: skip
+def search(before: str, after: str, *, prompt: str | None = None, sentences: int | None = None) -> Row:
     texts = corpus(sentences)
-    queries = asked("test", texts, sentences)
     result: Row = {"passages": len(texts), "languages": len(LANGUAGES["dakshina"]), "k": K}
-    with tempfile.TemporaryDirectory() as work, torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        for when, model in (("before", before), ("after", after)):
-            encoder = align.load_encoder(model, prompt=prompt)
-            if when == "before" or not old_index:
-                vectors = stored(Path(work) / when, texts, encoder)
-            found = scores(vectors, encoder, queries)
-            result[when] = {"model": Path(model).name, "encoder": encoder.identity(), "scores": found}
-            print(when, found["mean"], flush=True)
-            if old_index:
-                names = list(texts)
-                natives = {code: [(row, names[row]) for row, _ in pairs] for code, pairs in queries.items()}
-                result[when]["native"] = scores(vectors, encoder, natives)["mean"]
+    for when, model in (("before", before), ("after", after)):
+        encoder = align.load_encoder(model, prompt=prompt)
+        with tempfile.TemporaryDirectory() as work:
+            vectors = stored(Path(work) / "vectors", texts, encoder)
+            found = scores(vectors, encoder, asked("test", texts, sentences))
+        result[when] = {"model": Path(model).name, "encoder": encoder.identity(), "scores": found}
+        print(when, found["mean"], flush=True)
     return result
 
 
@@ -91,8 +78,7 @@ def scores(vectors: Any, encoder: Encoder, queries: Mapping[str, list[tuple[int,
         ranks = {}
         for language, pairs in queries.items():
             gold = np.array([row for row, _ in pairs])
-            vectors_of = encoder.encode([text for _, text in pairs], language=latin(language))
-            _, rows = index.search(vectors_of, K, encoder=encoder.identity())
+            _, rows = index.search(encoder.encode([text for _, text in pairs]), K, encoder=encoder.identity())
             right = rows == gold[:, None]
             ranks[language] = np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0)
     table: dict[str, Any] = {language: {} for language in [*ranks, "mean"]}

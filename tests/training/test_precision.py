@@ -17,7 +17,7 @@ from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.distil import DistilOptions
 from align.objectives.graded import GradedOptions
 from align.objectives.objective import PlainOptions
-from align.training import inputs
+from align.training import inputs, stage
 from align.training.batches import Batches
 from align.training.options import TrainOptions
 from align.training.recipe import Recipe
@@ -100,3 +100,19 @@ def test_an_encoder_in_bfloat16_has_its_tail_in_float32(encoder):
     rounded = encoder.encode(words(), raw=True)
     assert len(np.unique(rounded.view(np.uint32) & 0xFFFF)) > 100  # bfloat16 has none of these bits
     assert np.abs(rounded - exact).max() < 0.5
+
+
+def test_what_does_not_move_is_encoded_in_bfloat16_too(bert_folder, tmp_path, monkeypatch):
+    seen, encode = [], stage.frozen_vectors
+
+    def watched(*args, **how):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return encode(*args, **how)
+
+    monkeypatch.setattr(stage, "frozen_vectors", watched)
+    for bf16 in (False, True):
+        options = TrainOptions(steps=2, batch_size=16, bf16=bf16)
+        recipe = Recipe(info_nce=ContrastiveOptions(frozen=True), train=options)
+        train(load_encoder(bert_folder), table(), recipe, tmp_path / str(bf16))
+    assert seen == [False, True]
+    assert not torch.is_autocast_enabled("cpu")  # left, or the weights of later steps would not be rounded anew
