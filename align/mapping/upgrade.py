@@ -5,6 +5,7 @@ It is searched with the new encoder; what was done stands in its manifest, as ``
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,6 @@ from align.mapping.procrustes import procrustes
 from align.mapping.ridge import ridge
 from align.similarity.cosine import normalize
 from align.similarity.nearest import top_k
-from align.text.hashing import text_sha256
 from align.vectors.folder import MANIFEST, Vectors, open_vectors, plain, vector_column, vectors_of
 from align.vectors.writing import begin, check_vectors, finish, finished_parts, write_part
 
@@ -102,7 +102,7 @@ def upgrade_index(
         )
     about = {
         "method": method, "learnt_on": split, "held_out": len(old) - split, "seed": seed, "floor": floor, "k": K,
-        "fingerprint": text_sha256(repr([row.tolist() for row in _probe(learnt, vectors.dimension)]))[:32],
+        "fingerprint": hashlib.sha256(_probe(learnt, vectors.dimension).tobytes()).hexdigest()[:32],
         "from": vectors.encoder, "source_sha256": sha256(vectors.folder / MANIFEST), **found,
     }  # fmt: skip
     with locked(out / MANIFEST, of=out):

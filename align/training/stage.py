@@ -142,7 +142,7 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
     start = start_weights(module) if options.interpolate < 1 and not recipe.lora else None
     how: dict[str, Any] = {"max_tokens": options.max_tokens, "progress": run.progress}
     kept = None
-    # left before the first step: while autocast lasts it keeps the weights that it has rounded, and misses those to come
+    # left before the first step: while autocast lasts it keeps the weights that it rounded, and misses later ones
     with torch.autocast(encoder.device.type, torch.bfloat16, enabled=options.bf16):
         vectors = frozen_vectors(recipe.needs, encoder, run.teacher, plan.tables, plan.drawn, **how)
         if "rehearsal" in recipe.needs:

@@ -33,14 +33,17 @@ class Once:
     """An encoder that reads each text once."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.encoder, self.kept = encoder, {}
+        self.encoder = encoder
+        self.kept: dict[str, NDArray[np.float32]] = {}
 
     def encode(self, texts: Sequence[str], *, language: Sequence[str], progress: bool) -> NDArray[np.float32]:
+        """Vectors, of whatever language."""
         new = [text for text in texts if text not in self.kept]
         self.kept |= dict(zip(new, self.encoder.encode(new), strict=True)) if new else {}
         return np.stack([self.kept[text] for text in texts])
 
     def identity(self) -> dict[str, Any]:
+        """That of the encoder."""
         return self.encoder.identity()
 
 
