@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,16 @@ def queries(count: int, dimension: int = DIMENSION) -> np.ndarray:
     return np.stack([unit(dimension, 99, number) for number in range(count)])
 
 
-def nearest(table: pa.Table, given: np.ndarray, k: int, languages: Sequence[str] | None = None) -> list[list[str]]:
+def nearest(
+    table: pa.Table, given: np.ndarray, k: int, where: Mapping[str, Sequence[str]] | None = None
+) -> list[list[str]]:
     """The definition: all inner products, in double precision, one query at a time."""
-    ids, spoken = table.column("id").to_pylist(), table.column("language").to_pylist()
+    ids, values = table.column("id").to_pylist(), table.drop_columns("vector").to_pylist()
     vectors = vectors_of(table).astype(np.float64)
     found = []
     for query in given.astype(np.float64):
         order = np.argsort(-(vectors @ query), kind="stable")
-        allowed = [row for row in order if languages is None or spoken[row] in languages]
+        allowed = [row for row in order if all(values[row][name] in of for name, of in (where or {}).items())]
         found.append([ids[row] for row in allowed[:k]])
     return found
 
@@ -93,7 +95,8 @@ def check_engine(make: Callable[[], Any], count: int = 250) -> None:
     assert target.count() == count
     assert target.search(given, 10) == nearest(table, given, 10)
     for languages in (["o'x"], ["", 'q"'], ["deu"], ["' OR '1'='1"], ["xxx"], []):
-        assert target.search(given, 7, languages=languages) == nearest(table, given, 7, languages), languages
+        where = {"language": languages}
+        assert target.search(given, 7, where=where) == nearest(table, given, 7, where), languages
     assert target.search(given[:1], 1_000) == nearest(table, given[:1], 1_000)
     assert target.search(given[:0], 3) == []
     assert target.payloads([*HOSTILE, "not there"]) == payload(table.slice(0, len(HOSTILE)))
@@ -117,6 +120,30 @@ def check_engine(make: Callable[[], Any], count: int = 250) -> None:
     reader.prepare(schema(), make=False)
     assert reader.search(given, 3) == nearest(changed, given, 3)
     reader.close()
+
+
+def check_columns(make: Callable[[], Any], *, start: int = 0) -> None:
+    """Columns of the user's own are payload, and rows are chosen by their values, also by several columns at once."""
+    plain = rows(60, start=start)
+    domains = [HOSTILE[row % 6] if row % 5 else "" for row in range(60)]
+    made = {"domain": domains, "Licence_2": ["CC0" if row % 3 else "CC BY 4.0" for row in range(60)], "order": domains}
+    table = plain
+    for name, values in made.items():
+        table = table.add_column(table.num_columns - 1, name, pa.array(values, pa.string()))
+    target, given = make(), queries(4)
+    fill(target, table, wanted=schema(columns=tuple(made)))
+    for where in (
+        {"domain": [HOSTILE[3]]}, {"domain": [HOSTILE[0], HOSTILE[1]], "Licence_2": ["CC0"]}, {"order": [""]},
+        {"language": ["deu"], "Licence_2": ["CC BY 4.0", "CC0"]}, {"domain": ["CC0"]}, {"domain": []},
+    ):  # fmt: skip
+        assert target.search(given, 7, where=where) == nearest(table, given, 7, where), where
+    some = table.slice(30, 5)
+    assert target.payloads(some["id"].to_pylist()) == payload(some)
+    target.close()
+    other = make()
+    with pytest.raises(InputError, match=r"holds other vectors: columns \(\[.Licence_2., .domain., .order.\] there"):
+        other.prepare(schema(columns=("domain",)))
+    other.close()
 
 
 def check_refusals(make: Callable[[], Any], *, start: int = 0) -> None:

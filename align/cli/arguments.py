@@ -37,6 +37,17 @@ def listed(text: str | None) -> list[str] | None:
     return [part.strip() for part in text.split(",")] if text else None
 
 
+def wheres(given: Sequence[str] | None) -> dict[str, list[str]]:
+    """Filters COLUMN=VALUE by column; a value may hold anything."""
+    found: dict[str, list[str]] = {}
+    for text in given or ():
+        column, equals, value = text.partition("=")
+        if not equals or not column:
+            raise InputError(f"a filter is COLUMN=VALUE, such as licence=CC0, got {text!r}")
+        found.setdefault(column.strip(), []).append(value)
+    return found
+
+
 def show(value: Any, *, indent: int | None = 2) -> None:
     """Print a result as JSON on stdout; NaN and Inf, which JSON does not know, are null."""
     print(json.dumps(json_values(value), ensure_ascii=False, indent=indent, allow_nan=False))

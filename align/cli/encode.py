@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import one_of, show
+from align.cli.arguments import listed, one_of, show
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
@@ -33,6 +33,13 @@ def encode(
         str | None,
         typer.Option(help='Column of codes; by default language or lang, else the start of a file\'s name; "": none.'),
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Columns to keep for filters and engines, with commas; domain=Topic: as domain."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", "--license", help="Of all texts; by default what a column licence says.")
+    ] = None,
     romanize: Annotated[bool, typer.Option("--romanize", help="Encode what uroman makes of the texts.")] = False,
     half: Annotated[bool, typer.Option("--float16", help="Store float16 instead of float32.")] = False,
     no_texts: Annotated[bool, typer.Option("--no-store-texts", help="Keep no texts beside the vectors.")] = False,
@@ -53,6 +60,7 @@ def encode(
 
     made = run(
         choice.model, inputs, out, text=text, id=ids, language=language, language_column=language_column,
+        keep=listed(keep) or (), licence=licence,
         romanize=romanize, dtype="float16" if half else "float32", store_texts=not no_texts, part_rows=part_rows,
         deterministic=deterministic, attention=choice.attention, backend=choice.backend, workers=workers, engine=engine,
         address=address, progress=context.obj, **choice.options(),

@@ -109,7 +109,7 @@ def reason(result: dict[str, Any]) -> str:
     for one in result["filtered"]:
         if one["wrong_queries"] if result["exact"] else one["recall"] < result["least_recall"]:
             found.append(
-                f"of the rows of {one['language']} alone ({one['rows']}) it found {one['recall']:.4f}, "
+                f"of the {one['rows']} rows with {one['column']} {one['value']!r} it found {one['recall']:.4f}, "
                 f"{one['wrong_queries']} of {one['queries']} queries were answered otherwise"
             )
     if result["unknown_ids"]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.arguments import listed
+from align.cli.arguments import listed, wheres
 from align.cli.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
 from align.errors import InputError
 
@@ -33,6 +33,10 @@ def search(
     k: Annotated[int, typer.Option("-k", help="Results per query.")] = 5,
     language: Annotated[str | None, typer.Option(help="Only texts of these languages, with commas between.")] = None,
     script: Annotated[str | None, typer.Option(help="Only texts in these scripts, with commas between.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Only texts with it, as licence=CC0; more of a column: any of them."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a result.")] = False,
     romanize: Annotated[
         bool, typer.Option("--romanize", help="Insist on an index of romanised texts; with one it is always done.")
@@ -55,6 +59,7 @@ def search(
     given = [*(query or []), *(read_lines(queries) if queries else [])]
     if not given and not interactive:
         raise InputError("nothing to search for: expected a QUERY, --queries FILE with a line, or --interactive")
+    columns = wheres(where)
     stored = load_index(index, verify=verify, device=choice.device)
     encoder = replace(choice, prompt=prompt).load()
     encode = query_encoder(stored, encoder, prompt=prompt, query_language=query_language, romanized=romanize)
@@ -64,8 +69,8 @@ def search(
         vectors = encode(texts)
         encoded = time.perf_counter()
         found = find(
-            stored, texts, vectors, k, languages=listed(language), scripts=listed(script), nprobe=nprobe,
-            ef_search=ef_search,
+            stored, texts, vectors, k, languages=listed(language), scripts=listed(script), where=columns,
+            nprobe=nprobe, ef_search=ef_search,
         )  # fmt: skip
         ended = time.perf_counter()
         log.info(
@@ -98,6 +103,7 @@ def _print(queries: Sequence[str], found: Sequence[Sequence[Hit]], as_json: bool
             print(text if hits else f"{text}\n  nothing found")
         for hit in hits:
             if as_json:
-                print(json.dumps(asdict(hit), ensure_ascii=False), flush=True)
+                about = {name: value for name, value in asdict(hit).items() if name != "columns" or value}
+                print(json.dumps(about, ensure_ascii=False), flush=True)
             else:
                 print(f"  {hit.rank}. {hit.score:.3f}  {hit.id}  {hit.language}  {hit.text or ''}".rstrip(), flush=True)

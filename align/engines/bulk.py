@@ -38,6 +38,8 @@ from align.vectors.folder import vectors_of
 
 ID_BYTES = 512
 """Of an ``_id``."""
+LONGEST = 8_191
+"""Characters of a value of the user's own that is filtered by: its term has 32,766 bytes at the most."""
 FORBIDDEN = ' "*+/\\|?#<>,:'
 
 
@@ -72,6 +74,7 @@ class Dialect:
         if schema.dimension > self.dimensions:
             raise InputError(f"a {self.kind} has at most {self.dimensions:,} dimensions, got {schema.dimension:,}")
         properties: dict[str, Any] = {column: {"type": "keyword"} for column in ("id", *schema.payload)}
+        properties |= {column: {"type": "keyword", "ignore_above": LONGEST} for column in schema.columns}
         if schema.texts:
             properties["text"] = {"type": "text"}
         properties["vector"] = {"type": self.kind, **self.vector(schema.dimension, m, ef_construction)}

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from align.engines.target import Schema, absent, agree
+from align.engines.target import Schema, Where, absent, agree
 from align.errors import InputError
 from align.files.folders import check_replaceable, whole_folder
 from align.files.whole import existing_file, explained, read_json, sha256, write_json
@@ -85,9 +85,9 @@ class Folder:
         """Rows of the export."""
         return int(read_json(self.path / MANIFEST)["rows"])
 
-    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+    def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """Exact, over what is read back."""
-        return exact_search(self._tables(), queries, k, languages=languages)
+        return exact_search(self._tables(), queries, k, where=where)
 
     def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """The payload of each of these ids that is there."""
@@ -122,14 +122,14 @@ class Folder:
 
 
 def exact_search(
-    tables: Iterable[pa.Table], queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None
+    tables: Iterable[pa.Table], queries: NDArray[Any], k: int, *, where: Where | None = None
 ) -> list[list[str]]:
     """The ids of the ``k`` nearest rows of tables that are read one after the other; of equal ones the earlier row."""
     scores = np.empty((len(queries), 0), dtype=np.float32)
     ids = np.empty((len(queries), 0), dtype=object)
     for table in tables:
-        if languages is not None:
-            table = table.filter(pc.is_in(table["language"], pa.array(languages, pa.string())))
+        for column, values in (where or {}).items():
+            table = table.filter(pc.is_in(table[column], pa.array(values, pa.string())))
         if table.num_rows:
             here, rows = top_k(queries, vectors_of(table), k)
             names = table["id"].to_numpy()

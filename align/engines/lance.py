@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from align.engines.target import Engine, Schema, Unreachable, absent, agree, check_counts, client
+from align.engines.target import Engine, Schema, Unreachable, Where, absent, agree, check_counts, client
 from align.errors import InputError
 
 INDEXES = ("none", "ivf_flat", "ivf_pq", "ivf_hnsw_sq")
@@ -115,12 +116,12 @@ class Lance:
         with self._explained():
             return int(self._table.count_rows())
 
-    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+    def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """Ids, query by query."""
-        if languages is not None and not languages:
+        if not all((where or {}).values()):
             return [[] for _ in queries]
         with self._explained():
-            return [self._nearest(query, k, languages) for query in queries]
+            return [self._nearest(query, k, where or {}) for query in queries]
 
     def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """The columns beside id and vector."""
@@ -136,10 +137,10 @@ class Lance:
         """Let go of the table."""
         self._table = None
 
-    def _nearest(self, query: NDArray[Any], k: int, languages: Sequence[str] | None) -> list[str]:
+    def _nearest(self, query: NDArray[Any], k: int, where: Where) -> list[str]:
         search = self._table.search(query, vector_column_name="vector").distance_type("dot").limit(k)
-        if languages is not None:
-            search = search.where(_is_in("language", languages), prefilter=True)
+        if where:
+            search = search.where(" AND ".join(starmap(_is_in, where.items())), prefilter=True)
         if self.exact:
             search = search.bypass_vector_index()
         else:
@@ -183,7 +184,7 @@ def _agree(there: pa.Schema, schema: Schema, where: str) -> None:
 
 def _is_in(column: str, values: Sequence[str]) -> str:
     quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})"
+    return f"`{column}` IN ({quoted})"  # in quotes: else its capitals would be small letters
 
 
 ENGINE = Engine("lance", "a folder, or a URI that LanceDB knows", Lance)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from align.engines.folder import Add, Folder
 from align.engines.target import Engine, Schema
 from align.errors import InputError
-from align.vectors.writing import PART_ROWS, part_name
+from align.vectors.writing import PART_ROWS, dictionaries, part_name
 
 METADATA = b"align.export"
 
@@ -55,7 +55,7 @@ def _write(folder: Path, schema: Schema, *, part_rows: int) -> Iterator[Add]:
                     open_part.close()
                     writer = pq.ParquetWriter(
                         folder / f"{part_name(part)}.parquet", table.schema, compression="none",
-                        use_dictionary=["language", "script"],
+                        use_dictionary=dictionaries(table),
                     )  # fmt: skip
                     open_part.enter_context(writer)
                     part, room = part + 1, part_rows

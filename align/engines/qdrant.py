@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.engines.retry import INDEX_WAIT, await_index
-from align.engines.target import Engine, Schema, Unreachable, absent, agree, check_counts, check_seconds, client
+from align.engines.target import Engine, Schema, Unreachable, Where, absent, agree, check_counts, check_seconds, client
 from align.errors import InputError
 from align.files.whole import read_json
 from align.vectors.folder import vectors_of
@@ -108,7 +108,7 @@ class Qdrant:
                     client.delete_collection(self._name)
                     raise InputError(f"{self._where}: the server keeps no metadata; expected Qdrant 1.16 or later")
             if make and self._server:
-                for field in ("language", "script"):
+                for field in schema.filtered:
                     client.create_payload_index(self._name, field, models.PayloadSchemaType.KEYWORD, wait=True)
 
     def upsert(self, table: pa.Table) -> None:
@@ -139,16 +139,17 @@ class Qdrant:
         with self._reached() as client:
             return int(client.count(self._name, exact=True).count)
 
-    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+    def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """Ids, by requests of ``BATCH`` queries."""
         from qdrant_client import models
 
-        if languages is not None and not languages:
+        if not all((where or {}).values()):
             return [[] for _ in queries]
-        chosen = None
-        if languages is not None:
-            match = models.MatchAny(any=list(languages))
-            chosen = models.Filter(must=[models.FieldCondition(key="language", match=match)])
+        must: list[Any] = [
+            models.FieldCondition(key=column, match=models.MatchAny(any=list(values)))
+            for column, values in (where or {}).items()
+        ]
+        chosen = models.Filter(must=must) if must else None
         params = None
         if self._server:  # local mode has none
             params = models.SearchParams(exact=self.exact, hnsw_ef=max(self._ef_search, k))

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.engines.qdrant import point_id
-from align.engines.target import Engine, Schema, absent, agree, check_counts, client
+from align.engines.target import Engine, Schema, Where, absent, agree, check_counts, client
 from align.errors import InputError
 from align.files.whole import read_json, write_json
 from align.vectors.folder import vectors_of
@@ -97,15 +97,16 @@ class QdrantEdge:
         with self._opened() as shard:
             return int(shard.count(qdrant_edge.CountRequest(exact=True)))
 
-    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+    def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """Ids, by requests of ``BATCH`` queries."""
         import qdrant_edge as edge
 
-        if languages is not None and not languages:
+        if not all((where or {}).values()):
             return [[] for _ in queries]
-        chosen = None
-        if languages is not None:
-            chosen = edge.Filter(must=[edge.FieldCondition("language", match=edge.MatchAny(list(languages)))])
+        must: list[Any] = [
+            edge.FieldCondition(column, match=edge.MatchAny(list(values))) for column, values in (where or {}).items()
+        ]
+        chosen = edge.Filter(must=must) if must else None
         params = edge.SearchParams(hnsw_ef=max(self._ef_search, k), exact=self.exact)
         requests = [
             edge.QueryRequest(

@@ -89,7 +89,7 @@ def schema_of(source: Vectors, name: str) -> Schema:
     """What a collection of these vectors holds."""
     parts = source.manifest["parts"]
     texts = bool(parts) and "text" in pq.read_schema(source.folder / parts[0]["name"]).names
-    return Schema(name, source.dimension, str(source.manifest["dtype"]), source.encoder, texts)
+    return Schema(name, source.dimension, str(source.manifest["dtype"]), source.encoder, texts, source.columns)
 
 
 def unit_tables(

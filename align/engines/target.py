@@ -22,7 +22,10 @@ from align.vectors.folder import plain
 
 FORMAT = "align-export/1"
 PAYLOAD = ("text_sha256", "language", "script")
-"""What every row has beside its id and its vector; and ``text``, where the vectors' folder keeps the texts."""
+"""What every row has beside its id and its vector; and ``text`` and columns of the user's own, where the vectors'
+folder has them."""
+Where = Mapping[str, Sequence[str]]
+"""Of each column that it names, the values that a row may have; of no value no row has one."""
 
 
 class Unreachable(Exception):
@@ -39,6 +42,7 @@ class Schema:
         dtype: ``float32`` or ``float16``.
         encoder: what made the vectors, as :attr:`align.vectors.folder.Vectors.encoder`.
         texts: whether the texts are stored too.
+        columns: of the user's own, such as ``licence``: names of letters, digits and _.
     """
 
     name: str
@@ -46,16 +50,23 @@ class Schema:
     dtype: str
     encoder: Mapping[str, Any]
     texts: bool
+    columns: tuple[str, ...] = ()
 
     @property
     def payload(self) -> tuple[str, ...]:
         """Names of the columns beside id and vector; all are strings, none is null."""
-        return (*PAYLOAD, "text") if self.texts else PAYLOAD
+        return (*PAYLOAD, *(["text"] if self.texts else []), *self.columns)
+
+    @property
+    def filtered(self) -> tuple[str, ...]:
+        """Names of the columns that a search may be filtered by."""
+        return ("language", "script", *self.columns)
 
     def described(self) -> dict[str, Any]:
         """What is stored with the collection, as JSON; :func:`agree` compares it."""
         facts = {"dimension": self.dimension, "dtype": self.dtype, "texts": self.texts}
-        return plain({"format": FORMAT, **facts, "encoder": dict(self.encoder)})
+        own = {"columns": sorted(self.columns)} if self.columns else {}
+        return plain({"format": FORMAT, **facts, **own, "encoder": dict(self.encoder)})
 
 
 class Target(Protocol):
@@ -84,13 +95,13 @@ class Target(Protocol):
     def count(self) -> int:
         """Rows that are there now."""
 
-    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+    def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """The ids of the ``k`` nearest rows of each query by cosine, best first.
 
         Args:
             queries: (n, d) float32, unit rows.
             k: how many; all, where there are fewer.
-            languages: only rows of these.
+            where: only rows with one of these values in each of these columns, which are of :attr:`Schema.filtered`.
         """
 
     def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:

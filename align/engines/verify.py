@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,7 +58,8 @@ def verify_export(
     An answer at place i is right if its true cosine is the i-th highest, within :data:`TOLERANCE`: near-ties may swap.
     An engine whose search is exact must be right everywhere; of others recall@k counts, the share of answers (each id
     once) whose true cosine is among the k highest, within the same tolerance. Some of the queries are asked again for
-    rows of one language alone, of each of the rarest, and judged in the same way.
+    rows of one language alone, of each of the rarest, and for those with one value of a column of the user's own, and
+    judged in the same way.
 
     Args:
         vectors: what was exported.
@@ -76,8 +78,8 @@ def verify_export(
         ``passed``, and what decided: ``exact`` (the engine's word), ``queries``, ``k``, ``recall``, ``least_recall``,
         ``wrong_queries`` (with an answer that is not right), ``tolerance``, ``rows``, ``count`` (of the engine, which
         must have at least ``rows``), ``unknown_ids`` (answers that are not in ``vectors``), ``payloads`` compared,
-        ``wrong_payloads`` (ids), and ``filtered``: ``language``, its ``rows``, ``queries``, ``recall`` and
-        ``wrong_queries`` of each language asked for; empty where all rows are of one.
+        ``wrong_payloads`` (ids), and ``filtered``: ``column``, ``value``, how many ``rows`` have it, ``queries``,
+        ``recall`` and ``wrong_queries`` of each filter; none of a column where all rows have one value.
 
     Raises:
         InputError: as :func:`align.engines.send.export`; the collection is not there; or queries of another width.
@@ -94,20 +96,22 @@ def verify_export(
         call(target.prepare, schema, make=False)
         exact, count = target.exact, call(target.count)
         asks = [Ask(None, source.rows, asked)]
-        asks += [Ask(name, rows, asked[:FILTERED_QUERIES]) for name, rows in _rare(source).items()]
+        asks += [Ask(where, rows, asked[:FILTERED_QUERIES]) for where, rows in _filters(source, sample)]
         for ask in asks:
-            languages = None if ask.language is None else [ask.language]
+            where = None if ask.where is None else {ask.where[0]: [ask.where[1]]}
+            search = partial(target.search, k=k, where=where)
             for start in range(0, len(ask.queries), QUERIES_A_CALL):
-                ask.answers += call(target.search, ask.queries[start : start + QUERIES_A_CALL], k, languages=languages)
+                ask.answers += call(search, ask.queries[start : start + QUERIES_A_CALL])
         found = call(target.payloads, list(sample))
     tolerance = TOLERANCE[schema.dtype]
     scores = true_scores(source, schema, asks, k)
     judged = [agreement(best, true, tolerance) for best, true in scores]
     right = all(wrong == 0 if exact else measured >= recall for wrong, measured in judged)
-    (wrong, measured), *of_languages = judged
+    (wrong, measured), *of_filters = judged
     filtered = [
-        {"language": ask.language, "rows": ask.rows, "queries": len(ask.queries), "recall": round(share, 6),
-         "wrong_queries": count} for ask, (count, share) in zip(asks[1:], of_languages, strict=True)
+        {"column": ask.where[0], "value": ask.where[1], "rows": ask.rows, "queries": len(ask.queries),
+         "recall": round(share, 6), "wrong_queries": count}
+        for ask, (count, share) in zip(asks[1:], of_filters, strict=True) if ask.where
     ]  # fmt: skip
     unlike = [key for key, payload in sample.items() if found.get(key) != payload]
     unknown = int(sum(len(set(row[:k])) for row in asks[0].answers) - np.isfinite(scores[0][1]).sum())
@@ -120,11 +124,23 @@ def verify_export(
     }  # fmt: skip
 
 
-def _rare(source: Vectors) -> dict[str, int]:
-    """The rarest languages and how many rows each has; none, if all rows are of one."""
-    languages = rows_of_vectors(source).languages()
+def _filters(source: Vectors, sample: Mapping[str, Mapping[str, str]]) -> list[tuple[tuple[str, str], int]]:
+    """Column and value to filter by, and how many rows have it.
+
+    They are the rarest languages, and of each column of the user's own, which may have as many values as rows, the
+    rarest of a sample.
+    """
+    languages = rows_of_vectors(source).counts("language")
     named = [name for name in languages if name] if len(languages) > 1 else []
-    return {name: languages[name] for name in named[:RAREST]}
+    chosen = [("language", name) for name in named[:RAREST]]
+    for column in source.columns:
+        drawn = Counter(row[column] for row in sample.values() if row[column])
+        if len(drawn) > 1:
+            chosen.append((column, min(drawn, key=lambda value: (drawn[value], value))))
+    counts = Counter[tuple[str, str]]()
+    for table in source.tables(list({column for column, _ in chosen}), verify=False) if chosen else ():
+        counts.update({one: pc.sum(pc.equal(table[one[0]], one[1])).as_py() or 0 for one in chosen})
+    return [(one, counts[one]) for one in chosen]
 
 
 def _drawn(
@@ -159,9 +175,9 @@ def _drawn(
 
 @dataclass
 class Ask:
-    """Queries to the rows of one language (``None``: to all), how many rows that are, and the engine's answers."""
+    """Queries to the rows with a value of a column (``None``: to all), how many those are, and the engine's answers."""
 
-    language: str | None
+    where: tuple[str, str] | None
     rows: int
     queries: Floats
     answers: list[list[str]] = field(default_factory=list)
@@ -170,7 +186,7 @@ class Ask:
 def true_scores(source: Vectors, schema: Schema, asks: Sequence[Ask], k: int) -> list[tuple[Floats, Floats]]:
     """For each ask, the highest cosines of each query and the true cosines of the answers; one pass over the folder."""
     scores = [_Scores(ask, min(k, ask.rows)) for ask in asks]
-    columns = ("id", "language", "vector")
+    columns = ("id", *{ask.where[0]: 0 for ask in asks if ask.where}, "vector")
     for table in unit_tables(source, schema, rows=16_384, columns=columns, verify=False):
         for one in scores:
             one.add(table)
@@ -197,8 +213,9 @@ class _Scores:
 
     def add(self, table: pa.Table) -> None:
         """Look at more rows."""
-        if self._ask.language is not None:
-            table = table.filter(pc.equal(table["language"], self._ask.language))
+        if self._ask.where:
+            column, value = self._ask.where
+            table = table.filter(pc.equal(table[column], value))
         if not table.num_rows:
             return
         queries, candidates = self._ask.queries, vectors_of(table)

@@ -1,7 +1,10 @@
-"""Vectors as a feed for Vespa, and the schema of its documents.
+r"""Vectors as a feed for Vespa, and the schema of its documents.
 
     NAME.sd      goes to schemas/ of the application package
     feed.jsonl   ``vespa feed feed.jsonl``: a put for each row, which replaces the document of its id
+
+Vespa takes no control characters: an id, text or other value that holds one is written as ``json:`` and what JSON makes
+of it (``json:"a\u0001"``), and so is one that begins with ``json:``; ``align verify-export`` reads both as they were.
 
 To search: ``select id from NAME where {targetHits: 10}nearestNeighbor(vector, q)`` with ``ranking=cosine`` and
 ``input.query(q)=[...]``.
@@ -24,6 +27,7 @@ from align.engines.json_rows import fields, table_of
 from align.engines.target import Engine, Schema
 from align.errors import InputError
 
+MARK = "json:"
 # what Vespa refuses in a string: control characters but tab and line ends, and code points that are none
 _REFUSED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufdd0-\ufdef"
@@ -58,13 +62,11 @@ def _write(folder: Path, schema: Schema, *, namespace: str, m: int, ef_construct
     with open(folder / "feed.jsonl", "wb") as feed:
 
         def add(table: pa.Table) -> None:
-            for column in table.drop_columns("vector").column_names:
-                for row, text in enumerate(table[column].to_pylist()):
-                    if bad := _REFUSED.search(text):
-                        key = table["id"][row].as_py()
-                        raise InputError(
-                            f"{column} of id {key!r} holds U+{ord(bad[0]):04X}, which Vespa refuses: encode without it"
-                        )
+            for place, column in enumerate(table.column_names):
+                if column != "vector":
+                    table = table.set_column(
+                        place, column, pa.array(map(_taken, table[column].to_pylist()), pa.string())
+                    )
             for key, document in fields(table, '"vector": {"values":{}}'):
                 if not key:
                     raise InputError("a document of Vespa needs an id, got one that is empty")
@@ -78,20 +80,28 @@ def _read(folder: Path, schema: Schema) -> Iterator[pa.Table]:
     with open(folder / "feed.jsonl", encoding="utf-8", newline="\n") as lines:
         documents = (json.loads(line)["fields"] for line in lines)
         while rows := list(islice(documents, 4096)):
-            yield table_of(rows, [row.pop("vector")["values"] for row in rows], schema.dtype)
+            vectors = [row.pop("vector")["values"] for row in rows]
+            yield table_of([{name: _given(text) for name, text in row.items()} for row in rows], vectors, schema.dtype)
+
+
+def _taken(text: str) -> str:
+    """Text as Vespa takes it."""
+    return MARK + json.dumps(text) if text.startswith(MARK) or _REFUSED.search(text) else text
+
+
+def _given(text: str) -> str:
+    """What :func:`_taken` was given."""
+    return str(json.loads(text.removeprefix(MARK))) if text.startswith(MARK) else text
 
 
 def schema_text(schema: Schema, m: int, ef_construction: int) -> str:
     """The schema definition: keywords as attributes, the text indexed, the vector with HNSW and the angle."""
     about = json.dumps(schema.described(), sort_keys=True)
-    kept = {
-        "id": "summary | attribute", "text_sha256": "summary | attribute", "language": "summary | attribute",
-        "script": "summary | attribute", "text": "summary | index",
-    }  # fmt: skip
     lines = [f"# align.export {about}", f"schema {schema.name} {{", f"    document {schema.name} {{"]
     for column in ("id", *schema.payload):
-        lines += [f"        field {column} type string {{", f"            indexing: {kept[column]}"]
-        if column in ("language", "script"):
+        kept = "index" if column == "text" else "attribute"
+        lines += [f"        field {column} type string {{", f"            indexing: summary | {kept}"]
+        if column in schema.filtered:
             lines += ["            attribute: fast-search", "            match: word", "            rank: filter"]
         lines += ["        }"]
     tensor = f"tensor<float>(x[{schema.dimension}])"

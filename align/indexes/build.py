@@ -122,6 +122,7 @@ def save_index(
     texts: Sequence[str] | None = None,
     languages: Sequence[str] | None = None,
     scripts: Sequence[str] | None = None,
+    columns: Mapping[str, Sequence[str]] | None = None,
 ) -> Index:
     """Write vectors that are in memory as an exact index; they are stored as they are, of whatever length.
 
@@ -136,7 +137,7 @@ def save_index(
             raise InputError(f"id {name!r}: expected well-formed text, each id once")
     table = vector_table(
         ids, vectors, texts=[""] * len(ids) if texts is None else texts, languages=languages, scripts=scripts,
-        store_texts=texts is not None,
+        store_texts=texts is not None, columns=columns,
     )  # fmt: skip
     if texts is None:
         place = table.column_names.index("text_sha256")
@@ -148,7 +149,7 @@ def save_index(
         manifest |= {**about, "metric": "cosine", "encoder": plain(encoder), "search": {}, "built": {}, "faiss": None}
         write_npy(folder / VECTORS, [stored], shape=(rows, dimension), dtype=str(stored.dtype))
         labels = {label: set(pc.unique(table.column(label)).to_pylist()) for label in LABELS}
-        with writing_rows(folder / ROWS, labels) as write:
+        with writing_rows(folder / ROWS, labels, list(columns or ())) as write:
             write(table)
     return load_index(out, verify=False)
 
@@ -244,7 +245,7 @@ def _survey(vectors: Vectors, wanted: NDArray[np.int64], *, verify: bool = True)
 def _blocks(vectors: Vectors, rows_file: Path, labels: Labels, *, progress: bool) -> Iterator[Block]:
     """Numbers and unit vectors of all rows, part by part; what stands beside them is written to ``rows_file``."""
     with (
-        writing_rows(rows_file, labels) as write,
+        writing_rows(rows_file, labels, vectors.columns) as write,
         tqdm(total=vectors.rows, unit=" rows", desc="index", disable=not progress) as bar,
     ):
         for start, table in numbered(vectors.tables(verify=False)):  # the survey has verified them

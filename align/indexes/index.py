@@ -28,7 +28,7 @@ from align.indexes.approximate import FaissIndex, check_effort, given_effort
 from align.indexes.exact import ExactIndex, Found, read_npy
 from align.indexes.faiss_gpu import find_gpu
 from align.indexes.faiss_module import read_index
-from align.indexes.rows import Rows, open_rows, rows_of_vectors
+from align.indexes.rows import Rows, Where, filters, open_rows, rows_of_vectors
 from align.similarity.cosine import check_same_width, normalize
 from align.vectors.folder import FORMAT as VECTORS_FORMAT
 from align.vectors.folder import MANIFEST, Described, Vectors, open_vectors, plain
@@ -64,6 +64,7 @@ class Index(Described):
         *,
         languages: Sequence[str] | None = None,
         scripts: Sequence[str] | None = None,
+        where: Where | None = None,
         encoder: Mapping[str, Any] | None = None,
         nprobe: int | None = None,
         ef_search: int | None = None,
@@ -78,6 +79,7 @@ class Index(Described):
             k: how many.
             languages: only rows of these; ``None``: of any.
             scripts: only rows of these; ``None``: of any.
+            where: values that a row may have in columns of one's own, as ``{"domain": ["news"]}``.
             encoder: what made the queries; ``None``: not compared.
             nprobe: lists of an IVF index to search; ``None``: as recorded when it was built. Of a filtered search this
                 and ``ef_search`` are divided by the share of rows that are left; where few are, all are compared.
@@ -88,7 +90,7 @@ class Index(Described):
 
         Raises:
             InputError: the queries come from another encoder (the fields that differ are named) or have other
-                dimensions, ``k`` < 1, NaN or Inf, a language or script that no row has, or an index that has no
+                dimensions, ``k`` < 1, NaN or Inf, a language, script or value that no row has, or an index that has no
                 ``nprobe`` or ``ef_search``, or cannot filter.
         """
         if encoder is not None:
@@ -97,7 +99,7 @@ class Index(Described):
             raise InputError(f"k must be at least 1, got {k}")
         units = normalize(queries)
         check_same_width(units, np.empty((0, self.dimension), dtype=np.float32))
-        chosen = self.rows_file.chosen(languages=languages, scripts=scripts)
+        chosen = self.rows_file.chosen(filters(languages, scripts, where))
         most = min(k, self.rows if chosen is None else int(chosen.sum()))
         scores = np.full((len(units), k), -np.inf, dtype=np.float32)
         rows = np.full((len(units), k), -1, dtype=np.int64)

@@ -63,10 +63,10 @@ def questions(queries: NDArray[np.float32], rows: Rows, k: int) -> list[Question
     Two hits more than ``k`` are kept, since the rows that a query was made of do not count.
     """
     asked = [Question(None, None, Nearest(queries, k + 2))]
-    languages = rows.languages() if len(queries) else {}
+    languages = rows.counts("language") if len(queries) else {}
     rare = [name for name in languages if name][:RAREST] if len(languages) > 1 else []
     for name in rare:
-        asked.append(Question(name, rows.chosen(languages=[name]), Nearest(queries[:FILTERED_QUERIES], k + 2)))
+        asked.append(Question(name, rows.chosen({"language": [name]}), Nearest(queries[:FILTERED_QUERIES], k + 2)))
     return asked
 
 

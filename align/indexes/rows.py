@@ -1,4 +1,4 @@
-"""What stands beside the vectors of an index: id, text hash, language, script and, by choice, text of every row.
+"""What stands beside the vectors of an index: id, text hash, language, script, by choice text, and own columns.
 
 They lie in an uncompressed Arrow file that is mapped into memory: reading a few rows reads a few pages. A folder of
 vectors that was not indexed gives the same from its parts.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,15 @@ from align.vectors.folder import Vectors
 COLUMNS = ("id", "text_sha256", "language", "script", "text")
 LABELS = ("language", "script")
 SHOWN = 30
-"""Known languages that an error lists."""
+"""Known values that an error lists."""
 
 Write = Callable[[pa.Table], None]
+Where = Mapping[str, Sequence[str]]
+"""Of each column that it names, the values that a row may have."""
+
+
+Labels = tuple[NDArray[np.int32], dict[str, int]]
+"""The code of each row, and the code of each value."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,17 @@ class Rows:
 
     tables: Callable[[Sequence[str]], Iterable[pa.Table]]
     """The named columns (those that are there) of all rows in order, in tables of bounded size."""
+    own: tuple[str, ...] = ()
+    """Columns of the user's own."""
+    read: dict[str, Labels] = field(default_factory=dict, compare=False, repr=False)
+    """Columns that were read to filter by."""
 
     def take(self, numbers: ArrayLike, columns: Sequence[str] = COLUMNS) -> list[dict[str, Any]]:
         """The columns of some rows, as a dictionary for each number, in their order; an empty one for -1.
 
         Args:
             numbers: any shape, read row by row; 0 to rows - 1, or -1.
-            columns: of ``COLUMNS``; one that the index does not have is absent.
+            columns: of ``COLUMNS`` and :attr:`own`; one that the index does not have is absent.
         """
         wanted = np.asarray(numbers, dtype=np.int64).ravel()
         order = np.argsort(wanted, kind="stable")
@@ -57,42 +66,45 @@ class Rows:
             start += table.num_rows
         return found
 
-    def chosen(
-        self, *, languages: Sequence[str] | None = None, scripts: Sequence[str] | None = None
-    ) -> NDArray[np.bool_] | None:
-        """(rows,) whether a row is of one of the languages and of one of the scripts; ``None``: no filter was given.
+    def chosen(self, where: Where) -> NDArray[np.bool_] | None:
+        """(rows,) whether a row has, in each of these columns, one of the values; ``None``: there is no column.
 
         Raises:
-            InputError: no row is of such a language or script; the known ones are listed.
+            InputError: no row has such a value, or there is no such column; the known ones are listed.
         """
         chosen = None
-        for label, wanted in zip(LABELS, (languages, scripts), strict=True):
-            if wanted is not None:
-                codes, names = self._labels[label]
-                same = np.isin(codes, [_code(name, names, label) for name in wanted])
-                chosen = same if chosen is None else chosen & same
+        for column, wanted in where.items():
+            if column not in (*LABELS, *self.own):
+                raise InputError(f"no column {column!r} to filter by: there are {', '.join((*LABELS, *self.own))}")
+            codes, names = self._labels(column)
+            same = np.isin(codes, [_code(name, names, column) for name in wanted])
+            chosen = same if chosen is None else chosen & same
         return chosen
 
-    def languages(self) -> dict[str, int]:
-        """How many rows each language has, the rarest first; "": not known."""
-        codes, names = self._labels["language"]
+    def counts(self, column: str) -> dict[str, int]:
+        """How many rows each value of a column has, the rarest first; "": not known."""
+        codes, names = self._labels(column)
         counts = np.bincount(codes, minlength=len(names)).tolist()
         return dict(sorted(zip(names, counts, strict=True), key=lambda pair: (pair[1], pair[0])))
 
-    @cached_property
-    def _labels(self) -> dict[str, tuple[NDArray[np.int32], dict[str, int]]]:
-        """For language and script: the code of each row, and the code of each name."""
-        names: dict[str, dict[str, int]] = {label: {} for label in LABELS}
-        codes: dict[str, list[NDArray[np.int32]]] = {label: [np.empty(0, dtype=np.int32)] for label in LABELS}
-        for table in self.tables(LABELS):
-            for label in LABELS:
-                for chunk in table.column(label).chunks:
+    def _labels(self, column: str) -> Labels:
+        if column not in self.read:
+            names: dict[str, int] = {}
+            codes = [np.empty(0, dtype=np.int32)]
+            for table in self.tables([column]):
+                for chunk in table.column(column).chunks:
                     encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-                    known = names[label]
-                    code = [known.setdefault(name, len(known)) for name in encoded.dictionary.to_pylist()]
+                    code = [names.setdefault(name, len(names)) for name in encoded.dictionary.to_pylist()]
                     numbers = encoded.indices.to_numpy(zero_copy_only=False)
-                    codes[label].append(np.array(code, dtype=np.int32)[numbers])
-        return {label: (np.concatenate(codes[label]), names[label]) for label in LABELS}
+                    codes.append(np.array(code, dtype=np.int32)[numbers])
+            self.read[column] = np.concatenate(codes), names
+        return self.read[column]
+
+
+def filters(languages: Sequence[str] | None, scripts: Sequence[str] | None, where: Where | None) -> Where:
+    """One filter of those that a search has."""
+    given = {"language": languages, "script": scripts, **(where or {})}
+    return {column: values for column, values in given.items() if values is not None}
 
 
 def open_rows(path: Path) -> Rows:
@@ -106,24 +118,28 @@ def open_rows(path: Path) -> Rows:
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
     there = table.column_names
-    if there not in ([*COLUMNS], [*COLUMNS[:-1]]):
+    own = tuple(name for name in there if name not in COLUMNS)
+    if there not in ([*COLUMNS, *own], [*COLUMNS[:-1], *own]):
         raise InputError(f"{path} has the columns {', '.join(there)}: expected {', '.join(COLUMNS)} (text by choice)")
 
     def tables(columns: Sequence[str]) -> Iterator[pa.Table]:
         for batch in table.select([name for name in columns if name in there]).to_batches():
             yield pa.Table.from_batches([batch])
 
-    return Rows(tables)
+    return Rows(tables, own)
 
 
 def rows_of_vectors(vectors: Vectors) -> Rows:
     """The rows of a folder of vectors, read from its parts whenever they are asked for; the parts are not verified."""
-    return Rows(lambda columns: vectors.tables(columns, verify=False))
+    return Rows(lambda columns: vectors.tables(columns, verify=False), vectors.columns)
 
 
 @contextmanager
-def writing_rows(path: Path, labels: Mapping[str, Iterable[str]]) -> Iterator[Write]:
-    """Yield a function that adds a table of rows to an Arrow file, a batch for each; ``labels``: all that will come."""
+def writing_rows(path: Path, labels: Mapping[str, Iterable[str]], own: Sequence[str] = ()) -> Iterator[Write]:
+    """Yield a function that adds a table of rows to an Arrow file, a batch for each.
+
+    ``labels`` are all languages and scripts that will come, ``own`` the columns beside ``COLUMNS``.
+    """
     dictionaries = {label: pa.array(sorted(names), pa.string()) for label, names in labels.items()}
     kinds = {label: pa.dictionary(pa.int32(), pa.string()) for label in LABELS}
     with ExitStack() as stack:
@@ -131,7 +147,8 @@ def writing_rows(path: Path, labels: Mapping[str, Iterable[str]]) -> Iterator[Wr
         writer: pa.RecordBatchFileWriter | None = None
 
         def schema(*, texts: bool) -> pa.Schema:
-            return pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS if texts or name != "text"])
+            names = [name for name in (*COLUMNS, *own) if texts or name != "text"]
+            return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
 
         def write(table: pa.Table) -> None:
             nonlocal writer

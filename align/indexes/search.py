@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
 from align.indexes.index import Index, load_index
+from align.indexes.rows import Where
 from align.text.languages import latin
 from align.text.normal_forms import normalised
 from align.text.romanize.romanizer import romanize, romanizer_version
@@ -39,6 +40,8 @@ class Hit:
     """``None``: the index keeps no texts."""
     language: str
     script: str
+    columns: dict[str, str] = field(default_factory=dict)
+    """Of the user's own."""
 
 
 def search(
@@ -49,6 +52,7 @@ def search(
     *,
     languages: Sequence[str] | None = None,
     scripts: Sequence[str] | None = None,
+    where: Where | None = None,
     prompt: str | None = None,
     query_language: str | None = None,
     romanized: bool = False,
@@ -65,6 +69,7 @@ def search(
         k: hits of each query; fewer where there are not so many rows.
         languages: only rows of these.
         scripts: only rows of these.
+        where: see :meth:`align.indexes.index.Index.search`.
         prompt: see :func:`query_encoder`.
         query_language: the same.
         romanized: the same.
@@ -85,8 +90,9 @@ def search(
         model = load_encoder(model)
     encode = query_encoder(index, model, prompt=prompt, query_language=query_language, romanized=romanized)
     return find(
-        index, queries, encode(queries), k, languages=languages, scripts=scripts, nprobe=nprobe, ef_search=ef_search
-    )
+        index, queries, encode(queries), k, languages=languages, scripts=scripts, where=where, nprobe=nprobe,
+        ef_search=ef_search,
+    )  # fmt: skip
 
 
 def query_encoder(
@@ -145,6 +151,7 @@ def find(
     *,
     languages: Sequence[str] | None = None,
     scripts: Sequence[str] | None = None,
+    where: Where | None = None,
     nprobe: int | None = None,
     ef_search: int | None = None,
 ) -> list[list[Hit]]:
@@ -155,13 +162,21 @@ def find(
     blank = [not normalised(query) for query in queries]
     if any(blank):
         log.warning("%d of %d queries are blank, and have no hits", sum(blank), len(blank))
-    scores, rows = index.search(vectors, k, languages=languages, scripts=scripts, nprobe=nprobe, ef_search=ef_search)
-    found = iter(index.rows_file.take(rows, ["id", "text", "language", "script"]))
+    scores, rows = index.search(
+        vectors, k, languages=languages, scripts=scripts, where=where, nprobe=nprobe, ef_search=ef_search
+    )
+    own = index.rows_file.own
+    found = iter(index.rows_file.take(rows, ["id", "text", "language", "script", *own]))
     return [
         [
-            Hit(query, rank, row["id"], round(float(score), 6), row.get("text"), row["language"], row["script"])
+            Hit(query, rank, score=round(float(score), 6), **_fields(row, own))
             for rank, (score, row) in enumerate(zip(of_query, found, strict=False), 1)
             if np.isfinite(score) and not nothing
         ]
         for query, of_query, nothing in zip(queries, scores, blank, strict=True)
     ]
+
+
+def _fields(row: dict[str, Any], own: Sequence[str]) -> dict[str, Any]:
+    columns = {name: row.pop(name) for name in own}
+    return {"text": None, **row, "columns": columns}

@@ -2,7 +2,8 @@
 
     manifest.json             written first: format, encoder, dimension, dtype, and whatever else made the vectors;
                               with ``complete`` true, and every part's rows and SHA-256, once the last part is there
-    part-00000.parquet        a row for each text: id, text_sha256, language, script, vector; text by choice
+    part-00000.parquet        a row for each text: id, text_sha256, language, script, vector; by choice text, and any
+                              columns of the user's own, all of them text
     part-00000.json           written after its part: rows, SHA-256 of the part and of its rejects, the encoder's
     rejects/part-00000.jsonl  rows that could not be encoded: file, line, reason
 
@@ -13,7 +14,8 @@ several, several machines) may stop at any time, and what is missing is written 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ from align.text.surrogates import well_formed
 FORMAT = "align-vectors/1"
 MANIFEST = "manifest.json"
 DTYPES = ("float32", "float16")
+OWN = ("id", "text_sha256", "language", "script", "text", "vector")
+"""Columns that Align writes; those of users have other names."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,11 @@ class Described:
     def dimension(self) -> int:
         """Dimensions of a vector."""
         return int(self.manifest["dimension"])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the user's own."""
+        return tuple(self.manifest.get("columns", ()))
 
     @property
     def encoder(self) -> Mapping[str, Any]:
@@ -130,16 +139,20 @@ def vector_table(
     languages: Sequence[str] | None = None,
     scripts: Sequence[str] | None = None,
     store_texts: bool = True,
+    columns: Mapping[str, Sequence[str]] | None = None,
 ) -> pa.Table:
     """A table of the columns of a part; arguments as of :func:`align.vectors.writing.save_vectors`.
 
     Raises:
-        InputError: numbers of rows that differ, or a vector that holds NaN or Inf.
+        InputError: numbers of rows that differ, a vector that holds NaN or Inf, or as :func:`check_names`.
     """
+    own = dict(columns or {})
+    check_names(own)
     rows = matrix(vectors)
     with np.errstate(over="ignore"):
         rows = rows if rows.dtype == np.float16 else rows.astype(np.float32, copy=False)
     given = {"ids": ids, "texts": texts, "languages": languages, "scripts": scripts}
+    given |= {f"values of {name!r}": values for name, values in own.items()}
     for what, values in given.items():
         if values is not None and len(values) != len(rows):
             raise InputError(f"{len(rows)} vectors but {len(values)} {what}: expected one for each row")
@@ -147,16 +160,33 @@ def vector_table(
     if len(bad):
         raise InputError(f"the vector of id {ids[bad[0]]!r} holds NaN or Inf; expected finite numbers")
     unknown = [""] * len(rows)
-    columns = {
+    made = {
         "id": pa.array(ids, pa.string()),
         "text_sha256": pa.array([text_sha256(text) for text in texts], pa.string()),
         "language": pa.array(languages or unknown, pa.string()),
         "script": pa.array(scripts or unknown, pa.string()),
     }
     if store_texts:
-        columns["text"] = pa.array([well_formed(text) for text in texts], pa.string())
-    columns["vector"] = vector_column(rows)
-    return pa.table(columns)
+        made["text"] = pa.array([well_formed(text) for text in texts], pa.string())
+    made |= {name: pa.array(map(well_formed, values), pa.string()) for name, values in own.items()}
+    made["vector"] = vector_column(rows)
+    return pa.table(made)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse a column of the user's own that not every engine can have.
+
+    Raises:
+        InputError: its name is one of ``OWN``, or has anything but letters a to z, digits and _.
+    """
+    for name in names:
+        if name.lower() in OWN:
+            raise InputError(f"a column of one's own cannot be called {name!r}: Align writes {', '.join(OWN)} itself")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,49}", name):
+            raise InputError(
+                f"column {name!r}: every engine takes names of up to 50 letters a to z, digits and _, a letter first; "
+                f"give it another, such as domain={name}"
+            )
 
 
 def open_vectors(folder: Path | str) -> Vectors:

@@ -145,8 +145,13 @@ def _write_part(path: Path, number: int, table: pa.Table, rejects: Sequence[Mapp
             temporary.write_text("".join(lines), encoding="utf-8", errors="backslashreplace", newline="\n")
         about["rejects_sha256"] = sha256(_rejects(out, number))
     with whole_file(path) as temporary:
-        pq.write_table(table, temporary, compression="none", use_dictionary=["language", "script"])
+        pq.write_table(table, temporary, compression="none", use_dictionary=dictionaries(table))
     write_json(path.with_suffix(".json"), about | {"sha256": sha256(path)})
+
+
+def dictionaries(table: pa.Table) -> list[str]:
+    """Columns whose values come again: those of languages, scripts and licences."""
+    return [name for name in ("language", "script", "licence") if name in table.column_names]
 
 
 def finish(out: Path, parts: int) -> Vectors:
@@ -181,6 +186,7 @@ def save_vectors(
     languages: Sequence[str] | None = None,
     scripts: Sequence[str] | None = None,
     store_texts: bool = True,
+    columns: Mapping[str, Sequence[str]] | None = None,
     part_rows: int = PART_ROWS,
 ) -> Vectors:
     """Write vectors that are in memory as a folder.
@@ -194,6 +200,8 @@ def save_vectors(
         languages: codes, one for each row; ``None``, and "" of a row: not known.
         scripts: ISO 15924 codes, in the same way.
         store_texts: keep the texts themselves, so that a search can show them.
+        columns: of one's own, such as ``licence``: text for each row, "" where it has none. Searches can be filtered
+            by them, and engines get them as payload.
         part_rows: rows of a part.
 
     Raises:
@@ -204,11 +212,13 @@ def save_vectors(
     if len(set(ids)) != len(ids):
         twice = next(name for name, times in Counter(ids).items() if times > 1)
         raise InputError(f"id {twice!r} is there twice: expected each id once")
-    table = vector_table(ids, vectors, texts=texts, languages=languages, scripts=scripts, store_texts=store_texts)
+    table = vector_table(
+        ids, vectors, texts=texts, languages=languages, scripts=scripts, store_texts=store_texts, columns=columns
+    )
     made = vectors_of(table)
     settings = {
         "encoder": encoder, "dimension": made.shape[1], "dtype": str(made.dtype), "part_rows": part_rows,
-        "content": _content(table),
+        "content": _content(table), **({"columns": list(columns)} if columns else {}),
     }  # fmt: skip
     check_vectors(out)
     with locked(out / MANIFEST, of=out):

@@ -18,7 +18,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exported import check_empty, check_export, check_refusals, fill, nearest, payload, queries, rows, schema
+from exported import (
+    check_columns,
+    check_empty,
+    check_export,
+    check_refusals,
+    fill,
+    nearest,
+    payload,
+    queries,
+    rows,
+    schema,
+)
 from plugged import contributed
 
 import align.engines
@@ -34,6 +45,7 @@ from align.vectors.writing import save_vectors
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(engines())
+CHECKS = ("check_engine", "check_export", "check_refusals", "check_empty", "check_columns")
 SERVERS = {"pgvector"}
 """Engines whose own test has a server: what is checked here is checked there."""
 PLACES = {
@@ -60,7 +72,7 @@ def place(request, tmp_path):
 def test_an_engine_with_a_server_has_its_own_test():
     for name in SERVERS:
         own = (Path(__file__).parent / f"test_{name}.py").read_text()
-        assert all(f"{check}(" in own for check in ("check_engine", "check_export", "check_refusals", "check_empty"))
+        assert all(f"{check}(" in own for check in CHECKS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -127,16 +139,37 @@ def test_an_export_carries_rows_without_their_offsets(place, tmp_path, bert_fold
         export(encode(str(bert_folder), list(files.values()), tmp_path / "other"), name, to, **options)
 
 
+def test_columns_of_the_users_own_are_payload_and_filters(place):
+    name, to, options = place
+    check_columns(lambda: engine(name).open_target(to, name="align", **options), start=20)
+
+
+def test_a_corpus_with_licences_goes_the_whole_way(place, tmp_path, bert_folder):
+    name, to, options = place
+    corpus = tmp_path / "corpus.jsonl"
+    lines = [
+        {"text": f"text {row}", "Topic": ["news", "law", None][row % 3], "license": "CC0" if row % 2 else "CC BY 4.0"}
+        for row in range(12)
+    ]
+    corpus.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    encode(str(bert_folder), [corpus], tmp_path / "v", language="eng_Latn", keep=["topic=Topic"])
+    assert export(tmp_path / "v", name, to, **options)["count"] == 12
+    proof = verify_export(tmp_path / "v", name, to, queries=5, k=3, **options)
+    assert proof["passed"] and proof["wrong_payloads"] == [], proof
+    told = {(one["column"], one["value"], one["rows"], one["wrong_queries"]) for one in proof["filtered"]}
+    assert told == {("topic", "law", 4, 0), ("licence", "CC BY 4.0", 6, 0)}
+
+
 HARSH = ["\x01\x1b[0m\x7f", "100%", "%2F%00%s", "a'b\"c`$", "x" * 1024, "é" * 1024, "\u2028\ufeff", "\r\n"]
+HARSH += ['json:"x"', "\ufffe"]
 """Ids that control characters, quotes, escapes or their size may spoil."""
 
 
 def test_ids_of_any_text_survive(place, tmp_path):
     name, to, options = place
-    ids = HARSH if name != "vespa" else HARSH[1:]  # which refuses control characters, in a sentence
-    vectors = np.random.default_rng(0).normal(size=(len(ids), 8)).astype(np.float32)
-    save_vectors(tmp_path / "vectors", ids, vectors, texts=ids, encoder={"model": "toy"})
-    assert export(tmp_path / "vectors", name, to, **options)["count"] == len(ids)
+    vectors = np.random.default_rng(0).normal(size=(len(HARSH), 8)).astype(np.float32)
+    save_vectors(tmp_path / "vectors", HARSH, vectors, texts=HARSH, encoder={"model": "toy"})
+    assert export(tmp_path / "vectors", name, to, **options)["count"] == len(HARSH)
     proof = verify_export(tmp_path / "vectors", name, to, queries=20, k=3, **options)
     assert proof["passed"] and proof["exact"] and proof["wrong_payloads"] == [], proof
 

@@ -53,9 +53,9 @@ class Memory:
     def count(self):
         return len(self.rows) - self.world.get("lost", 0)
 
-    def search(self, queries, k, *, languages=None):
-        known = languages if languages is None or self.world.get("filters", True) else None
-        kept = {key: row for key, row in self.rows.items() if known is None or row[0]["language"] in known}
+    def search(self, queries, k, *, where=None):
+        asked = where if where and self.world.get("filters", True) else {}
+        kept = {key: row for key, row in self.rows.items() if all(row[0][name] in of for name, of in asked.items())}
         ids, vectors = list(kept), np.stack([vector for _, vector in kept.values()]).astype(np.float64)
         found = [[ids[row] for row in np.argsort(-(vectors @ query), kind="stable")[:k]] for query in queries]
         return self.world.get("answer", lambda rows: rows)(found)
@@ -262,13 +262,13 @@ def test_filtered_queries_are_asked_too(world, tmp_path):
     export(vectors, "memory", "x")
     verified = verify_export(vectors, "memory", "x", queries=150, k=50)
     assert verified["passed"] and verified["filtered"] == [
-        {"language": "deu", "rows": 35, "queries": 100, "recall": 1.0, "wrong_queries": 0}
+        {"column": "language", "value": "deu", "rows": 35, "queries": 100, "recall": 1.0, "wrong_queries": 0}
     ]
     world["filters"] = False  # as if the engine filtered its own hits of all rows, or not at all
     verified = verify_export(vectors, "memory", "x", queries=150, k=50)
     assert (verified["passed"], verified["wrong_queries"], verified["filtered"][0]["wrong_queries"]) == (False, 0, 100)
     assert 0.2 < verified["filtered"][0]["recall"] < 0.8
-    assert "of the rows of deu alone (35) it found 0." in reason(verified)
+    assert "of the 35 rows with language 'deu' it found 0." in reason(verified)
     alone = save_vectors(tmp_path / "w", ["a", "b"], np.eye(2, 6), texts=["a", "b"], encoder=ENCODER)
     export(alone, "memory", "x", name="alone")
     assert verify_export(alone, "memory", "x", name="alone", queries=3)["filtered"] == []
@@ -397,7 +397,8 @@ def test_exact_search_is_that_of_the_definition(tmp_path):
     for languages in (None, ["deu"], ["xxx"], []):
         allowed = [i for i in range(70) if languages is None or ("deu" if i % 2 else "") in languages]
         expected = [[f"r{i}" for i in sorted(allowed, key=lambda i: -row[i])[:9]] for row in cosines]
-        assert exact_search(vectors.tables(rows=11), queries, 9, languages=languages) == expected
+        where = None if languages is None else {"language": languages}
+        assert exact_search(vectors.tables(rows=11), queries, 9, where=where) == expected
     assert exact_search([], queries, 3) == [[]] * 4
 
 

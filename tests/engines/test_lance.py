@@ -85,7 +85,10 @@ def test_an_index_is_built_once_and_used(table, tmp_path, monkeypatch, index):
     assert built() == [(KINDS[index], 600, 0)]
     found, expected = target.search(given, 10), nearest(corpus, given, 10)
     assert sum(len(set(a) & set(b)) for a, b in zip(found, expected, strict=True)) >= 95
-    found, expected = target.search(given, 5, languages=["o'x"]), nearest(corpus, given, 5, ["o'x"])
+    found, expected = (
+        target.search(given, 5, where={"language": ["o'x"]}),
+        nearest(corpus, given, 5, {"language": ["o'x"]}),
+    )
     assert sum(len(set(a) & set(b)) for a, b in zip(found, expected, strict=True)) >= 48
     again = table(index=index)
     again.prepare(schema(dimension=32))

@@ -299,5 +299,5 @@ def test_what_is_no_address_or_option(to, options, message):
 def test_filters_by_language(collection):
     target, table = collection(), rows(60)
     fill(target, table)
-    found = target.search(queries(3), 5, languages=["deu", 'q"'])
-    assert found == nearest(table, queries(3), 5, ["deu", 'q"'])
+    found = target.search(queries(3), 5, where={"language": ["deu", 'q"']})
+    assert found == nearest(table, queries(3), 5, {"language": ["deu", 'q"']})

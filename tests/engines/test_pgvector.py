@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from exported import (
     ENCODER,
+    check_columns,
     check_empty,
     check_engine,
     check_export,
@@ -164,6 +165,10 @@ def test_other_vectors_are_refused(database, table):
     check_refusals(lambda: table(index="none"))
 
 
+def test_columns_of_the_users_own_are_payload_and_filters(database, table):
+    check_columns(lambda: table(index="none"))
+
+
 def test_no_rows(database, table):
     check_empty(lambda: table(index="ivfflat"))
 
@@ -209,7 +214,9 @@ def test_a_filtered_search_of_the_index_gives_k(database, table):
     for setting in ("enable_seqscan = off", "hnsw.max_scan_tuples = 50"):  # the scan goes on; then it may not
         sql(database, f"ALTER DATABASE {database.rpartition('/')[2]} SET {setting}")
         target.close()
-        assert target.search(given, 6, languages=["rare"]) == nearest(corpus, given, 6, ["rare"])
+        assert target.search(given, 6, where={"language": ["rare"]}) == nearest(
+            corpus, given, 6, {"language": ["rare"]}
+        )
     plan = sql(database, "EXPLAIN SELECT id FROM align ORDER BY vector <#> '[1,0,0,0,0,0,0,0]' LIMIT 5")
     assert "align_vector" in str(plan)  # the index that was made is one that this operator uses
 

@@ -103,7 +103,10 @@ def test_a_large_shard_is_indexed(shard, monkeypatch):
     given = queries(10, 64)
     found, expected = target.search(given, 10), nearest(corpus, given, 10)
     assert sum(len(set(a) & set(b)) for a, b in zip(found, expected, strict=True)) >= 95
-    assert target.search(given, 10, languages=["deu"])[0][:3] == nearest(corpus, given, 3, ["deu"])[0]
+    assert (
+        target.search(given, 10, where={"language": ["deu"]})[0][:3]
+        == nearest(corpus, given, 3, {"language": ["deu"]})[0]
+    )
 
 
 def test_a_folder_that_is_not_ours(shard, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
+from align.indexes.build import index as build
 from align.indexes.build import save_index
 from align.indexes.index import load_index
 from align.indexes.search import Hit, find, query_encoder, search
@@ -71,6 +72,29 @@ def test_filters_and_fewer_hits_than_asked_for(made, encoder) -> None:
     assert search(made, encoder, ["a", "b"], 5, languages=["eng_Latn"], scripts=["Grek"]) == [[], []]
     with pytest.raises(InputError, match="known are ell_Grek, eng_Latn$"):
         search(made, encoder, ["a"], languages=["hin_Deva"])
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_columns_of_the_users_own(encoder, tmp_path, indexed) -> None:
+    own = {"domain": ["law", "news", "law", "", "news", "it's"], "licence": ["CC0"] * 3 + ["CC BY 4.0"] * 3}
+    made = save_vectors(
+        tmp_path / "v", IDS, encoder.encode(TEXTS), texts=TEXTS, encoder=encoder.identity(), languages=LANGUAGES,
+        scripts=SCRIPTS, columns=own, part_rows=4,
+    )  # fmt: skip
+    index = build(made, tmp_path / "i") if indexed else load_index(tmp_path / "v")
+    for where, expected in (
+        ({"domain": ["law"]}, "t0 t2"), ({"domain": ["law", "it's"], "licence": ["CC0"]}, "t0 t2"),
+        ({"domain": [""]}, "t3"), ({"domain": ["news"], "licence": ["CC BY 4.0"]}, "t4"), ({}, "t0 t1 t2 t3 t4 t5"),
+    ):  # fmt: skip
+        (hits,) = search(index, encoder, ["ζηθ"], 9, where=where)
+        assert sorted(hit.id for hit in hits) == expected.split()
+        assert all(hit.columns == {name: of[IDS.index(hit.id)] for name, of in own.items()} for hit in hits)
+    (hits,) = search(index, encoder, ["ζηθ"], 9, languages=["eng_Latn"], where={"domain": ["law"]})
+    assert [hit.id for hit in hits] == ["t2"]
+    with pytest.raises(InputError, match="no row of the index is of domain 'laws': known are it's, law, news$"):
+        search(index, encoder, ["a"], where={"domain": ["laws"]})
+    with pytest.raises(InputError, match="no column 'topic' to filter by: there are language, script, domain, licence"):
+        search(index, encoder, ["a"], where={"topic": ["law"]})
 
 
 def test_another_encoder_is_refused(made, bert_folder) -> None:

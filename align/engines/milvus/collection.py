@@ -21,7 +21,7 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from align.engines.milvus import PROPERTY, Options
 from align.engines.opening import shown
 from align.engines.retry import await_index
-from align.engines.target import Schema, Unreachable, absent, agree
+from align.engines.target import Schema, Unreachable, Where, absent, agree
 from align.errors import InputError
 from align.vectors.folder import vectors_of
 
@@ -96,11 +96,11 @@ class Collection:
             )  # fmt: skip
         return int(rows[0]["count(*)"])
 
-    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+    def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """The ids of the nearest rows."""
-        if not len(queries) or (languages is not None and not languages):
+        if not len(queries) or not all((where or {}).values()):
             return [[] for _ in queries]
-        chosen = "" if languages is None else f"language in {_quoted(languages)}"
+        chosen = " and ".join(f"{column} in {_quoted(values)}" for column, values in (where or {}).items())
         with self._asked() as client:
             found = client.search(
                 self.name, data=list(np.asarray(queries).astype(self.dtype)), limit=k, filter=chosen,

@@ -22,7 +22,7 @@ from psycopg.types import TypeInfo
 from align.engines.pgvector import Options
 from align.engines.pgvector.schema import TYPES, identifiers, index, lists_for, make_table, present, refuse_dimension
 from align.engines.retry import index_late
-from align.engines.target import Schema, Unreachable, absent
+from align.engines.target import Schema, Unreachable, Where, absent
 from align.errors import InputError
 from align.vectors.folder import vectors_of
 
@@ -91,17 +91,16 @@ class Table:
         with self._transaction() as connection:
             return int(connection.execute(sql.SQL("SELECT count(*) FROM {}").format(self._table)).fetchall()[0][0])
 
-    def search(self, queries: NDArray[Any], k: int, *, languages: Sequence[str] | None = None) -> list[list[str]]:
+    def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """Ids by the index, and by all rows for a query to which the index gives fewer than ``k``."""
-        chosen = None if languages is None else list(languages)
         settings = self._settings(k)
         found = []
         with self._transaction() as connection:
             for name, value in settings.items():
                 connection.execute("SELECT set_config(%s, %s, true)", (name, value))
             for query in queries:
-                ids = [] if self.exact else self._nearest(connection, query, k, chosen, exact=False)
-                found.append(ids if len(ids) == k else self._nearest(connection, query, k, chosen, exact=True))
+                ids = [] if self.exact else self._nearest(connection, query, k, where or {}, exact=False)
+                found.append(ids if len(ids) == k else self._nearest(connection, query, k, where or {}, exact=True))
         return found
 
     def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -143,7 +142,7 @@ class Table:
         return {}
 
     def _nearest(
-        self, connection: psycopg.Connection[Any], query: NDArray[Any], k: int, languages: list[str] | None, *,
+        self, connection: psycopg.Connection[Any], query: NDArray[Any], k: int, where: Where, *,
         exact: bool,
     ) -> list[str]:  # fmt: skip
         """Ids by the index, or by all rows; those compare halfvec in the precision of the query."""
@@ -153,10 +152,13 @@ class Table:
         else:
             distance = "vector <#> %(query)s"
             given = HalfVector(query) if self._schema.dtype == "float16" else Vector(query)
-        chosen = "" if languages is None else "WHERE language = ANY(%(languages)s)"
-        statement = f"SELECT id, {distance} AS distance FROM {{}} {chosen} ORDER BY distance LIMIT %(k)s"
-        values = {"query": given, "languages": languages, "k": k}
-        rows = connection.execute(sql.SQL(statement).format(self._table), values).fetchall()
+        parts = [
+            sql.SQL("{} = ANY({})").format(sql.Identifier(column), sql.Placeholder(f"of_{column}")) for column in where
+        ]
+        chosen = sql.SQL("WHERE ") + sql.SQL(" AND ").join(parts) if parts else sql.SQL("")
+        statement = sql.SQL(f"SELECT id, {distance} AS distance FROM {{}} {{}} ORDER BY distance LIMIT %(k)s")
+        values = {"query": given, "k": k, **{f"of_{column}": list(of) for column, of in where.items()}}
+        rows = connection.execute(statement.format(self._table, chosen), values).fetchall()
         return [row[0] for row in sorted(rows, key=lambda row: float(row[1]))]  # ivfflat gives them almost in order
 
     @contextmanager

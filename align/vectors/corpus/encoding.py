@@ -40,6 +40,8 @@ def encode(
     id: str | None = None,
     language: str | None = None,
     language_column: str | None = None,
+    keep: Sequence[str] = (),
+    licence: str | None = None,
     romanize: bool = False,
     dtype: str = "float32",
     store_texts: bool = True,
@@ -62,13 +64,15 @@ def encode(
 
     Args:
         model: what :func:`align.load_encoder` takes; with one worker, an encoder too.
-        inputs: files; for these and ``text``, ``id``, ``language``, ``language_column`` see
-            :func:`align.vectors.corpus.rows.open_corpus`.
+        inputs: files; for these and ``text``, ``id``, ``language``, ``language_column``, ``keep``, ``licence``
+            see :func:`align.vectors.corpus.rows.open_corpus`.
         out: the folder; a new one, or one that was begun with the same settings.
         text: column of the text.
         id: column of the id, ``content`` or ``line``.
         language: code of all texts.
         language_column: column of codes.
+        keep: columns to keep beside the vectors, for filters and as payload of engines.
+        licence: of all texts.
         romanize: encode the texts as uroman writes them; the stored texts stay the original ones.
         dtype: float32 or float16, as stored.
         store_texts: keep the texts beside the vectors.
@@ -103,9 +107,14 @@ def encode(
     out = named(out)
     check_vectors(out)
     with locked(out / MANIFEST, of=out):
-        corpus = open_corpus(inputs, text=text, id=id, language=language, language_column=language_column)
+        corpus = open_corpus(
+            inputs, text=text, id=id, language=language, language_column=language_column, keep=keep, licence=licence
+        )
         stamps = _stamps(corpus)
-        job = Job(out.absolute(), _name(model), load, backend, attention, deterministic, romanize, dtype, store_texts)
+        job = Job(
+            out.absolute(), _name(model), load, backend, attention, deterministic, romanize, dtype, store_texts,
+            tuple(corpus.keep),
+        )  # fmt: skip
         # the devices are for those that encode: where that is others, the identity alone is read here
         reader = job if here else replace(job, load={**load, "device": "cpu"})
         encoder = model if isinstance(model, Encoder) else load_model(reader)
@@ -179,7 +188,9 @@ def _described(corpus: Corpus, *, progress: bool) -> dict[str, Any]:
         corpus.name(source): {"number": number, "bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
         for number, source in enumerate(sources)
     }
-    return {"inputs": inputs, **{rule: getattr(corpus, rule) for rule in ("text", "id", "language", "language_column")}}
+    rules = {rule: getattr(corpus, rule) for rule in ("text", "id", "language", "language_column")}
+    kept = {"columns": list(corpus.keep), "keep": dict(corpus.keep), "licence": corpus.licence} if corpus.keep else {}
+    return {"inputs": inputs, **rules, **kept}
 
 
 def _begin(out: Path, settings: Mapping[str, Any]) -> None:

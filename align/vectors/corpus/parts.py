@@ -38,6 +38,7 @@ class Job:
     romanize: bool = False
     dtype: str = "float32"
     store_texts: bool = True
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def encode_chunk(encoder: Encoder, job: Job, chunk: Chunk, *, progress: Callable
         [row.id for row in kept], vectors if fits.all() else vectors[fits], texts=[row.text for row in kept],
         languages=[row.language for row in kept], scripts=[row.script or script_of(row.text) for row in kept],
         store_texts=job.store_texts,
+        columns={name: [row.kept[place] for row in kept] for place, name in enumerate(job.keep)},
     )  # fmt: skip
     write_part(job.out, chunk.number, table, [reject.known() for reject in rejects])
     return Done(chunk.number, len(kept), len(rejects))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,12 +65,12 @@ class Repeats:
         ends = np.cumsum(np.bincount(buckets, minlength=BUCKETS))
         for bucket, run in enumerate(np.split(records[np.argsort(buckets, kind="stable")], ends[:-1])):
             if len(run):
-                with (self._folder / f"{name}-{bucket:03d}").open("ab") as file:
+                with open(f"{self._folder}/{name}-{bucket:03d}", "ab") as file:  # a Path would intern its name
                     file.write(run.tobytes())
 
     def _buckets(self, name: str, *, columns: int) -> Iterator[NDArray[np.int64]]:
-        for path in sorted(self._folder.glob(f"{name}-*")):
-            yield np.fromfile(path, dtype="<i8").reshape(-1, columns)
+        for file in sorted(entry.path for entry in os.scandir(self._folder) if entry.name.startswith(f"{name}-")):
+            yield np.fromfile(file, dtype="<i8").reshape(-1, columns)
 
 
 def _again(keys: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,7 +5,8 @@ A line that holds no row becomes a reject with its place and the reason: it stop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,9 +17,11 @@ from align.text.languages import check_language
 from align.text.surrogates import SURROGATES
 from align.text.tags import row_language
 from align.vectors.corpus.files import BadLine, Source, open_source
+from align.vectors.folder import check_names
 
 KEPT_CHARACTERS = 200
 LANGUAGE_COLUMNS = ("language", "lang")
+LICENCE, LICENCE_COLUMNS = "licence", ("licence", "license")
 CONTENT, LINE = "content", "line"
 
 
@@ -34,6 +37,8 @@ class Row(NamedTuple):
     line: int
     """From 1; in a Parquet file the row's number."""
     file: str
+    kept: tuple[str, ...] = ()
+    """Of the columns that :attr:`Corpus.keep` names."""
 
 
 class Reject(NamedTuple):
@@ -64,6 +69,10 @@ class Corpus:
     """Of all lines."""
     language_column: str | None
     """``None``: that of ``LANGUAGE_COLUMNS`` which a file has, else the code that its name begins with; "": none."""
+    keep: Mapping[str, str]
+    """Columns that stand beside the vectors, and what they are called in the files."""
+    licence: str | None
+    """Of all texts."""
 
     def rows(self, *, wanted: Callable[[int], bool] | None = None) -> Iterator[Row | Reject | None]:
         """One for each line, in order; ``None`` for those whose position, from 0 over all files, is not ``wanted``.
@@ -84,10 +93,12 @@ class Corpus:
         column = self._language_column(source)
         code = self.language or (_named(source.path) if column is None else "")
         before = "" if len(self.sources) == 1 else f"{self.name(source)}:"
-        columns = [name for name in dict.fromkeys((self.text, self.id, column)) if name in source.columns]
+        kept = {name: self._kept_from(name, source) for name in self.keep}
+        read = dict.fromkeys((self.text, self.id, column, *kept.values()))
+        columns = [name for name in read if name in source.columns]
         for number, record in enumerate(source.records(columns)):
             if wanted is None or wanted(position + number):
-                yield self._row(source, column, code, before, source.first_line + number, record)
+                yield self._row(source, column, code, before, source.first_line + number, record, kept)
             else:
                 yield None
 
@@ -102,17 +113,36 @@ class Corpus:
             return self.language_column or ""
         return next((name for name in LANGUAGE_COLUMNS if name in source.columns), None)
 
-    def _row(self, source: Source, column: str | None, code: str, before: str, line: int, record: Any) -> Row | Reject:
+    def _kept_from(self, name: str, source: Source) -> str:
+        """The column of a file that a kept one is; "": it has none."""
+        if name == LICENCE and name not in source.columns:
+            return next((column for column in LICENCE_COLUMNS if column in source.columns), "")
+        return self.keep[name]
+
+    def _row(
+        self,
+        source: Source,
+        column: str | None,
+        code: str,
+        before: str,
+        line: int,
+        record: Any,
+        kept: Mapping[str, str],
+    ) -> Row | Reject:
         file, name, text = str(source.path), None, None
         try:
             fields = source.fields(record)
             text = _text(fields, "text" if source.kind == "text" else self.text)
             name = None if self.id == CONTENT else self._id(fields, f"{before}{line}")
             code = code or _language(fields.get(column) if column else None, column, text)
+            values = tuple(
+                _value(fields.get(column), column) or (self.licence or "" if name == LICENCE else "")
+                for name, column in kept.items()
+            )
         except BadLine as error:
             shown = record.decode("utf-8", "backslashreplace").rstrip() if isinstance(record, bytes) else None
             return Reject(file, line, str(error), name, text or shown)
-        return Row(name or content_id(text, code), text, code, code.partition("_")[2], line, file)
+        return Row(name or content_id(text, code), text, code, code.partition("_")[2], line, file, values)
 
     def _id(self, fields: dict[str, Any], place: str) -> str:
         if self.id == LINE:
@@ -145,6 +175,8 @@ def open_corpus(
     id: str | None = None,
     language: str | None = None,
     language_column: str | None = None,
+    keep: Sequence[str] = (),
+    licence: str | None = None,
 ) -> Corpus:
     """Look at the beginning of every file, and settle what is text, id and language.
 
@@ -156,6 +188,10 @@ def open_corpus(
         language: code of all texts.
         language_column: column of codes or tags (``en``, ``zh-Hans``); ``None``: ``language`` or ``lang`` where there
             is one, else the code that a file's name begins with, as ``hin_Deva.txt``; "": none.
+        keep: columns to keep beside the vectors, each NAME, or NAME=COLUMN if it is to have another name than in the
+            files. Their values become text: "" where there is none, numbers and lists as JSON has them. A column
+            ``licence`` (or ``license``) is kept without being named.
+        licence: of all texts that have none in such a column.
 
     Raises:
         InputError: no file, no such column (the known ones are named), a file twice, or an unknown language code.
@@ -166,6 +202,9 @@ def open_corpus(
         check_language(language)
         if language_column:
             raise InputError("a language of all texts and a column of languages: expected one of them")
+    named = [entry.partition("=") for entry in keep]
+    kept = {name: column or name for name, _, column in named}
+    check_names(kept)
     sources = tuple(open_source(path) for path in paths)
     places = [source.path.resolve() for source in sources]
     again = next((path for path in places if places.count(path) > 1), None)
@@ -174,10 +213,13 @@ def open_corpus(
     for source in sources:
         wanted = {"text": None if source.kind == "text" else text, "language": language_column or None}
         wanted["id"] = None if id in (None, CONTENT, LINE) else id
-        for what, name in wanted.items():
-            if name and name not in source.columns:
-                raise InputError(f"{source.path} has no column {name!r} for the {what}: it has {_listed(source)}")
-    return Corpus(sources, text, id or _default_id(sources), language, language_column)
+        wanted |= {f"payload {name}": column for name, column in kept.items()}
+        for what, column in wanted.items():
+            if column and column not in source.columns:
+                raise InputError(f"{source.path} has no column {column!r} for the {what}: it has {_listed(source)}")
+    if licence or any(name in source.columns for source in sources for name in LICENCE_COLUMNS):
+        kept.setdefault(LICENCE, LICENCE)
+    return Corpus(sources, text, id or _default_id(sources), language, language_column, kept, licence)
 
 
 def _default_id(sources: Sequence[Source]) -> str:
@@ -213,6 +255,16 @@ def _named(path: Path) -> str:
         return check_language(path.name.partition(".")[0])
     except InputError:
         return ""
+
+
+def _value(value: Any, column: str) -> str:
+    """A value of a column that is kept, as text."""
+    if value is None or value != value:  # NaN is not itself
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if "\0" in text:
+        raise BadLine(f"{column!r} holds the character NUL")
+    return text
 
 
 def _language(code: Any, column: str | None, text: str) -> str:

@@ -145,6 +145,34 @@ def test_tables_as_pandas_writes_them(tmp_path):
     assert last.reason == blank.reason == "the line is blank"
 
 
+def test_columns_that_are_kept(tmp_path):
+    rows = [
+        {"text": "a", "Topic": "law", "n": 3, "license": "CC0"},
+        {"text": "b", "Topic": None, "n": 0.5, "license": ""},
+        {"text": "c", "Topic": ["x", "ü"], "n": True},
+        {"text": "d", "Topic": "a\0b", "n": float("nan")},
+    ]
+    jsonl = plain(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    corpus = open_corpus([jsonl], keep=["topic=Topic", "n"], licence="CC BY 4.0")
+    assert list(corpus.keep) == ["topic", "n", "licence"]
+    found = [row for row in corpus.rows() if row]
+    assert [row.kept for row in found[:3]] == [
+        ("law", "3", "CC0"), ("", "0.5", "CC BY 4.0"), ('["x", "ü"]', "true", "CC BY 4.0"),
+    ]  # fmt: skip
+    assert found[3].reason == "'Topic' holds the character NUL"
+    pq.write_table(pa.Table.from_pylist([{"text": "e", "licence": "CC0"}]), tmp_path / "b.parquet")
+    two = open_corpus([tmp_path / "b.parquet", plain(tmp_path / "c.txt", "f\n")])
+    assert [row.kept for row in two.rows()] == [("CC0",), ("",)]
+    assert [row.kept for row in read(plain(tmp_path / "d.txt", "f\n"))] == [()]  # or the licence would be asked for
+    for keep, message in (
+        (["Topics"], r"a\.jsonl has no column 'Topics' for the payload Topics: it has text, Topic, n, license"),
+        (["text"], "a column of one's own cannot be called 'text': Align writes id, text_sha256, language"),
+        (["Thema der Woche"], r"every engine takes names of .* give it another, such as domain=Thema der Woche"),
+    ):
+        with pytest.raises(InputError, match=message):
+            open_corpus([jsonl], keep=keep)
+
+
 def test_language_tags_in_a_column(tmp_path):
     values = ["en", "eng", "ENG", "zh-Hans", "sr", "deu_Latn", "pt-BR", "", None, float("nan"), "klingonish"]
     lines = [json.dumps({"text": "дом" if value == "sr" else "house", "lang": value}) for value in values]
@@ -314,7 +342,7 @@ def test_repeats_are_those_of_a_dictionary(tmp_path, monkeypatch, n):
 def test_memory_does_not_depend_on_the_size(tmp_path, monkeypatch):
     monkeypatch.setattr("align.vectors.corpus.repeats.HELD", 4000)
 
-    def peak(n, kind):
+    def peak(n, kind, time=0):
         path = tmp_path / f"{n}.{kind}"
         texts = [f"text number {i % (n - n // 4)}" for i in range(n)]
         if kind == "parquet":
@@ -324,8 +352,8 @@ def test_memory_does_not_depend_on_the_size(tmp_path, monkeypatch):
         del texts
         corpus = open_corpus([path])
         tracemalloc.start()
-        found = survey(corpus, tmp_path / f"survey-{n}-{kind}", of={})
-        again = sum(1 for _ in copies_of(tmp_path / f"survey-{n}-{kind}"))
+        found = survey(corpus, tmp_path / f"survey-{n}-{kind}-{time}", of={})
+        again = sum(1 for _ in copies_of(tmp_path / f"survey-{n}-{kind}-{time}"))
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert found.copies == again == n // 4
@@ -333,5 +361,6 @@ def test_memory_does_not_depend_on_the_size(tmp_path, monkeypatch):
 
     for kind in ("txt", "parquet"):
         peak(2000, kind)  # what is imported or cached once
-        small, large = peak(4000, kind), peak(40_000, kind)
+        # the least of two: the interpreter's own table of names may grow in the middle of either
+        small, large = (min(peak(n, kind, time) for time in (1, 2)) for n in (4000, 40_000))
         assert large < 1.3 * small + 200_000, kind
