@@ -22,6 +22,14 @@ TakenOff = Annotated[
     Path | None, typer.Option("--offsets", help="Folder of align offsets, to be taken off vectors encoded without.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+AllowLicences = Annotated[
+    str | None,
+    typer.Option(
+        "--allow-licenses", "--allow-licences", envvar="ALIGN_ALLOW_LICENSES",
+        help="Read data of these licences alone, as cc-by-nc-4.0,cc0; any; unknown: of none. By default all but what "
+        "is not for commercial use.",
+    ),
+]  # fmt: skip
 ResultFile = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file to write.")]
 
 

@@ -18,7 +18,9 @@ def encode(
     choice: EncoderChoice,
     inputs: Annotated[
         list[Path],
-        typer.Argument(help="Text (one a line), .tsv with a header, .jsonl, each also .gz, .zst, .xz, .bz2; .parquet."),
+        typer.Argument(
+            help="Text (one a line), .tsv, .csv with a header, .jsonl, also .gz, .zst, .xz, .bz2; .parquet."
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of vectors: a new one, or one that this command began.")

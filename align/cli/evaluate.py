@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import AsJson, Template, listed, show, tell
+from align.cli.arguments import AllowLicences, AsJson, Template, listed, show, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
@@ -75,6 +75,7 @@ def evaluate(
     mteb: Annotated[Path | None, typer.Option(help="Folder to write results in MTEB's shape to, too.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of kept scores; by default in the user's cache.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Score everything anew, and keep nothing.")] = False,
+    allow_licences: AllowLicences = None,
     resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of random halves.")] = 0,
 ) -> None:
@@ -85,11 +86,13 @@ def evaluate(
     from align.evaluation.evaluate import evaluate as run
     from align.evaluation.result_table import result_table
     from align.evaluation.results import file_part, result_name, write_result
+    from align.files.licences import allowing
     from align.files.locks import locked
     from align.files.whole import whole_file
 
     if static and (model is None or "=" in model):  # no model is given
         model, what = None, [one for one in (model, *(what or [])) if one]
+    context.with_resource(allowing(listed(allow_licences)))
     twins = [f"retrieval.twin={twin}"] if twin else []
     plan = _plan(what or [], protocol, [*(settings or []), *twins])
     single = out is not None and out.suffix == ".json"
@@ -287,6 +290,12 @@ def list_benchmarks(
     data: Annotated[
         Path | None, typer.Option(envvar="ALIGN_DATA", help="Data folder: tells what is there, and in which languages.")
     ] = None,
+    kind: Annotated[str | None, typer.Option("--task", help="Only benchmarks of this task.")] = None,
+    language: Annotated[str | None, typer.Option(help="Only those that --data has in it: hin_Deva, or hi.")] = None,
+    script: Annotated[str | None, typer.Option(help="Only those that --data has in it: Deva.")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", "--license", help="Only those whose licence begins so: cc-by-sa.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tasks, benchmarks, languages, scripts and licences that `align eval` knows."""
@@ -307,9 +316,10 @@ def list_benchmarks(
             "benchmark": one.benchmark.name, "task": one.benchmark.task, "languages": list(one.languages),
             "licence": one.benchmark.licence, "from": one.benchmark.hub or one.benchmark.origin,
             "what": one.benchmark.about,
-        } for one in run(data)
+        } for one in run(data, task=kind, language=language, script=script, licence=licence)
     ]  # fmt: skip
-    tell(rows, f"{_benchmark_table(rows)}\n\n{task_table()}", as_json=as_json)
+    chosen = any((kind, language, script, licence))
+    tell(rows, _benchmark_table(rows) + ("" if chosen else f"\n\n{task_table()}"), as_json=as_json)
 
 
 def _benchmark_table(rows: list[dict[str, Any]]) -> str:

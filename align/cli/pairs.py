@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 import typer
 
-from align.cli.arguments import Out, show
+from align.cli.arguments import AllowLicences, Out, listed, show
 from align.cli.help_pages import Verbs, add_verbs
+from align.files.licences import allowing
 
 if TYPE_CHECKING:
     from align.pairs.builder import Builder
 
 
+LICENCES = inspect.Parameter("allow_licences", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=AllowLicences)
 OUT = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=Path("pairs"), annotation=Out)
 Made = Callable[[Mapping[str, Any]], Any]
 """What a field is, of the values of all options."""
@@ -28,10 +30,11 @@ def verb_of(builder: Builder) -> Callable[..., None]:
     (first, *others), options = _of_dataclass(builder.options)
     kind, about = get_args(first.annotation)
     argument = typer.Argument(help=about.help, metavar=about.metavar)
-    parameters = [_keyword(first.name, kind, first.default, argument), OUT, *others]
+    parameters = [_keyword(first.name, kind, first.default, argument), OUT, *others, LICENCES]
 
     def verb(**given: Any) -> None:
-        show({**builder.build(options(given), given["out"]), "out": str(given["out"])})
+        with allowing(listed(given["allow_licences"])):
+            show({**builder.build(options(given), given["out"]), "out": str(given["out"])})
 
     verb.__doc__ = builder.options.__doc__
     verb.__dict__["__signature__"] = inspect.Signature(parameters)  # what typer reads

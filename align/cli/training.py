@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import AsJson, Out, show, tell
+from align.cli.arguments import AllowLicences, AsJson, Out, listed, show, tell
 from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
 from align.errors import InputError
 
@@ -73,17 +73,20 @@ def train(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Remove the checkpoints that an earlier run to OUT left, and start anew.")
     ] = False,
+    allow_licences: AllowLicences = None,
     report_to: Annotated[str, typer.Option(help="Tracker as transformers names it: tensorboard, wandb, ...")] = "none",
 ) -> None:
     """Align an encoder on pairs by a recipe."""
     from align import read_pairs
     from align.encoders.saving import ENCODER
     from align.files.folders import check_replaceable, writing
+    from align.files.licences import allowing
     from align.files.whole import read_json, read_lines
     from align.training.config import load_recipe
     from align.training.distributed import first_of_launch
 
     check_replaceable(out, ENCODER)
+    context.with_resource(allowing(listed(allow_licences)))
     if first_of_launch():
         context.with_resource(writing(out, kind=ENCODER))
     chosen = load_recipe(recipe, changes=change or ())

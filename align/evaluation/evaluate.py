@@ -32,6 +32,7 @@ from align.evaluation.layers import Layers, sweep
 from align.evaluation.reading import units
 from align.evaluation.rules import Rules, described, rules_of
 from align.evaluation.run import Kept, Run
+from align.files.licences import check_licence, known_licence
 from align.tasks.layers import best_layer, mean_curve
 from align.tasks.task import Unit, task
 from align.text.hashing import text_sha256
@@ -91,7 +92,8 @@ def evaluate(
 
     Raises:
         InputError: unknown benchmark, protocol or setting, a protocol of another layer or pooling than the encoder's,
-            other layers of an encoder with offsets, no data, or no unit could be scored.
+            other layers of an encoder with offsets, no data, data of a licence that is not allowed
+            (:func:`align.files.licences.allowing`), or no unit could be scored.
     """
     from align.evaluation.results import FORMAT, VERSION
     from align.provenance import versions
@@ -103,6 +105,8 @@ def evaluate(
         raise InputError(f"{chosen.name}: offsets are of the layer that the encoder pools, not of others")
     root = data or os.environ.get("ALIGN_DATA")
     folder = local_folder(chosen, Path(root) if root else None)
+    licence = known_licence(folder, chosen.licence) if folder and folder.exists() else chosen.licence
+    check_licence(chosen.name, licence)
     rules = rules_of(chosen, protocol, settings or {})
     if chosen.name in BENCHMARKS:
         log.info("%s: %s; licence %s; %s", chosen.name, chosen.about, chosen.licence, folder or f"Hub, {chosen.hub}")
@@ -148,7 +152,7 @@ def evaluate(
         "protocol": described(rules), "metric": rules.protocol.headline, "statistic": kind.statistic,
         "data": {
             "source": chosen.source or (str(folder.resolve()) if folder else f"{chosen.hub}@{chosen.revision}"),
-            "licence": chosen.licence, "sha256": text_sha256("".join(run.hashes)),
+            "licence": licence, "sha256": text_sha256("".join(run.hashes)),
         },
         "headline": found_averages.headline, "scores": scores, "missing": run.missing, "groups": found_averages.groups,
         "script_gaps": found_averages.script_gaps,

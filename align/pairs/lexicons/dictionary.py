@@ -23,11 +23,13 @@ def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) ->
     """Lines ``source TAB target`` or ``source SPACE target`` of a file, plain or compressed, in order.
 
     A word with several translations stands on several lines; they share the concept ``source_lang:word``. Entries of
-    several words need the tab. A blank line or side is a row with the problem ``empty``; bytes that are no UTF-8 are
-    one, too. A header that names the two columns (their codes, or ``align.files.whole.SIDES`` in any case) says where
-    they are, whatever else stands beside them.
+    several words need the tab. A blank line or side is a row with the problem ``empty``; so are bytes that
+    are no UTF-8, and another number of columns; where no line has two, the first is an InputError.
+    A header that names the two columns (their codes, or ``align.files.whole.SIDES`` in any case) says where they are,
+    whatever else stands beside them.
     """
-    name, started = str(path), False
+    name, started, read = str(path), False, False
+    first: InputError | None = None
     header: DictionaryHeader | None = None
     for number, (line, wrong) in enumerate(text_lines(existing_file(path)), 1):
         if wrong:
@@ -40,10 +42,18 @@ def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) ->
             header = dictionary_header(line, source_lang, target_lang)
             if header:
                 continue
-        source, target = two_columns(line, name, number, header) if line.strip() else ("", "")
-        problem = "" if source and target else "empty"
+        problem = ""
+        try:
+            source, target = two_columns(line, name, number, header) if line.strip() else ("", "")
+            read = True
+        except InputError as error:
+            first = first or error
+            source, target, problem = line, "", f"expected {header.columns if header else 2} columns"
+        problem = problem or ("" if source and target else "empty")
         concept = f"{source_lang}:{source}"
         yield WordPair(name, number, source_lang, target_lang, source, target, concept, problem)
+    if first and not read:
+        raise first
 
 
 class DictionaryHeader(NamedTuple):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from align.errors import InputError
 from align.files.packed import plain_name, plain_suffix
 from align.files.whole import existing_file
 from align.pairs.lexicons.format import ConceptWord, Format
-from align.pairs.reading.records import json_records, tsv_records
+from align.pairs.reading.records import bad_row, json_records, some_read, tsv_records
 from align.text.tags import locale_language
 
 LICENCES = {"cldr-": "Unicode-3.0", "iso-codes-": "LGPL-2.1-or-later"}
@@ -35,13 +36,22 @@ def entity_words(path: Path | str) -> Iterator[ConceptWord]:
     raise InputError(f"{path}: expected names in a file that ends in .tsv, .jsonl, also compressed")
 
 
+def _good(path: Path, records: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Records, and of one that cannot be read why."""
+    for number, record in some_read(records, str(path), lambda number: f"{path}, line {number}"):
+        yield number, bad_row(record) or record
+
+
 def _from_table(path: Path, stem: str) -> Iterator[ConceptWord]:
     def check(header: list[str]) -> None:
         if not any(map(locale_language, header[1:])):
             found = ", ".join(header[:5])
             raise InputError(f"{path}, line 1: expected a key and locales, such as code TAB en TAB de, got {found}")
 
-    for number, record in tsv_records(path, check):
+    for number, record in _good(path, tsv_records(path, check, keep_bad=True)):
+        if isinstance(record, str):
+            yield ConceptWord(str(path), number, "", "", "", problem=record)
+            continue
         (first, key), *names = record.items()
         for locale, name in ([(first, key)] if first == "en" else []) + names:
             if name:
@@ -49,7 +59,10 @@ def _from_table(path: Path, stem: str) -> Iterator[ConceptWord]:
 
 
 def _from_lists(path: Path, stem: str) -> Iterator[ConceptWord]:
-    for number, record in json_records(path):
+    for number, record in _good(path, json_records(path, keep_bad=True)):
+        if isinstance(record, str):
+            yield ConceptWord(str(path), number, "", "", "", problem=record)
+            continue
         (_, key), *lists = record.items()
         for locale, names in lists:
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

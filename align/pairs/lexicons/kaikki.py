@@ -10,7 +10,7 @@ from typing import Any
 from align.errors import InputError
 from align.pairs.lexicons.format import ConceptWord, Format, WordPair
 from align.pairs.lexicons.spellings import spellings
-from align.pairs.reading.records import json_records
+from align.pairs.reading.records import bad_row, json_records, some_read
 from align.text.tags import language_of_tag
 
 EDITIONS = {
@@ -41,7 +41,11 @@ def kaikki_rows(path: Path | str, *, languages: Sequence[str] = ()) -> Iterator[
         Ylonen 2022, Wiktextract: Wiktionary as Machine-Readable Structured Data, LREC.
     """
     first, others, read = True, Counter[str](), False
-    for number, record in json_records(Path(path)):
+    records = json_records(Path(path), keep_bad=True)
+    for number, record in some_read(records, str(path), lambda number: f"{path}, line {number}"):
+        if reason := bad_row(record):
+            yield ConceptWord(str(path), number, "", "", "", problem=reason)
+            continue
         if first and not ({"word", "lang_code"} <= record.keys() or "redirect" in record):
             found = ", ".join(record) or "none"
             raise InputError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.licences import check_licence, known_licence
 from align.files.whole import sha256
 from align.pairs.lexicons.dictionary import SUFFIXES
 from align.pairs.lexicons.format import Format, LexicalRow
@@ -65,7 +66,7 @@ def find_lexicons(given: GivenLexicons) -> list[Lexicon]:
             found += [item] if isinstance(item, Lexicon) else _at(item)
     if not found:
         raise InputError("no words are given: expected dictionaries or other lexicons")
-    found = [_checked(lexicon) for lexicon in found]
+    found = [_licensed(_checked(lexicon)) for lexicon in found]
     for (name, _), count in Counter((lexicon.name, lexicon.languages) for lexicon in found).items():
         if count > 1:
             raise InputError(f"{name} is given {count} times; expected each source once")
@@ -99,6 +100,13 @@ def _checked(lexicon: Lexicon) -> Lexicon:
         got = "-".join(row.languages) or "none"
         raise InputError(f"{row.name}: expected the codes of two languages, such as eng_Latn-deu_Latn, got {got}")
     return replace(lexicon, source=row.path, languages=row.languages)
+
+
+def _licensed(lexicon: Lexicon) -> Lexicon:
+    licence, path = licence_of(lexicon, ""), Path(lexicon.source)
+    licence = known_licence(path, licence) if path.exists() else licence
+    check_licence(lexicon.name, licence)
+    return replace(lexicon, licence=licence)
 
 
 def lexicon_rows(lexicon: Lexicon, languages: Sequence[str] = ()) -> Iterator[LexicalRow]:

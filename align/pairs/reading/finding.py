@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.licences import check_licence, known_licence
 from align.files.packed import said
 from align.files.whole import SPLITS, existing_file
 from align.pairs.reading.sources import (
@@ -44,7 +45,7 @@ def find_sources(given: Given, *, human: bool = False, licence: str = "unknown")
         lambda path, code: Source(path, code, licence),
         lambda path: [Source(file, None, licence) for file in _files(path, TSV_SUFFIXES if human else TEXT_SUFFIXES)],
     )
-    checked = [_checked_text(source, human) for source in found]
+    checked = [_licensed(_checked_text(source, human)) for source in found]
     return sorted(checked, key=lambda source: (source.name, source.language or ""))
 
 
@@ -68,7 +69,15 @@ def find_rows(
     for name, count in Counter(source.name for source in found).items():
         if count > 1:
             raise InputError(f"{name} is given {count} times; expected each source once")
-    return [_checked_rows(source, unnamed) for source in found]
+    return [_licensed(_checked_rows(source, unnamed)) for source in found]
+
+
+def _licensed(source: Any) -> Any:
+    """A source with the licence that is known of it; refused if the user does not allow it."""
+    if isinstance(source, Source | RowFile):
+        source = replace(source, licence=known_licence(source.path, source.licence))
+    check_licence(source.name, source.licence)
+    return source
 
 
 def _named(given: Any, of_label: Callable[[Path, str], Any], of_path: Callable[[Path], Sequence[Any]]) -> list[Any]:

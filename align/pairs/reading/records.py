@@ -170,15 +170,22 @@ def read_rows(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]
     Raises:
         InputError: the source is empty, or none of its rows can be read; with the first of them.
     """
+    yield from some_read(_records(source), source.name, lambda number: place_of(source, number))
+
+
+def some_read(
+    records: Iterable[tuple[int, dict[str, Any]]], name: str, place: Callable[[int], str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Numbered records as they come; a source of which none can be read is refused, with the first of them."""
     wrong, read = "", False
-    for number, record in _records(source):
+    for number, record in records:
         if BAD in record:
-            wrong = wrong or f"{place_of(source, number)}: {record[BAD]}"
+            wrong = wrong or f"{place(number)}: {record[BAD]}"
         else:
             read = True
         yield number, record
     if not read:
-        raise InputError(wrong or f"{source.name} is empty")
+        raise InputError(wrong or f"{name} is empty")
 
 
 def _records(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from align.errors import InputError
+from align.files.licences import check_licence, stated_licence
 from align.files.packed import also_packed, plain_suffix, said
 from align.files.whole import existing_file, read_json, sha256
 from align.pairs.reading.records import INDEX, json_records, parquet_file, tsv_records
@@ -49,7 +50,7 @@ def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
     Raises:
         InputError: no such table, a file that differs from its manifest, a column missing or unknown, an empty value,
             a score that is no finite number, an unknown label or an unknown language code; with the file and the line
-            or row.
+            or row. Data of a licence that is not allowed (:func:`align.files.licences.allowing`).
     """
     if more:
         from datasets import concatenate_datasets
@@ -58,7 +59,7 @@ def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
     path = Path(path)
     if path.is_dir():
         return _from_parquet(_checked_parquet(path))
-    existing_file(path)
+    check_licence(str(path), stated_licence(existing_file(path)))
     if path.suffix == ".parquet":
         return _from_parquet(path)
     if not path.name.endswith(SUFFIXES):
@@ -77,6 +78,8 @@ def _checked_parquet(folder: Path) -> Path:
     for name, digest in manifest["files"].items():
         if sha256(existing_file(folder / name)) != digest:
             raise InputError(f"{folder / name} differs from its manifest: it was changed after it was written")
+    for source in manifest.get("sources") or [{}]:
+        check_licence(f"{folder} ({source.get('name', 'pairs')})", str(source.get("licence", "")))
     return folder / "pairs.parquet"
 
 

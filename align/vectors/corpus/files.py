@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files.cells import tsv_cells
+from align.files.cells import Cells, cell_lines, tsv_cells
 from align.files.lines import byte_lines, invalid
 from align.files.not_text import NUL_BYTE
 from align.files.packed import is_packed, plain_suffix
 from align.files.whole import existing_file, refuse_markup
 
-KINDS = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+KINDS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 REFUSED = (
-    ".csv", ".json", ".arrow", ".feather", ".npy", ".xlsx", ".xml", ".html", ".lz4", ".zip", ".tar", ".tgz", ".7z",
+    ".json", ".arrow", ".feather", ".npy", ".xlsx", ".xml", ".html", ".lz4", ".zip", ".tar", ".tgz", ".7z",
 )  # fmt: skip
-EXPECTED = "plain text, .tsv, .jsonl (each also as .gz, .zst, .xz or .bz2) or .parquet"
+EXPECTED = "plain text, .tsv, .csv, .jsonl (each also as .gz, .zst, .xz or .bz2) or .parquet"
 USUAL = ("id", "text", "language", "lang")
 PEEKED_LINES = 100
 BATCH_ROWS = 4096  # of Parquet, in memory at a time
@@ -37,14 +37,14 @@ class Source:
 
     path: Path
     kind: str
-    """text, tsv, jsonl or parquet."""
+    """text, tsv, csv, jsonl or parquet."""
     columns: tuple[str, ...]
-    """Those of a TSV or Parquet file; the fields of a JSONL file's first lines; none of plain text."""
+    """Those of a TSV, CSV or Parquet file; the fields of a JSONL file's first lines; none of plain text."""
 
     @property
     def first_line(self) -> int:
         """Number of the first line that is a row."""
-        return 2 if self.kind == "tsv" else 1
+        return 2 if self.kind in ("tsv", "csv") else 1
 
     def records(self, columns: Sequence[str]) -> Iterator[Any]:
         """What :meth:`fields` reads, one for each line; of a Parquet file these ``columns`` alone are read.
@@ -54,6 +54,8 @@ class Source:
         """
         if self.kind == "parquet":
             return _parquet_rows(self.path, columns)
+        if self.kind == "csv":
+            return islice(cell_lines(self.path), 1, None)
         return islice(byte_lines(self.path), self.first_line - 1, None)
 
     def fields(self, record: Any) -> dict[str, Any]:
@@ -66,6 +68,10 @@ class Source:
             if isinstance(record, BadLine):
                 raise record
             return record  # type: ignore[no-any-return]
+        if isinstance(record, Cells):
+            if record.problem:
+                raise BadLine(record.problem)
+            return self._named(record.cells)
         line = _decoded(record)
         if self.kind == "text":
             return {"text": line}
@@ -73,7 +79,11 @@ class Source:
             raise BadLine("the line is blank")
         if self.kind == "jsonl":
             return _json_object(line)
-        values = tsv_cells(line)
+        return self._named(tsv_cells(line))
+
+    def _named(self, values: Sequence[str]) -> dict[str, Any]:
+        if not any(values):
+            raise BadLine("the line is blank")
         if len(values) != len(self.columns):
             raise BadLine(f"expected {len(self.columns)} columns, got {len(values)}")
         return dict(zip(self.columns, values, strict=True))
@@ -102,6 +112,8 @@ def open_source(path: Path | str) -> Source:
     columns: tuple[str, ...] = ()
     if kind == "tsv":
         columns = _header(path, head)
+    elif kind == "csv":
+        columns = _checked_header(path, next((cells for _, cells, _ in cell_lines(path)), []))
     elif kind == "jsonl":
         columns = tuple(dict.fromkeys(name for record in head for name in _peeked(record)))
     return Source(path, kind, columns)
@@ -158,9 +170,14 @@ def _peeked(record: bytes) -> Iterator[str]:
 
 def _header(path: Path, head: Sequence[bytes]) -> tuple[str, ...]:
     try:
-        columns = tuple(map(_name, tsv_cells(_decoded(head[0])))) if head else ()
+        cells = tsv_cells(_decoded(head[0])) if head else []
     except BadLine as error:
         raise InputError(f"{path}, line 1: expected the names of the columns, got {error}") from error
+    return _checked_header(path, cells)
+
+
+def _checked_header(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
+    columns = tuple(map(_name, cells))
     if not any(columns):
         raise InputError(f"{path} is empty; expected a line with the names of the columns")
     twice = [name for name in columns if columns.count(name) > 1]

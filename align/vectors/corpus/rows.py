@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from align.errors import InputError
+from align.files.cells import Cells
 from align.text.hashing import text_sha256
 from align.text.languages import check_language
 from align.text.surrogates import SURROGATES
@@ -130,6 +131,7 @@ class Corpus:
         kept: Mapping[str, str],
     ) -> Row | Reject:
         file, name, text = str(source.path), None, None
+        line = record.number if isinstance(record, Cells) else line  # of CSV a row may have several
         try:
             fields = source.fields(record)
             text = _text(fields, "text" if source.kind == "text" else self.text)
@@ -181,7 +183,7 @@ def open_corpus(
     """Look at the beginning of every file, and settle what is text, id and language.
 
     Args:
-        paths: plain text (a text a line), .tsv with a header, .jsonl, each also compressed; .parquet.
+        paths: plain text (a text a line), .tsv and .csv with a header, .jsonl, each also compressed; .parquet.
         text: column of the text; of plain text it is the line.
         id: column; ``content``: 32 hex digits of the SHA-256 of the language and the text; ``line``: the line's number,
             after the file's name when there are several. ``None``: column ``id`` where there is one, else ``content``.

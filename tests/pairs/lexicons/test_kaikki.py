@@ -163,3 +163,14 @@ def test_a_file_that_is_cut_or_missing_is_named(tmp_path):
         list(kaikki_rows(path))
     with pytest.raises(InputError, match="no such file"):
         list(kaikki_rows(tmp_path / "none.jsonl"))
+
+
+def test_a_bad_line_costs_itself_alone(tmp_path):
+    good = {"word": "dog", "lang_code": "en", "translations": [{"word": "Hund", "lang_code": "de"}]}
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{json.dumps(good)}\n{{"word": "cut\n[1]\n{json.dumps(good)}\n')
+    found = [(row.number, row.problem) for row in kaikki_rows(path)]
+    assert found == [(1, ""), (2, "not valid JSON"), (3, "expected a JSON object"), (4, "")]
+    path.write_text("{\n[1]\n")
+    with pytest.raises(InputError, match=r"a.jsonl, line 1: not valid JSON \("):
+        list(kaikki_rows(path))

@@ -145,6 +145,20 @@ def test_tables_as_pandas_writes_them(tmp_path):
     assert last.reason == blank.reason == "the line is blank"
 
 
+@pytest.mark.parametrize(("between", "mark"), [(",", ""), (";", "\ufeff"), ("\t", "")])
+def test_csv_with_cells_of_several_lines(tmp_path, between, mark):
+    rows = ["id,Text,Lang", '1,"a, ""b""\nc",en', "", "2,d", '3," ",de', "4,é,de"]
+    lines = [row if row.startswith("1") else row.replace(",", between) for row in rows]
+    lines[1] = lines[1].replace("1,", f"1{between}").replace('",en', f'"{between}en')
+    found = read(plain(tmp_path / "a.csv", mark + "\r\n".join(lines) + "\r\n"))
+    assert [(row.id, row.text, row.language, row.line) for row in found if isinstance(row, Row)] == [
+        ("1", 'a, "b"\nc', "eng_Latn", 2), ("4", "é", "deu_Latn", 7),
+    ]  # fmt: skip
+    assert [(row.reason, row.line) for row in found if isinstance(row, Reject)] == [
+        ("the line is blank", 4), ("expected 3 columns, got 2", 5), ("the text is blank", 6),
+    ]  # fmt: skip
+
+
 def test_columns_that_are_kept(tmp_path):
     rows = [
         {"text": "a", "Topic": "law", "n": 3, "license": "CC0"},
@@ -231,7 +245,7 @@ def test_what_stops_the_reading(tmp_path):
     refused("column 'a' is there twice", plain(tmp_path / "d.tsv", "a\ta\n"))
     refused("e.tsv is empty; expected a line with the names of the columns", plain(tmp_path / "e.tsv", ""))
     refused("h.tsv, line 1: expected the names of the columns, got invalid UTF-8", plain(tmp_path / "h.tsv", b"\xff\n"))
-    refused("expected plain text, .tsv", plain(tmp_path / "a.csv", "id,text\n"))
+    refused("expected plain text, .tsv", plain(tmp_path / "a.json", "[]"))
     refused("expected plain text, .tsv", plain(tmp_path / "a.parquet.gz", "id,text\n"))
     refused("got an XML or HTML page", plain(tmp_path / "p.txt", "\n<!DOCTYPE html>\n"))
     refused("got an XML or HTML page", packed(tmp_path / "p.jsonl.gz", "<html>\n"))
