@@ -49,9 +49,14 @@ def refuse_nul(record: Mapping[str, Any], where: str) -> None:
     Raises:
         InputError: there is one; ``where`` names the file and the line.
     """
-    name = next((name for name, value in record.items() if _holds_nul(value)), None)
+    name = holding_nul(record)
     if name is not None:
         raise InputError(f"{where}: {name!r} holds the character NUL, as binary data does; expected text")
+
+
+def holding_nul(record: Mapping[str, Any]) -> str | None:
+    """The name of the first value with the character NUL, at any depth; ``None``: there is none."""
+    return next((name for name, value in record.items() if _holds_nul(value)), None)
 
 
 def _holds_nul(value: Any) -> bool:

@@ -152,7 +152,8 @@ SIDES = (
     ("source", "target"), ("src", "tgt"), ("src", "trg"), ("english", "nonenglish"), ("native", "roman"),
     ("sourcetext", "targettext"), ("srctext", "tgttext"), ("sourcesentence", "targetsentence"),
     ("sourceword", "targetword"), ("word", "translation"), ("sentence1", "sentence2"), ("text1", "text2"),
-    ("xtext", "ytext"),
+    ("xtext", "ytext"), ("sent1", "sent2"), ("l1", "l2"), ("s1", "s2"), ("anchor", "positive"), ("query", "passage"),
+    ("input", "output"), ("original", "translation"), ("originaltext", "translatedtext"),
 )  # fmt: skip
 """What the two sides of translations are called in headers, as :func:`column_names` gives them."""
 

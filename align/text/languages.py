@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import regex
@@ -39,14 +40,23 @@ def check_language(code: str) -> str:
     """
     language, _, script = code.partition("_")
     if not (regex.fullmatch("[a-z]{3}", language) and _known_language(language)):
-        better = three_letters(language)
-        hint = f"; did you mean {better}_{script or 'Script'}?" if better else ""
-        raise InputError(f"unknown language code {code!r}: expected iso639-3_Script such as hin_Deva{hint}")
+        raise InputError(f"unknown language code {code!r}: expected iso639-3_Script such as hin_Deva{_meant(code)}")
     if not (regex.fullmatch("[A-Z][a-z]{3}", script) and _script_pattern(script)):
         raise InputError(
             f"unknown script in language code {code!r}: expected an ISO 15924 code such as {language}_Latn"
+            f"{_meant(code)}"
         )
     return code
+
+
+def _meant(code: str) -> str:
+    """The code that is meant by one that is nearly so: ``en_Latn``, ``hin-deva``, ``ell_Gre``; as a question, or ""."""
+    first, *rest = regex.split("[-_]", code)
+    language = three_letters(first.lower())
+    scripts = get_close_matches(rest[0].title(), COMMON_SCRIPTS.split(), 1, 0.7) if rest else []
+    if rest and regex.fullmatch("[A-Za-z]{4}", rest[0]) and _script_pattern(rest[0].title()):
+        scripts = [rest[0].title()]
+    return f"; did you mean {language}_{scripts[0] if scripts else 'Script'}?" if language and "pro" not in rest else ""
 
 
 def _known_language(code: str) -> bool:

@@ -49,6 +49,10 @@ NAMES = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva", "iqtelif": "
 """Scripts as the modifiers of POSIX locales name them (``sr@latin``)."""
 
 
+AROUND_TAG = re.compile(r"^(?:text|sentence|sent|word|translation)[ _.-]|[ _.-](?:text|sentence|sent|word)$", re.I)
+"""What stands beside a tag in the name of a column: ``sentence_eng_Latn``, ``en text``."""
+
+
 class Tag(NamedTuple):
     """What a tag says."""
 
@@ -98,8 +102,11 @@ def tagged_sides(cells: Sequence[str], source_lang: str, target_lang: str) -> tu
 
     >>> tagged_sides(["id", "de", "eng_Latn"], "eng_Latn", "deu_Latn")
     (2, 1)
+    >>> tagged_sides(["text_en", "text_de"], "eng_Latn", "deu_Latn")
+    (0, 1)
     """
-    one, two = ([i for i, cell in enumerate(cells) if is_tagged(cell, code)] for code in (source_lang, target_lang))
+    tags = [AROUND_TAG.sub("", cell) for cell in cells]
+    one, two = ([i for i, tag in enumerate(tags) if is_tagged(tag, code)] for code in (source_lang, target_lang))
     return (one[0], two[0]) if len(one) == len(two) == 1 and one != two else None
 
 

@@ -144,3 +144,53 @@ def test_files_of_a_folder_that_are_named_by_their_split(tmp_path: Path, caplog:
         (folder / f"{name}.tsv").unlink()
     with pytest.raises(InputError, match="data holds files of the splits dev and test alone: eng_Latn.my"):
         sts_pairs(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Sentence 1\tSentence 2", "src_text\ttgt_text", "L1\tL2", "text_en\ttext_de", "en text\tde text",
+        "en-US\tde-DE", "sentence_eng_Latn\tsentence_deu_Latn", "anchor\tpositive",
+        "Original\tTranslation", "Query\tPassage",
+    ],
+)  # fmt: skip
+def test_a_header_in_any_of_the_fields_spellings_is_no_pair(tmp_path, header):
+    path = write(tmp_path / "a.tsv", header, f"{ENGLISH}\t{GERMAN}")
+    translation_pairs({"eng_Latn-deu_Latn": path}, tmp_path / "out")
+    assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN)]
+
+
+def test_nested_translations_and_nul_in_json_lines(tmp_path):
+    """As OPUS and WMT are on the Hub; a row that holds NUL costs itself alone."""
+    rows = [{"translation": {"de": GERMAN, "en": ENGLISH}}, {"translation": {"de": "a\0b", "en": "x"}}]
+    path = write(tmp_path / "a.jsonl", *map(json.dumps, rows))
+    manifest = translation_pairs({"eng_Latn-deu_Latn": path}, tmp_path / "out")
+    assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN)]
+    assert manifest["rejects"] == {"'translation' holds the character NUL, as binary data does; expected text": 1}
+
+
+def test_a_folder_as_opus_packs_it(tmp_path):
+    folder = tmp_path / "de-en"
+    folder.mkdir()
+    write(folder / "Tatoeba.de-en.de", GERMAN, "Ein Hund bellt.")
+    write(folder / "Tatoeba.de-en.en", ENGLISH, "A dog barks.")
+    write(folder / "Tatoeba.de-en.ids", "1\t2", "3\t4")
+    write(folder / "README", "Corpus Name: Tatoeba", "License: CC BY 2.0 FR")
+    manifest = translation_pairs(folder, tmp_path / "out")
+    assert sorted(pairs(tmp_path / "out")) == [("A dog barks.", "Ein Hund bellt."), (ENGLISH, GERMAN)]
+    assert {source["licence"] for source in manifest["sources"]} == {"CC BY 2.0 FR"}
+    for tag in ("de", "fr"):
+        write(folder / f"Books.de-fr.{tag}", "x")
+    with pytest.raises(InputError, match=r"de-en holds several corpora: Books.de-fr, Tatoeba.de-en; expected one"):
+        translation_pairs(folder, tmp_path / "out")
+
+
+def test_a_line_of_other_columns_costs_itself_alone(tmp_path):
+    path = write(tmp_path / "a.txt", "dog\tHund", "cat\tKatze\tTier", "a big house", "tree Baum")
+    found = dictionary_pairs(path, source_lang="eng_Latn", target_lang="deu_Latn")
+    assert [(row.number, row.problem) for row in found] == [
+        (1, ""), (2, "expected 2 columns"), (3, "expected 2 columns"), (4, ""),
+    ]  # fmt: skip
+    write(path, "a big house", "dog Hund Tier")
+    with pytest.raises(InputError, match=r"a.txt, line 1: expected source and target.*got 3 columns"):
+        list(dictionary_pairs(path, source_lang="eng_Latn", target_lang="deu_Latn"))

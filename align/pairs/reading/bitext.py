@@ -135,6 +135,8 @@ def _from_records(source: AnyRows, columns: tuple[str, str] | None) -> Iterator[
         if bad := bad_row(record):
             yield Translation(source.name, number, one, two, "", "", "", bad)
             continue
+        nested = record.get("translation")
+        record = {**record, **nested} if isinstance(nested, dict) else record  # as OPUS and WMT are on the Hub
         if names is None:
             names = _columns(record, columns, source)
         (first, first_problem), (second, second_problem) = (text_of(record.get(name)) for name in names)

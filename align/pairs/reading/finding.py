@@ -12,7 +12,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.files.licences import check_licence, known_licence
-from align.files.packed import said
+from align.files.packed import plain_name, said
 from align.files.whole import SPLITS, existing_file
 from align.pairs.reading.sources import (
     NAMED,
@@ -34,6 +34,7 @@ from align.pairs.reading.sources import (
     languages_of,
 )
 from align.text.languages import check_language
+from align.text.tags import locale_language
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,10 @@ def find_rows(
     found: list[AnyRows] = _named(
         given,
         lambda path, label: RowFile(path, languages_of(label), licence),
-        lambda path: [RowFile(file, (), licence) for file in _files(path, suffixes, to_train_on=True)],
+        lambda path: (
+            [RowFile(file, (code,), licence) for file, code in _moses(path)]
+            or [RowFile(file, (), licence) for file in _files(path, suffixes, to_train_on=True)]
+        ),
     )
     if not found:
         raise InputError("no text is given: expected files, a folder or a dataset")
@@ -70,6 +74,27 @@ def find_rows(
         if count > 1:
             raise InputError(f"{name} is given {count} times; expected each source once")
     return [_licensed(_checked_rows(source, unnamed)) for source in found]
+
+
+def _moses(folder: Path) -> list[tuple[Path, str]]:
+    """The files of a folder as OPUS packs it, ``Tatoeba.de-en.de`` and ``Tatoeba.de-en.en``, each with its code.
+
+    Raises:
+        InputError: it holds several corpora, whose lines do not belong together.
+    """
+    if not folder.is_dir() or any(NAMED.match(file.name) for file in folder.iterdir()):
+        return []
+    found: dict[str, list[tuple[Path, str]]] = {}
+    for file in sorted(folder.iterdir()):
+        stem, _, tag = plain_name(file).rpartition(".")
+        if code := locale_language(tag) if tag in stem.rpartition(".")[2].split("-") else "":
+            found.setdefault(stem, []).append((file, code))
+    corpora = {stem: files for stem, files in found.items() if len(files) > 1}
+    if len(corpora) > 1:
+        raise InputError(
+            f"{folder} holds several corpora: {', '.join(corpora)}; expected one, or CODE=FILE of each side"
+        )
+    return next(iter(corpora.values()), [])
 
 
 def _licensed(source: Any) -> Any:

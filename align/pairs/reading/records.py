@@ -16,7 +16,7 @@ from align.errors import InputError
 from align.files.cells import cell_lines
 from align.files.hub import no_network
 from align.files.lines import text_lines
-from align.files.not_text import refuse_nul
+from align.files.not_text import holding_nul, refuse_nul
 from align.files.packed import said
 from align.files.whole import column_names, existing_file, row_split, sha256
 from align.pairs.filters.texts import SURROGATE
@@ -45,10 +45,10 @@ def json_records(path: Path, *, keep_bad: bool = False) -> Iterator[tuple[int, d
             problem = f"not valid JSON ({getattr(error, 'msg', 'too deep')})"
         if not problem and not isinstance(record, dict):
             problem = f"expected a JSON object, got {type(record).__name__}"
+        if r"\u0000" in line and not problem and (name := holding_nul(record)) is not None:
+            problem = f"{name!r} holds the character NUL, as binary data does; expected text"
         if problem and not keep_bad:
             raise InputError(f"{path}, line {number}: {problem}")
-        if r"\u0000" in line and not problem:
-            refuse_nul(record, f"{path}, line {number}")
         yield number, {BAD: problem} if problem else _named(record)
 
 

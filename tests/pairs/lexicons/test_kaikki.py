@@ -144,9 +144,9 @@ def test_entries_that_cannot_be_used(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ([BANK, "<html>"], r"toy\.jsonl, line 2: not valid JSON"),
-        ([BANK, '{"word": "cut'], r"toy\.jsonl, line 2: not valid JSON"),
-        ([BANK, "[1]"], r"toy\.jsonl, line 2: expected a JSON object, got list"),
+        (["<html>"], r"toy\.jsonl, line 1: not valid JSON"),
+        (['{"word": "cut'], r"toy\.jsonl, line 1: not valid JSON"),
+        (["[1]"], r"toy\.jsonl, line 1: expected a JSON object, got list"),
         ([{"txt": "dog"}], r"line 1: expected wiktextract's fields 'word' and 'lang_code'; found txt"),
         ([{}], r"line 1: expected wiktextract's fields 'word' and 'lang_code'; found none"),
     ],

@@ -48,13 +48,13 @@ GOOD = {
 DAMAGED = {
     "dictionary": (
         "eng_Latn-deu_Latn.tsv",
-        "dog\tHund\na\tb\tc\n",
-        "line 2: expected source TAB target, got 3 columns",
+        "a\tb\tc\nd\te\tf\n",
+        "line 1: expected source TAB target, got 3 columns",
     ),
     "freedict": ("eng_Latn-deu_Latn.index", "dog\tA\n", "line 1: expected headword TAB offset TAB length"),
     "panlex": ("meanings.tsv", PANLEX + "1\t1\tdog\n", "line 2: expected 6 columns as in line 1, got 3"),
     "wordnet": ("wn.xml", LEXICON + "</LexicalResource>\n", "line 3: not well-formed XML"),
-    "kaikki": ("extract.jsonl", '{"word": "a", "lang_code": "en"}\n[]\n', "line 2: expected a JSON object, got list"),
+    "kaikki": ("extract.jsonl", "[]\n", "line 1: expected a JSON object, got list"),
     "entities": ("names.tsv", "code\ten\tde\nDE\tGermany\n", "line 2: expected 3 columns as in line 1, got 2"),
 }
 
@@ -103,7 +103,7 @@ def test_names_and_compressed_files_are_told_too(tmp_path):
     ]  # fmt: skip
     path = tmp_path / "w.xml.gz"
     path.write_bytes(gzip.compress(GOOD["wordnet"][1].encode()))
-    assert find_lexicons([path]) == [Lexicon(path, "wordnet")]
+    assert find_lexicons([path]) == [Lexicon(path, "wordnet", licence="CC0")]
     (tmp_path / "names.jsonl").write_text('{"code": "DE", "en": ["Germany"], "de": ["Deutschland"]}\n')
     assert format_of(tmp_path / "names.jsonl") == "entities"
     # two codes before it make a dictionary of a table, whatever its header
