@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import tarfile
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
@@ -51,7 +52,12 @@ MISPLACED = {"bin", "cjk", "kmb", "kwi", "lia", "nba", "nym", "piu", "qxu", "umb
 UNWANTED = MISPLACED | {"uig_latn", "srp_latn"}  # and romanised editions
 UNITED_NATIONS = "United Nations, free to reproduce"
 PRIOR = 0.2  # weight of the teacher's own shares of pieces, which know of more than law, health and the Gospels
-WORDS = 400  # of each direction of PanLex
+WORDS = 250  # of each direction of PanLex
+VOCABULARY = 100_000  # words of the teacher's, at most
+PHRASES = 80_000
+TOPICS = 20_000
+NEAREST = 32  # words of the teacher's vocabulary that may stand beside one in a phrase
+SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 PROMPT = "query: "
 METASPACE = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
 
@@ -156,6 +162,42 @@ def clause_pairs(texts: Sequence[Text], teacher: align.Encoder, seed: int) -> It
             for at in sorted(rng.permutation(len(clauses))[:most]):
                 part, i = clauses[at]
                 yield part, part, text.language, text.language, f"{text.corpus}:{i}"
+
+
+def phrases(teacher: align.Encoder, seed: int) -> Iterator[tuple[str, ...]]:
+    """The words of the teacher's own vocabulary, and phrases of words that it takes for near, each beside itself.
+
+    Words of 100 languages, where the lines know those of law, health and the Gospels. A phrase has the
+    neighbours of one to three words, so that it is about something.
+    """
+    tokenizer = teacher.tokenizer.backend_tokenizer
+    words = vocabulary_words(tokenizer)
+    for word in words:
+        yield word, word, "mul_Zyyy", "mul_Zyyy", f"word:{word}"
+    pieces = [tokenizer.encode(word, add_special_tokens=False).ids for word in words]
+    table = teacher.model.get_input_embeddings().weight.detach().float()
+    vectors = torch.stack([table[ids].mean(0) for ids in pieces])
+    vectors = torch.nn.functional.normalize(vectors - vectors.mean(0), dim=-1)
+    rng = np.random.default_rng(seed)
+    topics = torch.from_numpy(rng.permutation(len(words))[:TOPICS])
+    near = torch.cat([(vectors[some] @ vectors.T).topk(NEAREST).indices for some in topics.split(1000)]).numpy()
+    lengths, counts = 2 + rng.geometric(0.15, size=PHRASES), rng.integers(1, 4, size=PHRASES)
+    for i, (length, count) in enumerate(zip(lengths, counts, strict=True)):
+        chosen = near[rng.integers(len(near), size=count)].ravel()
+        text = " ".join(words[j] for j in rng.choice(chosen, min(int(length), 24)))
+        yield text, text, "mul_Zyyy", "mul_Zyyy", f"phrase:{i}"
+
+
+def vocabulary_words(tokenizer: Tokenizer) -> list[str]:
+    """The commonest pieces that are words: what starts one, in letters, and longer ones of scripts without spaces."""
+    score: dict[str, float] = {}
+    for piece, value in json.loads(tokenizer.to_str())["model"]["vocab"]:
+        word = piece.lstrip("▁").lower()
+        if len(word) < 2 or not all(unicodedata.category(c)[0] in "LM" for c in word):
+            continue
+        if piece.startswith("▁") or unicodedata.name(word[0], "").startswith(SPACELESS):
+            score[word] = max(value, score.get(word, value))
+    return sorted(sorted(score, key=lambda word: (-score[word], word))[:VOCABULARY])
 
 
 def clauses_of(line: str) -> list[str]:
@@ -286,6 +328,9 @@ def main(args: argparse.Namespace) -> None:
     if not (work / "clauses.jsonl").exists():
         table_of(clause_pairs(texts, teacher, args.seed), "clause").to_json(work / "clauses.tmp", force_ascii=False)
         (work / "clauses.tmp").rename(work / "clauses.jsonl")
+    if not (work / "phrases.jsonl").exists():
+        table_of(phrases(teacher, args.seed), "phrase").to_json(work / "phrases.tmp", force_ascii=False)
+        (work / "phrases.tmp").rename(work / "phrases.jsonl")
     if not (work / "start" / "tokenizer.json").exists():
         weighted = [(len(text.lines) ** -0.3, line) for text in texts for line in text.lines.values()]
         weighted += [(0.2, text) for row in words for text in row[:2]]
@@ -295,6 +340,7 @@ def main(args: argparse.Namespace) -> None:
     tables = {
         "lines": table_of(lines, "translation"), "words": table_of(words, "synonym"),
         "clauses": Dataset.from_json(str(work / "clauses.jsonl")),
+        "phrases": Dataset.from_json(str(work / "phrases.jsonl")),
     }  # fmt: skip
     print({name: len(table) for name, table in tables.items()}, flush=True)
     recipe = align.load_recipe(Path(__file__).with_name("seed.toml"), changes=[*args.set])
@@ -356,8 +402,8 @@ small and capital letters are one to it. Its masked-LM head was trained last, on
 
 - vectors: {steps:,} steps of {batch} pairs by `align.train`: InfoNCE against the teacher's vectors and their mean
   squared distance (mapped to their first {width} principal components), of {lines:,} lines beside their English
-  ones, {words:,} word pairs, and {clauses:,} clauses alone; {unexplained:.2f} of the teacher's variance is left
-  unexplained at the end
+  ones, {words:,} word pairs, {clauses:,} clauses alone, and {phrases:,} words of the teacher's vocabulary and phrases
+  of near ones, in equal parts; {unexplained:.2f} of the teacher's variance is left unexplained at the end
 - masked-LM head: loss at the end {loss:.2f} nats
 - never seen: romanised text, Tatoeba, SIB-200, STS, test words, every fifth line of bible/ and tico19/ (so that the
   demo's verses are held out)
@@ -365,7 +411,7 @@ small and capital letters are one to it. Its masked-LM head was trained last, on
 Made by `scripts/data/build_seed_encoder.py` with the recipe beside it, seed {seed}. Weights: Apache-2.0. Text:
 
 {sources}
-- words: PanLex (CC0), training part of PanLex-BLI; TICO-19's terms (CC0 1.0)
+- words: PanLex (CC0), training part of PanLex-BLI; TICO-19's terms (CC0 1.0); pieces of the teacher's tokenizer (MIT)
 """
 
 if __name__ == "__main__":
