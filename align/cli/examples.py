@@ -36,6 +36,7 @@ EXAMPLES = {
         "align head words model pairs --vocabulary lists --out head",
         "align head words model eng_Latn-deu_Latn=train.tsv --exclude tests --vocabulary lists --save whole --out head",
     ],
+    "route": ["align route e5 tower --prompt 'query: ' --languages hin_Latn,tam_Latn --out model"],
     "map": ["align map en.vec de.vec --dictionary train.tsv --method rcsls --out mapped"],
     "merge": [
         "align merge scripts words --weights 0.5,0.5 --out model",
@@ -47,6 +48,7 @@ EXAMPLES = {
         "align eval model tatoeba stsb --out results",
         "align eval model aligned/text --languages rus_Cyrl,rus_Latn,eng_Latn --map --out results",
         "align eval xlm-roberta-base retrieval=verses --protocol glot500 --out scores.json",
+        "align eval model tatoeba --twin uroman",
         "align eval model sts=sts --set cross=true",
         "align eval model bli=eng_Latn-deu_Latn.tsv --protocol xling --set vocabulary=lists --set both=true",
         "align eval model --head head bli=eng_Latn-deu_Latn.tsv --set vocabulary=lists",
@@ -72,6 +74,7 @@ EXAMPLES = {
         "align encode model hin_Deva.txt eng_Latn.txt --offsets offsets --out vectors",
     ],
     "index": ["align index vectors --out index", "align index vectors --factory IVF1024,PQ48 --out index"],
+    "upgrade-index": ["align upgrade-index vectors --model newer --floor .95 --out upgraded"],
     "search": [
         'align search model index "V nachale bylo Slovo" -k 3 --language rus_Cyrl',
         "align search model index --queries queries.txt --json > hits.jsonl",

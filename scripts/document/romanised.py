@@ -34,6 +34,12 @@ def old_index() -> str:
     return table(columns, sorted(result["old_index"]["Flat"]["after"], key=last))
 
 
+def upgraded() -> str:
+    """What is left of recall, by method and rows."""
+    columns = {"map": "{method}", "rows": "{rows:,}", "recall@10": "{recall:.3f}", "finds itself": "{itself:.3f}"}
+    return table(columns, kept("upgraded")["maps"])
+
+
 def last(code: str) -> tuple[bool, str]:
     """Sorts languages, the mean behind them."""
     return code == "mean", code
@@ -44,4 +50,9 @@ def between(before: Sequence[float], after: Sequence[float]) -> str:
     return "{:.3f} -> {:.3f} ({:.3f}-{:.3f})".format(before[0], *after)
 
 
-PARTS = {"tower": tower, "likeness": likeness, "old index": old_index, "tower ran": lambda: ran(kept("tower"))}
+PARTS = {"upgraded": upgraded, "upgraded ran": lambda: ran(kept("upgraded"))} | {
+    "tower": tower,
+    "likeness": likeness,
+    "old index": old_index,
+    "tower ran": lambda: ran(kept("tower")),
+}
