@@ -10,7 +10,7 @@ from align.cli.arguments import Out, listed, show
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
-@takes_encoder(without="offsets bf16 backend attention")
+@takes_encoder(without="offsets head bf16 backend attention")
 def route(
     choice: EncoderChoice,
     romanised: Annotated[str, typer.Argument(help="The same for romanised text: a model that was trained from MODEL.")],
@@ -23,6 +23,6 @@ def route(
     """Give romanised text an encoder of its own: all other text keeps the vectors that MODEL gives it, to the bit."""
     from align import route as run
 
-    encoder = run(choice.model, romanised, out, languages=listed(languages) or [], **choice.options())
+    encoder = run(choice.load(), romanised, out, languages=listed(languages) or [])
     identity = encoder.identity()
     show({"native": identity["fingerprint"], "romanised": identity["route"], "out": str(out)})

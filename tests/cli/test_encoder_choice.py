@@ -25,6 +25,7 @@ WITHOUT = {
     "tm": {"offsets", "head"},  # a memory does not say of what language a segment is
     "offsets": {"offsets", "head"},
     "trim": {"bf16", "backend", "attention", "offsets", "head"},  # it saves what it loads, and encodes nothing
+    "route": {"bf16", "backend", "attention", "offsets", "head"},  # as trim
     "head words": POOLED | {"attention", "backend", "offsets", "head"},  # it pools as heads do
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
     "pairs negatives": {"attention", "backend", "offsets", "head"},  # options of a kind of pairs, of the registry
@@ -35,6 +36,8 @@ WORDS = {
     "train": "transliteration --pairs pairs.tsv --out made --model MODEL",
     "offsets": "MODEL --text eng_Latn=lines.txt --out made",
     "trim": "MODEL lines.txt --out made",
+    "route": "MODEL other --languages ell_Latn --out made",
+    "upgrade-index": "vectors --out made --model MODEL",
     "head words": "MODEL eng_Latn-ell_Grek=words.tsv --out made",
     "certify": "MODEL other/model --data verses",
     "encode": "MODEL lines.txt --out made",

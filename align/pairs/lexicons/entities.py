@@ -38,7 +38,7 @@ def entity_words(path: Path | str) -> Iterator[ConceptWord]:
 
 def _good(path: Path, records: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Records, and of one that cannot be read why."""
-    for number, record in some_read(records, str(path), lambda number: f"{path}, line {number}"):
+    for number, record in some_read(records, lambda number: f"{path}, line {number}"):
         yield number, bad_row(record) or record
 
 

@@ -42,7 +42,7 @@ def kaikki_rows(path: Path | str, *, languages: Sequence[str] = ()) -> Iterator[
     """
     first, others, read = True, Counter[str](), False
     records = json_records(Path(path), keep_bad=True)
-    for number, record in some_read(records, str(path), lambda number: f"{path}, line {number}"):
+    for number, record in some_read(records, lambda number: f"{path}, line {number}"):
         if reason := bad_row(record):
             yield ConceptWord(str(path), number, "", "", "", problem=reason)
             continue

@@ -170,11 +170,16 @@ def read_rows(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]
     Raises:
         InputError: the source is empty, or none of its rows can be read; with the first of them.
     """
-    yield from some_read(_records(source), source.name, lambda number: place_of(source, number))
+    empty = True
+    for number, record in some_read(_records(source), lambda number: place_of(source, number)):
+        empty = False
+        yield number, record
+    if empty:
+        raise InputError(f"{source.name} is empty")
 
 
 def some_read(
-    records: Iterable[tuple[int, dict[str, Any]]], name: str, place: Callable[[int], str]
+    records: Iterable[tuple[int, dict[str, Any]]], place: Callable[[int], str]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Numbered records as they come; a source of which none can be read is refused, with the first of them."""
     wrong, read = "", False
@@ -184,8 +189,8 @@ def some_read(
         else:
             read = True
         yield number, record
-    if not read:
-        raise InputError(wrong or f"{name} is empty")
+    if wrong and not read:
+        raise InputError(wrong)
 
 
 def _records(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]]:
