@@ -132,7 +132,10 @@ def test_how_dictionaries_are_given(tmp_path, name):
         (["", "  <!DOCTYPE html>"], "line 2: expected a dictionary .*got an XML or HTML page"),
         (["<html><body>"], "line 1: .*an XML or HTML page"),
         (["<Error><Code>AccessDenied</Code></Error>"], "line 1: .*an XML or HTML page"),
-        (["the big dog", "big dog Hund"], r"a.txt, line 1: expected source and target.*got 3 columns; entries of several"),
+        (
+            ["the big dog", "big dog Hund"],
+            r"a.txt, line 1: expected source and target.*got 3 columns; entries of several",
+        ),
         (["dog"], "a.txt, line 1: expected source and target, with a tab or a space between them, got 1 columns$"),
         (["dog\tHund\t0.5"], "a.txt, line 1: expected source TAB target, got 3 columns$"),
         ([], "a.txt holds no word$"),
