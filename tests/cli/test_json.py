@@ -21,6 +21,7 @@ SCORED = {
     "bli": "bli=ell_Grek-eng_Latn=words.tsv --set vocabulary=verses",
     "wordsim": "wordsim=eng_Latn=similar.tsv",
     "bias": "bias=verses",
+    "identity": "identity=verses",
 }
 
 
