@@ -27,7 +27,7 @@ GROUPS: Mapping[str, Groups] = {"train": "line", "words": "text"}
 CHANGES = (
     "info_nce.temperature=0.05", "info_nce.bank=0", "train.steps=700", "train.learning_rate=6e-4",
     "train.embedding_rate=8e-3", "train.max_tokens=32", "train.batches_by_language=false", "train.mixing=uniform",
-    "train.sparse_embeddings=false", "train.log_every=40",
+    "train.batch_size=64", "train.log_every=40",
 )  # fmt: skip
 """Of the recipe ``romanised_tower``: rates and lengths of a small encoder and of minutes."""
 COLUMNS = ("native -> roman", "roman -> native", "translation", "roman -> English")
