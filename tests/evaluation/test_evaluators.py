@@ -117,7 +117,7 @@ def test_the_tasks_log_nothing_of_their_own(bert_folder, sets, caplog):
 
 
 def test_messages(sets):
-    known = "retrieval, xsim, mexa, bli, sts, wordsim, classification, bias"
+    known = "retrieval, xsim, mexa, bli, sts, wordsim, classification, bias, identity"
     for spec in ("retrieval", "retrieval=", "nothing=x", "retrieval:a/b=x", str(sets / "flores")):
         with pytest.raises(InputError, match=f"expected TASK=PATH or TASK:NAME=PATH with a task of {known}; got"):
             evaluators([spec])
