@@ -15,7 +15,7 @@ from align.pairs.translation import translation_pairs
 from align.vectors.corpus.encoding import encode
 from align.vectors.folder import open_vectors, vectors_of
 
-LINES = {"ell_Grek": ['αβ "γ"', "δε\\tζ", "ζ, η", "NA"], "eng_Latn": ['ab "g"', "de\\tz", "z, e", "null"]}
+LINES = {"ell_Grek": ['αβ "γ"', "δε\\tζ", "ζ, η", "NA ν γ"], "eng_Latn": ['ab "g"', "de\\tz", "z, e", "null"]}
 
 
 def with_pandas(path):
@@ -99,8 +99,9 @@ def test_what_was_mined(read, made):
 def test_what_was_mined_is_gold_and_a_table_to_train_on(made):
     again = mine(*(made / code for code in LINES), made / "again.tsv", gold=made / "mined.tsv")
     assert again.numbers["precision"] == again.numbers["recall"] == 1
-    pairs = read_pairs(made / "mined.tsv")
-    assert len(pairs) == len((made / "mined.tsv").read_text(encoding="utf-8").splitlines()) - 1
+    translation_pairs({"-".join(LINES): made / "mined.tsv"}, made / "table")
+    pairs, lines = read_pairs(made / "table"), (made / "mined.tsv").read_text(encoding="utf-8").splitlines()
+    assert [[pair["source"], pair["target"]] for pair in pairs] == [line.split("\t")[4:] for line in lines[1:]]
 
 
 def test_results(made):
