@@ -290,3 +290,16 @@ def test_a_text_that_says_pad_stands_where_roberta_puts_it():
     ids, attention = torch.tensor([[7, 0, 8, 9], [7, 8, 9, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
     padded, packed = (encoder_of("xlm-roberta", kind).hidden(ids, attention).last for kind in ("padded", "auto"))
     assert torch.allclose(packed[attention.bool()], padded[attention.bool()], atol=1e-5)
+
+
+def test_a_model_is_asked_in_float32_whatever_stands_around():
+    """Under autocast both ways are rounded, each at other places, and differ by more than the tolerance."""
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=60, hidden_size=64, num_hidden_layers=4, num_attention_heads=4, intermediate_size=128,
+        initializer_range=0.5,
+    )  # fmt: skip
+    with torch.autocast("cpu", torch.bfloat16):
+        assert can_pack(BertModel(config).eval())

@@ -158,9 +158,7 @@ def test_what_sentence_transformers_would_make_in_another_length(bert_folder, tm
     folder = plain_model(bert_folder, tmp_path / "st", include=include, prompts=OWN)
     encoder = load_encoder(folder, kind=kind, special_tokens=False)
     encoder.tail.append(Dense(16, 8))
-    with pytest.raises(
-        InputError, match="cannot pool .* special tokens unless vectors are made unit ones next"
-    ):
+    with pytest.raises(InputError, match="cannot pool .* special tokens unless vectors are made unit ones next"):
         save_encoder(encoder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
