@@ -51,7 +51,7 @@ def check_licence(what: str, licence: str) -> None:
     if allowed is None and _NONCOMMERCIAL.search(stated):
         raise InputError(
             f"{what} is under {stated}, which is not for commercial use: if yours is none, say so with "
-            f"--allow-licenses {letters(stated)} (or any)"
+            f"--allow-licenses {re.sub(r'[^a-z0-9.]+', '-', stated.lower())} (or any)"
         )
     if allowed is None or ANY in allowed or _is_one(stated, allowed):
         return

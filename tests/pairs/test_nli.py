@@ -11,6 +11,7 @@ import pytest
 
 from align import nli_pairs, read_pairs, sts_pairs
 from align.errors import InputError
+from align.files.licences import allowing
 from align.pairs import HubRows
 
 TSV = "label\tpremise\thypothesis"
@@ -220,7 +221,12 @@ def test_hub(tmp_path, monkeypatch):
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     source = HubRows("facebook/xnli", "ur", "validation", ("urd_Arab",), licence="CC BY-NC 4.0")
-    manifest = build(source, tmp_path / "out")
+    with pytest.raises(
+        InputError, match=r"not for commercial use: if yours is none, .* --allow-licenses cc-by-nc-4\.0 "
+    ):
+        build(source, tmp_path / "out")
+    with allowing(["CC BY-NC 4.0"]):
+        manifest = build(source, tmp_path / "out")
     assert asked == [("facebook/xnli", "ur")]
     assert triplets(tmp_path / "out") == [("p", "e", "c")]
     assert manifest["rejects"] == {"no label": 1} and manifest["licences"] == ["CC BY-NC 4.0"]
