@@ -21,7 +21,6 @@ WORD_SETS = {
 }  # fmt: skip
 DEV_RUNS = {"untouched": "e5-start", "`words`": "e5"}
 STEPS = re.compile(r"train\.steps=(\d+)")
-SHOWN = 12  # scripts that are not told apart
 
 
 def demo() -> str:
@@ -86,11 +85,9 @@ def nli_sts(part: str, first: str, *, of: str = "e5") -> str:
 
 
 def parallel() -> str:
-    run = kept("parallel-seed")
-    seed = {"seed, untouched": run["before"], "seed, InfoNCE": run["after"]}
     rows = [
         {"what": what, "minutes": scores.get("cpu_minutes"), **scores["means"]}
-        for what, scores in (parallel_states() | seed).items()
+        for what, scores in parallel_states().items()
     ]
     columns = {"": "{what}"}
     for title, name in (("Tatoeba", "tatoeba"), ("SIB-200", "sib200")):
@@ -168,52 +165,8 @@ def panlex() -> str:
     return table(columns | changes({m: lambda of, m=m: of[m] for m in METRICS[::2]}, *means), into)
 
 
-def benchmarks() -> str:
-    """Each benchmark's means, with intervals, and which differences are real."""
-    parts = []
-    for one in kept("evaluation")["benchmarks"]:
-        minus = f"minus {one['baseline']}"
-        header = ["", one["metric"], "95 %", minus, "p", "pairs better / worse / ≈"]
-        rows = []
-        for model, pairs in zip(one["models"], one["pairs"], strict=True):
-            cells = ["-", "-", "-"]
-            if difference := model["difference"]:
-                mark = "" if difference["distinguishable"] else " ≈"
-                cells = [
-                    f"{difference['value']:+.3f} ({span(difference['interval'])}){mark}", p(difference["adjusted"]),
-                    "{better} / {worse} / {as good}".format(**pairs),
-                ]  # fmt: skip
-            rows.append([model["model"], f"{model['value']:.3f}", span(model["interval"]), *cells])
-        columns = {name: lambda row, i=i: row[i] for i, name in enumerate(header)}
-        parts.append(f"### {one['benchmark']}\n\nMean of {one['scores']} scores.\n\n{table(columns, rows)}")
-    return "\n\n".join(parts)
-
-
 def span(interval: Sequence[float] | None) -> str:
     return "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
-
-
-def p(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
-
-
-def undecided() -> str:
-    """Scripts in which a model is not told apart from the baseline."""
-    rows = []
-    for one in kept("evaluation")["benchmarks"]:
-        names = [model["model"] for model in one["models"]]
-        base = names.index(one["baseline"])
-        for script in one["scripts"]:
-            for name, value, difference in zip(names, script["values"], script["differences"], strict=True):
-                if difference and not difference["distinguishable"]:
-                    about = {"name": f"{one['benchmark']}, {script['name']}, {name}", "value": value}
-                    rows.append(difference | about | {"base": script["values"][base]})
-    columns = {
-        "benchmark, script, model": "{name}", "baseline": "{base:.3f}", "model": "{value:.3f}",
-        "difference, 95 %": lambda row: span(row["interval"]), "p": lambda row: p(row["adjusted"]),
-    }  # fmt: skip
-    more = f"\n\nand {len(rows) - SHOWN} more." if len(rows) > SHOWN else ""
-    return table(columns, rows[:SHOWN]) + more
 
 
 def seed_scores() -> str:
@@ -240,9 +193,8 @@ PARTS = {
     "demo": demo, "demo seconds": lambda: ", ".join(str(run["seconds"]) for run in runs("demo")),
     "barrier": barrier, "forgotten": forgotten, "tradeoff": tradeoff,
     "nli-sts means": lambda: nli_sts("mean", ""), "nli-sts languages": lambda: nli_sts("languages", "language"),
-    "nli-sts seed": lambda: nli_sts("mean", "", of="seed"),
     "nli-sts across": lambda: nli_sts("across", "across"), "parallel": parallel,
     "parallel tatoeba": lambda: parallel_languages("tatoeba"), "parallel sib200": lambda: parallel_languages("sib200"),
     "words": words, "words dev": words_dev, "xling": xling, "panlex": panlex,
-    "benchmarks": benchmarks, "undecided": undecided,
+    "seed scores": seed_scores,
 }  # fmt: skip
