@@ -85,9 +85,11 @@ def nli_sts(part: str, first: str, *, of: str = "e5") -> str:
 
 
 def parallel() -> str:
+    run = kept("parallel-seed")
+    seed = {"`seed`, untouched": run["before"], "`seed`, InfoNCE": run["after"]}
     rows = [
         {"what": what, "minutes": scores.get("cpu_minutes"), **scores["means"]}
-        for what, scores in parallel_states().items()
+        for what, scores in (parallel_states() | seed).items()
     ]
     columns = {"": "{what}"}
     for title, name in (("Tatoeba", "tatoeba"), ("SIB-200", "sib200")):
@@ -193,6 +195,7 @@ PARTS = {
     "demo": demo, "demo seconds": lambda: ", ".join(str(run["seconds"]) for run in runs("demo")),
     "barrier": barrier, "forgotten": forgotten, "tradeoff": tradeoff,
     "nli-sts means": lambda: nli_sts("mean", ""), "nli-sts languages": lambda: nli_sts("languages", "language"),
+    "nli-sts seed": lambda: nli_sts("mean", "", of="seed"),
     "nli-sts across": lambda: nli_sts("across", "across"), "parallel": parallel,
     "parallel tatoeba": lambda: parallel_languages("tatoeba"), "parallel sib200": lambda: parallel_languages("sib200"),
     "words": words, "words dev": words_dev, "xling": xling, "panlex": panlex,
