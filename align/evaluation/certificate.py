@@ -24,6 +24,7 @@ from align.tasks.statistics.tests import holm
 from align.tasks.table import Cell, markdown
 from align.tasks.texts.bitext import read_sets
 from align.text.hashing import text_sha256
+from align.text.languages import latin
 from align.text.romanize.romanizer import romanize
 
 if TYPE_CHECKING:
@@ -259,11 +260,10 @@ def _twins(scores: Scores, name: str, root: Path, languages: Sequence[str] | Non
             for code, lines in texts.items():
                 if code not in chosen:
                     continue
-                latin = f"{code.partition('_')[0]}_Latn"
                 native = lines[:TWIN_LINES]
                 place = Path(scratch, code)
                 place.mkdir()
-                for side, of in ((code, native), (latin, romanize(native, lang=code))):
+                for side, of in ((code, native), (latin(code), romanize(native, lang=code))):
                     (place / f"{side}.txt").write_text("".join(f"{line}\n" for line in of), encoding="utf-8")
                 found.append(scores(f"retrieval={place}"))
     if not found:

@@ -22,6 +22,7 @@ from align.pairs.reading.sources import Given, HubText, Source
 from align.pairs.romanizers import Romanizer, chosen_romanizer, each_language, romanised_words
 from align.pairs.selection import Reading, Selection, write_selected
 from align.pairs.table import pair_writer, text_group
+from align.text.languages import latin
 
 Groups = Literal["text", "line"]
 BLOCK_LINES = 100_000  # some 50 MB; each block may start the romaniser's processes anew
@@ -106,7 +107,7 @@ class _Groups:
     def row(self, line: Line) -> dict[str, str]:
         return {
             "source_lang": line.language,
-            "target_lang": f"{line.language.partition('_')[0]}_Latn",
+            "target_lang": latin(line.language),
             "kind": "human transliteration" if line.roman else "transliteration",
             "group_id": f"{self.collection}:{line.number}" if self.collection else text_group(line.text),
         }

@@ -88,27 +88,22 @@ def parameter_groups(module: nn.Module, options: TrainOptions) -> list[dict[str,
     weights of an encoder changes a temperature by less than a percent in a hundred steps.
     """
     encoder = getattr(module, "encoder", None)
-    table = (
-        [] if encoder is None or options.embedding_rate is None else encoder.model.get_input_embeddings().parameters()
-    )
-    apart = set(map(id, table))
+    apart: set[int] = set()
+    if encoder is not None and options.embedding_rate is not None:
+        apart = {id(parameter) for parameter in encoder.model.get_input_embeddings().parameters()}
     embeddings: list[nn.Parameter] = []
     matrices: list[nn.Parameter] = []
     vectors: list[nn.Parameter] = []
     numbers: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
-        if parameter.requires_grad:
-            number = name.startswith("learned.") and parameter.dim() == 0
-            kind = (
-                embeddings
-                if id(parameter) in apart
-                else numbers
-                if number
-                else matrices
-                if parameter.dim() > 1
-                else vectors
-            )
-            kind.append(parameter)
+        if not parameter.requires_grad:
+            continue
+        if id(parameter) in apart:
+            embeddings.append(parameter)
+        elif name.startswith("learned.") and parameter.dim() == 0:
+            numbers.append(parameter)
+        else:
+            (matrices if parameter.dim() > 1 else vectors).append(parameter)
     groups: list[dict[str, Any]] = [
         {"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0},
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from align import nli_pairs, read_pairs, sts_pairs, translation_pairs
 from align.similarity.ranks import gold_ranks
 from align.tasks import precision_at, read_sts
 from align.tasks.sts import sts
+from align.text.languages import latin
 from align.text.romanize.romanizer import romanize
 from scripts.bench.harness import data
 from scripts.experiments.plans import LANGUAGES, TICO_TRAIN, Encode, lines, romanised
@@ -52,9 +53,9 @@ def barrier_pairs(plan: Plan, to: Path) -> tuple[Any, Found]:
                 list(zip(native, romanize(native, lang=language), strict=True))
                 for native in ([source for source, _ in some] for some in (words, pairs))
             )
-        latin = language.split("_")[0] + "_Latn"
-        add(pairs, language, latin, "transliteration", [f"{code}:{i}" for i in range(len(pairs))])
-        add(words, language, latin, "lexicon", [f"word:{native}" for native, _ in words])
+        roman = latin(language)
+        add(pairs, language, roman, "transliteration", [f"{code}:{i}" for i in range(len(pairs))])
+        add(words, language, roman, "lexicon", [f"word:{native}" for native, _ in words])
     english, tico = lines("tico19", "en.txt"), LANGUAGES["tico19"]
     texts = {name: lines("tico19", f"{name}.txt") for name in tico}
     every = [(name, i) for name in tico for i in range(TICO_TRAIN)]

@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_bert, tiny_tokenizer
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense
 
 from align import InputError, load_encoder, merge, save_encoder
 from align.encoders.merging.formulas import dare, linear, slerp, task, ties
 from align.encoders.merging.merge import put_weights, weights_of
-from tests.conftest import tiny_bert, tiny_tokenizer
 
 SHAPES = [(1,), (7,), (3, 5)]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_bert, tiny_tokenizer
 from sentence_transformers import SentenceTransformer
+from toy import table
 
 from align import index, load_encoder, load_recipe, offsets, route, save_encoder, save_vectors, search, train
 from align.encoders.backends import load_backend
@@ -13,8 +15,6 @@ from align.encoders.layers import encode_layers
 from align.encoders.route import Route
 from align.errors import InputError
 from align.indexes.index import load_index
-from tests.conftest import tiny_bert, tiny_tokenizer
-from tests.toy import table
 
 GREEK, LATIN = ["αβγ", "δε ζ", "η", "θικλ"], ["abg", "de z", "i", "thikl"]
 

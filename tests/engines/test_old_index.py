@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import tiny_bert, tiny_tokenizer
+from toy import greek, words
 
 from align import encode, export, index, load_encoder, route, search, verify_export
-from tests.conftest import tiny_bert, tiny_tokenizer
-from tests.toy import greek, words
 
 LATIN = sorted({*words(60)})
 GREEK = greek(LATIN)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
+from conftest import tiny_bert, tiny_tokenizer
 
 from align import InputError, certify, load_encoder
 from align.evaluation.certificate import GRAINS
 from align.tasks.statistics.tests import holm
 from align.training.model_card import put_certificate
-from tests.conftest import tiny_bert, tiny_tokenizer
 
 WORDS = ["abe", "bad", "tab", "dab", "led", "kin", "mad", "nab", "lad", "map", "net", "pad", "rib", "sad", "ton", "bit"]
 GREEK = dict(zip("abdeiklmnoprst", "αβδεικλμνοπρστ", strict=True))
@@ -105,14 +106,14 @@ def test_turned_round_it_falls(data, models):
 
 
 def test_an_encoder_and_itself_stay(data, models):
-    load = lambda: load_encoder(models[0])  # noqa: E731
+    load = partial(load_encoder, models[0])
     found = certify(load, load, data=data, grains=["scripts"], use_cache=False, permutations=99, resamples=50)
     (line,) = found.lines
     assert (line.verdict, line.difference, line.p, line.better, line.worse) == ("stayed", 0.0, 1.0, 0, 0)
 
 
 def test_languages_are_chosen(data, models):
-    load = lambda: load_encoder(models[0])  # noqa: E731
+    load = partial(load_encoder, models[0])
     found = certify(
         load, load, data=data, grains=["sentences"], languages=["deu_Latn"], use_cache=False, permutations=9,
         resamples=9,
@@ -122,7 +123,7 @@ def test_languages_are_chosen(data, models):
 
 
 def test_bad_input(data, models, tmp_path, monkeypatch):
-    load = lambda: load_encoder(models[0])  # noqa: E731
+    load = partial(load_encoder, models[0])
     with pytest.raises(InputError, match=f"unknown grain 'letters'.*{', '.join(GRAINS)}"):
         certify(load, load, data=data, grains=["letters"])
     with pytest.raises(InputError, match="two encoders are called 'x'"):

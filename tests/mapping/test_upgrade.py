@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from conftest import tiny_bert, tiny_tokenizer
+from toy import words
 
 from align import index, load_encoder, save_vectors, search, upgrade_index
 from align.errors import InputError
 from align.mapping.ridge import ridge
 from align.vectors.folder import open_vectors, vectors_of
-from tests.conftest import tiny_bert, tiny_tokenizer
-from tests.toy import words
 
 N, D = 300, 12
 
