@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from align.errors import InputError
+from align.pairs.reading.lines import read_source
+from align.pairs.reading.sources import AnySource
+from align.text.romanize.spellings import Romanize, learn_spellings
 
 Language = TypeVar("Language")
-Romanizer = Callable[[list[str], str], list[str]]
-"""``romanizer(texts, language)``: as many texts in Latin letters, in the same order."""
+Romanizer = Romanize
 
 
 def chosen_romanizer(given: Romanizer | None, *, backend: str, processes: int) -> tuple[Romanizer, str]:
@@ -23,6 +25,30 @@ def chosen_romanizer(given: Romanizer | None, *, backend: str, processes: int) -
         return romanize(texts, lang=language, backend=backend, processes=processes)
 
     return run, romanizer_version(backend)
+
+
+def respelling(sources: Sequence[AnySource], romanizer: Romanizer, version: str, *, seed: int) -> tuple[Romanizer, str]:
+    """A romaniser that writes each language of human romanisations as they spell it, and all others as ``romanizer``.
+
+    Raises:
+        InputError: there is no human romanisation, or none that goes word by word.
+    """
+    attested: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
+    for source in sources:
+        for line in read_source(source):
+            if not line.problem:
+                attested[line.language].append((line.text, line.roman, 1))
+    if not attested:
+        raise InputError("respelling needs human romanisations: expected files of native TAB roman")
+    learnt = {
+        language: learn_spellings(rows, language=language, romanizer=romanizer) for language, rows in attested.items()
+    }
+
+    def run(texts: list[str], language: str) -> list[str]:
+        return learnt[language].romanize(texts, seed=seed) if language in learnt else romanizer(texts, language)
+
+    counts = ", ".join(f"{language} ({len(one.words)} words)" for language, one in sorted(learnt.items()))
+    return run, f"{version}; as people spell it, seed {seed}: {counts}"
 
 
 def romanised_words(words: Sequence[str], language: str, romanizer: Romanizer) -> list[str]:

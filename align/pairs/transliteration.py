@@ -19,7 +19,7 @@ from align.pairs.filters.texts import Filters
 from align.pairs.reading.finding import find_sources
 from align.pairs.reading.lines import Line
 from align.pairs.reading.sources import Given, HubText, Source
-from align.pairs.romanizers import Romanizer, chosen_romanizer, each_language, romanised_words
+from align.pairs.romanizers import Romanizer, chosen_romanizer, each_language, respelling, romanised_words
 from align.pairs.selection import Reading, Selection, write_selected
 from align.pairs.table import pair_writer, text_group
 from align.text.languages import latin
@@ -40,6 +40,7 @@ def transliteration_pairs(
     processes: int = 1,
     licence: str = "unknown",
     romanizer: Romanizer | None = None,
+    respell: bool = False,
 ) -> dict[str, Any]:
     """Write a table of transliteration pairs to the folder ``out`` and return its manifest.
 
@@ -63,6 +64,8 @@ def transliteration_pairs(
         processes: processes that romanise.
         licence: of the sources that do not carry their own, for the manifest.
         romanizer: a function to use instead of ``backend``.
+        respell: romanise the texts of each language of ``human`` as people spell it, learnt from these
+            (:mod:`align.text.romanize.spellings`); another ``share.seed`` writes other spellings of the same texts.
 
     Raises:
         InputError: a source is missing, empty, damaged or misnamed; the files are not line-aligned though ``groups``
@@ -70,11 +73,14 @@ def transliteration_pairs(
     """
     check_choice("groups", groups, Groups)
     raw = find_sources(texts, licence=licence)
-    sources = raw + find_sources(human, human=True, licence=licence)
+    spelt = find_sources(human, human=True, licence=licence)
+    sources = raw + spelt
     if not sources:
         raise InputError("no text is given: expected files, a folder or a dataset")
     share, filters = share or Share(), filters or Filters()
     romanizer, version = chosen_romanizer(romanizer, backend=backend, processes=processes)
+    if respell:
+        romanizer, version = respelling(spelt, romanizer, version, seed=share.seed)
     selection, group = Selection(filters, share), _Groups(groups)
     with pair_writer(out) as writer:
         writer.manifest |= write_selected(
@@ -151,6 +157,9 @@ class Options:
     licence: Licence = "unknown"
     backend: Backend = "uroman"
     processes: Processes = 1
+    respell: Annotated[
+        bool, "Romanise as people spell: learnt from --human, by language; again with another --seed."
+    ] = False
 
 
 def _build(given: Options, out: Path) -> dict[str, Any]:
@@ -160,7 +169,7 @@ def _build(given: Options, out: Path) -> dict[str, Any]:
         texts.append(HubText(name, config or None, language=given.lang, licence=given.licence))
     manifest = transliteration_pairs(
         texts, out, human=given.human or (), share=given.share, filters=given.filters, groups=given.groups,
-        backend=given.backend, processes=given.processes, licence=given.licence,
+        backend=given.backend, processes=given.processes, licence=given.licence, respell=given.respell,
     )  # fmt: skip
     return shown(manifest, "languages", "rejects", "identity_pairs", "romaniser")
 

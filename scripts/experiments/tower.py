@@ -3,8 +3,9 @@
     python -m scripts.experiments.tower E5 --prompt "query: " --to runs/tower --dev --out runs/tower/dev.json
     python -m scripts.experiments.tower E5 --prompt "query: " --to runs/tower --out docs/results/tower.json
 
-Pairs: half of Dakshina's sentences in four languages with their human romanisation; phrases of two to six words,
-cut out of both texts of a sentence at the same place; words of the lexicons. A tower that is in ``--to`` already is
+Pairs: half of Dakshina's sentences in four languages with their human romanisation, as uroman writes them, and as
+people might spell them (learn_spellings); phrases of two to six words, cut out of both texts of a sentence at the same
+place; words of the lexicons. A tower that is in ``--to`` already is
 measured. P@1 on the dev part, or on the other half, both ways, with 95 % intervals: of the untouched encoder and with
 the tower, native text being read by the untouched encoder in both; recall@10 in one index of it. Spearman's rho on the
 STS benchmark in Hindi, native and as uroman writes it.
@@ -32,12 +33,14 @@ from align.tasks import read_sts
 from align.tasks.statistics.intervals import macro_interval
 from align.tasks.sts import sts
 from align.text.languages import latin
+from align.text.romanize.spellings import learn_spellings
 from align.vectors.writing import save_vectors
 from scripts.bench.harness import Row, command_line, data
 from scripts.experiments.plans import LANGUAGES, lines, romanised
 from scripts.experiments.romanised import K, cell
 
-WORDS, PHRASES, LENGTHS = 100, 200, (2, 6)
+WORDS, PHRASES, LENGTHS = 400, 200, (2, 6)
+VIEWS = 3  # of each sentence, as its people might have spelt it
 PAIRS = 400  # of the STS benchmark
 
 
@@ -66,18 +69,31 @@ def tower(
 
 
 def pairs(codes: Mapping[str, str]) -> Dataset:
-    """Sentences, words and phrases, each native and romanised by people."""
+    """Sentences, words and phrases, each native and romanised by people; sentences also by uroman, and respelt."""
     rng = np.random.default_rng(0)
     rows: list[dict[str, str]] = []
     for code, language in codes.items():
         about = {"source_lang": language, "target_lang": latin(language)}
         sentences, lexicon = romanised(code, "train"), lines("dakshina", "lexicons", f"{code}.train.tsv")[1:]
-        named = [(pair, "sentence", f"{code}:{i}") for i, pair in enumerate(sentences)]
-        words = [tuple(lexicon[i].split("\t")[:2]) for i in rng.permutation(len(lexicon))[:WORDS]]
-        named += [(pair, "word", f"w:{pair[0]}") for pair in words]
+        words = [(word, spelling, int(times)) for word, spelling, times in (line.split("\t") for line in lexicon)]
+        views = [sentences, *respelt(sentences, words, language)]
+        named = [(pair, "sentence", f"{code}:{i}") for view in views for i, pair in enumerate(view)]
+        some = [words[i][:2] for i in rng.permutation(len(words))[:WORDS]]
+        named += [(pair, "word", f"w:{pair[0]}") for pair in some]
         named += [(pair, "phrase", f"p:{pair[0]}") for pair in phrases(sentences, rng)]
         rows += [about | {"source": x, "target": y, "kind": kind, "group_id": group} for (x, y), kind, group in named]
     return Dataset.from_list(rows)
+
+
+def respelt(
+    sentences: Sequence[tuple[str, str]], lexicon: Sequence[tuple[str, str, int]], language: str
+) -> Iterator[list[tuple[str, str]]]:
+    """The sentences as uroman writes them, then ``VIEWS`` times as people might, after the lexicon and themselves."""
+    seen = [(*pair, 1) for pair in sentences]
+    spelt, native = learn_spellings([*lexicon, *seen], language=language), [x for x, _ in sentences]
+    yield list(zip(native, align.romanize(native, lang=language), strict=True))
+    for seed in range(VIEWS):
+        yield list(zip(native, spelt.romanize(native, seed=seed), strict=True))
 
 
 def phrases(sentences: Sequence[tuple[str, str]], rng: np.random.Generator) -> Iterator[tuple[str, str]]:

@@ -362,3 +362,23 @@ def test_the_real_romaniser(tmp_path):
     manifest = build(source, tmp_path / "out", romanizer=None)
     assert rows(tmp_path / "out")[0]["target"] == "mama myla ramu"
     assert "uroman" in manifest["romaniser"]
+
+
+def test_texts_as_the_people_of_human_romanisations_spell(tmp_path):
+    (tmp_path / "bul_Cyrl.txt").write_text("град\nгрог\n", encoding="utf-8")
+    (tmp_path / "rus_Cyrl.txt").write_text("град\n", encoding="utf-8")
+    (tmp_path / "human").mkdir()
+    (tmp_path / "human" / "bul_Cyrl.tsv").write_text("native\troman\nград\tghrad\n", encoding="utf-8")
+    texts = [tmp_path / "bul_Cyrl.txt", tmp_path / "rus_Cyrl.txt"]
+    manifest = build(texts, tmp_path / "out", human=tmp_path / "human", respell=True, share=Share(seed=7))
+    found = [(row["source_lang"], row["source"], row["target"], row["kind"]) for row in rows(tmp_path / "out")]
+    assert found == [
+        ("bul_Cyrl", "град", "ghrad", "transliteration"),
+        ("bul_Cyrl", "грог", "ghrog", "transliteration"),
+        ("rus_Cyrl", "град", "grad", "transliteration"),
+        ("bul_Cyrl", "град", "ghrad", "human transliteration"),
+    ]
+    assert manifest["romaniser"] == "given: fake; as people spell it, seed 7: bul_Cyrl (1 words)"
+    with pytest.raises(InputError, match="respelling needs human romanisations"):
+        build(texts, tmp_path / "other", respell=True)
+    assert not (tmp_path / "other").exists()
