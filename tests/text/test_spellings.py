@@ -77,6 +77,7 @@ def test_refused():
         learn(("га вор", "gavor", 1))
 
 
-def test_uroman_is_the_usual_one():
-    spelt = learn_spellings([("мир", "meer", 1)], language="rus_Cyrl")
-    assert spelt.romanize(["мир пир"]) == ["meer pir"]
+def test_marks_belong_to_words_and_signs_do_not():
+    spelt = learn_spellings([("हिंदी है।", "hindee hae.", 1)], language="hin_Deva")  # uroman is the usual one
+    assert dict(spelt.words) == {"हिंदी": {"hindee": 1}, "है": {"hae": 1}}
+    assert spelt.romanize(["है हिंदी।"]) == ["hae hindee."]

@@ -6,20 +6,20 @@ read the others.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 import numpy as np
+import regex
 
 from align.errors import InputError
 from align.text.romanize.romanizer import romanize
 
 Romanize = Callable[[list[str], str], list[str]]
 """``romanizer(texts, language)``: as many texts in Latin letters, in the same order."""
-_WORD = re.compile(r"[\w\u0300-\u036f\u0900-\u0dff\u200c\u200d]+")
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}\u200c\u200d]+")  # a mark, or a joiner within a word, ends none
 START, END = "^", "$"
 Letter = tuple[str, str, str]
 
