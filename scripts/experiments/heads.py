@@ -138,12 +138,8 @@ def looked_up(space: dict[str, Array], rows: dict[str, dict[str, int]]) -> Encod
 
 def means_of(scores: Sequence[BliScore]) -> Row:
     """P@1 by NN and by CSLS over all directions, trained and not trained, with intervals, and without copies."""
-    named = [bool({score.source, score.target} & {*words.UNSEEN}) for score in scores]
-    groups = {
-        "all": scores,
-        "trained": [s for s in scores if not named[s]],
-        "not trained": [s for s in scores if named[s]],
-    }
+    unseen = [one for one in scores if {one.source, one.target} & {*words.UNSEEN}]
+    groups = {"all": scores, "trained": [one for one in scores if one not in unseen], "not trained": unseen}
     return {group: mean_of(of) for group, of in groups.items() if of}
 
 

@@ -51,6 +51,7 @@ def test_a_known_word_is_drawn_by_its_attestations():
 def test_another_word_is_uromans_with_the_letters_that_people_write():
     spelt = learn(("вор", "wor", 1))
     assert spelt.edits[("^", "v", "o")] == {"w": 1}
+    assert learn(("вор", "wor", 3)).edits[("^", "v", "o")] == {"w": 3}
     assert spelt.romanize(["вог", "ов"]) == ["wog", "ov"]  # v at the start before o; not at the end
 
 
@@ -75,6 +76,14 @@ def test_refused():
         learn(("вор", "vor", 0))
     with pytest.raises(InputError, match="no word of xxx_Cyrl has a spelling"):
         learn(("га вор", "gavor", 1))
+
+
+def test_capitals_of_the_romaniser_are_small_letters():
+    spelt = learn_spellings(
+        [("вор", "wor", 1)], language="xxx_Cyrl", romanizer=lambda x, of: [t.upper() for t in plain(x, of)]
+    )
+    assert spelt.edits[("^", "v", "o")] == {"w": 1}
+    assert spelt.romanize(["воб"]) == ["WOB"]  # signs go through the romaniser once more, and so do letters
 
 
 def test_marks_belong_to_words_and_signs_do_not():
