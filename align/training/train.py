@@ -131,6 +131,8 @@ def check_arguments(
     """Refuse what does not go together, before anything is read."""
     if next(encoder.parameters()).dtype in (torch.bfloat16, torch.float16):
         raise InputError("training keeps float32 weights: load the encoder without bf16, and set train.bf16 = true")
+    if torch.is_autocast_enabled(encoder.device.type):  # which keeps the weights that it rounded first
+        raise InputError("training sets its own precision: call it outside torch.autocast, with train.bf16 = true")
     refuse_route(encoder, "training")
     if encoder.offsets is not None:
         raise InputError("offsets are of an encoder as it is, not of one that is trained: load it without")

@@ -12,6 +12,7 @@ from toy import quiet, table, words
 from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
+from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.distil import DistilOptions
@@ -116,3 +117,11 @@ def test_what_does_not_move_is_encoded_in_bfloat16_too(bert_folder, tmp_path, mo
         train(load_encoder(bert_folder), table(), recipe, tmp_path / str(bf16))
     assert seen == [False, True]
     assert not torch.is_autocast_enabled("cpu")  # left, or the weights of later steps would not be rounded anew
+
+
+def test_an_autocast_around_training_is_refused(bert_folder, tmp_path):
+    """It keeps the weights that it rounded in the first step, and every later step would read these."""
+    recipe = Recipe(info_nce=ContrastiveOptions(), train=TrainOptions(steps=1, batch_size=4))
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(InputError, match="call it outside torch.autocast"):
+        train(load_encoder(bert_folder), table(), recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
