@@ -27,7 +27,7 @@ def certify(
     ] = None,
     languages: Annotated[str | None, typer.Option(help="Codes with commas, of sentences, scripts and bias.")] = None,
     offsets: Annotated[Path | None, typer.Option(help="Folder of align offsets, of AFTER.")] = None,
-    head: Annotated[Path | None, typer.Option(help="Folder of align head words, of AFTER.")] = None,
+    head: Annotated[Path | None, typer.Option(help="Folder of align head words, for the words of AFTER.")] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for the results, certificate.json and report.html."),
@@ -57,11 +57,12 @@ def certify(
     if card:
         check_card(Path(after))
     plain = replace(choice, bf16=False, offsets=None, head=None)
-    other = replace(plain, model=after, offsets=offsets, head=head)
+    other = replace(plain, model=after, offsets=offsets)
+    words = replace(plain, model=after, head=head).load if head else None
     found = run(
-        plain.load, other.load, names=(called[0], called[1]), data=data, grains=listed(grains) or (*GRAINS,),
-        languages=listed(languages), bf16=choice.bf16, cache=cache, use_cache=not no_cache, resamples=resamples,
-        permutations=permutations, seed=seed, progress=bool(context.obj),
+        plain.load, other.load, words=words, names=(called[0], called[1]), data=data,
+        grains=listed(grains) or (*GRAINS,), languages=listed(languages), bf16=choice.bf16, cache=cache,
+        use_cache=not no_cache, resamples=resamples, permutations=permutations, seed=seed, progress=bool(context.obj),
     )  # fmt: skip
     if out:
         kept = out / "results"

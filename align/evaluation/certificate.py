@@ -43,6 +43,8 @@ GRAINS: Mapping[str, tuple[str, ...]] = {
     "bias": ("bias",),
 }
 """The benchmarks of each grain; ``twins`` and ``bias`` are made of the text of ``TEXT``."""
+WORD_BENCHMARKS = ("xling", "panlex-bli", "multisimlex")
+"""Whose texts are words."""
 TEXT = "sib200"
 LANGUAGES = (
     "amh", "ara", "arb", "ben", "cmn", "zho", "deu", "ell", "eng", "fra", "hau", "heb", "hin", "jpn", "kat", "kor",
@@ -119,6 +121,7 @@ def certify(
     before: Load,
     after: Load,
     *,
+    words: Load | None = None,
     names: tuple[str, str] = ("before", "after"),
     data: Path | str | None = None,
     grains: Sequence[str] = (*GRAINS,),
@@ -142,6 +145,7 @@ def certify(
     Args:
         before: loads the first encoder; it is called once.
         after: the same of the second.
+        words: the same of the second with a head for words, which is scored in its place where texts are words.
         names: what they are called.
         data: folder with the benchmarks' folders in it; ``None``: the environment's ``ALIGN_DATA``.
         grains: of ``GRAINS``.
@@ -169,13 +173,16 @@ def certify(
         )
     scored: list[dict[str, Result]] = []
     missing: dict[str, str] = {}
-    for name, load in zip(names, (before, after), strict=True):
+    for name, load, of_words in zip(names, (before, after), (None, words), strict=True):
         found: dict[str, Result] = {}
-        scores = partial(
-            evaluate, load(), data=root, asked=Asked(bf16=bf16), name=name, cache=cache, use_cache=use_cache,
-            resamples=resamples, seed=seed, progress=progress,
-        )  # fmt: skip
+        encoder = load()
+        headed = of_words() if of_words else encoder
         for benchmark in (one for grain in grains for one in GRAINS[grain] if one not in missing):
+            asked = headed if benchmark in WORD_BENCHMARKS else encoder
+            scores = partial(
+                evaluate, asked, data=root, asked=Asked(bf16=bf16), name=name, cache=cache, use_cache=use_cache,
+                resamples=resamples, seed=seed, progress=progress,
+            )  # fmt: skip
             try:
                 found[benchmark] = _SCORED.get(benchmark, _sets)(scores, benchmark, Path(root), languages)
             except InputError as error:

@@ -112,6 +112,15 @@ def test_an_encoder_and_itself_stay(data, models):
     assert (line.verdict, line.difference, line.p, line.better, line.worse) == ("stayed", 0.0, 1.0, 0, 0)
 
 
+def test_words_may_be_read_by_another(data, models):
+    blind, sees = (lambda m=m: load_encoder(m) for m in models)
+    options = {"data": data, "grains": ["scripts", "words"], "use_cache": False, "permutations": 499, "resamples": 50}
+    found = certify(blind, blind, words=sees, **options)
+    assert {line.benchmark: line.verdict for line in found.lines} == {"twins": "stayed", "xling": "rose"}
+    found = certify(blind, sees, words=blind, **options)
+    assert {line.benchmark: line.verdict for line in found.lines} == {"twins": "rose", "xling": "stayed"}
+
+
 def test_languages_are_chosen(data, models):
     load = partial(load_encoder, models[0])
     found = certify(
