@@ -1,10 +1,11 @@
 """Romanised queries against native text, before and after alignment: recall@1, recall@10 and MRR@10 per language.
 
     python -m scripts.experiments.romanised E5 MODEL --prompt "query: " --out docs/results/search-romanised.json
+    python -m scripts.experiments.romanised E5 ROUTED --prompt "query: " --old-index --out docs/results/old-index.json
 
 The index holds every native sentence of Dakshina's 12 languages, together (some 60,000). The queries are people's
 romanisations of the test half, on which nothing was trained or chosen. Intervals hold the score in 95 of 100 samples of
-sentences.
+sentences. With --old-index the queries of both look in the vectors of the first.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import align
 from align.encoders.encoder import Encoder
 from align.tasks.statistics.intervals import bootstrap_mean, macro_interval
+from align.text.languages import latin
 from align.vectors.folder import Vectors
 from align.vectors.writing import save_vectors
 from scripts.bench.harness import Row, command_line
@@ -32,16 +34,20 @@ METRICS = {
 }
 
 
-def search(before: str, after: str, *, prompt: str | None = None, sentences: int | None = None) -> Row:
+def search(
+    before: str, after: str, *, prompt: str | None = None, sentences: int | None = None, old_index: bool = False
+) -> Row:
     texts = corpus(sentences)
     result: Row = {"passages": len(texts), "languages": len(LANGUAGES["dakshina"]), "k": K}
-    for when, model in (("before", before), ("after", after)):
-        encoder = align.load_encoder(model, prompt=prompt)
-        with tempfile.TemporaryDirectory() as work:
-            vectors = stored(Path(work) / "vectors", texts, encoder)
+    vectors = None
+    with tempfile.TemporaryDirectory() as work:
+        for when, model in (("before", before), ("after", after)):
+            encoder = align.load_encoder(model, prompt=None if old_index and when == "after" else prompt)
+            if vectors is None or not old_index:
+                vectors = stored(Path(work) / when, texts, encoder)
             found = scores(vectors, encoder, asked("test", texts, sentences))
-        result[when] = {"model": Path(model).name, "encoder": encoder.identity(), "scores": found}
-        print(when, found["mean"], flush=True)
+            result[when] = {"model": Path(model).name, "encoder": encoder.identity(), "scores": found}
+            print(when, found["mean"], flush=True)
     return result
 
 
@@ -78,7 +84,9 @@ def scores(vectors: Any, encoder: Encoder, queries: Mapping[str, list[tuple[int,
         ranks = {}
         for language, pairs in queries.items():
             gold = np.array([row for row, _ in pairs])
-            _, rows = index.search(encoder.encode([text for _, text in pairs]), K, encoder=encoder.identity())
+            _, rows = index.search(
+                encoder.encode([text for _, text in pairs], language=latin(language)), K, encoder=encoder.identity()
+            )
             right = rows == gold[:, None]
             ranks[language] = np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0)
     table: dict[str, Any] = {language: {} for language in [*ranks, "mean"]}
