@@ -95,12 +95,8 @@ def load_encoder(
         given = dict(opened.manifest["pooling"]) | given
     settings = Path(place) / "align.json"
     if settings.is_file() and "route" in (saved := read_json(settings)):
-        both = [
-            load_encoder(Path(place) / one, **asked | given, prompt=prompt, max_tokens=max_tokens, device=where)
-            for one in (NATIVE, ROMANISED)
-        ]
-        encoder = both[0]
-        encoder.route = Route(both[1], saved["route"]["languages"])
+        encoder, tower = (_from_align(Path(place) / one, given, prompt, max_tokens) for one in (NATIVE, ROMANISED))
+        encoder.route = Route(tower.to(where).eval(), saved["route"]["languages"])
     elif settings.is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)
     elif modules_file(place, revision):
@@ -111,7 +107,8 @@ def load_encoder(
     encoder.name, encoder.card = str(name), _card(place, revision)
     encoder.to(where).eval()
     if opened is not None:
-        encoder.unit = encoder.unit or opened.maps is not None
+        for one in (encoder, encoder.route.encoder) if encoder.route else (encoder,):
+            one.unit = one.unit or opened.maps is not None
         opened.check(encoder.identity())
         encoder.offsets = opened
     return encoder.in_bfloat16() if bf16 else encoder

@@ -106,6 +106,9 @@ def for_words(model: Encoder | str | Path, **load: Any) -> Encoder:
     pooling = replace(encoder.pooling, kind="mean", special_tokens=False, average_layers=False, with_average=True)
     made = copy(encoder)  # of the same weights
     made.pooling, made.unit = pooling, True
+    if encoder.route is not None:
+        made.route = copy(encoder.route)
+        made.route.encoder = for_words(encoder.route.encoder)
     return made
 
 

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_bert, tiny_tokenizer
 from sentence_transformers import SentenceTransformer
 
-from align import InputError, load_encoder, save_encoder, word_head
+from align import InputError, load_encoder, route, save_encoder, word_head
 from align.encoders.offsets.folder import open_head
 from align.mapping import word_head as module
 from align.mapping.lexical_head import HeadOptions, lexical_head
@@ -302,3 +303,21 @@ def test_the_verb_and_its_users(align, place, bert_folder):
 def _wrong_kind(align, bert_folder):
     align("offsets", bert_folder, "--text", "lists/ell_Grek.txt", "--out", "centre")
     return align("eval", bert_folder, "--head", "centre", "sts=x.tsv", code=2).err
+
+
+def test_on_an_encoder_with_another_for_romanised_text(place, bert_folder, tmp_path):
+    """Both read words for the head: native ones as without the route, romanised ones by the other encoder."""
+    tiny_bert(seed=1).save_pretrained(tmp_path / "tower")
+    tiny_tokenizer().save_pretrained(tmp_path / "tower")
+    tower = load_encoder(tmp_path / "tower", prompt="q ")
+    route(bert_folder, tower, tmp_path / "both", languages=["ell_Latn"], prompt="q ")
+    made(place, bert_folder)
+    head = word_head(
+        tmp_path / "both", place / "eng_Latn-ell_Grek.tsv", tmp_path / "over", vocabularies=VOCABULARIES, options=QUICK
+    )
+    plain = load_encoder(bert_folder, head=place / "head", prompt="q ")
+    both = load_encoder(tmp_path / "both", head=tmp_path / "over")
+    assert np.allclose(both.encode(GREEK, language="ell_Grek"), plain.encode(GREEK, language="ell_Grek"), atol=1e-5)
+    moved = (raw(tmp_path / "tower", LATIN) - head.rows.mean(axis=0)) @ head.maps[0]  # no language of the head
+    found = both.encode(LATIN, language="ell_Latn")
+    assert np.allclose(found, moved / np.linalg.norm(moved, axis=1, keepdims=True), atol=1e-5)
