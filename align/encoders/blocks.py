@@ -11,7 +11,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.errors import InputError
 
-BLOCK_PATHS = ("encoder.layer", "transformer.layer", "layers")  # BERT and XLM-R; DistilBERT; ModernBERT
+BLOCK_PATHS = ("encoder.layer", "transformer.layer", "layers", "encoder.block")
+"""BERT, XLM-R and CANINE; DistilBERT; ModernBERT; T5's encoder."""
 
 
 def _block_owner(model: PreTrainedModel) -> tuple[nn.Module, str]:
@@ -48,8 +49,39 @@ def first_blocks(model: PreTrainedModel, count: int | None) -> Iterator[None]:
 
 
 def norms_last_layer(model: PreTrainedModel) -> bool:
-    """Whether a norm follows the last block (ModernBERT, Llama), so that no lower layer is like the last one."""
-    return any(hasattr(model.base_model, name) for name in ("final_norm", "norm"))
+    """Whether a norm, or more, follows the last block (ModernBERT, Llama, T5), so that no lower layer is like it."""
+    body: Any = model.base_model
+    owners = (body, getattr(body, "encoder", None))
+    return any(hasattr(owner, name) for owner in owners for name in ("final_norm", "norm", "final_layer_norm")) or bool(
+        reads_molecules(model)
+    )
+
+
+def reads_molecules(model: PreTrainedModel) -> int:
+    """Characters of a molecule, if the blocks read these (CANINE) and not the tokens of a text; 0: they do not."""
+    return int(getattr(model.config, "downsampling_rate", 0)) if hasattr(model.base_model, "final_char_encoder") else 0
+
+
+def padded_length(model: PreTrainedModel, tokens: int) -> int:
+    """Columns that texts of so many tokens at most are filled up to, so that no further one changes their states.
+
+    Only CANINE needs more than the tokens. Its convolution reads beyond a text's end, by up to two molecules and a
+    character; and padding at the start of a chunk of its local attention has only padding to look at, all of the chunk.
+    """
+    molecule = reads_molecules(model)
+    if not molecule:
+        return tokens
+    chunk, needed = int(model.config.local_transformer_stride), tokens + 2 * molecule + 1
+    return needed if needed <= chunk else -(-needed // chunk) * chunk
+
+
+def word_table(model: PreTrainedModel) -> nn.Module | None:
+    """The word embeddings; ``None``: the model has no row for each id (CANINE hashes code points)."""
+    try:
+        table: nn.Module = model.get_input_embeddings()
+    except NotImplementedError:
+        return None
+    return table
 
 
 def recompute_activations(model: PreTrainedModel, on: bool) -> None:
@@ -123,4 +155,8 @@ def first_position(model: PreTrainedModel) -> int:
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Most tokens that the model takes: RoBERTa's positions start at padding_idx + 1, so two of 514 are lost."""
     positions = getattr(model.config, "max_position_embeddings", None) or 512
-    return int(min(positions - first_position(model), tokenizer.model_max_length))
+    places = positions - first_position(model)
+    if molecule := reads_molecules(model):  # the inverse of padded_length
+        places = places // model.config.local_transformer_stride * model.config.local_transformer_stride
+        places -= 2 * molecule + 1
+    return int(min(places, tokenizer.model_max_length))

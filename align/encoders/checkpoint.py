@@ -21,6 +21,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForMaskedLM,
+    AutoModelForTextEncoding,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -40,6 +41,8 @@ NO_CARD = "# Sentence encoder saved by Align\n"
 """README.md of an encoder that came without one."""
 MASKED_LM = "masked_lm"  # folder of the whole checkpoint, beside the sentence encoder
 PLAIN_MODES = {"mean": "mean", "cls": "cls", "weighted": "weightedmean"}
+WITHOUT_FILE = ("ByT5Tokenizer", "CanineTokenizer")
+"""Tokenizers whose ids are bytes or code points: they need no vocabulary."""
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
 
 
@@ -180,17 +183,26 @@ def from_transformers(
     place: str, revision: str | None = None, *, auto: Any = None, dtype: torch.dtype = torch.float32, **options: Any
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer; without ``auto``, the class to load, the model has its masked-LM head if there is one."""
-    if Path(place).is_dir() and not any((Path(place) / file).is_file() for file in TOKENIZER_FILES):
+    if Path(place).is_dir() and not _has_tokenizer(Path(place)):
         raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
     with readable(place):
         if auto is None:
             config = AutoConfig.from_pretrained(place, revision=revision)
             headed = any("ForMaskedLM" in name for name in config.architectures or [])
-            auto = AutoModelForMaskedLM if headed else AutoModel
+            auto = (
+                AutoModelForMaskedLM if headed else AutoModelForTextEncoding if "t5" in config.model_type else AutoModel
+            )
         model = load_weights(auto, place, revision=revision, dtype=dtype, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
     model.config.output_hidden_states = False  # true in a folder that averages layers: the encoder asks where it needs
     return _without_pooler(model), tokenizer
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    if any((folder / file).is_file() for file in TOKENIZER_FILES):
+        return True
+    settings = folder / "tokenizer_config.json"
+    return settings.is_file() and read_json(settings).get("tokenizer_class") in WITHOUT_FILE
 
 
 def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:

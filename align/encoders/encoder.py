@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, pad
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.batching import Input, encode_batches, evaluating
-from align.encoders.blocks import blocks, first_blocks, first_position, norms_last_layer
+from align.encoders.blocks import blocks, first_blocks, first_position, norms_last_layer, padded_length, reads_molecules
 from align.encoders.device import computes_bfloat16
 from align.encoders.offsets.folder import Offsets
 from align.encoders.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
@@ -85,6 +85,8 @@ class Encoder(TextModel):
             raise InputError(
                 f"{type(model).__name__} norms its last layer only, so layer {pooling.layer} cannot be cut out"
             )
+        if reads_molecules(model) and (pooling.average_layers or pooling.with_average):
+            raise InputError(f"{type(model).__name__} has layers of molecules, not of tokens: there is no mean of them")
 
     @property
     def packs(self) -> bool:
@@ -134,6 +136,11 @@ class Encoder(TextModel):
             ValueError: texts that are not padded on the right, in a packed forward.
         """
         given: dict[str, Any] = {"input_ids": ids, "attention_mask": attention}
+        if more := padded_length(self.model, ids.shape[1]) - ids.shape[1]:
+            padding = (0, more)
+            filled = pad(ids, padding, value=self.tokenizer.pad_token_id or 0)
+            found = self._run({"input_ids": filled, "attention_mask": pad(attention, padding)}, head=head)
+            return Hidden(*(states[:, : ids.shape[1]] for states in found))
         packing = None
         known = lengths_of(attention) if lengths is None and self.packs else lengths
         if self.packs and known is not None and any(known):

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from align.encoders.batching import budget_batches, evaluating
-from align.encoders.blocks import first_blocks, norms_last_layer
+from align.encoders.blocks import first_blocks, norms_last_layer, reads_molecules
 from align.encoders.decoder import Decoder
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import after_prompt, through
@@ -103,6 +103,8 @@ def layer_numbers(encoder: Layered, layers: Sequence[int] | None = None) -> tupl
         raise InputError(
             "this encoder's vectors are of a layer and of the mean of layers: it has none of single layers"
         )
+    if reads_molecules(encoder.model):
+        raise InputError(f"{type(encoder.model).__name__} has layers of molecules, not of tokens: none can be pooled")
     depth = encoder.depth
     chosen = tuple(range(depth + 1) if layers is None else layers)
     wrong = [k for k in chosen if not 0 <= k <= depth]

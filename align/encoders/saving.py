@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling as PlainP
 from torch import Tensor, nn
 
 from align import __version__
-from align.encoders.blocks import blocks, first_blocks
+from align.encoders.blocks import blocks, first_blocks, reads_molecules
 from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
 from align.encoders.encoder import Encoder
 from align.encoders.route import refuse_route
@@ -32,6 +33,8 @@ from align.encoders.weights import quiet
 from align.errors import InputError
 from align.files.folders import whole_folder
 from align.files.whole import read_json, write_json
+
+log = logging.getLogger(__name__)
 
 ENCODER = "encoder"  # kind of folder
 DOCUMENT = ("document", "passage", "corpus")  # names of prompts that encode_document looks for, in this order
@@ -84,6 +87,11 @@ def save_encoder(
     refuse_route(encoder, "save_encoder")
     if encoder.offsets is not None:
         raise InputError("a saved encoder takes no offsets off: load it without them to save it, and keep their folder")
+    if reads_molecules(encoder.model):
+        log.warning(
+            "%s: sentence-transformers fills texts up to the longest beside them, which changes the vectors of %s a "
+            "little; load it with align", folder, type(encoder.body).__name__,
+        )  # fmt: skip
     with whole_folder(folder, kind=ENCODER) as temporary:
         with quiet():
             to_sentence_transformer(encoder).save_pretrained(str(temporary), create_model_card=False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from align.encoders.blocks import longest_input
+from align.encoders.blocks import longest_input, word_table
 from align.encoders.pooling import Pooling
 from align.encoders.weights import check_tokenizer
 from align.text.surrogates import well_formed
@@ -107,7 +107,7 @@ class TextModel(nn.Module):
                 digest.update(name.encode() + value_bytes(value))
         for name, value in sorted(self.tail.state_dict().items()):
             digest.update(name.encode() + value_bytes(value))
-        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
+        digest.update(json.dumps(vocabulary(self.model, self.tokenizer), sort_keys=True).encode())
         return digest.hexdigest()[:32]
 
     def identity(self) -> dict[str, Any]:
@@ -116,6 +116,12 @@ class TextModel(nn.Module):
             "fingerprint": self.fingerprint(), "unit": self.unit, "prompt": self.prompt, "max_tokens": self.max_tokens,
             "dimension": self.dimension,
         }  # fmt: skip
+
+
+def vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """Ids by piece; where every code point is its own id (CANINE's 1.1 million), only those of added tokens."""
+    found: dict[str, int] = tokenizer.get_vocab() if word_table(model) is not None else tokenizer.get_added_vocab()
+    return found
 
 
 def value_bytes(value: Tensor) -> bytes:

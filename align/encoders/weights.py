@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from align.encoders.blocks import word_table
 from align.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,10 @@ def load_weights(auto: Any, place: str, **options: Any) -> PreTrainedModel:
 
 def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Raise an InputError if the tokenizer has ids that the model has no embedding for."""
-    rows = int(model.get_input_embeddings().weight.shape[0])
+    table: Any = word_table(model)
+    if table is None:
+        return
+    rows = int(table.weight.shape[0])
     piece, last = max(tokenizer.get_vocab().items(), key=lambda item: item[1])
     if last >= rows:
         raise InputError(

@@ -62,7 +62,7 @@ class Batches(Dataset[dict[str, Any]]):
         first = encoder.tokenizer.cls_token_id
         self.begin = first if first is not None else -1
         self.joint_tokens = min(2 * recipe.train.max_tokens, longest_input(encoder.model, encoder.tokenizer))
-        self.vocabulary = int(encoder.model.config.vocab_size)
+        self.vocabulary = int(getattr(encoder.model.config, "vocab_size", 0))  # of what has a masked-LM head
         if "bank" in self.needs:
             self.bank_size = int(recipe.setting("bank", "bank"))
             self.banked = np.flatnonzero(np.isfinite(frozen["start"][:, 0]))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from torch import nn
 from transformers import PreTrainedModel
 
-from align.encoders.blocks import attention_dropout, attention_dropouts, blocks, recompute_activations
+from align.encoders.blocks import attention_dropout, attention_dropouts, blocks, recompute_activations, word_table
 from align.encoders.encoder import Encoder
 from align.errors import InputError
 from align.training.distributed import backend, world
@@ -37,6 +37,10 @@ def running(encoder: Encoder, recipe: Recipe) -> Iterator[None]:
         sparse_embeddings(model, False)
 
 
+OF_A_TABLE = ("sparse_embeddings", "embedding_rate", "freeze_embeddings")
+"""Settings of the word embeddings."""
+
+
 def check_engine(encoder: Encoder, recipe: Recipe) -> None:
     """Refuse what the model cannot do, or what would do nothing.
 
@@ -50,6 +54,9 @@ def check_engine(encoder: Encoder, recipe: Recipe) -> None:
             "train.compile and train.gradient_checkpointing exclude each other: transformers checkpoints inside the "
             "block, which is then not compiled; train.micro_tokens saves memory beside compiled blocks"
         )
+    asked = [name for name in OF_A_TABLE if getattr(recipe.train, name)]
+    if asked and word_table(encoder.body) is None:
+        raise InputError(f"train.{asked[0]}: {type(encoder.body).__name__} has no table of word embeddings")
     if recipe.train.sparse_embeddings:
         _check_sparse_embeddings(encoder, recipe)
 
@@ -116,10 +123,11 @@ def sparse_embeddings(model: PreTrainedModel, on: bool) -> None:
     Raises:
         InputError: the model's word embeddings are no plain table.
     """
-    table = model.get_input_embeddings()
+    table = word_table(model)
     if on and not isinstance(table, nn.Embedding):
         raise InputError(
             f"train.sparse_embeddings needs a table of word embeddings (torch.nn.Embedding); {type(model).__name__} "
             f"has {type(table).__name__}"
         )
-    table.sparse = on
+    if isinstance(table, nn.Embedding):
+        table.sparse = on

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import TrainerCallback
 
-from align.encoders.blocks import blocks
+from align.encoders.blocks import blocks, word_table
 from align.encoders.encoder import Encoder
 from align.encoders.saving import Adapter
 from align.errors import InputError
@@ -191,11 +191,12 @@ def set_trainable(module: Alignment) -> int:
                 parameter.requires_grad_(False)
         blocks(encoder.model)[encoder.layer :].requires_grad_(False)
     blocks(encoder.model)[: recipe.train.freeze_blocks].requires_grad_(False)
-    words = encoder.body.get_input_embeddings()
+    words = word_table(encoder.body)
     if recipe.train.freeze_blocks and (below := getattr(encoder.body, "embeddings", None)) is not None:
         below.requires_grad_(False)  # positions and norm
-        words.requires_grad_(True)
-    if recipe.train.freeze_embeddings:
+        if words is not None:
+            words.requires_grad_(True)
+    if recipe.train.freeze_embeddings and words is not None:
         words.requires_grad_(False)
     if recipe.lora:
         train_adapter_only(encoder)

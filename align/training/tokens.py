@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from align.encoders.encoder import Encoder
+from align.encoders.text_model import vocabulary
 from align.text.surrogates import well_formed
 
 BLOCK = 8192  # texts handed to the tokenizer at once
@@ -121,7 +122,7 @@ def tokenizer_digest(encoder: Encoder) -> str:
         with tempfile.TemporaryDirectory() as folder:
             files = sorted(tokenizer.save_vocabulary(folder) or ())
             state |= {"files": [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]}
-        state |= {"vocabulary": tokenizer.get_vocab(), "options": kwargs}
+        state |= {"vocabulary": vocabulary(encoder.model, tokenizer), "options": kwargs}
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
