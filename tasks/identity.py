@@ -46,7 +46,7 @@ class Probe:
         """One line for the head of a table."""
         return (
             f"language identity: a logistic probe (standardised vectors, L2 penalty {PENALTY:g}) of {self.lines} lines "
-            "on others, at every layer; the score is that of the last"
+            "of each language on as many others, the same lines in all, at every layer; the score is that of the last"
         )
 
 
@@ -117,4 +117,5 @@ def _rows(
 TASK = Task(
     "identity", "at which layers does a vector tell the language of its text?", _read, _rows,
     lambda texts: texts.items(), {"probe": Probe()}, "probe", higher_is_better=False, inputs="layers",
+    chance=lambda row, protocol: row["metrics"]["chance"],
 )  # fmt: skip

@@ -89,6 +89,9 @@ class Task:
     halves: Callable[[Any, Halving], tuple[Any, Any, str]] | None = None
     """(content, how) -> a part that a layer is chosen on (None: others choose), the part
     that it is scored on, and what the first one is. ``None``: there is no sweep over layers."""
+    chance: Callable[[Row, Any], float] = lambda row, protocol: 0.0
+    """(row, protocol) -> what its value is on average where vectors know nothing of the texts; a language without
+    meaning must score no better (``tests/tasks/test_nonsense.py``)."""
 
 
 @cache

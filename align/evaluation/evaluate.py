@@ -140,7 +140,7 @@ def evaluate(
         facts["translations"] = [answers[0], *(line for line in answers if line != answers[0])]  # one header
     curves = {row["id"]: row["curve"] for row in found_averages.rows if "curve" in row}
     if curves:
-        facts["layers"] = _curves(curves, rules)
+        facts["layers"] = _curves(curves, rules, kind.higher_is_better)
     if found_averages.twins:
         facts["twins"] = found_averages.twins
     if not kind.higher_is_better:
@@ -188,11 +188,12 @@ def _cached(encode: Encode, made_by: Mapping[str, Any], cache: Path | str | None
     return cached(encode, encoder=made_by, folder=Path(cache) / "vocabularies" if cache else None)
 
 
-def _curves(curves: Mapping[str, Sequence[float]], rules: Rules) -> dict[str, Any]:
+def _curves(curves: Mapping[str, Sequence[float]], rules: Rules, higher_is_better: bool) -> dict[str, Any]:
     """The ``layers`` of a result whose rows are curves over all layers: what is best on them is no test score."""
     mean = mean_curve({name: tuple(curve) for name, curve in curves.items()})
+    best = best_layer(mean if higher_is_better else [-value for value in mean])
     return {
-        "metric": "MEXA" if rules.protocol.headline == "mexa" else rules.protocol.headline, "best": best_layer(mean),
+        "metric": "MEXA" if rules.protocol.headline == "mexa" else rules.protocol.headline, "best": best,
         "chosen_on": "the lines that are scored", "mean": mean, "curves": dict(curves),
         "layers": list(range(len(mean))),
     }  # fmt: skip

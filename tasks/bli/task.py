@@ -22,6 +22,7 @@ from align.tasks.bli.units import questions
 from align.tasks.bli.words import Side, encode_side, vocabulary_of
 from align.tasks.embedding import Encode
 from align.tasks.layers import split_lines
+from align.tasks.measures.ranks import expected_by_chance
 from align.tasks.result import Result
 from align.tasks.retrieval.task import outcomes
 from align.tasks.task import Halving, Row, Task, Unit, row
@@ -294,4 +295,5 @@ def _halves(content: Content, how: Halving) -> tuple[Content, Content, str]:
 TASK = Task(
     "bli", "does a word find its translation among all words of the other language?", _read, _rows, _texts,
     BLI_PROTOCOLS, "muse", inputs="words", halves=_halves,
+    chance=lambda row, protocol: expected_by_chance(protocol.headline.partition(" ")[2], row["facts"]["candidates"]),
 )  # fmt: skip

@@ -234,4 +234,5 @@ def _scored(encode: Encode, unit: Unit, data: LabelledTexts, protocol: Probing) 
 TASK = Task(
     "classification", "does what is learned in one language hold in others?", _read, _scored,
     lambda data: data.texts.items(), {"probes": Probing()}, "probes",
+    chance=lambda row, protocol: row["metrics"]["commonest"],
 )  # fmt: skip

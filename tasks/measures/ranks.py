@@ -51,6 +51,17 @@ def mean_reciprocal_rank(ranks: ArrayLike) -> float:
     return float((1 / _checked(ranks)).mean())
 
 
+def expected_by_chance(metric: str, candidates: int) -> float:
+    """What P@k or MRR is on average where the right answer, one of so many candidates, stands anywhere: k / n, H_n / n.
+
+    >>> expected_by_chance("P@5", 20), expected_by_chance("MRR", 2)
+    (0.25, 0.75)
+    """
+    if metric == "MRR":
+        return float((1 / np.arange(1, candidates + 1)).mean())
+    return min(1.0, int(metric.removeprefix("P@")) / candidates)
+
+
 def _checked(ranks: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(ranks)
     if array.ndim != 1 or not len(array):

@@ -326,4 +326,5 @@ def _read_accuracy(path: Path) -> Mapping[str, float]:
 TASK = Task(
     "mexa", "at which layers is a sentence nearest to its translation (decoders too)?", _read, _rows,
     lambda texts: texts.items(), {"mexa": Mexa()}, "mexa", inputs="layers",
+    chance=lambda row, protocol: chance(row["n"]),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from align.similarity.margin import both_ranks
 from align.tasks.embedding import Encode, Side, embed
 from align.tasks.layers import split_lines
 from align.tasks.measures.geometry import anisotropy, hubness
-from align.tasks.measures.ranks import mean_reciprocal_rank, precision_at
+from align.tasks.measures.ranks import expected_by_chance, mean_reciprocal_rank, precision_at
 from align.tasks.result import Result
 from align.tasks.retrieval.protocols import PROTOCOLS, Pair, Protocol, find_protocol, in_headline
 from align.tasks.retrieval.twins import DIRECTION, twin_pair, with_twins
@@ -316,4 +316,5 @@ def _halves(texts: Texts, how: Halving) -> tuple[Texts, Texts, str]:
 TASK = Task(
     "retrieval", "does a sentence find its translation, and romanised text its native form?", _read, _rows,
     lambda texts: texts.items(), PROTOCOLS, "align", halves=_halves,
+    chance=lambda row, protocol: expected_by_chance(protocol.headline, row["n"]),
 )  # fmt: skip

@@ -285,4 +285,5 @@ def _rows(encode: Encode, unit: Unit, texts: Texts, protocol: Mining) -> list[Ro
 TASK = Task(
     "xsim", "how often does bitext mining err, with hard negatives too?", _read, _rows, lambda texts: texts.items(),
     {"xsim": Mining("xsim"), "xsim++": Mining("xsim++", per_kind=1)}, "xsim", higher_is_better=False,
+    chance=lambda row, protocol: 1 - 1 / row["n"],
 )  # fmt: skip

@@ -73,3 +73,6 @@ def test_from_the_command_line(align, bert_folder, tmp_path):
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["layers"]["layers"] == [0, 1, 2] and result["lower_is_better"]
     assert len(result["scores"]) == 2 and all(row["n"] == 3 for row in result["scores"])
+    assert " chance |" in out and {row["metrics"]["chance"] for row in result["scores"]} == {0.5}
+    mean = result["layers"]["mean"]
+    assert mean[result["layers"]["best"]] == min(mean)  # where the language is told least
