@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from align.text.romanize.romanizer import romanize as romanize
     from align.training.config import load_recipe as load_recipe
     from align.training.train import train as train
+    from align.transfer.advise import advise as advise
     from align.vectors.corpus.encoding import encode as encode
     from align.vectors.folder import open_vectors as open_vectors
     from align.vectors.writing import save_vectors as save_vectors
@@ -57,6 +58,7 @@ _HOMES = {
     "Encoder": "align.encoders.encoder",
     "InputError": "align.errors",
     "Pooling": "align.encoders.pooling",
+    "advise": "align.transfer.advise",
     "augment": "align.indexes.augment",
     "augment_queries": "align.indexes.queries",
     "certify": "align.evaluation.certificate",

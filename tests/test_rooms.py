@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "engines": "indexes vectors similarity",  # verified against the rows that an index finds
     "tasks": "similarity text",
     "evaluation": "tasks encoders indexes vectors pairs similarity text",  # vectors of vocabularies are kept as indexes
+    "transfer": "evaluation encoders tasks pairs similarity text",  # scores are results, or tables read as pairs are
     "reporting": "evaluation tasks text",
     "health": "training encoders objectives indexes text",  # what a machine does of all these
 }

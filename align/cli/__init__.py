@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, NoReturn
 import typer
 
 from align.cli import (
+    advise,
     augment,
     certify,
     compare,
@@ -65,6 +66,7 @@ class Groups(Verbs):
             "compare": compare.compare,
             "certify": certify.certify,
             "report": report.report,
+            "advise": advise.advise,
         },
         "Search": {
             "offsets": offsets.offsets,

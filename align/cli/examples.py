@@ -63,6 +63,10 @@ EXAMPLES = {
         "align certify xlm-roberta-base model --data data --bf16 --out certificate --card",
         "align certify model model --head head --grains words --names model,with-head",
     ],
+    "advise": [
+        "align advise scores.tsv --target hin_Deva,tir_Ethi",
+        "align advise results --target tir_Ethi --text texts --parallel --model seed --sizes sizes.tsv",
+    ],
     "report": ["align report results --baseline seed --training model --out report.html"],
     "offsets": [
         "align offsets model --text hin_Deva.txt --text hin_Latn=romanised.txt --text eng_Latn.txt --out offsets",

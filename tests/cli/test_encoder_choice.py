@@ -27,6 +27,7 @@ WITHOUT = {
     "trim": {"bf16", "backend", "attention", "offsets", "head"},  # it saves what it loads, and encodes nothing
     "route": {"bf16", "backend", "attention", "offsets", "head"},  # as trim
     "head words": POOLED | {"attention", "backend", "offsets", "head"},  # it pools as heads do
+    "advise": {"backend", "offsets", "head"},  # it reads the tokenizer; likeness is the encoder's own
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
     "pairs negatives": {"attention", "backend", "offsets", "head"},  # options of a kind of pairs, of the registry
 }
@@ -39,6 +40,7 @@ WORDS = {
     "route": "MODEL other --languages ell_Latn --out made",
     "upgrade-index": "vectors --out made --model MODEL",
     "head words": "MODEL eng_Latn-ell_Grek=words.tsv --out made",
+    "advise": "scores.tsv --model MODEL",
     "certify": "MODEL other/model --data verses",
     "encode": "MODEL lines.txt --out made",
     "search": "MODEL vectors query",
