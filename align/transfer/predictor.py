@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from align.transfer.ridge import Array, Ridge, fit_ridge, within
+from align.transfer.ridge import Array, Ridge, fit_ridge
 from align.transfer.rows import Rows, usual
 
 PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)
@@ -45,11 +45,11 @@ def fit_predictor(known: Rows, *, with_usual: bool = True) -> Predictor:
     errors = np.zeros(len(PENALTIES))
     for rest, held in apart(known):
         learnt, asked = _inputs(rest, rest, with_usual), _inputs(rest, held, with_usual)
-        for i, penalty in enumerate(PENALTIES):
-            predicted = fit_ridge(learnt, rest.scores, rest.targets, penalty=penalty).predict(asked)
-            errors[i] += (within((held.scores - predicted)[:, None], held.targets) ** 2).sum()
+        fits = fit_ridge(learnt, rest.scores, rest.targets, penalties=PENALTIES)
+        wrong = np.column_stack([held.scores - fit.predict(asked) for fit in fits])
+        errors += ((wrong - wrong.mean(axis=0)) ** 2).sum(axis=0)
     penalty = PENALTIES[int(np.argmin(errors))]
-    ridge = fit_ridge(_inputs(known, known, with_usual), known.scores, known.targets, penalty=penalty)
+    (ridge,) = fit_ridge(_inputs(known, known, with_usual), known.scores, known.targets, penalties=[penalty])
     return Predictor(ridge, penalty, known, with_usual)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,8 @@ class Ridge:
         return _filled(x, self.fill) @ self.weights
 
 
-def fit_ridge(x: Array, y: Array, targets: NDArray[np.str_], *, penalty: float) -> Ridge:
-    """Minimise 1/n sum_i (dy_i - w . dz_i)^2 + penalty * |w|^2.
+def fit_ridge(x: Array, y: Array, targets: NDArray[np.str_], *, penalties: Sequence[float]) -> list[Ridge]:
+    """Minimise 1/n sum_i (dy_i - w . dz_i)^2 + penalty * |w|^2, for each of several penalties.
 
     z_i are the filled features of row i and the marks of those that are unknown; dz_i and dy_i are what is left of z_i
     and y_i when the mean over the rows of the same target is taken off, so that hard and easy targets weigh nothing;
@@ -38,11 +39,11 @@ def fit_ridge(x: Array, y: Array, targets: NDArray[np.str_], *, penalty: float) 
         x: (n, f) features; NaN: not known.
         y: (n,) scores.
         targets: (n,) the target of each row.
-        penalty: > 0.
+        penalties: > 0.
 
     Returns:
-        The fit; of no row one that predicts 0, and a feature that never differs between sources of a target has weight
-        0.
+        A fit for each penalty; of no row one that predicts 0, and a feature that never differs between the sources of a
+        target has weight 0.
 
     References:
         Hoerl and Kennard 1970, "Ridge regression"; deviations from a group's mean: the fixed-effects ("within")
@@ -50,15 +51,14 @@ def fit_ridge(x: Array, y: Array, targets: NDArray[np.str_], *, penalty: float) 
     """
     known = ~np.isnan(x)
     fill = np.where(known, x, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    z, dy = within(_filled(x, fill), targets), within(y[:, None], targets)[:, 0]
-    n, columns = len(z), z.shape[1]
-    if not n:
-        return Ridge(fill, np.zeros(columns))
-    deviation = np.sqrt((z**2).mean(axis=0))
+    left = within(np.column_stack([_filled(x, fill), y]), targets)
+    z, dy = left[:, :-1], left[:, -1]
+    n, columns = z.shape
+    deviation = np.sqrt((z**2).sum(axis=0) / max(n, 1))
     deviation[deviation < 1e-9] = np.inf  # it never differs, but for rounding
     z = z / deviation
-    weights = np.linalg.solve(z.T @ z / n + penalty * np.eye(columns), z.T @ dy / n)
-    return Ridge(fill, weights / deviation)
+    square, product = z.T @ z / max(n, 1), z.T @ dy / max(n, 1)
+    return [Ridge(fill, np.linalg.solve(square + p * np.eye(columns), product) / deviation) for p in penalties]
 
 
 def within(values: Array, groups: NDArray[np.str_]) -> Array:

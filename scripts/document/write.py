@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from align import demo
-from scripts.document import performance, results, romanised, search
+from scripts.document import advise, performance, results, romanised, search
 from scripts.document.tables import ROOT, filled, kept
 
 MARKED = re.compile(r"<!-- (?P<name>[^>]+) -->(?P<old>.*?)<!-- end -->", re.DOTALL)
@@ -26,6 +26,7 @@ def demo_table() -> str:
 PAGES = {
     "README.md": {"demo table": demo_table},
     "align/data/seed/README.md": {"seed scores": results.seed_scores},
+    "docs/advise.md": advise.PARTS,
     "docs/performance.md": performance.PARTS,
     "docs/results.md": results.PARTS,
     "docs/romanised.md": romanised.PARTS,

@@ -53,8 +53,8 @@ def test_the_penalty_is_the_one_that_predicts_best_for_others(with_usual):
             if with_usual:
                 x = np.column_stack([x, usual_by_loops(rest, rest)])
                 asked = np.column_stack([asked, usual_by_loops(rest, held)])
-            predicted = fit_ridge(x, rest.scores, rest.targets, penalty=penalty).predict(asked)
-            total += np.var(held.scores - predicted)
+            (fit,) = fit_ridge(x, rest.scores, rest.targets, penalties=[penalty])
+            total += np.var(held.scores - fit.predict(asked))
         errors.append(total)
     fit = fit_predictor(rows, with_usual=with_usual)
     assert fit.penalty == PENALTIES[int(np.argmin(errors))]

@@ -11,7 +11,7 @@ from align.similarity.cosine import normalize
 from align.transfer.evidence import Evidence
 from align.transfer.feature import Feature, Measure
 
-LINES = 200
+LINES = 100
 """The first of each text that are encoded."""
 
 
