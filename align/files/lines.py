@@ -1,6 +1,6 @@
 r"""Lines of a text file, whatever its encoding, its compression and its line ends: the one way in for text.
 
-UTF-8 with or without a byte-order mark; UTF-16 and UTF-32, told by theirs. Only ``\n``, ``\r\n`` and, in a file that
+UTF-8 with or without a byte-order mark; UTF-16 and UTF-32, told by theirs (without one they are refused). Only ``\n``, ``\r\n`` and, in a file that
 begins without one of them, ``\r`` end a line: U+2028, U+0085 and the like stay inside (``str.splitlines`` would shift
 ids).
 """
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
 from align.errors import InputError
-from align.files.not_text import NUL_BYTE, refuse_format
+from align.files.guessing import conversion
+from align.files.not_text import NUL_BYTE, refuse_format, refuse_unmarked
 from align.files.packed import open_bytes
 
 _MARKS = (
@@ -23,6 +25,10 @@ _MARKS = (
 )  # fmt: skip
 """Byte-order marks; that of UTF-32 begins as that of UTF-16 does."""
 PEEKED = 4096
+NOT_UTF8 = "invalid UTF-8"
+"""The problem of a line that is none, which text_lines follows up with how to convert the file, in brackets."""
+
+logger = logging.getLogger(__name__)
 
 
 def encoding_of(head: bytes) -> tuple[str, int]:
@@ -47,6 +53,8 @@ def byte_lines(path: Path | str) -> Iterator[bytes]:
         refuse_format(head, path)
         encoding, mark = encoding_of(head)
         file.read(mark)
+        if encoding == "utf-8":
+            refuse_unmarked(head, path)
         if encoding == "utf-8" and (b"\n" in head or b"\r" not in head):
             yield from file
         else:
@@ -71,19 +79,20 @@ def _decoded_lines(file: IO[bytes], encoding: str, path: Path | str) -> Iterator
 def text_lines(path: Path | str) -> Iterator[tuple[str, str]]:
     r"""Lines of a file without their ends, each with its problem or ``""``.
 
-    Of a line with a problem, bytes that are no UTF-8 are written as ``\xe9``.
+    Of a line with a problem, bytes that are no UTF-8 are written as ``\xe9``. What is in brackets in a problem is of the
+    file, not of the line: the encoding that it is probably in, and how to convert it. A file that is read to its end
+    in spite of such lines is logged.
 
     Raises:
         InputError: as :func:`byte_lines`.
     """
+    wrong, broken = "", 0
     for raw in byte_lines(path):
         try:
             line, problem = raw.decode("utf-8"), ""
-        except UnicodeDecodeError as error:
-            line, problem = raw.decode("utf-8", "backslashreplace"), invalid(error)
+        except UnicodeDecodeError:
+            broken, wrong = broken + 1, wrong or f"{NOT_UTF8} ({conversion(path)})"
+            line, problem = raw.decode("utf-8", "backslashreplace"), wrong
         yield line.removesuffix("\n").removesuffix("\r"), problem or (NUL_BYTE if "\0" in line else "")
-
-
-def invalid(error: UnicodeDecodeError) -> str:
-    """What is wrong with bytes that are no UTF-8."""
-    return f"invalid UTF-8 (byte 0x{error.object[error.start]:02x})"
+    if broken:
+        logger.warning("%s: %d of its lines are %s", path, broken, wrong)

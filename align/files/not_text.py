@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.guessing import NAMES, guess
 
 NUL_BYTE = "a NUL byte, as in binary data or in UTF-16 without a byte-order mark; expected text in UTF-8"
 _FORMATS = {
@@ -41,6 +42,20 @@ def refuse_format(head: bytes, path: Path | str) -> None:
     found = next((name for mark, name in _FORMATS.items() if re.match(mark, head)), None)
     if found:
         raise InputError(f"{path} is {found}; expected text in UTF-8: convert it first{_UNPACK.get(found, '')}")
+
+
+def refuse_unmarked(head: bytes, path: Path | str) -> None:
+    """Refuse UTF-16 that does not say so by a byte-order mark.
+
+    Raises:
+        InputError: ``head``, first bytes without a mark, is such text.
+    """
+    if b"\0" in head and (wide := guess(head)):
+        name = NAMES[wide.codec]
+        raise InputError(
+            f"{path} is {name} without a byte-order mark, {wide.shown!r}; expected text in UTF-8: convert it by iconv "
+            f"-f {name} -t UTF-8"
+        )
 
 
 def refuse_nul(record: Mapping[str, Any], where: str) -> None:

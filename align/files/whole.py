@@ -130,8 +130,7 @@ def read_lines(path: Path | str) -> Iterator[str]:
     path = existing_file(path)
     for number, (line, problem) in enumerate(text_lines(path), 1):
         if problem:
-            hint = "; is it of another encoding, such as Windows-1252?" if "UTF-8 (" in problem else ""
-            raise InputError(f"{path}, line {number}: {problem}{hint}")
+            raise InputError(f"{path}, line {number}: {problem}")
         yield line
 
 

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from align.errors import InputError
-from align.files.lines import text_lines
+from align.files.lines import NOT_UTF8, text_lines
 from align.files.whole import refuse_markup
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def vector_rows(path: Path, skipped: Skipped) -> Iterator[tuple[int, str, list[s
         count += 1
         word, fields = split_row(text, d)
         if problem:
-            skipped.add("hold invalid UTF-8" if "UTF-8 (" in problem else "hold a NUL byte", number)
+            skipped.add("hold invalid UTF-8" if problem.startswith(NOT_UTF8) else "hold a NUL byte", number)
         elif len(fields) != d:
             skipped.add(f"have fewer than {d} numbers", number)
         elif not word:

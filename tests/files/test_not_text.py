@@ -37,7 +37,7 @@ def saved(array):
 
 TEXT = "a line\nein Satz\n"
 OTHERS = {
-    "line 1: a NUL byte, as in binary data or in UTF-16": TEXT.encode("utf-16-le"),
+    " is UTF-16LE without a byte-order mark, 'a line'; expected": TEXT.encode("utf-16-le"),
     "line 2: a NUL byte": b"a line\nein\0Satz\n",
     "line 1: a NUL byte, ": b"\0" * 100,
     "a PDF document": b"%PDF-1.4\n1 0 obj\n(A line of text)\nendobj\n",

@@ -59,7 +59,7 @@ def test_lines_end_at_newlines_only(tmp_path):
 
 def test_messages_of_unreadable_text(tmp_path):
     (tmp_path / "bad.txt").write_bytes(b"fine\n\xff\xfe\n")
-    with pytest.raises(InputError, match=r"bad.txt, line 2: invalid UTF-8 \(byte 0xff\)"):
+    with pytest.raises(InputError, match=r"bad.txt, line 2: invalid UTF-8 \(its encoding is none that"):
         list(read_lines(tmp_path / "bad.txt"))
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a line\n" * 999)[:-20])
     body = bytearray(gzip.compress(b"a line\n" * 999))

@@ -12,7 +12,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.files.cells import Cells, cell_lines, tsv_cells
-from align.files.lines import byte_lines, invalid
+from align.files.lines import NOT_UTF8, byte_lines
 from align.files.not_text import NUL_BYTE
 from align.files.packed import is_packed, plain_suffix
 from align.files.whole import existing_file, refuse_markup
@@ -70,7 +70,7 @@ class Source:
             return record  # type: ignore[no-any-return]
         if isinstance(record, Cells):
             if record.problem:
-                raise BadLine(record.problem)
+                raise BadLine(record.problem.partition(" (")[0])
             return self._named(record.cells)
         line = _decoded(record)
         if self.kind == "text":
@@ -148,7 +148,7 @@ def _decoded(record: bytes) -> str:
     try:
         return record.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise BadLine(invalid(error)) from error
+        raise BadLine(NOT_UTF8) from error
 
 
 def _json_object(line: str) -> dict[str, Any]:
@@ -209,5 +209,5 @@ def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]
                 for number in range(len(batch)):
                     try:
                         yield from batch.slice(number, 1).to_pylist()
-                    except UnicodeDecodeError as error:
-                        yield BadLine(invalid(error))
+                    except UnicodeDecodeError:
+                        yield BadLine(NOT_UTF8)

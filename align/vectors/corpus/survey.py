@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
@@ -16,10 +17,14 @@ from tqdm import tqdm
 
 from align.errors import InputError
 from align.files.folders import whole_folder
+from align.files.guessing import conversion
+from align.files.lines import NOT_UTF8
 from align.files.whole import read_json, sha256, write_json
 from align.vectors.corpus.parts import Chunk
 from align.vectors.corpus.repeats import KEY_BYTES, Repeats
 from align.vectors.corpus.rows import CONTENT, LINE, Corpus, Reject, Row
+
+logger = logging.getLogger(__name__)
 
 SHOWN_AT = 1 << 12  # rows from one movement of the bar to the next
 
@@ -148,10 +153,16 @@ def _read(corpus: Corpus, repeats: Repeats, *, progress: bool) -> Survey:
     with tqdm(desc="survey", unit=" rows", unit_scale=True, disable=not progress) as bar:
         for source in corpus.sources:
             starts.append(lines)
+            cure = ""
             for row in corpus.rows_of(source):
                 if isinstance(row, Reject):
                     rejected += 1
-                    first = first or f"{row.file}, line {row.line}: {row.reason}"
+                    place = f"{row.file}, line {row.line}: {row.reason}"
+                    if row.reason == NOT_UTF8 and not cure:
+                        cure = f" ({conversion(source.path)})"
+                        logger.warning("%s%s", place, cure)
+                        first = first or place + cure
+                    first = first or place
                 elif isinstance(row, Row) and corpus.id != LINE:  # numbers of lines differ anyhow
                     repeats.add(_key(row.id, made=corpus.id == CONTENT), lines)
                 lines += 1
