@@ -56,7 +56,7 @@ _CANDIDATES: tuple[tuple[str, str, tuple[str, ...], float], ...] = (
     ("cp932", "SHIFT_JIS", _KANA, 2), ("euc_jp", "EUC-JP", _KANA, 2), ("gb18030", "GB18030", _SIMPLIFIED, 4),
     ("big5", "BIG5", _TRADITIONAL, 4), ("cp949", "CP949", _HANGUL, 3),
 )  # fmt: skip
-"""Codec, its name for iconv, the usual letters beyond ASCII of its languages, the most frequent first and in lower case,
+"""Codec, its name for iconv, the usual letters beyond ASCII of its languages in lower case, the most frequent first,
 and by how much their share falls short of 1 where a script has more letters than are named here. Of equal ones the
 first is taken."""
 _LATIN_TABLES = {*_LATIN, *_CENTRAL, *_TURKISH, *_BALTIC}

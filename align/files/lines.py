@@ -1,8 +1,8 @@
 r"""Lines of a text file, whatever its encoding, its compression and its line ends: the one way in for text.
 
-UTF-8 with or without a byte-order mark; UTF-16 and UTF-32, told by theirs (without one they are refused). Only ``\n``, ``\r\n`` and, in a file that
-begins without one of them, ``\r`` end a line: U+2028, U+0085 and the like stay inside (``str.splitlines`` would shift
-ids).
+UTF-8 with or without a byte-order mark; UTF-16 and UTF-32, told by theirs (without one they are refused and
+named). Only ``\n``, ``\r\n`` and, in a file that begins without one of them, ``\r`` end a line: U+2028, U+0085 and the
+like stay inside (``str.splitlines`` would shift ids).
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ def _decoded_lines(file: IO[bytes], encoding: str, path: Path | str) -> Iterator
 def text_lines(path: Path | str) -> Iterator[tuple[str, str]]:
     r"""Lines of a file without their ends, each with its problem or ``""``.
 
-    Of a line with a problem, bytes that are no UTF-8 are written as ``\xe9``. What is in brackets in a problem is of the
-    file, not of the line: the encoding that it is probably in, and how to convert it. A file that is read to its end
-    in spite of such lines is logged.
+    Of a line with a problem, bytes that are no UTF-8 are written as ``\xe9``. What is in brackets in a problem is of
+    the file, not of the line: the encoding that it is probably in, and how to convert it. A file that is read to its
+    end in spite of such lines is logged.
 
     Raises:
         InputError: as :func:`byte_lines`.

@@ -10,7 +10,8 @@ import numpy as np
 
 from align.errors import InputError
 from align.files.folders import whole_folder, writing
-from align.files.whole import read_lines, sha256, write_json
+from align.files.lines import text_lines
+from align.files.whole import existing_file, sha256, write_json
 from align.mapping.linear_map import Fit
 from align.mapping.procrustes import fit_procrustes
 from align.mapping.rcsls import rcsls
@@ -126,7 +127,7 @@ def map(
     if form not in ("vec", "npy"):
         raise InputError(f"unknown form {form!r}: expected vec or npy")
     with writing(out, kind=KIND):
-        lines = list(read_lines(dictionary)) if dictionary else None
+        lines = [line for line, _ in text_lines(existing_file(dictionary))] if dictionary else None
         side_x, side_y = (read_vectors(path, limit=limit, lowercase=lowercase) for path in (source, target))
         fit, seed = fit_map(side_x, side_y, lines, name=str(dictionary), **options)
         mapped = [
@@ -174,6 +175,8 @@ def _write(
         if seed and seed.uncovered:
             text = "".join(f"{left}\t{right}\n" for left, right in seed.uncovered)
             (folder / "uncovered.tsv").write_text(text, encoding="utf-8", newline="\n")
+        if seed and seed.odd:
+            (folder / "set_aside.txt").write_text("\n".join(seed.odd) + "\n", encoding="utf-8", newline="\n")
         files = sorted(path.name for path in folder.iterdir())
         manifest["sha256"] = {name: sha256(folder / name) for name in files}
         write_json(folder / "manifest.json", manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from align.errors import InputError
 from align.files.whole import refuse_markup
 from align.pairs.lexicons.dictionary import DICTIONARY, dictionary_header, two_columns
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +34,14 @@ class Seed:
     """Those of them in at least one covered pair."""
     uncovered: tuple[tuple[str, str], ...]
     """Pairs of which a word has no vector."""
+    odd: tuple[str, ...] = ()
+    """Why lines were set aside, with their numbers: they are no two words."""
 
     def coverage(self) -> dict[str, int | float]:
         """The counts, as JSON values."""
         return {
             "lines": self.lines,
+            "set_aside": len(self.odd),
             "repeated": self.repeated,
             "pairs": len(self.rows),
             "uncovered_pairs": len(self.uncovered),
@@ -56,7 +62,8 @@ def pairs_of(
     r"""Rows of the pairs of a dictionary: ``source TAB target``, or two words with a space between.
 
     A word is looked up as it stands, then in lower case (XLING's dictionaries are cased, most vocabularies are not).
-    A source word may stand on several lines with several targets. Words of several tokens need the tab.
+    A source word may stand on several lines with several targets. Words of several tokens need the tab. A line of
+    another number of columns, or with a blank one, is set aside.
 
     Args:
         dictionary_lines: lines of text; blank ones are passed over.
@@ -65,12 +72,13 @@ def pairs_of(
         name: file of the lines, for messages.
 
     Raises:
-        InputError: a line of another number of columns (with its number), a web page, or no line at all.
+        InputError: no line of two words (with the first of the others), a web page, or no line at all.
     """
     source, target = _first_rows(source_words), _first_rows(target_words)
     seen: dict[tuple[str, str], tuple[int, int] | None] = {}
     lines = lowered = 0
     started, header = False, None
+    odd: list[str] = []
     for number, line in enumerate(dictionary_lines, 1):
         if not line.strip():
             continue
@@ -81,7 +89,14 @@ def pairs_of(
             if header:
                 continue
         lines += 1
-        pair = two_columns(line, name, number, header)
+        try:
+            pair = two_columns(line, name, number, header)
+        except InputError as error:
+            odd.append(str(error))
+            continue
+        if not all(pair):
+            odd.append(f"{name}, line {number}: expected two words, one is blank")
+            continue
         if pair in seen:
             continue
         left, right = _row(pair[0], source), _row(pair[1], target)
@@ -90,15 +105,20 @@ def pairs_of(
             lowered += pair[0] not in source or pair[1] not in target
     if not lines:
         raise InputError(f"{name} is empty: expected source TAB target on each line")
+    if not seen:
+        raise InputError(odd[0])
+    if odd:
+        logger.warning("%s: %d of %d lines are set aside, the first: %s", name, len(odd), lines, odd[0])
     rows = list(dict.fromkeys(row for row in seen.values() if row))
     return Seed(
         rows=np.array(rows, dtype=np.int64).reshape(-1, 2),
         lines=lines,
-        repeated=lines - len(seen),
+        repeated=lines - len(odd) - len(seen),
         lowered=lowered,
         sources=len({pair[0] for pair in seen}),
         covered_sources=len({pair[0] for pair, row in seen.items() if row}),
         uncovered=tuple(pair for pair, row in seen.items() if not row),
+        odd=tuple(odd),
     )
 
 

@@ -39,7 +39,7 @@ def check_language(code: str) -> str:
         InputError: anything else; for a two-letter code the sentence names the three-letter one.
     """
     language, _, script = code.partition("_")
-    if not (regex.fullmatch("[a-z]{3}", language) and _known_language(language)):
+    if language in DEPRECATED or not (regex.fullmatch("[a-z]{3}", language) and _known_language(language)):
         raise InputError(f"unknown language code {code!r}: expected iso639-3_Script such as hin_Deva{_meant(code)}")
     if not (regex.fullmatch("[A-Z][a-z]{3}", script) and _script_pattern(script)):
         raise InputError(
@@ -83,11 +83,12 @@ def three_letters(code: str) -> str:
 
     if code in DEPRECATED:
         return DEPRECATED[code]
-
-    try:
-        return Language.match(code.capitalize() if len(code) > 3 else code).part3
-    except LanguageNotFoundError:
-        return ""
+    for name in dict.fromkeys([code, code.capitalize(), code.title()] if len(code) > 3 else [code]):
+        try:
+            return Language.match(name).part3
+        except LanguageNotFoundError:
+            continue
+    return ""
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from align.errors import InputError
+from align.text.language_names import named_language
 from align.text.languages import (
     SCRIPT_VARIANTS,
     check_language,
@@ -40,6 +41,8 @@ SEVERAL = {
     "uzn", "zsm",
 }  # fmt: skip
 """Languages of several scripts, of which the text decides; others are in that of ``NOT_LATIN``, or in Latin letters."""
+MOLDAVIAN = ("mo", "mol")
+"""Withdrawn codes of Romanian, which are in Cyrillic letters, too."""
 REGIONS = {
     "zho": {"chs": "Hans", "cn": "Hans", "sg": "Hans", "cht": "Hant", "tw": "Hant", "hk": "Hant", "mo": "Hant"},
     "pan": {"pk": "Arab"},
@@ -97,17 +100,31 @@ def is_tagged(tag: str, code: str) -> bool:
     return named.first == language or (named.language or three_letters(named.first)) in can
 
 
+@functools.cache
+def is_named(name: str, code: str) -> bool:
+    """Whether a name (``German``, ``Deutsch``, ``allemand``) can mean the language ``code``, as :func:`is_tagged`."""
+    return is_tagged(named_language(name) or "-", code)
+
+
 def tagged_sides(cells: Sequence[str], source_lang: str, target_lang: str) -> tuple[int, int] | None:
-    """Places of the two language tags in a header; ``None``: ``cells`` do not hold one of each language.
+    """Places of the two languages in a header, as tags or names; ``None``: ``cells`` do not hold one of each.
+
+    No translation is taken for a header: its sides never name two languages.
 
     >>> tagged_sides(["id", "de", "eng_Latn"], "eng_Latn", "deu_Latn")
     (2, 1)
     >>> tagged_sides(["text_en", "text_de"], "eng_Latn", "deu_Latn")
     (0, 1)
+    >>> tagged_sides(["Deutsch", "Englisch"], "eng_Latn", "deu_Latn"), tagged_sides(["German", "Deutsch"], "eng_Latn",
+    ... "deu_Latn")
+    ((1, 0), None)
     """
     tags = [AROUND_TAG.sub("", cell) for cell in cells]
-    one, two = ([i for i, tag in enumerate(tags) if is_tagged(tag, code)] for code in (source_lang, target_lang))
-    return (one[0], two[0]) if len(one) == len(two) == 1 and one != two else None
+    for known in (is_tagged, is_named):
+        one, two = ([i for i, tag in enumerate(tags) if known(tag, code)] for code in (source_lang, target_lang))
+        if len(one) == len(two) == 1 and one != two:
+            return one[0], two[0]
+    return None
 
 
 def language_of_tag(tag: str, text: str, languages: Sequence[str] = ()) -> str:
@@ -178,7 +195,11 @@ def _with_usual_script(tag: str) -> tuple[str, str]:
     """ISO 639-3 code and script of a tag, each ``""`` if it is not known."""
     named = parsed(tag)
     language = INDIVIDUAL.get(named.language, named.language)
-    usual = "" if language in SEVERAL else NOT_LATIN.get(language, "Latn" if len(named.first) == 2 else "")
+    usual = (
+        ""
+        if language in SEVERAL or named.first in MOLDAVIAN
+        else NOT_LATIN.get(language, "Latn" if len(named.first) == 2 else "")
+    )
     return language, (*named.scripts, "Hani" if usual in ("Hans", "Hant") else usual)[0]
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.lines import text_lines
 from align.files.packed import also_packed
-from align.files.whole import read_lines, refuse_markup, two_sides
-from align.tasks.texts.named_files import USUAL_CODES, Pair, language_code, pair_of_name
+from align.files.whole import existing_file, refuse_markup, two_sides
+from align.tasks.texts.named_files import Pair, language_code, pair_of_name
+from align.text.tags import tagged_sides
 
 logger = logging.getLogger(__name__)
 
@@ -65,17 +67,22 @@ def is_identical(pair: Pair) -> bool:
 def read_dictionary(path: Path | str, languages: Pair) -> Dictionary:
     """Read a dictionary, plain or compressed: two columns, parted by a TAB if line 1 holds one and by spaces otherwise.
 
-    Entries of several words need the TAB. Blank lines are passed over; they and repeated lines are counted and logged.
-    A first line that names the two columns (their languages, or ``align.files.whole.SIDES`` in any case) is a header:
-    it says where they are, whatever else stands beside them.
+    Entries of several words need the TAB. Blank lines are passed over, and lines that are no two words are set aside;
+    they and repeated lines are counted and logged.
+    A first line that names the two columns (languages by tag or name, or ``align.files.whole.SIDES``) is a header: it
+    says where they are, whatever else stands beside them.
 
     Raises:
-        InputError: no such file, an empty one, a web page or XML, a wrong number of columns (with path and line).
+        InputError: no such file, an empty one, a web page or XML, or no line of two words (with the first line).
     """
     pairs: list[Pair] = []
-    blank, tab, started = 0, False, False
+    blank, tab, started, number = 0, False, False, 0
     places, columns = (0, 1), 2
-    for number, line in enumerate(read_lines(path), 1):
+    odd: list[str] = []
+    for number, (line, problem) in enumerate(text_lines(existing_file(path)), 1):
+        if problem:
+            odd.append(f"{path}, line {number}: {problem}")
+            continue
         if not line.strip():
             blank += 1
             continue
@@ -83,26 +90,27 @@ def read_dictionary(path: Path | str, languages: Pair) -> Dictionary:
             started, tab = True, "\t" in line
             refuse_markup(line, path, number, expected="a dictionary")
             cells = _cells(line, tab)
-            if header := two_sides(cells) or _codes(cells, languages):
+            if header := two_sides(cells) or tagged_sides(cells, *languages):
                 places, columns = header, len(cells)
                 continue
-        pairs.append(_columns(line, tab, places, columns, f"{path}, line {number}"))
+        try:
+            pairs.append(_columns(line, tab, places, columns, f"{path}, line {number}"))
+        except InputError as error:
+            odd.append(str(error))
+    if odd and not pairs:
+        raise InputError(odd[0])
+    if odd:
+        logger.warning("%s: %d of %d lines are set aside, the first: %s", path, len(odd), number, odd[0])
     found = Dictionary(languages, tuple(pairs), str(path))
     for count, what in ((blank, "are blank and were passed over"), (found.duplicates, "repeat an earlier one")):
         if count:
-            logger.warning("%s: %d of %d lines %s", path, count, len(pairs) + blank, what)
+            logger.warning("%s: %d of %d lines %s", path, count, len(pairs) + blank + len(odd), what)
     return found
 
 
 def _cells(line: str, tab: bool) -> list[str]:
     # str.split() would also part words at U+00A0 and the like
     return [cell.strip() for cell in line.split("\t")] if tab else [cell for cell in line.strip().split(" ") if cell]
-
-
-def _codes(cells: Sequence[str], languages: Pair) -> tuple[int, int] | None:
-    """Places of the columns named by the languages, as ``de`` or ``deu_Latn``; ``None``: not each of them is there."""
-    codes = [USUAL_CODES.get(cell, cell) for cell in cells]
-    return (codes.index(languages[0]), codes.index(languages[1])) if set(languages) <= set(codes) else None
 
 
 def _columns(line: str, tab: bool, places: tuple[int, int], columns: int, where: str) -> Pair:

@@ -385,7 +385,8 @@ def test_pairs_of_a_dictionary():
     seed = pairs_of(lines, SOURCE, TARGET)
     assert seed.rows.tolist() == [[0, 0], [1, 1], [2, 2], [2, 3]]
     assert seed.coverage() == {
-        "lines": 7, "repeated": 1, "pairs": 4, "uncovered_pairs": 2, "lowered_pairs": 1, "source_words": 4,
+        "lines": 7, "set_aside": 0, "repeated": 1, "pairs": 4, "uncovered_pairs": 2, "lowered_pairs": 1,
+        "source_words": 4,
         "covered_source_words": 3, "coverage": 0.75,
     }  # fmt: skip
     assert seed.uncovered == (("of", "von"), ("cat", "die katze"))
@@ -406,7 +407,7 @@ def test_no_covered_pair_is_no_rows():
     [
         ([], "d.txt is empty: expected source TAB target"),
         (["", " "], "d.txt is empty"),
-        (["cat katze", "", "a b c"], "d.txt, line 3: expected source and target.*got 3 columns"),
+        (["", "a b c"], "d.txt, line 2: expected source and target.*got 3 columns"),
         (["cat"], "d.txt, line 1: expected source and target.*got 1 columns"),
         (["", "<!DOCTYPE html>"], "d.txt, line 2: .*XML or HTML page"),
     ],
@@ -414,6 +415,22 @@ def test_no_covered_pair_is_no_rows():
 def test_what_is_no_dictionary(lines, message):
     with pytest.raises(InputError, match=message):
         pairs_of(lines, SOURCE, TARGET, name="d.txt")
+
+
+def test_an_odd_line_is_set_aside(caplog):
+    seed = pairs_of(["cat katze", "a b c", "dog\t", "dog hund"], SOURCE, TARGET, name="d.txt")
+    assert seed.rows.tolist() == [[1, 1], [2, 2]] and seed.coverage()["set_aside"] == 2 and seed.repeated == 0
+    assert seed.odd[1] == "d.txt, line 3: expected two words, one is blank"
+    assert "d.txt: 2 of 4 lines are set aside, the first: d.txt, line 2: expected source and target" in caplog.text
+
+
+@pytest.mark.parametrize("first", ["source target", "Deutsch\tEnglisch", "English Deutsch", "русский\tанглийский"])
+def test_a_header_of_names_is_no_pair(first):
+    assert pairs_of([first, "cat katze"], SOURCE, TARGET).lines == 1
+
+
+def test_words_that_are_a_language_each_are_a_pair():
+    assert pairs_of(["German deutsch", "cat katze"], SOURCE, TARGET).lines == 2
 
 
 def test_identical_words():

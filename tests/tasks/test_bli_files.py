@@ -55,6 +55,22 @@ def test_words_may_hold_unicode_spaces_and_joiners(tmp_path) -> None:
     [
         ("<!DOCTYPE html>\n<html>", "line 1: expected a dictionary, got an XML or HTML page"),
         ('\n<?xml version="1.0"?><Error>', "line 2: expected a dictionary, got an XML or HTML page"),
+        ("a\tb\tc\na\tb\td\n", "line 1: 3 columns, expected 2 parted by a TAB, got 'a\\tb\\tc'"),
+        ("alone\n", "line 1: 1 columns, expected 2 parted by a space"),
+        ("", "is empty: expected a source word and its translation on each line"),
+        (b"c \xff\n", "line 1: invalid UTF-8"),
+    ],
+)
+def test_bad_dictionaries(tmp_path, text, sentence) -> None:
+    path = write(tmp_path / "a.txt", text)
+    with pytest.raises(InputError) as raised:
+        read_dictionary(path, PAIR)
+    assert str(raised.value).startswith(str(path)) and sentence in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
         ("a\tb\na\tb\tc\n", "line 2: 3 columns, expected 2 parted by a TAB, got 'a\\tb\\tc'"),
         ("a\tb\nc d\n", "line 2: 1 columns, expected 2 parted by a TAB"),
         ("a\tb\nc\t \n", "line 2: expected a source word and its translation, no word is empty"),
@@ -64,15 +80,13 @@ def test_words_may_hold_unicode_spaces_and_joiners(tmp_path) -> None:
         ),
         ("a b\nalone\n", "line 2: 1 columns, expected 2 parted by a space, got 'alone'"),
         ("a b\nice cream\teis\n", "line 2: expected a source word and its translation, line 1 has no TAB"),
-        ("", "is empty: expected a source word and its translation on each line"),
         (b"a b\nc \xff\n", "line 2: invalid UTF-8"),
     ],
 )
-def test_bad_dictionaries(tmp_path, text, sentence) -> None:
+def test_an_odd_line_is_set_aside(tmp_path, caplog, text, sentence) -> None:
     path = write(tmp_path / "a.txt", text)
-    with pytest.raises(InputError) as raised:
-        read_dictionary(path, PAIR)
-    assert str(raised.value).startswith(str(path)) and sentence in str(raised.value)
+    assert read_dictionary(path, PAIR).pairs == (("a", "b"),)
+    assert f"{path}: 1 of 2 lines are set aside, the first: {path}, {sentence}" in caplog.text
 
 
 def test_the_names_of_files() -> None:

@@ -120,6 +120,8 @@ PAIR = ("eng_Latn", "deu_Latn")
         ["deu_Latn\teng_Latn", "Hund\tdog"],
         ["de\ten", "Hund\tdog"],
         ["id\tpos\ttarget\tsource", "7\tnoun\tHund\tdog"],
+        ["Englisch\tDeutsch", "dog\tHund"],
+        ["German English", "Hund dog"],
         ["dog\tHund"],
     ],
 )

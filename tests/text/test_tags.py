@@ -1,7 +1,8 @@
 import pytest
 
+from align.errors import InputError
 from align.text.languages import check_language
-from align.text.tags import SEVERAL, language_of_tag, locale_language
+from align.text.tags import SEVERAL, is_tagged, language_of_tag, locale_language, tagged_sides
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,37 @@ def test_the_table_holds_known_codes():
 )
 def test_locales(locale, code):
     assert locale_language(locale) == code
+
+
+@pytest.mark.parametrize(
+    ("header", "codes", "sides"),
+    [
+        (["Deutsch", "Englisch"], ("deu_Latn", "eng_Latn"), (0, 1)),
+        (["English", "German"], ("deu_Latn", "eng_Latn"), (1, 0)),
+        (["Русский", "Английский"], ("rus_Cyrl", "eng_Latn"), (0, 1)),
+        (["id", "Chinese", "english text"], ("eng_Latn", "zho_Hans"), (2, 1)),
+        (["Mandarin Chinese", "हिन्दी"], ("cmn_Hans", "hin_Deva"), (0, 1)),
+        (["Persian", "Norwegian"], ("pes_Arab", "nob_Latn"), (0, 1)),
+        (["German", "deutsch"], ("eng_Latn", "deu_Latn"), None),  # a word and its translation
+        (["English", "Englisch"], ("eng_Latn", "deu_Latn"), None),
+        (["French", "Spanish"], ("eng_Latn", "deu_Latn"), None),
+        (["dog", "Hund"], ("eng_Latn", "deu_Latn"), None),
+    ],
+)
+def test_headers_of_names_of_languages(header, codes, sides):
+    assert tagged_sides(header, *codes) == sides
+
+
+@pytest.mark.parametrize(
+    ("code", "meant"), [("mol_Latn", "ron_Latn"), ("mol_Cyrl", "ron_Cyrl"), ("scr_Latn", "hrv_Latn")]
+)
+def test_a_withdrawn_code_is_answered_with_the_one_in_use(code, meant):
+    with pytest.raises(InputError, match=f"unknown language code '{code}': .*did you mean {meant}"):
+        check_language(code)
+
+
+def test_moldavian_is_romanian_in_the_script_of_its_text():
+    assert [language_of_tag(tag, text) for tag in ("mo", "mol") for text in ("кыне", "câine")] == [
+        "ron_Cyrl", "ron_Latn", "ron_Cyrl", "ron_Latn",
+    ]  # fmt: skip
+    assert is_tagged("mo", "ron_Cyrl") and language_of_tag("ro", "π") == "ron_Latn"

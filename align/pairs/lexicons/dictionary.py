@@ -11,6 +11,7 @@ from align.files.lines import text_lines
 from align.files.packed import also_packed
 from align.files.whole import existing_file, refuse_markup, two_sides
 from align.pairs.lexicons.format import Format, WordPair
+from align.text.language_names import named_language
 from align.text.tags import tagged_sides
 
 SUFFIXES = also_packed([".tsv", ".txt", ".trans", ".dict"])
@@ -65,10 +66,19 @@ class DictionaryHeader(NamedTuple):
 
 
 def dictionary_header(line: str, source_lang: str = "", target_lang: str = "") -> DictionaryHeader | None:
-    """The header that a first line is; ``None``: it is two words."""
+    """The header that a first line is; ``None``: it is two words.
+
+    Where the languages are not known, the names of any two large ones are a header, in this order.
+    """
     cells = [cell.strip() for cell in line.split("\t" if "\t" in line else None)]
     sides = two_sides(cells) or (tagged_sides(cells, source_lang, target_lang) if source_lang else None)
+    if not sides and not source_lang and len({*filter(None, map(_large, cells))}) == len(cells) == 2:
+        sides = (0, 1)
     return DictionaryHeader(*sides, len(cells)) if sides else None
+
+
+def _large(cell: str) -> str:
+    return named_language(cell, rare=False)
 
 
 def two_columns(line: str, name: str, number: int, header: DictionaryHeader | None = None) -> tuple[str, str]:
