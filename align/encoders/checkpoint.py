@@ -30,7 +30,7 @@ from transformers import (
 from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
 from align.encoders.offsets.folder import open_head, open_offsets
-from align.encoders.pooling import Pooling
+from align.encoders.pooling import Cut, Pooling
 from align.encoders.route import NATIVE, ROMANISED, Route
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
@@ -221,6 +221,8 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
     if (folder / "modules.json").is_file() and config["tail"]:
         modules = list(_from_folder(str(folder)))
         tail = modules[-config["tail"] - config["unit"] :][: config["tail"]]
+    if config.get("truncate_dim"):
+        tail.append(Cut(config["truncate_dim"]))
     encoder = Encoder(
         model, tokenizer, pooling, tail=tail, unit=config["unit"],
         prompt=config["prompt"] if prompt is None else prompt, prompts=config.get("prompts"),
@@ -249,15 +251,12 @@ def _from_sentence_transformers(
     kinds = {mode: kind for kind, mode in PLAIN_MODES.items()}
     if "kind" not in given and modules[1].pooling_mode not in kinds:
         raise InputError(f"{place} pools by {modules[1].pooling_mode!r}; supported are {', '.join(kinds)}")
-    if plain.truncate_dim is not None:
-        raise InputError(
-            f"{place} cuts its vectors to their first {plain.truncate_dim} dimensions, which an encoder of Align does "
-            "not: take truncate_dim out of config_sentence_transformers.json in a copy of it, and cut them later"
-        )
     default = plain.prompts.get(plain.default_prompt_name or "", "") or ""
     own: dict[str, Any] = {
         "kind": kinds.get(modules[1].pooling_mode, "mean"), "include_prompt": modules[1].include_prompt,
     }  # fmt: skip
+    if plain.truncate_dim is not None:
+        modules.append(Cut(plain.truncate_dim))
     unit = isinstance(modules[-1], Normalize)
     model = _read_again(modules[0].model, place, revision)
     encoder = Encoder(

@@ -80,6 +80,21 @@ def after_prompt(attention: Tensor, tokens: int) -> Tensor:
     return attention.masked_fill(torch.arange(attention.shape[1], device=attention.device) < tokens, 0)
 
 
+class Cut(nn.Module):
+    """The first dimensions of a vector, as ``truncate_dim`` of sentence-transformers keeps them: the end of a tail.
+
+    They come after a ``Normalize``, so that what is left is no unit vector.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.out_features = dimensions
+
+    def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """``sentence_embedding`` cut."""
+        return {**features, "sentence_embedding": features["sentence_embedding"][..., : self.out_features]}
+
+
 def through(tail: Iterable[nn.Module], vectors: Tensor) -> Tensor:
     """(B, D') what the modules after a pooling (Dense, ...) make of (B, D) vectors.
 

@@ -28,6 +28,7 @@ from align import __version__
 from align.encoders.blocks import blocks, first_blocks, reads_molecules
 from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
 from align.encoders.encoder import Encoder
+from align.encoders.pooling import Cut
 from align.encoders.route import refuse_route
 from align.encoders.weights import quiet
 from align.errors import InputError
@@ -100,8 +101,8 @@ def save_encoder(
                 encoder.tokenizer.save_pretrained(temporary / MASKED_LM)
         settings = {
             "align": __version__, "pooling": asdict(encoder.pooling), "unit": encoder.unit, "prompt": encoder.prompt,
-            "prompts": encoder.prompts, "max_tokens": encoder.max_tokens, "tail": len(encoder.tail),
-            "identity": encoder.identity(), "similarity": encoder.similarity,
+            "prompts": encoder.prompts, "max_tokens": encoder.max_tokens, "tail": len(_kept_in_modules(encoder)),
+            "identity": encoder.identity(), "similarity": encoder.similarity, "truncate_dim": _truncate_dim(encoder),
         }  # fmt: skip
         for name, adapter in (adapters or {}).items():
             adapter.save(temporary / "adapter" / name)
@@ -148,14 +149,22 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     else:
         modules += average if pooling.average_layers else []
         modules += [*weights, plain(mode)]
-    modules += list(encoder.tail)
+    modules += _kept_in_modules(encoder)
     if encoder.unit:
         modules.append(Normalize())
     prompts, default = saved_prompts(encoder)
     return SentenceTransformer(
         modules=modules, device=str(encoder.device), prompts=prompts, default_prompt_name=default,
-        similarity_fn_name=encoder.similarity,
+        similarity_fn_name=encoder.similarity, truncate_dim=_truncate_dim(encoder),
     )  # fmt: skip
+
+
+def _kept_in_modules(encoder: Encoder) -> list[nn.Module]:
+    return [module for module in encoder.tail if not isinstance(module, Cut)]
+
+
+def _truncate_dim(encoder: Encoder) -> int | None:
+    return next((module.out_features for module in encoder.tail if isinstance(module, Cut)), None)
 
 
 def _kept(width: int) -> Dense:

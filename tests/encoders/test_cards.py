@@ -13,8 +13,9 @@ from sentence_transformers.sentence_transformer.modules import Pooling as PlainP
 from toy import table
 
 from align.encoders.checkpoint import load_encoder
+from align.encoders.merging.merge import merge
 from align.encoders.saving import save_encoder
-from align.errors import InputError
+from align.encoders.trimming import trim
 from align.objectives.contrastive import ContrastiveOptions
 from align.training.model_card import card_before, front_matter
 from align.training.options import TrainOptions
@@ -85,15 +86,27 @@ def test_a_trained_encoder_keeps_tags_licence_and_text(bert_folder, tmp_path):
     )
 
 
-def test_a_model_that_cuts_its_vectors_is_refused(bert_folder, tmp_path):
-    folder = plain_model(bert_folder, tmp_path / "st", truncate_dim=4)
-    with pytest.raises(
-        InputError, match="st cuts its vectors to their first 4 dimensions, .* take truncate_dim out of "
-    ):
-        load_encoder(folder)
-    config = folder / "config_sentence_transformers.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "truncate_dim": None}))
-    assert np.isfinite(load_encoder(folder).encode(["abc"])).all()
+def test_a_model_that_cuts_its_vectors_does_so_on_every_road(bert_folder, tmp_path):
+    folder = plain_model(bert_folder, tmp_path / "st", truncate_dim=4, similarity_fn_name="dot")
+    texts = ["abc", "a text of words"]
+    expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
+    encoder = load_encoder(folder)
+    assert encoder.dimension == 4 and encoder.encode(texts) == pytest.approx(expected, abs=1e-6)
+    assert np.linalg.norm(expected, axis=1).max() < 0.99  # the first dimensions of a unit vector
+    save_encoder(encoder, tmp_path / "saved")
+    (tmp_path / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
+    trim(tmp_path / "saved", [tmp_path / "texts.txt"], tmp_path / "trimmed")
+    merge([tmp_path / "saved", folder], tmp_path / "merged", method="linear", weights=(0.5, 0.5))
+    for road in ("saved", "merged", "trimmed"):
+        assert load_encoder(tmp_path / road).encode(texts) == pytest.approx(expected, abs=1e-6)
+        plain = SentenceTransformer(str(tmp_path / road), device="cpu")
+        assert plain.encode(texts) == pytest.approx(expected, abs=1e-6)
+        assert (plain.truncate_dim, plain.similarity_fn_name) == (4, "dot")
+    recipe = Recipe(nt_xent=ContrastiveOptions(), train=TrainOptions(steps=1, batch_size=8))
+    train(load_encoder(tmp_path / "saved"), table(), recipe, tmp_path / "out", progress=False)
+    plain = SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    assert (plain.truncate_dim, plain.similarity_fn_name) == (4, "dot")
+    assert load_encoder(tmp_path / "out").encode(texts) == pytest.approx(plain.encode(texts), abs=1e-6)
 
 
 @pytest.mark.parametrize("card", ["---\nlicense: [\n---\nText", "--- no head at all", "---\njust text\n---\nText"])
