@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from align.encoders.merging.merge import merge as merge
     from align.encoders.offsets.estimate import offsets as offsets
     from align.encoders.pooling import Pooling as Pooling
+    from align.encoders.readability import scripts as scripts
     from align.encoders.routed import route as route
     from align.encoders.saving import save_encoder as save_encoder
     from align.encoders.trimming import trim as trim
@@ -87,6 +88,7 @@ _HOMES = {
     "route": "align.encoders.routed",
     "romanize": "align.text.romanize.romanizer",
     "save_encoder": "align.encoders.saving",
+    "scripts": "align.encoders.readability",
     "save_vectors": "align.vectors.writing",
     "search": "align.indexes.search",
     "sts_pairs": "align.pairs.sts",

@@ -29,6 +29,7 @@ from align.cli import (
     pairs,
     report,
     route,
+    scripts,
     search,
     text,
     tm,
@@ -49,6 +50,7 @@ class Groups(Verbs):
             "pairs": pairs.app,
             "romanize": text.romanize,
             "check-overlap": overlap.check_overlap,
+            "scripts": scripts.scripts,
             "trim": trim.trim,
         },
         "Train": {

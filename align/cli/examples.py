@@ -25,6 +25,10 @@ EXAMPLES = {
         "align pairs negatives pairs.tsv --model intfloat/multilingual-e5-small --guide BAAI/bge-m3 --out hard",
     ],
     "check-overlap": ["align check-overlap pairs tatoeba sib200 --romanize --fail-above 0.01"],
+    "scripts": [
+        "align scripts e5 --prompt 'query: '",
+        "align scripts e5 --text lines.txt --prompt 'query: ' --out model",
+    ],
     "trim": ["align trim xlm-roberta-base hin_Deva.txt tam_Taml.txt eng_Latn.txt --scripts Deva,Taml --out small"],
     "train": [
         "align train transliteration --pairs pairs --model xlm-roberta-base --out model",
@@ -36,7 +40,10 @@ EXAMPLES = {
         "align head words model pairs --vocabulary lists --out head",
         "align head words model eng_Latn-deu_Latn=train.tsv --exclude tests --vocabulary lists --save whole --out head",
     ],
-    "route": ["align route e5 tower --prompt 'query: ' --languages hin_Latn,tam_Latn --out model"],
+    "route": [
+        "align route e5 tower --prompt 'query: ' --languages hin_Latn,tam_Latn --out model",
+        "align route romanising tower --scripts fallback --out model",
+    ],
     "map": ["align map en.vec de.vec --dictionary train.tsv --method rcsls --out mapped"],
     "merge": [
         "align merge scripts words --weights 0.5,0.5 --out model",

@@ -14,15 +14,19 @@ from align.cli.encoder_choice import EncoderChoice, takes_encoder
 def route(
     choice: EncoderChoice,
     romanised: Annotated[str, typer.Argument(help="The same for romanised text: a model that was trained from MODEL.")],
-    languages: Annotated[
-        str,
-        typer.Option(help="Codes of romanised text, with commas: hin_Latn,tam_Latn; und_Latn: Latin of no language."),
-    ],
     out: Out,
+    languages: Annotated[
+        str | None,
+        typer.Option(help="Codes of romanised text, with commas: hin_Latn,tam_Latn; und_Latn: Latin of no language."),
+    ] = None,
+    scripts: Annotated[
+        str | None, typer.Option(help="Scripts that it reads too: Tibt,Thaa; or fallback: those that MODEL romanises.")
+    ] = None,
 ) -> None:
     """Give romanised text an encoder of its own: all other text keeps the vectors that MODEL gives it, to the bit."""
     from align import route as run
 
-    encoder = run(choice.load(), romanised, out, languages=listed(languages) or [])
+    asked = scripts if scripts == "fallback" else listed(scripts) or []
+    encoder = run(choice.load(), romanised, out, languages=listed(languages) or [], scripts=asked)
     identity = encoder.identity()
     show({"native": identity["fingerprint"], "romanised": identity["route"], "out": str(out)})

@@ -80,7 +80,8 @@ class ExportedEncoder(Encoder):
             encoder.model, encoder.tokenizer, encoder.pooling, tail=list(encoder.tail), unit=encoder.unit,
             prompt=encoder.prompt, max_tokens=encoder.max_tokens,
         )  # fmt: skip
-        self.name, self.backend, self.offsets = encoder.name, backend, encoder.offsets
+        self.name, self.backend = encoder.name, backend
+        self.offsets, self.fallback = encoder.offsets, encoder.fallback
         self._fingerprint = encoder.fingerprint()
         self._states = open_graph(exported(encoder, backend, cache), backend, bf16=bf16)
         self.model.to("meta")  # the graph has its weights

@@ -16,6 +16,7 @@ from sentence_transformers.sentence_transformer.modules import (
     Transformer,
 )
 from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
+from sentence_transformers.util import import_module_class
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -29,6 +30,7 @@ from transformers import (
 
 from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
+from align.encoders.fallback import opened as opened_fallback
 from align.encoders.offsets.folder import open_head, open_offsets
 from align.encoders.pooling import Cut, Pooling
 from align.encoders.route import NATIVE, ROMANISED, Route
@@ -99,7 +101,7 @@ def load_encoder(
     settings = Path(place) / "align.json"
     if settings.is_file() and "route" in (saved := read_json(settings)):
         encoder, tower = (_from_align(Path(place) / one, given, prompt, max_tokens) for one in (NATIVE, ROMANISED))
-        encoder.route = Route(tower.to(where).eval(), saved["route"]["languages"])
+        encoder.route = Route(tower.to(where).eval(), **saved["route"])
     elif settings.is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)
     elif modules_file(place, revision):
@@ -219,8 +221,10 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
     pooling = Pooling(**config["pooling"] | dict(given))
     tail: list[nn.Module] = []
     if (folder / "modules.json").is_file() and config["tail"]:
-        modules = list(_from_folder(str(folder)))
-        tail = modules[-config["tail"] - config["unit"] :][: config["tail"]]
+        modules = read_json(folder / "modules.json")[-config["tail"] - config["unit"] :][: config["tail"]]
+        tail = [
+            import_module_class(one["type"], str(folder)).load(str(folder), subfolder=one["path"]) for one in modules
+        ]
     if config.get("truncate_dim"):
         tail.append(Cut(config["truncate_dim"]))
     encoder = Encoder(
@@ -229,6 +233,7 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
         max_tokens=max_tokens or config["max_tokens"],
     )  # fmt: skip
     encoder.similarity = config.get("similarity", encoder.similarity)
+    encoder.fallback = opened_fallback(config["fallback"]) if "fallback" in config else None
     return encoder
 
 

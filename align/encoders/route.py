@@ -15,7 +15,7 @@ from torch import nn
 
 from align.errors import InputError
 from align.files.nested import differences
-from align.text.languages import check_language, dominant_script
+from align.text.languages import check_language, check_script, dominant_script
 
 if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
@@ -30,23 +30,26 @@ class Route(nn.Module):
 
     A text is romanised if most of its letters are Latin and its language, whatever script its code names, is one of
     ``languages``. Where no language is given it is ``und``, so that ``und_Latn`` among them takes in all such text.
-    Any other text is not, and so never is one in another script, whatever language is said.
+    So is a text most of whose letters are of one of ``scripts``, which the encoders romanise before they read it. Any
+    other text is not, whatever language is said.
 
     Args:
         encoder: of romanised text; it differs from the one that has the route in its weights alone.
         languages: codes in Latin script, such as hin_Latn.
+        scripts: ISO 15924 codes, such as Tibt.
 
     Raises:
-        InputError: no language, an unknown one, or one of another script.
+        InputError: no language and no script, an unknown one, or a language of another script.
     """
 
-    def __init__(self, encoder: Encoder, languages: Sequence[str]) -> None:
+    def __init__(self, encoder: Encoder, languages: Sequence[str] = (), scripts: Sequence[str] = ()) -> None:
         super().__init__()
         wrong = [code for code in map(check_language, languages) if not code.endswith("_Latn")]
-        if wrong or not languages:
+        if wrong or not (languages or scripts):
             named = wrong[0] if wrong else "none"
             raise InputError(f"romanised text has codes in Latin script, such as hin_Latn, got {named}")
         self.encoder, self.languages = encoder, tuple(sorted(set(languages)))
+        self.scripts = tuple(sorted(set(map(check_script, scripts))))
         self._iso = {code.partition("_")[0] for code in self.languages}
 
     def check(self, native: Encoder) -> None:
@@ -74,8 +77,12 @@ class Route(nn.Module):
         if len(given) != len(texts):
             raise InputError(f"{len(texts)} texts but {len(given)} languages: expected one for each text")
         named = ((code or UNKNOWN).partition("_")[0] in self._iso for code in given)
-        latin = (has and dominant_script(text) == "Latn" for text, has in zip(texts, named, strict=True))
-        return np.fromiter(latin, dtype=bool, count=len(texts))
+        here = (self._reads(text, has) for text, has in zip(texts, named, strict=True))
+        return np.fromiter(here, dtype=bool, count=len(texts))
+
+    def _reads(self, text: str, named: bool) -> bool:
+        script = dominant_script(text) if named or self.scripts else ""
+        return (named and script == "Latn") or script in self.scripts
 
     def encode(
         self,
@@ -102,7 +109,8 @@ class Route(nn.Module):
 
     def identity(self) -> dict[str, Any]:
         """What of it decides a vector."""
-        return {"fingerprint": self.encoder.fingerprint(), "languages": list(self.languages)}
+        scripts = {"scripts": list(self.scripts)} if self.scripts else {}
+        return {"fingerprint": self.encoder.fingerprint(), "languages": list(self.languages)} | scripts
 
 
 def refuse_route(encoder: Any, what: str) -> None:

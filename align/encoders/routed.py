@@ -18,13 +18,14 @@ from align.files.whole import read_json, write_json
 CARD = """# Sentence encoder of native and of romanised text, saved by Align
 
 Text in Latin letters in one of these languages is read by an encoder of its own: {languages}.
+Text in one of these scripts is read by it too, romanised: {scripts}.
 
 ```python
 from sentence_transformers import SentenceTransformer
 
-model = SentenceTransformer({name!r})
+model = SentenceTransformer({name!r}{trust})
 model.encode(texts)                             # native text
-model.encode(romanised, task={example!r})     # or task="romanised"
+model.encode(romanised, task={example!r})     # or task="romanised"; and for text in these scripts
 ```
 """
 
@@ -34,7 +35,8 @@ def route(
     romanised: Encoder | str | Path,
     out: Path | str,
     *,
-    languages: Sequence[str],
+    languages: Sequence[str] = (),
+    scripts: Sequence[str] | str = (),
     **load: Any,
 ) -> Encoder:
     """Give romanised text an encoder of its own; all other text keeps the vectors of ``native``, to the last bit.
@@ -49,32 +51,47 @@ def route(
         romanised: the same; trained from ``native``, whose vectors of native text it learnt (``info_nce.frozen``).
         out: the folder; an older encoder that Align saved there is replaced.
         languages: codes of the romanised text, such as hin_Latn; und_Latn: all Latin text of unknown language.
+        scripts: ISO 15924 codes of the scripts that it reads as well, whatever the language; ``fallback``: those that
+            both romanise (:func:`align.scripts`).
         load: further options of :func:`align.load_encoder`, of ``native`` given by name: prompt, layer, ...
 
     Raises:
-        InputError: the two differ in more than their weights, or a language is no code in Latin script.
+        InputError: the two differ in more than their weights, a language is no code in Latin script, there is neither
+            language nor script, or no fallback where its scripts are asked for.
     """
     if isinstance(native, Encoder) and load:
         raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
     with writing(out, kind=ENCODER):
         encoder = native if isinstance(native, Encoder) else load_encoder(native, **load)
         tower = romanised if isinstance(romanised, Encoder) else load_encoder(romanised, device=encoder.device)
-        made = Route(tower, languages)
+        made = Route(tower, languages, _scripts(encoder, scripts))
         made.check(encoder)
     with whole_folder(out, kind=ENCODER) as folder:
         for name, one in ((NATIVE, encoder), (ROMANISED, tower)):
             save_encoder(one, folder / name)
             (folder / name / MARK).unlink()  # it is part of this folder
-        _write_router(folder, made.languages)
-        settings = {"align": __version__, "route": {"languages": list(made.languages)}}
+        tasks = [*made.languages, *made.scripts]
+        _write_router(folder, tasks)
+        settings = {"align": __version__, "route": {"languages": list(made.languages), "scripts": list(made.scripts)}}
         identity = encoder.identity() | {"route": made.identity()}
         write_json(folder / "align.json", settings | {"identity": identity})
-        card = CARD.format(languages=", ".join(made.languages), name=Path(out).name, example=made.languages[0])
+        card = CARD.format(
+            languages=", ".join(made.languages) or "none", scripts=", ".join(made.scripts) or "none",
+            name=Path(out).name, example=tasks[0], trust=", trust_remote_code=True" if encoder.fallback else "",
+        )  # fmt: skip
         (folder / "README.md").write_text(card, encoding="utf-8")
     return load_encoder(out, device=encoder.device)
 
 
-def _write_router(folder: Path, languages: Sequence[str]) -> None:
+def _scripts(native: Encoder, asked: Sequence[str] | str) -> Sequence[str]:
+    if asked != "fallback":
+        return [asked] if isinstance(asked, str) else asked
+    if native.fallback is None:
+        raise InputError(f"{native.name} romanises no script: expected an encoder that align scripts --out saved")
+    return native.fallback.scripts
+
+
+def _write_router(folder: Path, named: Sequence[str]) -> None:
     """What sentence-transformers reads: a Router over the modules of both folders."""
     types: dict[str, str] = {}
     structure: dict[str, list[str]] = {}
@@ -83,7 +100,7 @@ def _write_router(folder: Path, languages: Sequence[str]) -> None:
         paths = [f"{name}/{module['path']}".rstrip("/") for module in modules]
         types |= dict(zip(paths, [module["type"] for module in modules], strict=True))
         structure[name] = paths
-    tasks = {"(None, None)": NATIVE} | {f"({task!r}, None)": ROMANISED for task in (ROMANISED, *languages)}
+    tasks = {"(None, None)": NATIVE} | {f"({task!r}, None)": ROMANISED for task in (ROMANISED, *named)}
     parameters = {"default_route": NATIVE, "allow_empty_key": True, "route_mappings": tasks}
     write_json(folder / "router_config.json", {"types": types, "structure": structure, "parameters": parameters})
     router = {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.modules.router.Router"}

@@ -28,7 +28,9 @@ from align import __version__
 from align.encoders.blocks import blocks, first_blocks, reads_molecules
 from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
 from align.encoders.encoder import Encoder
+from align.encoders.fallback import with_card
 from align.encoders.pooling import Cut
+from align.encoders.romanising import RomanisingTransformer
 from align.encoders.route import refuse_route
 from align.encoders.weights import quiet
 from align.errors import InputError
@@ -71,6 +73,8 @@ def save_encoder(
 ) -> None:
     """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
 
+    One that romanises scripts (:func:`align.scripts`) it loads with ``trust_remote_code=True`` and this package alone.
+
     A layer-k encoder is cut after layer k. If that drops layers, or the model has a masked-LM head, the whole
     checkpoint goes to ``folder/masked_lm`` for ``AutoModelForMaskedLM`` and token-level fine-tuning.
 
@@ -104,10 +108,13 @@ def save_encoder(
             "prompts": encoder.prompts, "max_tokens": encoder.max_tokens, "tail": len(_kept_in_modules(encoder)),
             "identity": encoder.identity(), "similarity": encoder.similarity, "truncate_dim": _truncate_dim(encoder),
         }  # fmt: skip
+        if encoder.fallback is not None:
+            settings["fallback"] = encoder.fallback.saved()
         for name, adapter in (adapters or {}).items():
             adapter.save(temporary / "adapter" / name)
         write_json(temporary / "align.json", settings | (extra or {}))
-        (temporary / "README.md").write_text(card or encoder.card or NO_CARD, encoding="utf-8")
+        text = with_card(card or encoder.card or NO_CARD, encoder.fallback)
+        (temporary / "README.md").write_text(text, encoding="utf-8")
 
 
 def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
@@ -132,7 +139,7 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     try:
         _save_cut(encoder, scratch)
         with quiet():
-            modules: list[nn.Module] = [Transformer(str(scratch), max_seq_length=encoder.max_tokens)]
+            modules: list[nn.Module] = [_transformer(encoder, str(scratch))]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     pooler = getattr(modules[0].model, "pooler", None)
@@ -165,6 +172,16 @@ def _kept_in_modules(encoder: Encoder) -> list[nn.Module]:
 
 def _truncate_dim(encoder: Encoder) -> int | None:
     return next((module.out_features for module in encoder.tail if isinstance(module, Cut)), None)
+
+
+def _transformer(encoder: Encoder, folder: str) -> Transformer:
+    """Plain, or, of an encoder with a fallback, the module that romanises as it does."""
+    if encoder.fallback is None:
+        return Transformer(folder, max_seq_length=encoder.max_tokens)
+    scripts, romanizer = encoder.fallback.scripts, encoder.fallback.romanizer
+    return RomanisingTransformer(
+        folder, max_seq_length=encoder.max_tokens, romanised_scripts=scripts, romanizer=romanizer
+    )  # fmt: skip
 
 
 def _kept(width: int) -> Dense:

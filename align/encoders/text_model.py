@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.blocks import longest_input, word_table
+from align.encoders.fallback import Fallback
 from align.encoders.pooling import Pooling
 from align.encoders.weights import check_tokenizer
 from align.text.surrogates import well_formed
@@ -38,6 +39,7 @@ class TextModel(nn.Module):
         self.tail = nn.ModuleList(tail)
         self.unit, self.prompt = unit, prompt
         self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))
+        self.fallback: Fallback | None = None  # what romanises text in scripts that the tokenizer cannot read
 
     @property
     def body(self) -> PreTrainedModel:
@@ -82,12 +84,17 @@ class TextModel(nn.Module):
         (ids,) = self.tokenize([""])
         return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
 
+    def readable(self, texts: Sequence[str]) -> list[str]:
+        """Texts as they are tokenised, but for the prompt; a fallback romanises what the tokenizer cannot read."""
+        formed = map(well_formed, texts)
+        return list(formed) if self.fallback is None else self.fallback(formed)
+
     def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
         """Ids of each text with its prompt and special tokens, at most ``max_tokens`` (None: the model's) of them."""
         if not texts:
             return []
         limit = min(max_tokens or self.max_tokens, self.max_tokens)
-        texts = [self.prompt + well_formed(text) for text in texts]
+        texts = [self.prompt + text for text in self.readable(texts)]
         ids: list[list[int]] = self.tokenizer(
             texts, truncation=True, max_length=limit, verbose=False, return_attention_mask=False,
             return_token_type_ids=False,
@@ -111,11 +118,12 @@ class TextModel(nn.Module):
         return digest.hexdigest()[:32]
 
     def identity(self) -> dict[str, Any]:
-        """What decides a vector: fingerprint of weights and tokenizer, prompt, length, dimension."""
+        """What decides a vector: fingerprint of weights and tokenizer, prompt, length, dimension, what is romanised."""
+        fallback = {"fallback": self.fallback.identity()} if self.fallback else {}
         return {
             "fingerprint": self.fingerprint(), "unit": self.unit, "prompt": self.prompt, "max_tokens": self.max_tokens,
             "dimension": self.dimension,
-        }  # fmt: skip
+        } | fallback  # fmt: skip
 
 
 def vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:

@@ -22,7 +22,6 @@ from align.encoders.weights import quiet
 from align.errors import InputError
 from align.files.folders import writing
 from align.files.whole import read_lines, sha256
-from align.text.surrogates import well_formed
 
 LINES = 10_000  # tokenised together
 
@@ -100,7 +99,7 @@ def split(encoder: Encoder, paths: Sequence[Path | str]) -> Iterator[list[list[i
     """Ids of the lines of text files, with the encoder's prompt, uncut; blank lines are left out."""
     lines = (line for path in paths for line in read_lines(path) if line.strip())
     while some := list(islice(lines, LINES)):
-        texts = [encoder.prompt + well_formed(line) for line in some]
+        texts = [encoder.prompt + line for line in encoder.readable(some)]
         yield encoder.tokenizer(texts, verbose=False, return_attention_mask=False)["input_ids"]
 
 
@@ -122,7 +121,7 @@ def with_pieces(encoder: Encoder, kept: list[int]) -> Encoder:
         tail=[*copy.deepcopy(encoder.tail)], unit=encoder.unit, prompt=encoder.prompt, prompts=encoder.prompts,
         max_tokens=encoder.max_tokens,
     )  # fmt: skip
-    trimmed.similarity, trimmed.card = encoder.similarity, encoder.card
+    trimmed.similarity, trimmed.card, trimmed.fallback = encoder.similarity, encoder.card, encoder.fallback
     return trimmed.to(encoder.device).eval()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -49,7 +50,7 @@ def pieces_to_keep(
         kept.add(model["unk_id"])
     if isinstance(model.get("unk_token"), str):
         kept.add(ids[model["unk_token"]])
-    text = {i: _text(backend, piece) for piece, i in ids.items()}
+    text = {i: without_marks(backend, piece) for piece, i in ids.items()}
     script = {i: dominant_script(one) for i, one in text.items()}
     present = {script[i] for i in used}
     kept |= {i for i, one in text.items() if script[i] in scripts or (len(one) == 1 and script[i] in present)}
@@ -63,7 +64,14 @@ def pieces_to_keep(
     return sorted(kept)
 
 
-def _text(backend: Tokenizer, piece: str) -> str:
+def pieces_by_script(tokenizer: PreTrainedTokenizerBase) -> Counter[str]:
+    """How many pieces have most letters of each script."""
+    description(tokenizer)  # refuses what has none
+    backend = tokenizer.backend_tokenizer
+    return Counter(dominant_script(without_marks(backend, piece)) for piece in backend.get_vocab())
+
+
+def without_marks(backend: Tokenizer, piece: str) -> str:
     """A piece without what marks the start of a word or the lack of it."""
     decoded = backend.decoder.decode([piece]) if backend.decoder else piece
     return decoded.replace("##", "").replace("▁", "").strip()

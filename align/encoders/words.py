@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from align.encoders.batching import Input
 from align.encoders.encoder import Encoder
 from align.errors import InputError
-from align.text.surrogates import well_formed
 
 PLACE = "{word}"  # where a template has the word
 
@@ -78,20 +77,21 @@ def _word_tokens(
 ) -> list[Input]:
     """The words as the encoder takes them, with their own subwords counted."""
     found: dict[int, Any] = {}
+    read = encoder.readable(words)
     for glossed in (True, False):
         rows = [i for i, word in enumerate(words) if (word in glosses) is glossed]
-        texts = [[before + well_formed(words[i]) + after for i in rows]]
+        texts = [[before + read[i] + after for i in rows]]
         if glossed:
-            texts.append([well_formed(glosses[words[i]]) for i in rows])
+            texts.append(encoder.readable([glosses[words[i]] for i in rows]))
         if rows:
             found |= zip(rows, _encodings(encoder, *texts, limit=encoder.max_tokens), strict=True)
     tokens = []
     for i, word in enumerate(words):
-        start, end = len(before), len(before) + len(word)
+        start, end = len(before), len(before) + len(read[i])
         span = len(before.rstrip()), end
         counted = _inside(found[i], span)
         if len(found[i].ids) >= encoder.max_tokens:  # it may have been cut
-            (whole,) = _encodings(encoder, [before + well_formed(word) + after])
+            (whole,) = _encodings(encoder, [before + read[i] + after])
             if sum(counted) < sum(_inside(whole, span)):
                 raise InputError(f"the word {word[:60]!r} with its context is over {encoder.max_tokens} tokens")
         if not any(_inside(found[i], (start, end))):

@@ -118,7 +118,7 @@ def _at_layer(encoder: Encoder, k: int) -> Encoder:
         encoder.model, encoder.tokenizer, replace(encoder.pooling, layer=k), tail=list(encoder.tail),
         unit=encoder.unit, prompt=encoder.prompt, max_tokens=encoder.max_tokens,
     )  # fmt: skip
-    one.attention = encoder.attention
+    one.attention, one.fallback = encoder.attention, encoder.fallback
     return one
 
 

@@ -129,7 +129,7 @@ def with_shared_map(encoder: Encoder, head: Offsets) -> Encoder:
         encoder.model, encoder.tokenizer, encoder.pooling, tail=[Normalize(), dense], prompt=encoder.prompt,
         prompts=encoder.prompts, max_tokens=encoder.max_tokens,
     )  # fmt: skip
-    made.card, made.similarity = encoder.card, encoder.similarity
+    made.card, made.similarity, made.fallback = encoder.card, encoder.similarity, encoder.fallback
     return made.to(encoder.device).eval()
 
 

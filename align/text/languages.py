@@ -205,11 +205,37 @@ COMMON_SCRIPTS = (
     "Latn Cyrl Grek Arab Hebr Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Thai Laoo Khmr Mymr Tibt Geor Armn "
     "Ethi Hang Hani Hira Kana Bopo Syrc Thaa Cher Cans Mong Yiii Tfng Nkoo Vaii Adlm Java Bali Olck Cakm Mtei Copt Goth"
 )
+RARE_SCRIPTS = (
+    "Aghb Ahom Armi Avst Bamu Bass Batk Bhks Brah Brai Bugi Buhd Cari Cham Chrs Cpmn Cprt Diak Dogr Dsrt Dupl "
+    "Egyp Elba Elym Gara Glag Gong Gonm Gran Gukh Hano Hatr Hluw Hmng Hmnp Hung Ital Kali Kawi Khar Khoj Kits "
+    "Krai Kthi Lana Lepc Limb Lina Linb Lisu Lyci Lydi Mahj Maka Mand Mani Marc Medf Mend Merc Mero Modi Mroo "
+    "Mult Nagm Nand Narb Nbat Newa Nshu Ogam Onao Orkh Osge Osma Ougr Palm Pauc Perm Phag Phli Phlp Phnx Plrd "
+    "Prti Rjng Rohg Runr Samr Sarb Saur Sgnw Shaw Shrd Sidd Sind Sogd Sogo Sora Soyo Sund Sunu Sylo Tagb Takr "
+    "Tale Talu Tang Tavt Tglg Tirh Tnsa Todr Toto Tutg Ugar Vith Wara Wcho Xpeo Xsux Yezi Zanb"
+)
+"""The other scripts of Unicode 16 that have letters; one that the installed ``regex`` does not know has none here."""
+
+
+SCRIPTS = (*COMMON_SCRIPTS.split(), *RARE_SCRIPTS.split())
+"""ISO 15924 codes of the scripts of Unicode."""
+
+
+def check_script(code: str) -> str:
+    """Return ``code`` if it is one of ``SCRIPTS``.
+
+    Raises:
+        InputError: anything else; a mixture such as Jpan is none.
+    """
+    if code not in SCRIPTS:
+        near = get_close_matches(code.title(), SCRIPTS, 1, 0.6)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise InputError(f"unknown script {code!r}: expected an ISO 15924 code of one script, such as Tibt{meant}")
+    return code
 
 
 @functools.cache
 def _script_of(letter: str) -> str:
-    for script in COMMON_SCRIPTS.split():
+    for script in SCRIPTS:
         pattern = _script_pattern(script)
         if pattern and pattern.match(letter):
             return script

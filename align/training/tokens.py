@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from align.encoders.encoder import Encoder
 from align.encoders.text_model import vocabulary
-from align.text.surrogates import well_formed
 
 BLOCK = 8192  # texts handed to the tokenizer at once
 
@@ -101,7 +100,8 @@ def _rows(texts: Sequence[str], encoder: Encoder, max_tokens: int) -> list[list[
     expected = encoder.tokenize(samples, max_tokens=max_tokens)
 
     def quick(part: Sequence[str]) -> list[list[int]]:
-        return [row.ids for row in backend.encode_batch_fast([encoder.prompt + well_formed(text) for text in part])]
+        texts = [encoder.prompt + text for text in encoder.readable(part)]
+        return [row.ids for row in backend.encode_batch_fast(texts)]
 
     return quick(texts) if quick(samples) == expected else encoder.tokenize(texts, max_tokens=max_tokens)
 
@@ -123,6 +123,8 @@ def tokenizer_digest(encoder: Encoder) -> str:
             files = sorted(tokenizer.save_vocabulary(folder) or ())
             state |= {"files": [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]}
         state |= {"vocabulary": vocabulary(encoder.model, tokenizer), "options": kwargs}
+    if encoder.fallback is not None:
+        state["fallback"] = encoder.fallback.identity()
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 

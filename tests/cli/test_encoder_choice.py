@@ -26,6 +26,7 @@ WITHOUT = {
     "offsets": {"offsets", "head"},
     "trim": {"bf16", "backend", "attention", "offsets", "head"},  # it saves what it loads, and encodes nothing
     "route": {"bf16", "backend", "attention", "offsets", "head"},  # as trim
+    "scripts": {"bf16", "backend", "attention", "offsets", "head"},  # as trim
     "head words": POOLED | {"attention", "backend", "offsets", "head"},  # it pools as heads do
     "advise": {"backend", "offsets", "head"},  # it reads the tokenizer; likeness is the encoder's own
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
@@ -37,6 +38,7 @@ WORDS = {
     "train": "transliteration --pairs pairs.tsv --out made --model MODEL",
     "offsets": "MODEL --text eng_Latn=lines.txt --out made",
     "trim": "MODEL lines.txt --out made",
+    "scripts": "MODEL --out made",
     "route": "MODEL other --languages ell_Latn --out made",
     "upgrade-index": "vectors --out made --model MODEL",
     "head words": "MODEL eng_Latn-ell_Grek=words.tsv --out made",
