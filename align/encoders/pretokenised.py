@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from align.encoders.batching import budget_batches, evaluating
-from align.encoders.blocks import first_blocks, norms_last_layer
+from align.encoders.blocks import blocks, first_blocks, norms_last_layer
 from align.encoders.encoder import Encoder
 from align.encoders.layers import layer_numbers
 from align.encoders.packing import pack, packed_inputs
@@ -100,6 +101,15 @@ def _words_of(encoding: Any, prompt: str, lengths: Sequence[int]) -> NDArray[np.
     return np.where(of_text & (found < len(ends)), found, NO_WORD)
 
 
+def usual_layer(encoder: Encoder) -> int:
+    """The layer that words are compared by unless one is named: the encoder's own if it pools one, else 2L / 3.
+
+    Middle layers know a word by its meaning, the last ones by what follows: 8 of 12 in Jalili Sabet et al. 2020 and Dou
+    and Neubig 2021.
+    """
+    return encoder.layer if encoder.pooling.layer is not None else round(2 * encoder.depth / 3)
+
+
 @torch.inference_mode()
 def word_vectors(
     encoder: Encoder,
@@ -165,15 +175,42 @@ def _states(encoder: Encoder, rows: Sequence[Sequence[int]], layers: Sequence[in
     if encoder.packs:
         packing = pack([len(row) for row in rows], ids.shape[1]).to(ids.device)
         given = packed_inputs(encoder.model, ids, packing)
-    top = max(1, *layers)  # of no block transformers gives no states, not even the embeddings
-    with first_blocks(encoder.model, None if norms_last_layer(encoder.model) else top):
-        states = encoder.body(**given, output_hidden_states=True).hidden_states
+    top = max(1, *layers)
+    with first_blocks(encoder.model, None if norms_last_layer(encoder.model) else top), block_states(encoder) as states:
+        last = encoder.body(**given).last_hidden_state
+    if norms_last_layer(encoder.model):
+        states[encoder.depth] = last  # hidden_states[L] is normed, as in transformers
     real = attention.bool()
     read = []
     for k in layers:
-        state = sum(states[: k + 1]) / (k + 1) if encoder.pooling.average_layers else states[k]
+        state = sum(states[i] for i in range(k + 1)) / (k + 1) if encoder.pooling.average_layers else states[k]
         read.append((state if packing is None else packing.padded(state))[real])
     return torch.stack(read)
+
+
+@contextmanager
+def block_states(encoder: Encoder) -> Iterator[dict[int, Tensor]]:
+    """hidden_states[0..K] of the forward passes in the context, of the K blocks that are in place.
+
+    transformers' own ``output_hidden_states`` puts its hooks on the blocks that are in place at the first call, so that
+    a model that was cut then has no states of later blocks ever after.
+    """
+    states: dict[int, Tensor] = {}
+
+    def kept(k: int) -> Any:
+        def hook(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any], made: Any) -> None:
+            if k == 1:
+                states[0] = args[0] if args else named["hidden_states"]
+            states[k] = made[0] if isinstance(made, tuple) else made
+
+        return hook
+
+    hooks = [block.register_forward_hook(kept(k), with_kwargs=True) for k, block in enumerate(blocks(encoder.model), 1)]
+    try:
+        yield states
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _pooled(

@@ -68,6 +68,16 @@ def test_layers_from_one_pass_are_those_of_single_ones(folder):
             assert np.abs(one.vectors - several.vectors[place]).max(initial=0) < 1e-5
 
 
+def test_any_layer_after_any_other(folder):
+    encoder = load_encoder(folder)
+    first = word_vectors(encoder, SENTENCES, layers=[1])
+    both = word_vectors(encoder, SENTENCES, layers=[1, 2])
+    again = word_vectors(encoder, SENTENCES, layers=[1])
+    for one, two, three in zip(first, both, again, strict=True):
+        assert np.abs(one.vectors[0] - two.vectors[0]).max(initial=0) < 1e-6
+        assert np.array_equal(one.vectors, three.vectors)
+
+
 def test_batches_and_padding_change_nothing(folder):
     encoder = load_encoder(folder)
     alone = [word_vectors(encoder, [words])[0] for words in SENTENCES]
