@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from align.alignment.aligner import word_alignments as word_alignments
     from align.encoders.backends import load_backend as load_backend
     from align.encoders.checkpoint import load_encoder as load_encoder
     from align.encoders.encoder import Encoder as Encoder
@@ -100,6 +101,7 @@ _HOMES = {
     "trim": "align.encoders.trimming",
     "upgrade_index": "align.mapping.upgrade",
     "verify_export": "align.engines.verify",
+    "word_alignments": "align.alignment.aligner",
     "word_head": "align.mapping.word_head",
 }
 

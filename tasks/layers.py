@@ -14,18 +14,21 @@ Curves = Mapping[str, tuple[float, ...]]
 """Score at each layer, by language (or set, or pair of languages)."""
 
 
-def layers_object(metric: str, layers: Sequence[int], dev: Curves, test: Curves, chosen_on: str) -> dict[str, Any]:
+def layers_object(
+    metric: str, layers: Sequence[int], dev: Curves, test: Curves, chosen_on: str, *, higher_is_better: bool = True
+) -> dict[str, Any]:
     """The ``layers`` of a result file: a layer chosen on dev curves, its score read from the test curves.
 
     ``best`` is the layer of the highest mean dev score, of equal ones the lowest; ``score`` the mean test score there,
     the number to quote; ``mean`` and ``curves`` are of the test part, the others for information.
 
     Args:
-        metric: what the curves are of, such as ``P@1``; higher is better.
+        metric: what the curves are of, such as ``P@1``.
         layers: (L',) k of hidden_states[k], in the order of the curves.
         dev: curves on what the layer is chosen on.
         test: curves on what it is scored on.
         chosen_on: what that dev part is, in words.
+        higher_is_better: whether the best layer is that of the highest score; else of the lowest.
 
     Raises:
         InputError: no curve of a part, or one of another length.
@@ -36,7 +39,7 @@ def layers_object(metric: str, layers: Sequence[int], dev: Curves, test: Curves,
         for name, curve in curves.items():
             if len(curve) != len(layers):
                 raise InputError(f"the {part} curve of {name} has {len(curve)} scores for {len(layers)} layers")
-    place, mean = best_layer(mean_curve(dev)), mean_curve(test)
+    place, mean = best_layer([s if higher_is_better else -s for s in mean_curve(dev)]), mean_curve(test)
     return {
         "metric": metric, "best": layers[place], "chosen_on": chosen_on, "mean": mean,
         "curves": {name: list(curve) for name, curve in test.items()}, "layers": list(layers), "score": mean[place],

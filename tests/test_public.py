@@ -25,6 +25,7 @@ NAMED_OTHERWISE = {
     "pairs synonyms": "synonym_pairs",
     "pairs negatives": "negative_pairs",
     "head words": "word_head",
+    "words-align": "word_alignments",
 }
 WITHOUT_FUNCTION = {"demo"}
 """A show that prints as it goes."""

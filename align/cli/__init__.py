@@ -36,6 +36,7 @@ from align.cli import (
     training,
     trim,
     upgrade,
+    words,
 )
 from align.cli.help_pages import Verbs, add_verbs
 from align.errors import InputError
@@ -69,6 +70,9 @@ class Groups(Verbs):
             "certify": certify.certify,
             "report": report.report,
             "advise": advise.advise,
+        },
+        "Words": {
+            "words-align": words.words_align,
         },
         "Search": {
             "offsets": offsets.offsets,

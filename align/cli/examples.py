@@ -75,6 +75,11 @@ EXAMPLES = {
         "align advise results --target tir_Ethi --text texts --parallel --model seed --sizes sizes.tsv",
     ],
     "report": ["align report results --baseline seed --training model --out report.html"],
+    "words-align": [
+        "align words-align eng.txt fra.txt --model bert-base-multilingual-cased > out.pharaoh",
+        "align words-align hin.conllu eng.conllu --model model --method match --base 1 --out out.pharaoh",
+        "align words-align zho.txt eng.txt --split characters --model model --scores --out out.pharaoh",
+    ],
     "offsets": [
         "align offsets model --text hin_Deva.txt --text hin_Latn=romanised.txt --text eng_Latn.txt --out offsets",
         "align offsets model --text hin_Deva.txt --text eng_Latn.txt --method shift --pivot eng_Latn --out offsets",

@@ -116,6 +116,8 @@ class Asked:
 
 def encode_of(encoder: Any, task: Task, asked: Asked = Asked()) -> Encode:
     """(texts, language) -> vectors, as the task is given them."""
+    if task.inputs == "tokens":
+        return words_of_sentences(encoder, asked)
     if isinstance(encoder, StaticWords):
         return encoder
     if isinstance(encoder, Mixed):
@@ -137,6 +139,31 @@ def _texts(encoder: Encoder, task: Task, asked: Asked) -> Encode:
     if task.inputs == "words":
         return word_encoder(encoder, template=asked.template)
     return lambda texts, language: encoder.encode(texts, language=language)
+
+
+def words_of_sentences(encoder: Any, asked: Asked, layer: int | None = None) -> Any:
+    """(sentences as words, language, pooling=) -> of each what :func:`align.encoders.pretokenised.word_vectors` gives.
+
+    At a layer, or at the usual one.
+
+    Raises:
+        InputError: vectors of no encoder.
+    """
+    import torch
+
+    from align.encoders.encoder import Encoder
+    from align.encoders.pretokenised import usual_layer, word_vectors
+
+    if not isinstance(encoder, Encoder):
+        raise InputError("words in sentences need an encoder: static vectors and decoders are not read so")
+    chosen = usual_layer(encoder) if layer is None else layer
+
+    def encode(sentences: Sequence[Sequence[str]], language: str, *, pooling: str = "mean") -> Any:
+        with torch.autocast(encoder.device.type, torch.bfloat16, enabled=asked.bf16):
+            found = word_vectors(encoder, sentences, layers=[chosen], pooling=pooling)
+        return [one._replace(vectors=one.vectors[0]) for one in found]
+
+    return encode
 
 
 def _layers(encoder: Any, asked: Asked) -> Encode:
@@ -163,6 +190,10 @@ def identity_of(encoder: Any, task: Task, asked: Asked) -> dict[str, Any]:
         found |= {"poolings": [layer_kind(encoder, asked)]}
     if task.inputs == "words" and asked.template:
         found |= {"template": asked.template}
+    if task.inputs == "tokens":
+        from align.encoders.pretokenised import usual_layer
+
+        found |= {"word_layer": usual_layer(encoder)}
     return found
 
 

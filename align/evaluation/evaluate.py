@@ -101,6 +101,8 @@ def evaluate(
     began = time.perf_counter()
     chosen = find_benchmark(what) if isinstance(what, str) else what
     kind, asked = task(chosen.task), asked or Asked()
+    if getattr(encoder, "offsets", None) and kind.inputs == "tokens":
+        raise InputError(f"{chosen.name}: offsets are of whole texts, not of words in them: give the encoder without")
     if getattr(encoder, "offsets", None) and (layers or kind.inputs == "layers"):
         raise InputError(f"{chosen.name}: offsets are of the layer that the encoder pools, not of others")
     root = data or os.environ.get("ALIGN_DATA")
@@ -126,7 +128,7 @@ def evaluate(
         encode = encode_of(encoder, kind, asked)
         if kind.name == "bli" and chosen.source and use_cache and not isinstance(encoder, StaticWords):
             encode = _cached(encode, made_by, cache)
-        if not isinstance(encoder, StaticWords):
+        if not isinstance(encoder, StaticWords) and kind.inputs != "tokens":
             encode = keeping_lists(encode, rows=100_000 if kind.inputs == "layers" else 400_000)
         found = [row for unit in every for row in run.rows(unit, encode)]
     if not found:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from align.errors import InputError
-from align.evaluation.encoding import Asked, keeping_lists
+from align.evaluation.encoding import Asked, keeping_lists, words_of_sentences
 from align.evaluation.run import Run
 from align.tasks.layers import layers_object
 from align.tasks.task import Halving, Row, Unit
@@ -63,8 +63,9 @@ def sweep(
     numbers: tuple[int, ...] = ()
     names = tuple(unit.name for unit in units)
     apart = run.task.inputs == "sentences" and any(unit.lines == "text" for unit in units)  # no text in several units
+    vectors = _words if run.task.inputs == "tokens" else _vectors
     for group in [[unit] for unit in units] if apart else [list(units)]:
-        with _vectors(encoder, layers, asked) as (known, at):
+        with vectors(encoder, layers, asked) as (known, at):
             numbers = known
             for unit in group:
                 content = run.load(unit)
@@ -83,9 +84,20 @@ def sweep(
                 rows[unit.name] = [[row | {"sha256": run.hashes[-1]} for row in one] for one in found]
     if not rows:
         return [], {}
-    found_layers = layers_object(protocol.headline, numbers, _curves(dev), _curves(test), "; ".join(where))
+    found_layers = layers_object(
+        protocol.headline, numbers, _curves(dev), _curves(test), "; ".join(where),
+        higher_is_better=run.task.higher_is_better,
+    )  # fmt: skip
     best = numbers.index(found_layers["best"])
     return [row for of in rows.values() for row in of[best]], found_layers
+
+
+@contextmanager
+def _words(encoder: Any, layers: Layers, asked: Asked) -> Iterator[tuple[tuple[int, ...], Callable[[int], Any]]]:
+    """Of tasks on words in sentences: each layer is encoded for itself, so that no vector is kept."""
+    from align.encoders.layers import layer_numbers
+
+    yield layer_numbers(encoder, layers.numbers), lambda k: words_of_sentences(encoder, asked, k)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ WITHOUT = {
     "head words": POOLED | {"attention", "backend", "offsets", "head"},  # it pools as heads do
     "advise": {"backend", "offsets", "head"},  # it reads the tokenizer; likeness is the encoder's own
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
+    "words-align": {"pooling", "special_tokens", "backend", "offsets", "head"},  # of words, in torch
     "pairs negatives": {"attention", "backend", "offsets", "head"},  # options of a kind of pairs, of the registry
 }
 """Fields that a verb does not have, and why."""
@@ -50,6 +51,7 @@ WORDS = {
     "augment": "vectors queries.tsv --out made --model MODEL",
     "verify-export": "vectors npy exported --queries-file lines.txt --model MODEL",
     "eval": "MODEL verses",
+    "words-align": "lines.txt lines.txt --model MODEL",
 }
 
 
