@@ -9,7 +9,8 @@ the languages of ``UNSEEN``, and without any pair that holds a word of a test se
 language are the first --candidates of its list, which are asked about, and those of its pairs. They are encoded once,
 and kept in the folder ``vectors`` of --to. Measured are XLING both ways, PanLex-BLI (by NN alone) and English-Sinhala,
 or the dev part (--dev), with 95 % intervals by source word, and Multi-SimLex. With --maps Procrustes, RCSLS and VecMap
-map each two languages of XLING and English-Sinhala by their own pairs. --languages leaves the others out.
+map each two languages of XLING and English-Sinhala by their own pairs. --languages leaves the others out, --only the
+other test sets.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def heads(
     model: str, *, prompt: str | None = None, to: Path = Path("runs/head"), table: Path = Path("runs/table"),
     candidates: int = 10_000, seeds: Sequence[int] = (0, 1, 2), set: Sequence[str] = (), languages: Sequence[str] = (),
     kinds: Sequence[str] = ("shared", "own"), dev: bool = False, maps: bool = False, no_csls: bool = False,
-    bf16: bool = False,
+    bf16: bool = False, only: Sequence[str] = (),
 ) -> Row:  # fmt: skip
     pairs_table, facts = words.word_pairs(PLANS["words"] | {"table": str(table), "freedict": ""}, to)
     encoder = for_words(model, prompt=prompt)
@@ -85,6 +86,8 @@ def heads(
     }
     result["pairs_used"] = sum(map(len, pairs.values()))
     for name, several in tests.items():
+        if only and name not in only:
+            continue
         several = [one for one in several if {*one.languages} <= {*known}]
         protocol = replace(BLI_PROTOCOLS["muse" if name == "sinhala" else "xling"], candidates=candidates)
         protocol = replace(protocol, candidates=4000) if dev else protocol
