@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from align.indexes.index import load_index as load_index
     from align.indexes.queries import augment_queries as augment_queries
     from align.indexes.search import search as search
+    from align.laboratory.course import lab as lab
     from align.mapping.methods import map as map
     from align.mapping.upgrade import upgrade_index as upgrade_index
     from align.mapping.word_head import word_head as word_head
@@ -72,6 +73,7 @@ _HOMES = {
     "evaluate": "align.evaluation.evaluate",
     "export": "align.engines.send",
     "index": "align.indexes.build",
+    "lab": "align.laboratory.course",
     "list_benchmarks": "align.evaluation.listing",
     "load_backend": "align.encoders.backends",
     "load_encoder": "align.encoders.checkpoint",

@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "evaluation": "tasks encoders indexes vectors pairs similarity text",  # vectors of vocabularies are kept as indexes
     "transfer": "evaluation encoders tasks pairs similarity text",  # scores are results, or tables read as pairs are
     "reporting": "evaluation tasks text",
+    "laboratory": "training encoders objectives similarity text",
     "health": "training encoders objectives indexes text",  # what a machine does of all these
 }
 """Room -> rooms. ``cli`` and ``demo`` may import all."""

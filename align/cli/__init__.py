@@ -21,6 +21,7 @@ from align.cli import (
     export,
     heads,
     index,
+    lab,
     mapping,
     merging,
     mine,
@@ -57,6 +58,7 @@ class Groups(Verbs):
         "Train": {
             "train": training.train,
             "recipe": training.recipe,
+            "lab": lab.lab,
             "head": heads.app,
             "map": mapping.map_words,
             "merge": merging.merge,
