@@ -1,4 +1,4 @@
-"""The numbers of docs/advise.md, from docs/results/advised.json."""
+"""The numbers of docs/advise.md, from docs/results/advised-*.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REGRETS = ("regret@1", "regret@3")
 
 def held_out() -> str:
     """Rho and regrets of every ranking, by task."""
-    result = kept("advised")
+    result = {task: kept(f"advised-{task}") for task in TASKS.values()}
     columns = {"ranked by": str}
     for title, task in TASKS.items():
         of = result[task]["held_out"]
@@ -26,7 +26,7 @@ def held_out() -> str:
 
 def differences() -> str:
     """Of rho between two rankings."""
-    result = kept("advised")
+    result = {task: kept(f"advised-{task}") for task in TASKS.values()}
     columns = {"rho of": str} | {
         title: lambda name, task=task: interval(result[task]["differences"][name], 2, "+")
         for title, task in TASKS.items()
@@ -36,7 +36,7 @@ def differences() -> str:
 
 def importance() -> str:
     """How far rho falls when features are shuffled."""
-    result = kept("advised")
+    result = {task: kept(f"advised-{task}") for task in TASKS.values()}
     columns = {"shuffled": str} | {
         title: lambda name, task=task: interval(result[task]["importance"][name], 2, "+")
         for title, task in TASKS.items()
@@ -54,5 +54,7 @@ PARTS = {
     "advice held out": held_out,
     "advice differences": differences,
     "advice importance": importance,
-    "advice ran": lambda: "\n\n".join(ran(kept(name)) for name in ("transfer-scores", "advised")),
+    "advice ran": lambda: "\n\n".join(
+        ran(kept(f"{name}-{task}")) for task in TASKS.values() for name in ("transfer", "advised")
+    ),
 }

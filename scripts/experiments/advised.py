@@ -1,9 +1,10 @@
 """Does advice hold: sources ranked for targets that were held out, by typology, by overlap of texts, and by all.
 
-    python -m scripts.experiments.advised E5 --prompt "query: " --out docs/results/advised.json
+    python -m scripts.experiments.advised retrieval seed --out docs/results/advised-retrieval.json
+    python -m scripts.experiments.advised pos E5 --prompt "query: " --out docs/results/advised-pos.json
 
-The scores are those of transfer_scores.py. Features are read off other text than was scored: lines 1-512 of TICO-19,
-the first 500 sentences of Parallel UD. Typology is that of lang2vec (the extra ``typology``). Sizes are those of
+The scores are those of transfer_scores.py. Features are read off other text than was scored: the other lines of
+TICO-19, sentences 201-600 of Parallel UD. Typology is that of lang2vec (the extra ``typology``). Sizes are those of
 CC-100, the text of XLM-R: MiB of the compressed files, as https://data.statmt.org/cc-100 lists them; it lists none for
 Central Kurdish, Kinyarwanda and Tigrinya.
 """
@@ -24,7 +25,7 @@ from align.transfer.rows import USUAL, Rows
 from scripts.bench.harness import Row, command_line
 from scripts.document.tables import kept
 from scripts.experiments.plans import lines
-from scripts.experiments.transfer_scores import LEARNT, PUD, SCORED, TICO, sentences
+from scripts.experiments.transfer_scores import PUD, SCORED, TICO, sentences
 
 SIZES = {
     "amh_Ethi": 133, "arb_Arab": 5400, "ben_Beng": 860, "deu_Latn": 18_000, "eng_Latn": 82_000, "spa_Latn": 14_000,
@@ -43,27 +44,31 @@ DIFFERENCES = (("typology", "lexical"), ("typology + lexical", "lexical"), ("typ
                ("all", "lexical"), ("all", "likeness"), (ALL, "all"))  # fmt: skip
 
 
-def advised(model: str, *, prompt: str | None = None) -> Row:
-    encoder, scores = align.load_encoder(model, prompt=prompt), kept("transfer-scores")
+def advised(task: str, model: str, *, prompt: str | None = None) -> Row:
+    encoder, scores = align.load_encoder(model, prompt=prompt), kept(f"transfer-{task}")
     if scores["encoder"]["fingerprint"] != encoder.identity()["fingerprint"]:
-        raise InputError(f"docs/results/transfer-scores.json has scores of another encoder than {model}")
-    texts = {
-        "retrieval": {code: lines("tico19", f"{name}.txt")[: SCORED.start] for name, code in TICO.items()},
-        "pos": {code: [one.text for one in list(sentences(name))[:LEARNT]] for name, code in PUD.items()},
-    }
-    found: Row = {"encoder": encoder.identity()}
-    for task, of in texts.items():
-        given = scores[task]["scores"]
-        pairs = [(one["source"], one["target"]) for one in given]
-        with torch.autocast("cpu", torch.bfloat16):
-            table = feature_table(pairs, Evidence(of, parallel=True, encoder=encoder, sizes=SIZES))
-        if table.lacking:
-            raise InputError("; ".join(dict.fromkeys(table.lacking.values())))
-        found[task] = {"languages": len(of), "unknown": dict(table.unknown), **measured(
-            Rows.of(pairs, [one["score"] for one in given], table.values), table
-        )}  # fmt: skip
-        print(task, found[task], flush=True)
-    return found
+        raise InputError(f"docs/results/transfer-{task}.json has scores of another encoder than {model}")
+    texts = TEXTS[task]()
+    pairs = [(one["source"], one["target"]) for one in scores["scores"]]
+    with torch.autocast("cpu", torch.bfloat16):
+        table = feature_table(pairs, Evidence(texts, parallel=True, encoder=encoder, sizes=SIZES))
+    if table.lacking:
+        raise InputError("; ".join(dict.fromkeys(table.lacking.values())))
+    rows = Rows.of(pairs, [one["score"] for one in scores["scores"]], table.values)
+    return {"encoder": encoder.identity(), "unknown": dict(table.unknown), **measured(rows, table)}
+
+
+TEXTS = {
+    "retrieval": lambda: {code: others(lines("tico19", f"{name}.txt")) for name, code in TICO.items()},
+    "pos": lambda: {code: [one.text for one in list(sentences(name))[200:600]] for name, code in PUD.items()},
+}
+"""Of which features are made, by what was scored."""
+
+
+def others(every: list[str]) -> list[str]:
+    """The lines that are not scored."""
+    scored = set(range(len(every))[SCORED])
+    return [line for number, line in enumerate(every) if number not in scored]
 
 
 def measured(rows: Rows, table: Table) -> Row:

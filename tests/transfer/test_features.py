@@ -66,8 +66,10 @@ def test_a_damaged_table_of_typology(lang2vec):
     with pytest.raises(InputError, match=r"family_features.npz is no table of lang2vec 1.1 .*: pip install 'lang2"):
         feature_table([("deu_Latn", "eng_Latn")], Evidence(), ["family"])
     np.savez(lang2vec / "family_features.npz", langs=np.array(["deu"]))
-    with pytest.raises(InputError, match="is no table of lang2vec"):
-        feature_table([("deu_Latn", "eng_Latn")], Evidence(), ["family"])
+    (lang2vec / "geocoord_features.npz").write_bytes((lang2vec / "geocoord_features.npz").read_bytes()[:300])
+    for name in ("family", "geography"):
+        with pytest.raises(InputError, match="is no table of lang2vec"):
+            feature_table([("deu_Latn", "eng_Latn")], Evidence(), [name])
 
 
 def test_without_typology_the_others_work(monkeypatch):

@@ -11,6 +11,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from math import nan
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def vectors(name: str, languages: Sequence[str]) -> dict[str, NDArray[np.float64
             rows = {code: row for row, code in enumerate(table["langs"].tolist())}
             columns = [column.startswith(prefix) for column in table["feats"].tolist()]
             values = table["data"][..., 0]  # one source a table
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise InputError(f"{path} is no table of lang2vec 1.1 ({error}): pip install 'lang2vec>=1.1'") from error
     found = {}
     for language in languages:
