@@ -4,7 +4,7 @@
     python -m scripts.experiments.advised pos E5 --prompt "query: " --out docs/results/advised-pos.json
 
 The scores are those of transfer_scores.py. Features are read off other text than was scored: the other lines of
-TICO-19, sentences 201-600 of Parallel UD. Typology is that of lang2vec (the extra ``typology``). Sizes are those of
+TICO-19, sentences 101-170 of Parallel UD. Typology is that of lang2vec (the extra ``typology``). Sizes are those of
 CC-100, the text of XLM-R: MiB of the compressed files, as https://data.statmt.org/cc-100 lists them; it lists none for
 Central Kurdish, Kinyarwanda and Tigrinya.
 """
@@ -60,7 +60,7 @@ def advised(task: str, model: str, *, prompt: str | None = None) -> Row:
 
 TEXTS = {
     "retrieval": lambda: {code: others(lines("tico19", f"{name}.txt")) for name, code in TICO.items()},
-    "pos": lambda: {code: [one.text for one in list(sentences(name))[200:600]] for name, code in PUD.items()},
+    "pos": lambda: {code: [one.text for one in list(sentences(name))[100:170]] for name, code in PUD.items()},
 }
 """Of which features are made, by what was scored."""
 
