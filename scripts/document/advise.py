@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from scripts.document.tables import kept, ran, table
 
-TASKS = {"retrieval": "retrieval", "parts of speech": "pos"}
+TASKS = {"retrieval": "retrieval"}
+RANKINGS = ("typology", "lexical", "typology + lexical", "size", "likeness", "all", "all + usual", "usual", "chance")
+SHUFFLED = ("typology", "syntax", "phonology", "inventory", "family", "geography", "lexical", "script", "trigrams",
+            "subwords", "size", "likeness", "usual")  # fmt: skip
 REGRETS = ("regret@1", "regret@3")
 
 
@@ -21,7 +24,7 @@ def held_out() -> str:
             columns[measure if title == "retrieval" else f"{measure} "] = lambda name, of=of, m=measure: interval(
                 of[name][m], 3
             )
-    return table(columns, list(result["retrieval"]["held_out"]))
+    return table(columns, RANKINGS)
 
 
 def differences() -> str:
@@ -41,7 +44,7 @@ def importance() -> str:
         title: lambda name, task=task: interval(result[task]["importance"][name], 2, "+")
         for title, task in TASKS.items()
     }
-    return table(columns, list(result["retrieval"]["importance"]))
+    return table(columns, SHUFFLED)
 
 
 def interval(value: Sequence[float], digits: int, sign: str = "") -> str:
