@@ -133,7 +133,7 @@ def _wide(data: bytes) -> Guess | None:
 def _shown(text: str) -> str:
     line = next((line for line in text.splitlines() if not line.isascii()), text.partition("\n")[0])
     place = next((place for place, character in enumerate(line) if not character.isascii()), 0)
-    start = line.rfind(" ", 0, place) + 1 if place > SHOWN // 2 else 0
+    start = max(line.rfind(mark, 0, place) for mark in " >\t") + 1 if place > SHOWN // 2 else 0
     return line[start : start + SHOWN].strip()
 
 

@@ -11,12 +11,14 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
 from align.files.lines import text_lines
 
+ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
 # not any tag: <unk> is a word of some vocabularies
 MARKUP = re.compile(r"<(\?xml\b|!doctype\b|!--|html\b|error\b)", re.IGNORECASE)
 
@@ -111,12 +113,23 @@ def user_cache(name: str) -> Path:
 
 
 def existing_file(path: Path | str) -> Path:
-    """``path`` if it is a file, else an InputError that says so."""
+    """``path`` if it is a file, else an InputError that says so, with the nearest name beside it.
+
+    Raises:
+        InputError: there is none, or it is a folder or an archive of files.
+    """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"no such file: {path}")
+        beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = get_close_matches(path.name, beside, 1)
+        raise InputError(f"no such file: {path}" + (f"; did you mean {path.parent / near[0]}?" if near else ""))
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file")
+    if archive := ARCHIVE.search(path.name):
+        unpack = "unzip" if archive[0].lower() == ".zip" else "tar -xf"
+        raise InputError(
+            f"{path} is an archive; expected a file: unpack it ({unpack} {path.name}) and give what is in it"
+        )
     return path
 
 

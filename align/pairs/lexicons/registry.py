@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.lines import encoding_of
 from align.files.packed import open_bytes
 from align.pairs.lexicons.format import Format
 from align.pairs.reading.sources import NAMED
@@ -48,9 +49,12 @@ def format_of(source: Path | str, sides: Sequence[str] = ()) -> str:
 
 
 def _head(path: Path) -> bytes:
-    """The first bytes of a file, decompressed; of anything else none."""
+    """The first bytes of a file, decompressed and as UTF-8 without a byte-order mark; of anything else none."""
     try:
         with open_bytes(path) as file:
-            return file.read(HEAD)
+            head = file.read(HEAD)
+        encoding, mark = encoding_of(head)
+        head = head[mark:]
+        return head if encoding == "utf-8" else head.decode(encoding, "ignore").encode("utf-8", "ignore")
     except (OSError, InputError):
         return b""

@@ -30,11 +30,11 @@ from align.pairs.reading.sources import (
     RowFile,
     Source,
     has_records,
+    language_of_ending,
     language_of_name,
     languages_of,
 )
 from align.text.languages import check_language
-from align.text.tags import locale_language
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def find_rows(
 
 
 def _moses(folder: Path) -> list[tuple[Path, str]]:
-    """The files of a folder as OPUS packs it, ``Tatoeba.de-en.de`` and ``Tatoeba.de-en.en``, each with its code.
+    """The files of a folder as OPUS and Moses name them, ``Tatoeba.de-en.de`` and ``corpus.en``, each with its code.
 
     Raises:
         InputError: it holds several corpora, whose lines do not belong together.
@@ -86,15 +86,22 @@ def _moses(folder: Path) -> list[tuple[Path, str]]:
         return []
     found: dict[str, list[tuple[Path, str]]] = {}
     for file in sorted(folder.iterdir()):
-        stem, _, tag = plain_name(file).rpartition(".")
-        if code := locale_language(tag) if tag in stem.rpartition(".")[2].split("-") else "":
-            found.setdefault(stem, []).append((file, code))
+        if code := language_of_ending(file):
+            found.setdefault(plain_name(file).rpartition(".")[0], []).append((file, code))
     corpora = {stem: files for stem, files in found.items() if len(files) > 1}
+    to_train_on = {stem: files for stem, files in corpora.items() if not _of_a_test(stem)}
+    if to_train_on and len(to_train_on) < len(corpora):
+        logger.warning("%s: not read, their names say dev or test: %s", folder, ", ".join(corpora.keys() - to_train_on))
+        corpora = to_train_on
     if len(corpora) > 1:
         raise InputError(
             f"{folder} holds several corpora: {', '.join(corpora)}; expected one, or CODE=FILE of each side"
         )
     return next(iter(corpora.values()), [])
+
+
+def _of_a_test(stem: str) -> bool:
+    return any(SPLITS.get(part.casefold(), "train") != "train" for part in re.split(r"[._-]", stem))
 
 
 def _licensed(source: Any) -> Any:
@@ -182,6 +189,8 @@ def _checked_rows(source: AnyRows, unnamed: bool) -> AnyRows:
     try:
         return replace(source, path=path, languages=languages_of(path.name.partition(".")[0]))
     except InputError as error:
+        if code := language_of_ending(path):
+            return replace(source, path=path, languages=(code,))
         if unnamed:
             return replace(source, path=path)
         raise InputError(

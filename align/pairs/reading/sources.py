@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files.packed import also_packed
+from align.files.packed import also_packed, plain_name
 from align.files.whole import sha256
 from align.text.languages import check_language
+from align.text.tags import locale_language
 
 RECORD_SUFFIXES = (*also_packed([".jsonl", ".ndjson"]), ".parquet")
 TSV_SUFFIXES = also_packed([".tsv", ".csv"])
@@ -123,11 +124,26 @@ def languages_of(label: str) -> tuple[str, ...]:
 
 
 def language_of_name(path: Path) -> str:
-    """Code at the start of a file name: ``hin_Deva`` of ``hin_Deva.dev.txt.gz``."""
+    """Code at the start of a file name, ``hin_Deva`` of ``hin_Deva.dev.txt.gz``, or of the tag that it ends in."""
     try:
         return check_language(path.name.partition(".")[0])
     except InputError as error:
+        if code := language_of_ending(path):
+            return code
         raise InputError(f"{path}: {error}; name the file by its language or give {{code: file}}") from error
+
+
+def language_of_ending(path: Path) -> str:
+    """Code of the tag that a name ends in, as OPUS and Moses name their files (``corpus.de``); ``""``: it is no tag.
+
+    One of three letters stands in the pair before it, too, for many other endings are codes of small languages.
+
+    >>> [language_of_ending(Path(name)) for name in ("corpus.de", "News.en-zh_TW.zh_TW.gz", "corpus.txt", "a.mdx")]
+    ['deu_Latn', 'cmn_Hant', '', '']
+    """
+    stem, _, tag = plain_name(path).rpartition(".")
+    paired = tag in stem.rpartition(".")[2].split("-")
+    return locale_language(tag) if stem and (paired or len(re.split("[-_@]", tag)[0]) == 2) else ""
 
 
 def labelled_path(text: str) -> tuple[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import html.entities
+import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,16 +12,23 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from align.errors import InputError
+from align.files.guessing import conversion
 from align.files.lines import encoding_of
 from align.files.packed import open_bytes
 
+logger = logging.getLogger(__name__)
+
 CHUNK = 1 << 16
+_CUT_SHORT = ("no element found", "unclosed token", "unclosed CDATA section")
 ILLEGAL = "\ufdd0"
 """Stands for what XML may not hold, a control character or bytes that are no text: one such does not spoil a file."""
-_REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
+_TOKEN = re.compile(r"<!\[CDATA\[|\]\]>|<!--|-->|&(?:#x([0-9a-fA-F]+);|#([0-9]+);|([A-Za-z][\w.-]*);)?")
+"""What begins and ends a part without references, and a reference; ``&`` alone is none."""
+_CLOSES = {"<![CDATA[": "]]>", "<!--": "-->"}
+_OF_XML = {"amp", "lt", "gt", "quot", "apos"}
 _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_OPEN = re.compile(r"&#?[0-9a-zA-Z]{0,10}$")
-"""The beginning of a reference at the end of a chunk."""
+_OPEN = re.compile(r"[&<\]-][^;>]{0,11}$")
+"""What may be the beginning of a token at the end of a chunk."""
 _DECLARED = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][\w.-]*)[\"']")
 
 codecs.register_error("align.illegal", lambda error: (ILLEGAL, getattr(error, "end", 0)))
@@ -33,21 +42,22 @@ def parse_xml(
 ) -> Iterator[None]:
     """Call ``start(name, attributes, line)``, ``end(name)`` and ``text(characters)``; yields after every chunk.
 
-    A character that XML forbids, written as such or as a reference (``&#7;``), and bytes that are no character of the
-    file's encoding are handed on as ``ILLEGAL``: whoever reads sets the entry aside that holds one.
+    What XML forbids is handed on as ``ILLEGAL``, and whoever reads sets the entry aside that holds one: a forbidden
+    character, as such or as a reference (``&#7;``), ``&`` alone, an unknown entity, bytes that are no character of the
+    file's encoding. The entities of HTML (``&nbsp;``) are read. Names are without their prefix (``tu`` of ``t:tu``).
 
     Raises:
         InputError: a damaged file, XML that is not well-formed otherwise, an unknown encoding, or an entity that is
-            declared or unknown (declarations can make a small file expand without end); with the line.
+            declared (declarations can make a small file expand without end); with the line.
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler = lambda name, attributes: start(name, attributes, parser.CurrentLineNumber)
-    parser.EndElementHandler, parser.CharacterDataHandler = end, text
+    parser.StartElementHandler = lambda name, attributes: start(_local(name), attributes, parser.CurrentLineNumber)
+    parser.EndElementHandler, parser.CharacterDataHandler = lambda name: end(_local(name)), text
 
     def refuse(name: str, *_: object) -> NoReturn:
         place = f"{path}, line {parser.CurrentLineNumber}"
-        raise InputError(f"{place}: expected plain text, got the entity {name!r}; only &amp; and the like are read")
+        raise InputError(f"{place}: expected plain text, got the entity {name!r}; only those of XML and HTML are read")
 
     parser.EntityDeclHandler = parser.SkippedEntityHandler = refuse
     try:
@@ -57,8 +67,13 @@ def parse_xml(
         parser.Parse("", True)
     except expat.ExpatError as error:
         reason = expat.errors.messages[error.code]
-        raise InputError(f"{path}, line {error.lineno}: not well-formed XML ({reason})") from error
+        cut = "; it ends in the middle: is the file whole?" if reason in _CUT_SHORT else ""
+        raise InputError(f"{path}, line {error.lineno}: not well-formed XML ({reason}){cut}") from error
     yield
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
 
 
 def _decoded(path: Path) -> Iterator[str]:
@@ -67,9 +82,13 @@ def _decoded(path: Path) -> Iterator[str]:
         name, mark = encoding_of(head)
         try:
             decoder = codecs.getincrementaldecoder(_declared(head[mark:], name))("align.illegal")
-            chunk = head[mark:]
+            chunk, legal = head[mark:], True
             while chunk:
-                yield decoder.decode(chunk)
+                text = decoder.decode(chunk)
+                if legal and ILLEGAL in text:
+                    legal = False
+                    logger.warning("%s: some bytes are no %s, as it says to be: %s", path, name, conversion(path))
+                yield text
                 chunk = file.read(CHUNK)
             yield decoder.decode(b"", True)
         except (LookupError, UnicodeError) as error:
@@ -88,15 +107,32 @@ def _declared(head: bytes, marked: str) -> str:
 
 def _legal(chunks: Iterator[str]) -> Iterator[str]:
     """The same text in pieces, without forbidden characters and references to them."""
-    rest = ""
+    rest = closed_by = ""
+
+    def replaced(match: re.Match[str]) -> str:
+        nonlocal closed_by
+        token = match[0]
+        if closed_by:
+            closed_by = "" if token == closed_by else closed_by
+        elif token in _CLOSES:
+            closed_by = _CLOSES[token]
+        elif token.startswith("&"):
+            return _reference(match)
+        return token
+
     for chunk in chunks:
         text = rest + chunk
         cut = _OPEN.search(text, max(0, len(text) - 12))
         rest = text[cut.start() :] if cut else ""
-        yield _CONTROL.sub(ILLEGAL, _REFERENCE.sub(_reference, text.removesuffix(rest)))
-    yield rest
+        yield _CONTROL.sub(ILLEGAL, _TOKEN.sub(replaced, text.removesuffix(rest)))
+    yield _CONTROL.sub(ILLEGAL, _TOKEN.sub(replaced, rest))
 
 
 def _reference(match: re.Match[str]) -> str:
+    if name := match[3]:
+        known = html.entities.html5.get(f"{name};", ILLEGAL)
+        return match[0] if name in _OF_XML else known
+    if match[1] is None and match[2] is None:
+        return ILLEGAL
     number = int(match[1], 16) if match[1] else int(match[2])
     return ILLEGAL if number > 0x10FFFF or _CONTROL.match(chr(number)) else match[0]
