@@ -18,14 +18,31 @@ SHOWN = 30
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
-    """The sentence about a name that is not known: the nearest, and those that are.
+    """The sentence about a name that is not known: those that are, and the nearest.
 
     >>> unknown("task", "stss", ["sts", "bli"])
-    "unknown task 'stss': did you mean sts? There are sts, bli"
+    "unknown task 'stss': expected one of sts, bli; did you mean sts?"
     """
-    names = list(known)
-    near = get_close_matches(given, names, 1, 0.5)
+    return f"unknown {what} {given!r}: expected one of {there_are(given, known)}"
+
+
+def there_are(given: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a name that was not found: those that there are, and the nearest.
+
+    >>> "no column 'text': there are " + there_are("text", ["texts", "id"])
+    "no column 'text': there are texts, id; did you mean texts?"
+    """
+    names = list(dict.fromkeys(known))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    listed = f"{', '.join(names[:SHOWN])}{more}" if names else "none"
-    asked = f"did you mean {near[0]}? There are" if near else "there are"
-    return f"unknown {what} {given!r}: {asked} {listed}"
+    return (f"{', '.join(names[:SHOWN])}{more}" if names else "none") + nearest(given, names)
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """The question that names the nearest of the known names, in any case; ``""`` if none is near.
+
+    >>> nearest("Stss", ["sts", "bli"]), nearest("qa", ["sts", "bli"])
+    ('; did you mean sts?', '')
+    """
+    folded = {name.casefold(): name for name in known if name != given}
+    near = get_close_matches(given.casefold(), folded, 1, 0.6)
+    return f"; did you mean {folded[near[0]]}?" if near else ""

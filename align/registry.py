@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 
 
 class Named(Protocol):
@@ -70,7 +70,7 @@ def find(name: str, known: Mapping[str, T], what: str) -> T:
         InputError: there is none; the known ones are listed.
     """
     if name not in known:
-        raise InputError(f"no {what} {name!r}: expected one of {', '.join(known)}")
+        raise InputError(f"no {what} {name!r}: expected one of {there_are(name, known)}")
     return known[name]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from align.cli.arguments import Out, show
-from align.errors import InputError
+from align.errors import InputError, there_are
 
 if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
@@ -69,7 +69,7 @@ def _score(specs: list[str], lines: int, best: str) -> Callable[[Encoder], float
         found = {f"{name}/{key}": value for name, one in scored.items() for key, value in one(encoder).items()}
         names = best.split(",")
         if absent := [name for name in names if name not in found]:
-            raise InputError(f"--best {absent[0]} is no score: the evaluators give {', '.join(found)}")
+            raise InputError(f"--best {absent[0]} is no score: the evaluators give {there_are(absent[0], found)}")
         return sum(found[name] for name in names) / len(names)
 
     return score

@@ -13,7 +13,7 @@ import typer
 
 from align.cli.arguments import AllowLicences, AsJson, Out, listed, show, tell
 from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
-from align.errors import InputError
+from align.errors import InputError, there_are
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -149,7 +149,7 @@ def scores_before(encoder: Encoder, specs: Sequence[str], lines: int, best: str 
         scores = {f"{name}/{score}": v for name, one in found.items() for score, v in one(encoder).items()}
         log.info("before training  %s", "  ".join(f"{name} {value:.4g}" for name, value in scores.items()))
         if best is not None and best not in scores:
-            raise InputError(f"--best {best} is no score: the evaluators give {', '.join(scores) or 'none'}")
+            raise InputError(f"--best {best} is no score: the evaluators give {there_are(best, scores)}")
     return found
 
 

@@ -16,7 +16,7 @@ from align.encoders.checkpoint import from_transformers, model_place, modules_fi
 from align.encoders.device import chosen_device
 from align.encoders.pooling import Pooling
 from align.encoders.text_model import TextModel
-from align.errors import InputError
+from align.errors import InputError, unknown
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -97,7 +97,7 @@ def load_decoder(
             unknown ``dtype``.
     """
     if dtype not in DTYPES:
-        raise InputError(f"unknown dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
+        raise InputError(unknown("dtype", dtype, DTYPES))
     place, where = model_place(name, revision), chosen_device(device)
     model, tokenizer = from_transformers(
         place, revision, auto=AutoModel, dtype=DTYPES[dtype], use_safetensors=True

@@ -19,7 +19,7 @@ from align.encoders.decoder import Decoder
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import after_prompt, through
 from align.encoders.route import refuse_route
-from align.errors import InputError
+from align.errors import InputError, unknown
 
 LAYER_KINDS = ("mean", "weighted", "last", "cls")
 
@@ -128,7 +128,7 @@ def poolings(encoder: Layered, kinds: Sequence[str] | None) -> dict[str, Pool]:
         return {"": encoder.pooling}
     wrong = [kind for kind in kinds if kind not in LAYER_KINDS]
     if wrong:
-        raise InputError(f"unknown pooling {wrong[0]!r}: expected some of {', '.join(LAYER_KINDS)}")
+        raise InputError(unknown("pooling", wrong[0], LAYER_KINDS))
     if not kinds or len(set(kinds)) < len(kinds):
         raise InputError(f"expected at least one pooling, each once, got {list(kinds)}")
     if "cls" in kinds and isinstance(encoder, Decoder):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 
 KINDS = ("mean", "cls", "weighted")
 
@@ -38,7 +38,7 @@ class Pooling:
     def __post_init__(self) -> None:
         """Check the kind and its fit with special tokens, and with both kinds of layers."""
         if self.kind not in KINDS:
-            raise InputError(f"unknown pooling {self.kind!r}: expected one of {', '.join(KINDS)}")
+            raise InputError(unknown("pooling", self.kind, KINDS))
         if self.kind == "cls" and not self.special_tokens:
             raise InputError("cls pooling reads a special token: it needs special_tokens = true")
         if self.with_average and (self.kind != "mean" or self.average_layers or self.layer == 0):

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from align.engines.registry import engine as engine_of
 from align.engines.target import Target
-from align.errors import InputError
+from align.errors import InputError, there_are
 
 SECRET = r"(?:ssl)?pass(?:word|wd)?|pwd|token|api_?key|secret"
 """Names of settings whose values are secrets."""
@@ -73,7 +73,7 @@ def _typed(engine: str, open_target: Any, options: Mapping[str, Any]) -> dict[st
     known = {key: value for key, value in known.items() if key not in ("to", "name")}
     for key in options:
         if key not in known:
-            raise InputError(f"{engine} has no option {key!r}: expected one of {', '.join(known) or 'none'}")
+            raise InputError(f"{engine} has no option {key!r}: expected one of {there_are(key, known)}")
     return {key: _value(engine, key, value, known[key].annotation) for key, value in options.items()}
 
 

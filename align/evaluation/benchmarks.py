@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from align.errors import InputError
+from align.errors import InputError, nearest
 from align.tasks.task import tasks
 
 
@@ -97,7 +97,8 @@ def find_benchmark(name: str) -> Benchmark:
         kind, source = "retrieval", name
     elif not equals or kind not in tasks():
         known = f"{', '.join(BENCHMARKS)}, TASK=PATH with a task of {', '.join(tasks())}"
-        raise InputError(f"unknown benchmark {name!r}: expected one of {known}, or a folder of text")
+        near = nearest(*((kind, tasks()) if equals else (name, BENCHMARKS)))
+        raise InputError(f"unknown benchmark {name!r}: expected one of {known}, or a folder of text{near}")
     if not source:
         raise InputError(f"{name}: expected {kind}=PATH")
     place = Path(source).resolve()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.evaluation.benchmarks import BENCHMARKS, find_benchmark, local_folder
 from align.evaluation.compare import compare
 from align.evaluation.comparison import Comparison, Interval
@@ -162,8 +162,8 @@ def certify(
     Raises:
         InputError: an unknown grain, no data folder, two equal names, or nothing at all could be scored.
     """
-    if unknown := [one for one in grains if one not in GRAINS]:
-        raise InputError(f"unknown grain {unknown[0]!r} of a certificate: expected some of {', '.join(GRAINS)}")
+    if absent := [one for one in grains if one not in GRAINS]:
+        raise InputError(unknown("grain of a certificate", absent[0], GRAINS))
     if names[0] == names[1]:
         raise InputError(f"two encoders are called {names[0]!r}: a certificate needs two names")
     root = data or os.environ.get("ALIGN_DATA")

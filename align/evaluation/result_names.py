@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.nested import flattened
 
 Identity = tuple[str, ...]
@@ -49,7 +49,7 @@ def baseline_first(models: tuple[str, ...], baseline: str | None) -> tuple[str, 
         InputError: the baseline is none of them.
     """
     if baseline is not None and baseline not in models:
-        raise InputError(f"baseline {baseline!r} is none of the models: {', '.join(models)}")
+        raise InputError(f"baseline {baseline!r} is none of the models: {there_are(baseline, models)}")
     return models if baseline is None else tuple(sorted(models, key=lambda name: name != baseline))
 
 

@@ -6,10 +6,9 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from difflib import get_close_matches
 from typing import Any
 
-from align.errors import InputError
+from align.errors import InputError, there_are, unknown
 from align.evaluation.benchmarks import Benchmark
 from align.tasks.retrieval.protocols import with_twin
 from align.tasks.task import OneWay, Task, task
@@ -47,9 +46,8 @@ def rules_of(benchmark: Benchmark, protocol: Any = None, settings: Mapping[str, 
         elif name in read:
             reading[name] = _value(given, read[name], f"{kind.name}.{name}")
         else:
-            near = get_close_matches(name, [*own, *read], 1)
-            known = f"did you mean {near[0]}?" if near else f"expected one of {', '.join([*own, *read])}"
-            raise InputError(f"{benchmark.name}: {kind.name} has no setting {name!r}: {known}")
+            known = there_are(name, [*own, *read])
+            raise InputError(f"{benchmark.name}: {kind.name} has no setting {name!r}: expected one of {known}")
     if "twin" in changes:
         chosen = with_twin(chosen, changes.pop("twin"))
     other = replace(chosen, **changes)
@@ -82,7 +80,7 @@ def _protocol(kind: Task, benchmark: Benchmark, given: Any) -> Any:
         raise InputError(f"{benchmark.name} has no protocols: {kind.name} is scored in one way")
     name = given or benchmark.protocol or kind.default
     if name not in kind.protocols:
-        raise InputError(f"unknown protocol {name!r}: expected one of {', '.join(kind.protocols)}")
+        raise InputError(unknown("protocol", name, kind.protocols))
     return kind.protocols[name]
 
 

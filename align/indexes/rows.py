@@ -17,13 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.vectors.folder import Vectors
 
 COLUMNS = ("id", "text_sha256", "language", "script", "text")
 LABELS = ("language", "script")
-SHOWN = 30
-"""Known values that an error lists."""
 
 Write = Callable[[pa.Table], None]
 Where = Mapping[str, Sequence[str]]
@@ -75,7 +73,9 @@ class Rows:
         chosen = None
         for column, wanted in where.items():
             if column not in (*LABELS, *self.own):
-                raise InputError(f"no column {column!r} to filter by: there are {', '.join((*LABELS, *self.own))}")
+                raise InputError(
+                    f"no column {column!r} to filter by: there are {there_are(column, (*LABELS, *self.own))}"
+                )
             codes, names = self._labels(column)
             same = np.isin(codes, [_code(name, names, column) for name in wanted])
             chosen = same if chosen is None else chosen & same
@@ -168,8 +168,6 @@ def writing_rows(path: Path, labels: Mapping[str, Iterable[str]], own: Sequence[
 
 def _code(name: str, names: dict[str, int], label: str) -> int:
     if name not in names:
-        known = sorted(filter(None, names))
-        more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-        listed = f"{', '.join(known[:SHOWN])}{more}" if known else "none"
-        raise InputError(f"no row of the index is of {label} {name!r}: known are {listed}")
+        known = there_are(name, sorted(filter(None, names)))
+        raise InputError(f"no row of the index is of {label} {name!r}: known are {known}")
     return names[name]

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.files.folders import whole_folder, writing
 from align.files.lines import text_lines
 from align.files.whole import existing_file, sha256, write_json
@@ -62,7 +62,7 @@ def fit_map(
         InputError: an unknown method, a dictionary too many or too few, no covered pair, or as the method.
     """
     if method not in METHODS:
-        raise InputError(f"unknown method {method!r}: expected one of {', '.join(METHODS)}")
+        raise InputError(unknown("method", method, METHODS))
     if (dictionary is None) != (method in WITHOUT_DICTIONARY):
         raise InputError(f"method {method} {'needs a' if dictionary is None else 'takes no'} dictionary")
     options: dict[str, Any] = {"normalization": normalization} if normalization else {}

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.mapping.linear_map import Fit, Spaces, checked_pairs, normalized_spaces
 from align.mapping.self_learning import SelfLearning, cross_product, learn_dictionary, unsupervised_pairs
 
@@ -65,7 +65,7 @@ def vecmap(
         Artetxe et al. 2018 (ACL), arXiv:1805.06297.
     """
     if mode not in MODES:
-        raise InputError(f"unknown mode {mode!r}: expected one of {', '.join(MODES)}")
+        raise InputError(unknown("mode", mode, MODES))
     if (mode == "unsupervised") != (seed_pairs is None):
         raise InputError(f"mode {mode} {'takes no' if seed_pairs is not None else 'needs'} seed pairs")
     spaces, learning = normalized_spaces(x, y, normalization), learning or SelfLearning()

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.files.nested import differences
 from align.mining.neighbours import ENGINES, faiss_neighbours
 from align.mining.pairs import Candidates, judged, write_mined
@@ -178,7 +178,7 @@ def _one_to_one(pairs: Candidates, n: int, m: int) -> Candidates:
 def _check_choices(direction: str, engine: str, threshold: float | None) -> None:
     for name, value, known in (("direction", direction, DIRECTIONS), ("engine", engine, ENGINES)):
         if value not in known:
-            raise InputError(f"unknown {name} {value!r}: expected one of {', '.join(known)}")
+            raise InputError(unknown(name, value, known))
     if threshold is not None and np.isnan(threshold):
         raise InputError("the threshold is not a number: expected the least score to keep, such as 1.05")
 

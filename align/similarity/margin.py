@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.similarity.cosine import TIE_TOLERANCE, matrix, normalize, slices, tiles
 from align.similarity.csls import means_of_tiles, row_means
 from align.similarity.nearest import Neighbours, check_at_least_one, keep_best, keep_scores, neighbours_of, no_keys
@@ -177,7 +177,7 @@ def check_score(score: str, k: int) -> None:
         InputError: the known scores are listed.
     """
     if score not in SCORES:
-        raise InputError(f"unknown score {score!r}: expected one of {', '.join(SCORES)}")
+        raise InputError(unknown("score", score, SCORES))
     check_at_least_one(k)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import ProgressCallback, TrainerCallback
 
 from align.encoders.encoder import Encoder
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.whole import read_json, write_json
 from align.training.distributed import share, total
 from align.training.engine import eager_blocks
@@ -93,7 +93,7 @@ class Evaluation(TrainerCallback):
         if not self.best:
             return
         if self.best not in scores:
-            raise InputError(f"best={self.best!r} is no score: the evaluators gave {', '.join(scores)}")
+            raise InputError(f"best={self.best!r} is no score: the evaluators gave {there_are(self.best, scores)}")
         score = scores[self.best]
         if not math.isfinite(score):
             raise InputError(f"best={self.best!r} is {score} at step {step}; expected a number")

@@ -20,7 +20,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.whole import read_lines
 from align.objectives.ranges import alternatives, called
 from align.objectives.registry import objectives
@@ -65,7 +65,7 @@ def load_changed(name: str | Path, changes: Sequence[str]) -> tuple[Recipe, list
     elif str(name).endswith(".toml"):
         text, place = "".join(f"{line}\n" for line in read_lines(name)), str(name)
     else:
-        raise InputError(f"no recipe {str(name)!r}: expected a .toml file or one of {', '.join(recipes())}")
+        raise InputError(f"no recipe {str(name)!r}: expected a .toml file or one of {there_are(str(name), recipes())}")
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

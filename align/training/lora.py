@@ -13,7 +13,7 @@ from torch import nn
 from align.encoders.blocks import blocks
 from align.encoders.encoder import Encoder
 from align.encoders.saving import Adapter
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.streams import drawn_from
 from align.training.recipe import Recipe
 
@@ -46,7 +46,7 @@ def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
         )
     for target in targets or families[0]:
         if not _matching(linear, target):
-            raise InputError(f"lora.targets: no module is called {target!r}; a block has {', '.join(linear)}")
+            raise InputError(f"lora.targets: no module is called {target!r}; a block has {there_are(target, linear)}")
     wanted = {name for target in targets or families[0] for name in _matching(linear, target)}
     modules = {block[name] for block in (dict(b.named_modules()) for b in chosen) for name in wanted if name in block}
     return [name for name, module in encoder.body.named_modules() if module in modules]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.objectives.objective import Objective
 from align.objectives.ranges import check_options, need
 from align.objectives.registry import objectives
@@ -169,5 +169,5 @@ def in_order(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in chosen:
         if name not in objectives():
-            raise InputError(f"no objective {name!r}: expected one of {', '.join(objectives())}")
+            raise InputError(f"no objective {name!r}: expected one of {there_are(name, objectives())}")
     return {name: chosen[name] for name in objectives() if chosen.get(name) is not None}

@@ -17,7 +17,7 @@ from transformers import TrainerCallback
 from align.encoders.blocks import blocks, word_table
 from align.encoders.encoder import Encoder
 from align.encoders.saving import Adapter
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.training.batches import Batches
 from align.training.callbacks import Evaluation, Evaluator
 from align.training.distributed import world
@@ -75,7 +75,7 @@ def plan(stage: Recipe, tables: Mapping[str, Dataset], encoder: Encoder, progres
     missing = [name for name in stage.pairs if name not in tables]
     if missing:
         raise InputError(
-            f"the stage {stage.name!r} draws from the pairs {missing[0]!r}; given are {', '.join(tables) or 'none'}"
+            f"the stage {stage.name!r} draws from the pairs {missing[0]!r}; given are {there_are(missing[0], tables)}"
         )
     tables = {name: tables[name] for name in stage.pairs} if stage.pairs else tables
     options = stage.train

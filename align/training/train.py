@@ -15,7 +15,7 @@ from align.encoders.device import own_device
 from align.encoders.encoder import Encoder
 from align.encoders.route import refuse_route
 from align.encoders.saving import ENCODER, save_encoder
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.folders import check_replaceable, writing
 from align.training.callbacks import Evaluator
 from align.training.distributed import backend, first_of_launch, launch, world
@@ -141,7 +141,9 @@ def check_arguments(
             f"the recipe pools layer {recipe.encoder.layer}, the encoder was loaded with layer {encoder.layer}"
         )
     if best and best.split("/")[0] not in evaluators:
-        raise InputError(f"best={best!r} names no evaluator: expected one of {', '.join(evaluators) or '(none given)'}")
+        raise InputError(
+            f"best={best!r} names no evaluator: expected one of {there_are(best.split('/')[0], evaluators)}"
+        )
     stages = recipe.stages or (recipe,)
     if evaluators and not any(stage.train.evaluate_every for stage in stages):
         raise InputError("evaluators were given, but train.evaluate_every is 0: expected the steps between evaluations")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.lines import encoding_of
 from align.files.packed import open_bytes
 from align.files.whole import existing_file, whole_file
@@ -180,7 +180,7 @@ def _of(vectors: Vectors, language: str) -> StaticVectors:
     if isinstance(vectors, StaticVectors):
         return vectors
     if language not in vectors:
-        raise InputError(f"no static vectors of {language}; there are those of {', '.join(vectors)}")
+        raise InputError(f"no static vectors of {language}; there are those of {there_are(language, vectors)}")
     return vectors[language]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 
 METRICS = ("P@1", "P@5", "P@10", "MRR")
 METHODS = ("NN", "CSLS")
@@ -152,5 +152,5 @@ def find_bli_protocol(protocol: str | BliProtocol) -> BliProtocol:
     if isinstance(protocol, BliProtocol):
         return protocol
     if protocol not in BLI_PROTOCOLS:
-        raise InputError(f"unknown protocol {protocol!r}: expected one of {', '.join(BLI_PROTOCOLS)}")
+        raise InputError(unknown("protocol", protocol, BLI_PROTOCOLS))
     return BLI_PROTOCOLS[protocol]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.tasks.bli.protocols import BliProtocol
 from align.tasks.bli.word_vectors import word_vectors
 from align.tasks.embedding import Encode
@@ -65,7 +65,7 @@ def vocabulary_of(code: str, vocabularies: Mapping[str, Sequence[str]], protocol
     """
     check_language(code)
     if code not in vocabularies:
-        raise InputError(f"no vocabulary of {code}; there are those of {', '.join(sorted(vocabularies)) or 'none'}")
+        raise InputError(f"no vocabulary of {code}; there are those of {there_are(code, sorted(vocabularies))}")
     words = candidate_words(vocabularies[code], lowercase=protocol.lowercase, limit=protocol.candidates)
     if not words:
         raise InputError(f"the vocabulary of {code} is empty: there is nothing to search")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.tasks.embedding import Encode, embed
 from align.tasks.measures.logistic import Logistic, fit_logistic
 from align.tasks.measures.nearest import nearest_class
@@ -146,7 +146,7 @@ class _Lines:
 
 def _lines(data: LabelledTexts, train: str) -> _Lines:
     if train not in data.texts:
-        raise InputError(f"no text in {train} to learn from; available: {', '.join(sorted(data.texts))}")
+        raise InputError(f"no text in {train} to learn from; available: {there_are(train, sorted(data.texts))}")
     names, classes = np.unique(np.array(data.classes), return_inverse=True)
     split = np.array(data.splits)
     rows: dict[tuple[str, str], _Rows] = {}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.whole import read_json
 from align.similarity.cosine import matrix
 from align.tasks.layers import best_layer
@@ -206,7 +206,7 @@ def mexa(
         raise InputError(f"MEXA needs at least 1 line, got n = {n}")
     n = min(n, check_aligned(texts))
     if pivot not in texts:
-        raise InputError(f"no text in the pivot {pivot}; available: {', '.join(sorted(texts))}")
+        raise InputError(f"no text in the pivot {pivot}; available: {there_are(pivot, sorted(texts))}")
     if len(texts) < 2:
         raise InputError(f"MEXA needs a language beside the pivot {pivot}")
     base = _encoded(encode_layers, texts[pivot][:n], pivot, layers)

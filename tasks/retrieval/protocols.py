@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.similarity.margin import check_score
 
 Pair = tuple[str, str]
@@ -167,7 +167,7 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
     if isinstance(protocol, Protocol):
         return protocol
     if protocol not in PROTOCOLS:
-        raise InputError(f"unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
+        raise InputError(unknown("protocol", protocol, PROTOCOLS))
     return PROTOCOLS[protocol]
 
 

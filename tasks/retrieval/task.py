@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.similarity.csls import csls_top_k
 from align.similarity.margin import both_ranks
 from align.tasks.embedding import Encode, Side, embed
@@ -218,7 +218,7 @@ def checked_pairs(pairs: Sequence[Pair], texts: Mapping[str, Sequence[str]]) -> 
         raise InputError("no pairs were given")
     missing = sorted({code for pair in pairs for code in pair} - set(texts))
     if missing:
-        raise InputError(f"no text in {', '.join(missing)}; available: {', '.join(sorted(texts))}")
+        raise InputError(f"no text in {', '.join(missing)}; available: {there_are(missing[0], sorted(texts))}")
     seen: set[frozenset[str]] = set()
     for pair in pairs:
         if len(set(pair)) != 2 or frozenset(pair) in seen:

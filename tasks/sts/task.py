@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.similarity.cosine import TIE_TOLERANCE
 from align.tasks.embedding import Encode, Side, embed
 from align.tasks.layers import split_lines
@@ -205,7 +205,9 @@ def _read(
 
 def units_of(sets: Mapping[str, StsSet], names: Sequence[str] | None) -> Iterator[Unit]:
     """A unit for each set of scored pairs, or for those that are asked for."""
-    yield from (lost(name, f"no set {name}; there are {', '.join(sets)}") for name in names or () if name not in sets)
+    yield from (
+        lost(name, f"no set {name}; there are {there_are(name, sets)}") for name in names or () if name not in sets
+    )
     for name, one in sets.items():
         if names is None or name in names:
             yield Unit(name, partial(lambda found: found, one), "unit")

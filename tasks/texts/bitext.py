@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.cells import cell_lines
 from align.files.packed import plain_name, plain_suffix
 from align.files.whole import existing_file, read_lines, two_sides
@@ -228,7 +228,11 @@ def chosen(
     """Codes to read in the source's order, and units that tell of those that are not there."""
     if languages is None:
         return list(available), []
-    absent = [lost(code, f"no text in {code}") for code in languages if code not in available and code != pivot]
+    absent = [
+        lost(code, f"no text in {code}; available: {there_are(code, available)}")
+        for code in languages
+        if code not in available and code != pivot
+    ]
     return [code for code in available if code in languages or code == pivot], absent
 
 
@@ -306,7 +310,7 @@ def wanted(available: Mapping[str, _T], languages: Sequence[str] | None) -> dict
     """Those of ``available`` that were asked for, in that order; None: all. An absent one is an InputError."""
     missing = [code for code in languages or () if code not in available]
     if missing:
-        raise InputError(f"no text in {', '.join(missing)}; available: {', '.join(sorted(available))}")
+        raise InputError(f"no text in {', '.join(missing)}; available: {there_are(missing[0], sorted(available))}")
     return dict(available) if languages is None else {code: available[code] for code in languages}
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.text.languages import check_language
 
 Pair = tuple[str, str]
@@ -90,7 +90,7 @@ def files_by_language(paths: Sequence[Path | str], languages: Sequence[str], wha
     for code in languages:
         if code not in found:
             given = ", ".join(map(str, paths))
-            raise InputError(f"no {what} of {code} in {given}; there are those of {', '.join(sorted(found)) or 'none'}")
+            raise InputError(f"no {what} of {code} in {given}; there are those of {there_are(code, sorted(found))}")
         if len(found[code]) > 1:
             raise InputError(f"two files are the {what} of {code}: {found[code][0]} and {found[code][1]}; give one")
     return {code: found[code][0] for code in languages}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.files.cells import Cells, cell_lines
 from align.files.packed import plain_name
 from align.files.whole import SPLITS as SPLIT_NAMES
@@ -97,7 +97,7 @@ def read_sts(
             path and line), no row of the split, or a data set that cannot be loaded.
     """
     if split not in SPLITS:
-        raise InputError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
+        raise InputError(unknown("split", split, SPLITS))
     path = Path(source)
     if path.is_dir():
         files = wanted(_files(path, split), languages)

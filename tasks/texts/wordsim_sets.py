@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from align.errors import InputError
+from align.errors import InputError, nearest
 from align.files.packed import plain_name
 from align.files.whole import existing_file
 from align.tasks.texts.named_files import USUAL_CODES
@@ -118,7 +118,9 @@ def _code(label: str) -> str:
 
 def _as_set(name: str, pairs: Sequence[Pair], first: str, second: str) -> StsSet:
     if not first:
-        raise InputError(f"the language {name} is not known here; expected one of {', '.join(sorted(_CODES))}")
+        raise InputError(
+            f"the language {name} is not known here; expected one of {', '.join(sorted(_CODES))}{nearest(name, _CODES)}"
+        )
     left, right, scores = zip(*pairs, strict=True)
     lacking = [pair for pair in pairs if math.isnan(pair[2])]
     if lacking:

@@ -149,10 +149,10 @@ def test_files_of_unequal_length(tmp_path):
             ):
                 build(files, tmp_path / "out", pivot_side=side)
     write(short)
-    with pytest.raises(InputError, match=r"a\.el is empty$"):
+    with pytest.raises(InputError, match=r"a\.el is empty: expected translations$"):
         build({"eng_Latn": long, "ell_Grek": short}, tmp_path / "out")
     write(long)
-    with pytest.raises(InputError, match=r"a\.en is empty$"):
+    with pytest.raises(InputError, match=r"a\.en is empty: expected translations$"):
         build({"eng_Latn": long, "ell_Grek": short}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

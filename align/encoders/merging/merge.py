@@ -15,7 +15,7 @@ from align.encoders.checkpoint import load_encoder, model_place
 from align.encoders.encoder import Encoder
 from align.encoders.merging.formulas import dare, linear, slerp, task, ties
 from align.encoders.saving import ENCODER, save_encoder
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.files.folders import writing
 from align.files.whole import read_json
 
@@ -174,7 +174,7 @@ def _checked(
 ) -> list[tuple[float, ...]]:
     """The sets of weights to try."""
     if method not in METHODS:
-        raise InputError(f"unknown method {method!r} of merging: expected one of {', '.join(METHODS)}")
+        raise InputError(unknown("method of merging", method, METHODS))
     count = len(models)
     if count < 2 or (method == "slerp" and count != 2):
         raise InputError(f"{method} merges {'two' if method == 'slerp' else 'two or more'} encoders, got {count}")

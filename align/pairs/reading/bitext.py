@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.lines import text_lines
 from align.files.whole import existing_file, two_sides
 from align.pairs.reading.bitexts import AnyBitext, LineFiles
@@ -44,7 +44,9 @@ def read_bitext(bitext: AnyBitext, columns: tuple[str, str] | None = None) -> It
     for item in _translations(bitext, columns):
         yield item
     if item is None:
-        raise InputError(f"{bitext.source.name if isinstance(bitext, LineFiles) else bitext.name} is empty")
+        raise InputError(
+            f"{bitext.source.name if isinstance(bitext, LineFiles) else bitext.name} is empty: expected translations"
+        )
 
 
 def _translations(bitext: AnyBitext, columns: tuple[str, str] | None) -> Iterator[Translation]:
@@ -72,7 +74,7 @@ def _from_lines(files: LineFiles) -> Iterator[Translation]:
 def _unequal(files: LineFiles, shorter: int, more: int, target_ends: bool) -> str:
     ended, longer = (files.target, files.source) if target_ends else (files.source, files.target)
     if not shorter:
-        return f"{ended.name} is empty"
+        return f"{ended.name} is empty: expected translations"
     return (
         f"{ended.name} ends after line {shorter}, {longer.name} goes on to line {shorter + more}: expected "
         "line-aligned files; a line may be missing anywhere before that"
@@ -126,7 +128,8 @@ def _from_tmx(source: RowFile) -> Iterator[Translation]:
         yield Translation(source.name, unit.number, one, two, first, second, "", problem)
     for code in source.languages:
         if code not in seen:
-            raise InputError(f"{source.name} has no text in {code}; its languages are {', '.join(tags) or 'not named'}")
+            known = there_are(code, tags) if tags else "not named"
+            raise InputError(f"{source.name} has no text in {code}; its languages are {known}")
 
 
 def _from_records(source: AnyRows, columns: tuple[str, str] | None) -> Iterator[Translation]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.packed import also_packed, said
 from align.pairs.reading.finding import find_rows, listed
 from align.pairs.reading.sources import ROW_SUFFIXES, TMX_SUFFIXES, AnyRows, GivenRows, HubRows, RowFile, described
@@ -44,7 +44,7 @@ class Directions:
         """The (source, target) pairs among ``codes``, the languages of the files at ``place``."""
         for code in [code for pair in self.pairs for code in pair] or ([self.pivot] if self.pivot else []):
             if code not in codes:
-                raise InputError(f"{place}: expected text in {code}, found {', '.join(codes)}")
+                raise InputError(f"{place}: expected text in {code}, found {there_are(code, codes)}")
         if self.pairs:
             return list(self.pairs)
         if len(codes) < 2:

@@ -34,7 +34,7 @@ def read_source(source: AnySource) -> Iterator[Line]:
     for line in _from_records(source) if has_records(source) else _from_lines(source):
         yield line
     if line is None:
-        raise InputError(f"{source.name} is empty")
+        raise InputError(f"{source.name} is empty: expected a text on each line")
 
 
 def _from_lines(source: AnySource) -> Iterator[Line]:

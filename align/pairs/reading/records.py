@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.cells import cell_lines
 from align.files.hub import no_network
 from align.files.lines import text_lines
@@ -175,7 +175,7 @@ def read_rows(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]
         empty = False
         yield number, record
     if empty:
-        raise InputError(f"{source.name} is empty")
+        raise InputError(f"{source.name} is empty: expected a row on each line")
 
 
 def some_read(
@@ -220,7 +220,7 @@ def column(names: Sequence[str], record: Iterable[str], place: str) -> str:
     for name in column_names(names):
         if name in spelled:
             return spelled[name]
-    raise InputError(f"{place}: expected a column {' or '.join(map(repr, names))}; found {', '.join(found) or 'none'}")
+    raise InputError(f"{place}: expected a column {' or '.join(map(repr, names))}; found {there_are(names[0], found)}")
 
 
 def text_of(value: Any) -> tuple[str, str]:

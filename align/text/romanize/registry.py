@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.registry import registered
 
 GROUP, DEFAULT = "align.romanizers", "uroman"
@@ -53,7 +53,7 @@ def romanizers() -> dict[str, Romanizer]:
 def find_romanizer(name: str) -> Romanizer:
     """The romaniser of a name."""
     if name not in romanizers():
-        raise InputError(f"unknown romaniser {name!r}: expected one of {', '.join(romanizers())}")
+        raise InputError(unknown("romaniser", name, romanizers()))
     return romanizers()[name]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from align.errors import InputError
+from align.errors import InputError, there_are
 from align.files.cells import Cells
 from align.text.hashing import text_sha256
 from align.text.languages import check_language
@@ -218,7 +218,8 @@ def open_corpus(
         wanted |= {f"payload {name}": column for name, column in kept.items()}
         for what, column in wanted.items():
             if column and column not in source.columns:
-                raise InputError(f"{source.path} has no column {column!r} for the {what}: it has {_listed(source)}")
+                known = there_are(column, source.columns) if source.columns else _listed(source)
+                raise InputError(f"{source.path} has no column {column!r} for the {what}: it has {known}")
     if licence or any(name in source.columns for source in sources for name in LICENCE_COLUMNS):
         kept.setdefault(LICENCE, LICENCE)
     return Corpus(sources, text, id or _default_id(sources), language, language_column, kept, licence)
@@ -233,8 +234,6 @@ def _default_id(sources: Sequence[Source]) -> str:
 
 
 def _listed(source: Source) -> str:
-    if source.columns:
-        return ", ".join(source.columns)
     return "lines of text alone" if source.kind == "text" else "no JSON object at its beginning"
 
 
