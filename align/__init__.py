@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from align.alignment.aligner import word_alignments as word_alignments
+    from align.alignment.project import project as project
     from align.encoders.backends import load_backend as load_backend
     from align.encoders.checkpoint import load_encoder as load_encoder
     from align.encoders.encoder import Encoder as Encoder
@@ -86,6 +87,7 @@ _HOMES = {
     "nli_pairs": "align.pairs.nli",
     "offsets": "align.encoders.offsets.estimate",
     "open_vectors": "align.vectors.folder",
+    "project": "align.alignment.project",
     "read_pairs": "align.pairs.reading.table",
     "report": "align.reporting.report",
     "route": "align.encoders.routed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import regex
 
 from align.errors import InputError
 from align.similarity.links import Linking, link
@@ -24,7 +24,6 @@ EncodeWords = Callable[..., Sequence[Any]]
 """(sentences as words, language, pooling=) -> of each the vectors of its rows, the word of each row, the words cut."""
 Links = dict[tuple[int, int], float]
 NULL_LINKS = ("dropped", "counted")
-_SIGNS = regex.compile(r"[\p{P}\p{S}]+")
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,11 @@ class Part:
     """The first lines alone, which choose; else those after them."""
 
 
+def is_sign(word: str) -> bool:
+    """Whether a word is nothing but punctuation and symbols."""
+    return all(unicodedata.category(letter)[0] in "PS" for letter in word)
+
+
 def predicted(encode: EncodeWords, gold: GoldAlignment, protocol: LinkProtocol) -> tuple[list[Links], int]:
     """Links of each line with their scores, by no threshold, and how many words were cut."""
     sides = [
@@ -113,7 +117,7 @@ def counted(gold: GoldAlignment, found: Sequence[Links], least: float, protocol:
         sure = {one[:2] for one in links if (one.sure or not protocol.possible) and NULL not in one[:2]}
         possible = {one[:2] for one in links if NULL not in one[:2]}
         if not protocol.punctuation:
-            signs = [{k for k, word in enumerate(words) if _SIGNS.fullmatch(word)} for words in (source, target)]
+            signs = [{k for k, word in enumerate(words) if is_sign(word)} for words in (source, target)]
             linked, sure, possible = (
                 {(i, j) for i, j in pairs if i not in signs[0] and j not in signs[1]}
                 for pairs in (linked, sure, possible)

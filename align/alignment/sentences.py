@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from align.errors import InputError, unknown
 from align.files.packed import plain_suffix
 from align.files.whole import read_lines
 
-SPLITTERS: dict[str, Callable[[str], list[str]]] = {
-    "spaces": regex.compile(r"[^ \t]+").findall,
-    "words": regex.compile(r"[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}]+)*|\S").findall,
-    "characters": regex.compile(r"\S\p{M}*").findall,
+SPLITTERS = {
+    "spaces": regex.compile(r"[^ \t]+"),
+    "words": regex.compile(r"[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}]+)*|\S"),
+    "characters": regex.compile(r"\S\p{M}*"),
 }
 """``spaces``: the words stand there already; white space other than blanks and tabs is a word (KFTT has U+3000 so).
 ``words``: runs of letters, marks and digits, also with an apostrophe between letters; every other sign alone.
@@ -30,6 +30,12 @@ class Sentence(NamedTuple):
     """Its first line in the file, from 1."""
     id: str = ""
     """``sent_id`` of CoNLL-U."""
+    text: str = ""
+    """The line, where it is one."""
+    starts: tuple[int, ...] = ()
+    """Of each word its first character in the text."""
+    misc: tuple[str, ...] = ()
+    """Of each word the last column of CoNLL-U."""
 
 
 def read_sentences(path: Path | str, *, split: str = "spaces") -> Iterator[Sentence]:
@@ -48,34 +54,39 @@ def read_sentences(path: Path | str, *, split: str = "spaces") -> Iterator[Sente
         yield from _from_conllu(path)
         return
     for number, line in enumerate(read_lines(path), 1):
-        yield Sentence(SPLITTERS[split](line), number)
+        found = list(SPLITTERS[split].finditer(line))
+        yield Sentence([one[0] for one in found], number, "", line, tuple(one.start() for one in found))
 
 
 def _from_conllu(path: Path | str) -> Iterator[Sentence]:
+    rows: list[tuple[int, str]] = []
+    for number, line in enumerate([*read_lines(path), ""], 1):
+        if line.strip():
+            rows.append((number, line))
+        elif rows:
+            yield _conllu(path, rows)
+            rows = []
+
+
+def _conllu(path: Path | str, rows: list[tuple[int, str]]) -> Sentence:
     words: list[str] = []
-    start, name, open_ = 1, "", False
-    for number, line in enumerate(read_lines(path), 1):
-        if not line.strip():
-            if open_:
-                yield Sentence(words, start, name)
-            words, start, name, open_ = [], number + 1, "", False
-            continue
-        open_ = True
+    misc: list[str] = []
+    name = ""
+    for number, line in rows:
         if line.startswith("#"):
-            if line[1:].strip().startswith("sent_id"):
-                name = line.partition("=")[2].strip()
+            name = line.partition("=")[2].strip() if line[1:].strip().startswith("sent_id") else name
             continue
         cells = line.split("\t")
         if len(cells) != 10:
             raise InputError(f"{path}, line {number}: expected the 10 columns of CoNLL-U, got {len(cells)}")
+        if not regex.fullmatch(r"\d+([-.]\d+)?", cells[0]):
+            raise InputError(f"{path}, line {number}: expected the number of a word, got {cells[0][:20]!r}")
         if cells[0].isdecimal():
             if int(cells[0]) != len(words) + 1:
                 raise InputError(f"{path}, line {number}: expected word {len(words) + 1}, got {cells[0]!r}")
             words.append(cells[1])
-        elif not regex.fullmatch(r"\d+[-.]\d+", cells[0]):
-            raise InputError(f"{path}, line {number}: expected the number of a word, got {cells[0][:20]!r}")
-    if open_:
-        yield Sentence(words, start, name)
+            misc.append(cells[9])
+    return Sentence(words, rows[0][0], name, misc=tuple(misc))
 
 
 def read_parallel(

@@ -75,6 +75,7 @@ class Groups(Verbs):
         },
         "Words": {
             "words-align": words.words_align,
+            "project": words.project,
         },
         "Search": {
             "offsets": offsets.offsets,

@@ -81,6 +81,10 @@ EXAMPLES = {
         "align words-align hin.conllu eng.conllu --model model --method match --base 1 --out out.pharaoh",
         "align words-align zho.txt eng.txt --split characters --model model --scores --out out.pharaoh",
     ],
+    "project": [
+        "align project eng.txt deu.txt --labels eng.iob2 --model model --out deu.iob2",
+        "align project eng.conllu rus.conllu --labels eng.iob2 --method alignment --model model --out rus.jsonl",
+    ],
     "offsets": [
         "align offsets model --text hin_Deva.txt --text hin_Latn=romanised.txt --text eng_Latn.txt --out offsets",
         "align offsets model --text hin_Deva.txt --text eng_Latn.txt --method shift --pivot eng_Latn --out offsets",

@@ -1,4 +1,4 @@
-"""``align words-align``."""
+"""``align words-align`` and ``align project``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from align.cli.arguments import show
 from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
 
 
@@ -55,3 +56,36 @@ def words_align(
             print(line)
     else:
         write_alignments(encoder, source, target, out, linking, **options)
+
+
+@takes_encoder(without="backend offsets head")
+def project(
+    choice: EncoderChoice,
+    source: Annotated[Path, typer.Argument(help="Sentences, one a line, as words with spaces between; or .conllu.")],
+    target: Annotated[Path, typer.Argument(help="Their translations, line by line.")],
+    labels: Annotated[
+        Path, typer.Option(help="Of the source: IOB2, .conllu with NER=B-PER in MISC, .jsonl with character offsets.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, .iob2 or .jsonl, and OUT.rejects.jsonl.")],
+    model: ModelOption,
+    split: Annotated[str, typer.Option(help="How a line becomes words: spaces, words or characters.")] = "spaces",
+    method: Annotated[str, typer.Option(help="ranked: the n-gram most like the span; or alignment.")] = "ranked",
+    link: Annotated[str, typer.Option(help="How words are linked: argmax, itermax, match or softmax.")] = "itermax",
+    threshold: Annotated[float, typer.Option(help="Links of a lower cosine are dropped.")] = -1.0,
+    bridge: Annotated[bool, typer.Option("--bridge", help="Of alignment: take what lies between, too.")] = False,
+    shortlist: Annotated[int, typer.Option(min=1, help="Of ranked: candidates also compared by themselves.")] = 8,
+    longer: Annotated[int, typer.Option(min=0, help="A place has up to twice the words of its span and these.")] = 3,
+    monotone: Annotated[bool, typer.Option("--monotone", help="Spans keep their order.")] = False,
+    centred: Annotated[int, typer.Option(min=0, help="Take off the mean of the words in so many first lines.")] = 0,
+) -> None:
+    """Carry labelled spans over to a translation; what has no place there is kept aside, with the reason.
+
+    Words are compared at the layer two thirds up; --layer names another, at which texts by themselves are encoded too.
+    """
+    from align import project as run
+    from align.alignment.projection import Projecting
+    from align.similarity.links import Linking
+
+    how = Projecting(method, bridge, longer, shortlist, monotone)
+    linking = Linking(link, threshold)
+    show(run(choice.load(), source, target, labels, out, how, split=split, linking=linking, centred=centred))

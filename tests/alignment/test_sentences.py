@@ -37,8 +37,8 @@ def test_lines_become_words(tmp_path, split, line, words):
 
 def test_syntactic_words_of_conllu(tmp_path):
     one, two = read_sentences(written(tmp_path, "a.conllu", CONLLU))
-    assert one == (["do", "n't", "go"], 1, "a1")
-    assert two == (["Yes"], 9, "a2")
+    assert one[:3] == (["do", "n't", "go"], 1, "a1")
+    assert two[:3] == (["Yes"], 9, "a2")
 
 
 @pytest.mark.parametrize(("line", "sentence"), [

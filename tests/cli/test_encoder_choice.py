@@ -31,6 +31,7 @@ WITHOUT = {
     "advise": {"backend", "offsets", "head"},  # it reads the tokenizer; likeness is the encoder's own
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
     "words-align": {"pooling", "special_tokens", "backend", "offsets", "head"},  # of words, in torch
+    "project": {"backend", "offsets", "head"},
     "pairs negatives": {"attention", "backend", "offsets", "head"},  # options of a kind of pairs, of the registry
 }
 """Fields that a verb does not have, and why."""
@@ -52,6 +53,7 @@ WORDS = {
     "verify-export": "vectors npy exported --queries-file lines.txt --model MODEL",
     "eval": "MODEL verses",
     "words-align": "lines.txt lines.txt --model MODEL",
+    "project": "lines.txt lines.txt --labels labels.iob2 --out made.iob2 --model MODEL",
 }
 
 
@@ -84,6 +86,7 @@ def inputs(tmp_path):
     (tmp_path / "memory.tsv").write_text("a\tb\n")
     (tmp_path / "queries.tsv").write_text("r0\tquery\n")
     (tmp_path / "lines.txt").write_text("one\ntwo\n")
+    (tmp_path / "labels.iob2").write_text("one\tB-X\n\ntwo\tO\n")
     rows = [f"α{c}\ta{c}\tell_Grek\teng_Latn\tt{c}" for c in "abcd"]
     header = "source\ttarget\tsource_lang\ttarget_lang\tgroup_id"
     (tmp_path / "pairs.tsv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
