@@ -85,7 +85,8 @@ class Task:
     higher_is_better: bool = True
     inputs: str = "sentences"
     """What ``encode`` is given: ``sentences``; ``words``, encoded without context; ``layers``: sentences, and it
-    returns (layers, n, d); or ``tokens``: sentences as words, and it returns of each the vectors of its words."""
+    returns (layers, n, d); or ``tokens``: sentences as words, and it returns of each the vectors of its words. Or
+    ``labels``: in place of ``encode`` it is given an ``align.tasks.learning.Learner``."""
     halves: Callable[[Any, Halving], tuple[Any, Any, str]] | None = None
     """(content, how) -> a part that a layer is chosen on (None: others choose), the part
     that it is scored on, and what the first one is. ``None``: there is no sweep over layers."""

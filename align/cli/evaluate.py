@@ -44,7 +44,9 @@ def evaluate(
     ] = None,
     twin: Annotated[
         str | None,
-        typer.Option(help="Of retrieval, also romanised queries: by a romaniser (uroman), or a folder of such text."),
+        typer.Option(
+            help="Also romanised queries, or words with labels: by a romaniser (uroman), or a folder of such text."
+        ),
     ] = None,
     layers: Annotated[
         str | None,
@@ -93,8 +95,7 @@ def evaluate(
     if static and (model is None or "=" in model):  # no model is given
         model, what = None, [one for one in (model, *(what or [])) if one]
     context.with_resource(allowing(listed(allow_licences)))
-    twins = [f"retrieval.twin={twin}"] if twin else []
-    plan = _plan(what or [], protocol, [*(settings or []), *twins])
+    plan = _plan(what or [], protocol, settings or [], twin)
     single = out is not None and out.suffix == ".json"
     if single and len(plan) > 1:
         raise InputError(f"{len(plan)} results do not go into one file: expected a folder, got {out}")
@@ -144,7 +145,7 @@ class _Planned:
     inputs: str
 
 
-def _plan(what: Sequence[str], protocol: str | None, settings: Sequence[str]) -> list[_Planned]:
+def _plan(what: Sequence[str], protocol: str | None, settings: Sequence[str], twin: str | None) -> list[_Planned]:
     """What is scored by which rules; a setting without a task is of all that have it."""
     from align.evaluation.benchmarks import find_benchmark
     from align.evaluation.rules import rules_of, settings_of
@@ -153,8 +154,9 @@ def _plan(what: Sequence[str], protocol: str | None, settings: Sequence[str]) ->
     if not what:
         raise InputError("nothing to score: expected benchmarks of `align list`, TASK=PATH, or a folder of text")
     chosen = [find_benchmark(one) for one in dict.fromkeys(what)]
+    twinned = {one.task for one in chosen if "twin" in settings_of(task(one.task))} or {"retrieval"}
     given: dict[str, dict[str, str]] = {}
-    for text in settings:
+    for text in [*settings, *(f"{kind}.twin={twin}" for kind in twinned if twin)]:
         label, equals, value = text.partition("=")
         kind, dot, key = label.rpartition(".")
         if not equals or (dot and kind not in tasks()):

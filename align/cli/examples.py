@@ -63,6 +63,7 @@ EXAMPLES = {
         "align eval --static eng_Latn=en.vec --static deu_Latn=de.vec bli=eng_Latn-deu_Latn.tsv",
         "align eval model wordsim=multisimlex --layers all",
         "align eval model classification=sib200 xsim=flores --set xsim.k=8",
+        "align eval model token_classification=ud --protocol pos-tuned --bf16",
         "align eval meta-llama/Llama-3.2-1B mexa=flores --dtype bfloat16",
     ],
     "list": ["align list", "align list tatoeba --data data", "align list bli"],

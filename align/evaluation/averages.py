@@ -90,9 +90,8 @@ def averages(
                 for name, places in sorted(names.items())
             ]
     headline = average(counted) | {"scores": len(counted)}
-    gaps, twins = [], []
-    if task.name == "retrieval":
-        gaps, twins = _script_gaps(rows), [asdict(one) for one in twin_gaps(rows, resamples=resamples, seed=seed)]
+    gaps = _script_gaps(rows) if task.name == "retrieval" else []
+    twins = [asdict(one) for one in twin_gaps(rows, resamples=resamples, seed=seed)]
     return Averages(scores, statistic, headline, found, gaps, twins)
 
 

@@ -114,10 +114,14 @@ class Asked:
     """Padded tokens of one forward pass over layers."""
 
 
-def encode_of(encoder: Any, task: Task, asked: Asked = Asked()) -> Encode:
-    """(texts, language) -> vectors, as the task is given them."""
+def encode_of(encoder: Any, task: Task, asked: Asked = Asked()) -> Any:
+    """(texts, language) -> vectors, as the task is given them; a ``Learner`` for one that learns from labels."""
     if task.inputs == "tokens":
         return words_of_sentences(encoder, asked)
+    if task.inputs == "labels":
+        from align.evaluation.finetuning.learner import EncoderLearner
+
+        return EncoderLearner(encoder, bf16=asked.bf16)
     if isinstance(encoder, StaticWords):
         return encoder
     if isinstance(encoder, Mixed):

@@ -103,8 +103,8 @@ def evaluate(
     kind, asked = task(chosen.task), asked or Asked()
     if getattr(encoder, "offsets", None) and kind.inputs == "tokens":
         raise InputError(f"{chosen.name}: offsets are of whole texts, not of words in them: give the encoder without")
-    if getattr(encoder, "offsets", None) and (layers or kind.inputs == "layers"):
-        raise InputError(f"{chosen.name}: offsets are of the layer that the encoder pools, not of others")
+    if getattr(encoder, "offsets", None) and (layers or kind.inputs in ("layers", "labels")):
+        raise InputError(f"{chosen.name}: offsets are of the layer that the encoder pools, and of texts")
     root = data or os.environ.get("ALIGN_DATA")
     folder = local_folder(chosen, Path(root) if root else None)
     licence = known_licence(folder, chosen.licence) if folder and folder.exists() else chosen.licence
@@ -128,7 +128,7 @@ def evaluate(
         encode = encode_of(encoder, kind, asked)
         if kind.name == "bli" and chosen.source and use_cache and not isinstance(encoder, StaticWords):
             encode = _cached(encode, made_by, cache)
-        if not isinstance(encoder, StaticWords) and kind.inputs != "tokens":
+        if not isinstance(encoder, StaticWords) and kind.inputs not in ("tokens", "labels"):
             encode = keeping_lists(encode, rows=100_000 if kind.inputs == "layers" else 400_000)
         found = [row for unit in every for row in run.rows(unit, encode)]
     if not found:

@@ -12,6 +12,8 @@ from align.similarity.margin import check_score
 
 Pair = tuple[str, str]
 METRICS = ("P@1", "P@5", "P@10", "MRR")
+ROMANISED = "romanised"
+"""Direction of the scores of a romanised twin."""
 
 
 @dataclass(frozen=True)
@@ -172,13 +174,14 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
 
 
 def in_headline(directions: Sequence[str]) -> list[int]:
-    """Places of the scores that a headline averages: the searches with the pivot, or all where none has it.
+    """Places of the scores that a headline averages: the searches with the pivot, or all where none has it; no twins.
 
-    >>> in_headline(["to_pivot", "direct", "from_pivot"]), in_headline(["direct", ""])
+    >>> in_headline(["to_pivot", "direct", "from_pivot"]), in_headline(["direct", "", "romanised"])
     ([0, 2], [0, 1])
     """
     with_pivot = [i for i, direction in enumerate(directions) if direction in ("to_pivot", "from_pivot")]
-    return with_pivot or list(range(len(directions)))
+    native = [i for i, direction in enumerate(directions) if direction != ROMANISED]
+    return with_pivot or native or list(range(len(directions)))
 
 
 def with_twin(protocol: Protocol, twin: str) -> Protocol:

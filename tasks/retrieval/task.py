@@ -20,8 +20,8 @@ from align.tasks.layers import split_lines
 from align.tasks.measures.geometry import anisotropy, hubness
 from align.tasks.measures.ranks import expected_by_chance, mean_reciprocal_rank, precision_at
 from align.tasks.result import Result
-from align.tasks.retrieval.protocols import PROTOCOLS, Pair, Protocol, find_protocol, in_headline
-from align.tasks.retrieval.twins import DIRECTION, twin_pair, with_twins
+from align.tasks.retrieval.protocols import PROTOCOLS, ROMANISED, Pair, Protocol, find_protocol, in_headline
+from align.tasks.retrieval.twins import twin_pair, with_twins
 from align.tasks.task import Halving, Row, Task, Unit, row
 from align.tasks.texts.bitext import Texts, parallel_units
 from align.tasks.texts.labelled import read_index
@@ -269,7 +269,7 @@ def _twin_rows(
     (score,) = retrieval(encode, coded, protocol=one_way, per_item=True, check_alignment=False).scores
     items, lines = _items(score, _line_names(unit, texts[protocol.pivot]), protocol)
     return [row(
-        f"{twin}>{protocol.pivot}", latin(native), protocol.pivot, DIRECTION, items, lines, twin_of=native,
+        f"{twin}>{protocol.pivot}", latin(native), protocol.pivot, ROMANISED, items, lines, twin_of=native,
         value=score.metrics[protocol.headline], left_out=score.left_out, metrics=dict(score.metrics),
     )]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from align.errors import InputError
-from align.tasks.retrieval.protocols import Protocol
+from align.tasks.retrieval.protocols import ROMANISED, Protocol
 from align.tasks.statistics.resampling import percentile_interval
 from align.tasks.statistics.samples import Sample, joint_samples, mean_resampled
 from align.tasks.task import Row, Unit
@@ -20,8 +21,7 @@ from align.text.romanize.registry import romanizers
 from align.text.romanize.romanizer import romanize
 
 MARK = "~"
-"""Between a language code and the name of its twin."""
-DIRECTION = "romanised"
+"""Between a language code and the name of its twin, in the id of a score that is else that of the native text."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def twin_gaps(rows: Sequence[Row], *, resamples: int = 1000, seed: int = 0) -> l
 
     Lines that count in one of the two alone, as where a romanisation is blank, are in neither score here.
     """
-    natives = {(row["language"], row["other"]): row for row in rows if row["direction"] == "to_pivot"}
+    natives = {row["id"]: row for row in rows if "twin_of" not in row}
     codes, pairs, lines = [], [], []
-    for row in (row for row in rows if row["direction"] == DIRECTION):
-        native = natives.get((row["twin_of"], row["other"]), {"lines": [], "items": []})
+    for row in (row for row in rows if row["direction"] == ROMANISED):
+        native = natives.get(re.sub(f"{MARK}[^>:]*", "", row["id"]), {"lines": [], "items": []})
         of_native, of_twin = (dict(zip(one["lines"], one["items"], strict=True)) for one in (native, row))
         if shared := [line for line in of_native if line in of_twin]:
             codes.append(row["twin_of"])

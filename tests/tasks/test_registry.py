@@ -19,20 +19,12 @@ CHECKOUT = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="o
 
 def test_every_task_says_what_it_is():
     assert set(tasks()) == {
-        "bias",
-        "bli",
-        "classification",
-        "identity",
-        "mexa",
-        "retrieval",
-        "sts",
-        "word_alignment",
-        "wordsim",
-        "xsim",
-    }
+        "bias", "bli", "classification", "identity", "mexa", "retrieval", "sts", "token_classification", "topic",
+        "word_alignment", "wordsim", "xsim",
+    }  # fmt: skip
     for name, one in tasks().items():
         assert one.name == name and one.asks.endswith("?") and len(one.asks) < 90
-        assert one.default in one.protocols and one.inputs in ("sentences", "words", "layers", "tokens")
+        assert one.default in one.protocols and one.inputs in ("sentences", "words", "layers", "tokens", "labels")
         for called, protocol in one.protocols.items():
             assert protocol.name == called and protocol.headline and protocol.describe()
     assert {one.task for one in BENCHMARKS.values()} <= set(tasks())
