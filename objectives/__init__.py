@@ -13,8 +13,12 @@ from align.objectives.mlm import mlm
 from align.objectives.multi_similarity import multi_similarity
 from align.objectives.multiple_negatives import multiple_negatives
 from align.objectives.softmax_nli import softmax_nli
+from align.objectives.word_alignment.alignment_consistency import alignment_consistency
+from align.objectives.word_alignment.parallel_or_not import parallel_or_not
+from align.objectives.word_alignment.self_alignment import self_alignment
 
 __all__ = [
+    "alignment_consistency",
     "angle",
     "cosent",
     "cosine_anchor",
@@ -28,6 +32,8 @@ __all__ = [
     "multi_similarity",
     "multiple_negatives",
     "nt_xent",
+    "parallel_or_not",
+    "self_alignment",
     "softmax_nli",
     "supcon",
     "unexplained",

@@ -24,6 +24,8 @@ NEEDS = {
     "rehearsal": "current vectors of options.rehearsal_size rehearsal texts, and rehearsal_start, their first ones",
     "teacher": "vectors of the sources by the teacher",
     "guide": "guide_source and guide_target: vectors of both sides by the teacher, or by the starting encoder",
+    "pieces": "states at options.layer and word numbers of the pieces of both sides, see PieceStates",
+    "crossed": "vectors of both texts of a pair in one sequence, and of texts of two pairs; and which are parallel",
     "masked": "states and true pieces at masked positions of both sides, options.rate of all; and the head",
     "joint": "the same of both texts of a pair in one sequence, whose positions options.restart_positions counts anew",
 }

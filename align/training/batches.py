@@ -18,13 +18,16 @@ from align.objectives.mlm import IGNORED
 from align.pairs.meanings import linked, same_text
 from align.streams import stream
 from align.training.distributed import total, world
-from align.training.masking import join_pairs, mask_tokens, padded_joints
+from align.training.masking import join, join_pairs, mask_tokens, padded_joints
+from align.training.pieces import piece_kinds, prompt_pieces, word_numbers
 from align.training.recipe import Recipe
 from align.training.store import PairStore
 from align.training.tokens import Tokens
 
 Taken = tuple[NDArray[np.int32], NDArray[np.int64]]
 """Ids of some texts, one after the other, and the tokens of each."""
+OWN_PASS = frozenset({"joint", "pieces", "crossed"})
+"""Needs whose texts go through the encoder by themselves."""
 NOTHING: Taken = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 
 
@@ -63,6 +66,8 @@ class Batches(Dataset[dict[str, Any]]):
         self.begin = first if first is not None else -1
         self.joint_tokens = min(2 * recipe.train.max_tokens, longest_input(encoder.model, encoder.tokenizer))
         self.vocabulary = int(getattr(encoder.model.config, "vocab_size", 0))  # of what has a masked-LM head
+        if "pieces" in self.needs:
+            self.kinds, self.prompt = torch.from_numpy(piece_kinds(encoder)), prompt_pieces(encoder)
         if "bank" in self.needs:
             self.bank_size = int(recipe.setting("bank", "bank"))
             self.banked = np.flatnonzero(np.isfinite(frozen["start"][:, 0]))
@@ -77,7 +82,7 @@ class Batches(Dataset[dict[str, Any]]):
         meanings = linked(keys)
         batch: dict[str, Any] = {"groups": torch.from_numpy(meanings[self.rank :: self.world])}
         batch["rows"] = torch.from_numpy(rows)
-        if needs - {"joint"}:
+        if needs - OWN_PASS:
             kept, extra = self._rehearse(rng)
             sides = [store.source.take(rows if "source" in needs else rows[:0]), store.target.take(rows)]
             sides += [store.negative.take(store.negatives_of(rows)) if store.negative else NOTHING, kept]
@@ -92,6 +97,10 @@ class Batches(Dataset[dict[str, Any]]):
                 )
         if "joint" in needs:
             batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
+        if "pieces" in needs:
+            batch["pieces"] = self._pieces(rows)
+        if "crossed" in needs:
+            batch["crossed"] = self._cross(rows, meanings[self.rank :: self.world])
         if store.negative_texts is not None:
             same_meaning = same_text(store.negative_texts[store.negatives_of(rows)], keys[:, 1:], meanings)
             batch["negative_groups"] = torch.from_numpy(same_meaning)
@@ -126,6 +135,27 @@ class Batches(Dataset[dict[str, Any]]):
         joint["lengths"] = [len(one.ids) for one in joints]
         joint["ids"], joint["labels"] = self._mask(joint["ids"], joint["attention"], rate=rate, rng=rng)
         return joint
+
+    def _pieces(self, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """The sources and below them the targets, and the word of each piece."""
+        sides = [self.store.source.take(rows), self.store.target.take(rows)]
+        lengths = np.concatenate([counts for _, counts in sides])
+        ids, attention = filled(np.concatenate([ids for ids, _ in sides]), lengths, self.pad_id)
+        real = attention.bool() & ~torch.isin(ids, self.added)
+        real[:, : self.prompt] = False
+        words = word_numbers(ids, real, self.kinds)
+        return {"ids": ids, "attention": attention, "lengths": lengths.tolist(), "words": words}
+
+    def _cross(self, rows: NDArray[np.int64], meanings: NDArray[np.int64]) -> dict[str, Any]:
+        """Each source with its target, then each with the next pair's target, where that means something else."""
+        sources, targets = ([side[row].tolist() for row in rows] for side in (self.store.source, self.store.target))
+        n = len(rows)
+        couples = [(i, i) for i in range(n)]
+        couples += [(i, (i + 1) % n) for i in range(n) if meanings[i] != meanings[(i + 1) % n]]
+        joints = [join(sources[i], targets[j], begin=self.begin, max_tokens=self.joint_tokens) for i, j in couples]
+        made: dict[str, Any] = padded_joints(joints, pad_id=self.pad_id)
+        made["lengths"] = [len(one.ids) for one in joints]
+        return made | {"parallel": torch.tensor([int(i == j) for i, j in couples])}
 
     def _mask(
         self, ids: Tensor, attention: Tensor, *, rate: float, rng: np.random.Generator, rows: int | None = None

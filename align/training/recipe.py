@@ -93,6 +93,8 @@ class Recipe:
             bool(self.trained), "the recipe trains nothing: expected one weight above 0",
             {f"{name}.weight": 0 for name in self.objectives},
         )  # fmt: skip
+        layers = {f"{name}.layer": self.objectives[name].layer for name in self.active if "pieces" in self.reads(name)}
+        need(len(set(layers.values())) < 2, "objectives on pieces read the same layer", layers)
         if self.matryoshka:
             sizes, factors = self.matryoshka.dimensions, self.matryoshka.weights
             need(bool(sizes), "matryoshka.dimensions must be widths of at least 1", list(sizes))

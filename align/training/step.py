@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from copy import copy
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -11,10 +14,12 @@ from torch import Tensor, nn
 
 from align.encoders.blocks import masked_lm_head
 from align.encoders.encoder import Encoder
+from align.errors import InputError
 from align.objectives.inputs import Inputs
 from align.objectives.mlm import IGNORED, Head, Masked
 from align.objectives.objective import Sizes, Terms
 from align.objectives.temperature import Temperature
+from align.objectives.word_alignment.piece_states import PieceStates
 from align.streams import drawn_from
 from align.training.gradient_caching import encode_batch
 from align.training.inputs import batch_inputs, masked_positions, masked_sides
@@ -25,7 +30,7 @@ class Alignment(nn.Module):
     """An encoder with the objectives of a single stage, and what they themselves learn, drawn from the recipe's seed.
 
     Raises:
-        InputError: the recipe needs a masked-LM head that the model lacks.
+        InputError: the recipe needs a masked-LM head that the model lacks, or reads pieces above the pooled layer.
     """
 
     _keys_to_ignore_on_save = None  # asked for by transformers' Trainer when it resumes
@@ -34,6 +39,8 @@ class Alignment(nn.Module):
         self, encoder: Encoder, recipe: Recipe, *, classes: int = 0, teacher_dimension: int | None = None
     ) -> None:
         super().__init__()
+        if "pieces" in recipe.needs and (layer := recipe.setting("pieces", "layer")) > encoder.layer:
+            raise InputError(f"pieces are read at layer {layer}, above layer {encoder.layer}, which the encoder pools")
         self.encoder, self.recipe = encoder, recipe
         self.head = Head(*masked_lm_head(encoder.model)) if recipe.needs & {"masked", "joint"} else None
         self.learned = nn.ModuleDict()
@@ -54,6 +61,8 @@ class Alignment(nn.Module):
         lengths: Sequence[int] = (),
         labels: Tensor | None = None,
         joint: Mapping[str, Any] | None = None,
+        pieces: Mapping[str, Any] | None = None,
+        crossed: Mapping[str, Any] | None = None,
         predicted: Tensor | None = None,
         **given: Tensor | None,
     ) -> dict[str, Tensor]:
@@ -67,6 +76,8 @@ class Alignment(nn.Module):
             lengths: tokens of each of the R rows.
             labels: (R, T) pieces to predict, -100 elsewhere.
             joint: ids, attention, labels, types and positions, each (B, T'), of both texts of a pair in one sequence.
+            pieces: ids, attention, and the word of each piece, each (2 B, T'), of the sources and then the targets.
+            crossed: as joint, without labels, of N true and false pairs; and parallel, (N,), which are true.
             predicted: (3,) masked positions that the masked-LM sums of sources, targets and joint texts are divided by:
                 the step's, over its forward passes in all processes; None: of this pass, over the processes.
             given: what else objectives read, by name; see :data:`align.objectives.objective.NEEDS`.
@@ -82,17 +93,24 @@ class Alignment(nn.Module):
             if labels is not None and masked is not None and self.head is not None:
                 values["masked"] = masked_sides(encoded.states, labels, masked, sides, self.head, predicted)
         inputs = batch_inputs(encoded, sides, values, plain=self.recipe.train.loss == "plain")
-        terms = self._terms(inputs, joint, predicted)
+        passes = {
+            "joint": joint and partial(self._joint, joint, predicted),
+            "pieces": pieces and partial(self._pieces, pieces),
+            "crossed": crossed and partial(self._crossed, crossed),
+        }
+        terms = self._terms(inputs, passes)
         loss = torch.stack([weight * value for weight, value in terms.values() if weight]).sum()
         # DistributedDataParallel waits for a gradient of whatever an output depends on.
         return {name: value if weight else value.detach() for name, (weight, value) in terms.items()} | {"loss": loss}
 
-    def _terms(self, inputs: Inputs, joint: Mapping[str, Any] | None, predicted: Tensor | None) -> Terms:
+    def _terms(self, inputs: Inputs, passes: Mapping[str, Callable[[], Any] | None]) -> Terms:
         terms: dict[str, tuple[float, Tensor]] = {}
         for name, options in self.recipe.objectives.items():
-            states = self.recipe.reads(name) & {"masked", "joint"}
-            if "joint" in states and "joint" not in inputs and joint is not None:
-                inputs.given["joint"] = self._joint(joint, predicted)  # a pass of its own, when it is first asked for
+            reads = self.recipe.reads(name)
+            for need, run in passes.items():  # of their own through the encoder, when they are first asked for
+                if need in reads and need not in inputs and run:
+                    inputs.given[need] = run()
+            states = reads & {"masked", "joint"}
             # autocast would round the vectors
             with nullcontext() if states else torch.autocast(self.encoder.device.type, enabled=False):
                 value = self._value(name, inputs)
@@ -120,6 +138,22 @@ class Alignment(nn.Module):
         )  # fmt: skip
         count = None if predicted is None else predicted[2]
         return masked_positions(encoded.states, joint["labels"][masked], self.head, count)
+
+    def _pieces(self, pieces: Mapping[str, Any]) -> PieceStates:
+        """The states at the layer that the recipe says, which need not be the one that is pooled."""
+        reader = copy(self.encoder)  # of the same weights
+        layer = self.recipe.setting("pieces", "layer") or self.encoder.layer
+        reader.pooling = replace(self.encoder.pooling, layer=layer, with_average=False)
+        states = reader.hidden(pieces["ids"], pieces["attention"], lengths=pieces["lengths"]).layer
+        pairs = len(states) // 2
+        return PieceStates(*torch.split(states, pairs), *torch.split(pieces["words"], pairs))
+
+    def _crossed(self, crossed: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        vectors = encode_batch(
+            self.encoder, crossed["ids"], crossed["attention"], lengths=crossed["lengths"], types=crossed["types"],
+            micro_tokens=self.recipe.train.micro_tokens,
+        ).vectors  # fmt: skip
+        return vectors, crossed["parallel"]
 
     def numbers(self) -> dict[str, float]:
         """The learned temperatures and biases as they are now: ``temperature/nt_xent``."""

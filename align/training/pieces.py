@@ -1,0 +1,67 @@
+"""Which word each piece of a tokenised text belongs to, by the pieces alone: training sees ids, never strings."""
+
+from __future__ import annotations
+
+import numpy as np
+import regex
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from align.encoders.encoder import Encoder
+from align.objectives.word_alignment.piece_states import NO_WORD
+
+CONTINUES, BEGINS, ALONE, SPACE = range(4)
+"""What a piece is: inside a word, the first of one, one by itself, or nothing but the space before a word."""
+SPACES = ("\u2581", "\u0120")
+"""How SentencePiece and byte-level BPE write the space before a word."""
+INSIDE = "##"
+"""How WordPiece marks a piece inside a word."""
+_ALONE = regex.compile(
+    r"[\p{P}\p{S}\p{scx=Hani}\p{scx=Hira}\p{scx=Kana}\p{scx=Thai}\p{scx=Laoo}\p{scx=Khmr}\p{scx=Mymr}]"
+)
+"""Signs, and scripts that write no space between words: there each piece stands for a word."""
+
+
+def piece_kinds(encoder: Encoder) -> NDArray[np.int8]:
+    """(V,) what each piece is. Of a tokenizer that marks neither spaces nor insides, each piece is a word."""
+    vocabulary: dict[str, int] = encoder.tokenizer.get_vocab()
+    by_space = any(piece.startswith(SPACES) for piece in vocabulary)
+    by_inside = not by_space and any(piece.startswith(INSIDE) for piece in vocabulary)
+    kinds = np.full(max(vocabulary.values()) + 1, BEGINS, dtype=np.int8)
+    for piece, number in vocabulary.items():
+        marked = piece.startswith(SPACES)
+        text = piece[1:] if marked else piece.removeprefix(INSIDE) if by_inside else piece
+        if by_space and marked and not text:
+            kinds[number] = SPACE
+        elif _ALONE.match(text):
+            kinds[number] = ALONE
+        elif (by_space and not marked) or (by_inside and piece.startswith(INSIDE)):
+            kinds[number] = CONTINUES
+    return kinds
+
+
+def prompt_pieces(encoder: Encoder) -> int:
+    """Tokens at the start of each text that are its prompt's, and what the tokenizer puts before it."""
+    prompt = encoder.prompt.rstrip()  # the space at its end is a piece of the first word
+    ids: list[int] = encoder.tokenizer(prompt, verbose=False)["input_ids"]
+    return len(ids) - (bool(ids) and ids[-1] in encoder.tokenizer.all_special_ids)
+
+
+def word_numbers(ids: Tensor, real: Tensor, kinds: Tensor) -> Tensor:
+    """(R, T) number of the word of each piece, from 0 in each row; ``NO_WORD`` where not ``real``.
+
+    >>> kinds = torch.tensor([BEGINS, CONTINUES, ALONE, SPACE])
+    >>> word_numbers(torch.tensor([[0, 1, 2, 1, 3, 2]]), torch.ones(1, 6, dtype=torch.bool), kinds).tolist()
+    [[0, 0, 1, 2, 3, 3]]
+
+    Args:
+        ids: (R, T) pieces.
+        real: (R, T) bool: whether a piece is of the text.
+        kinds: (V,) see :func:`piece_kinds`.
+    """
+    kind = kinds[ids].masked_fill(~real, BEGINS)
+    before = torch.cat([torch.full_like(kind[:, :1], ALONE), kind[:, :-1]], dim=1)
+    before = before.masked_fill(~torch.cat([real[:, :1] & False, real[:, :-1]], dim=1), ALONE)  # the first begins one
+    begins = ((kind != CONTINUES) | (before == ALONE)) & (before != SPACE) & real
+    return (begins.cumsum(dim=1) - 1).masked_fill(~real, NO_WORD)
