@@ -108,6 +108,8 @@ def evaluate(
         raise InputError("static vectors have no layers: --layers needs a model alone")
     if numbers and choice.backend != "torch":
         raise InputError("--layers reads every layer of the model in torch: not with --backend")
+    if choice.backend != "torch" and any(one.inputs == "labels" for one in plan):
+        raise InputError("what learns labels reads and tunes the model in torch: not with --backend")
     called = name or model or "static"
     if out and not single:  # other models and benchmarks may be scored into the same folder meanwhile
         short = file_part("-".join(Path(called).parts[-2:]))

@@ -119,8 +119,11 @@ def encode_of(encoder: Any, task: Task, asked: Asked = Asked()) -> Any:
     if task.inputs == "tokens":
         return words_of_sentences(encoder, asked)
     if task.inputs == "labels":
+        from align.encoders.encoder import Encoder
         from align.evaluation.finetuning.learner import EncoderLearner
 
+        if not isinstance(encoder, Encoder):
+            raise InputError(f"{task.name} reads and tunes an encoder, not {type(encoder).__name__}")
         return EncoderLearner(encoder, bf16=asked.bf16)
     if isinstance(encoder, StaticWords):
         return encoder

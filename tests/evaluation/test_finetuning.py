@@ -84,6 +84,27 @@ def test_first_pieces_are_read_where_they_stand(encoder):
             states = encoder.body(torch.tensor([row.ids])).last_hidden_state[0]
             by_hand += [tagger.head(states[place]) for place in row.places]
     assert torch.allclose(logits, torch.stack(by_hand), atol=1e-5)
+    found = np.concatenate(tagger.predict(rows, [2, 1, 3]))
+    assert found.tolist() == logits.argmax(1).tolist() and len(set(found)) > 1
+
+
+def test_each_word_is_learnt_with_its_own_label(encoder, monkeypatch):
+    given = []
+    monkeypatch.setattr("align.evaluation.finetuning.learner.tune", lambda *learnt, **_: given.append(learnt[1]))
+    encoder.max_tokens = 10
+    train = Examples([("ab", "c", "d"), ("ab", "c", "defghijk")], [np.array([5, 6, 7]), np.array([5, NOT_READ, 7])])
+    EncoderLearner(encoder).tuned(train, train, 8, Tuning())
+    assert [labels.tolist() for _, labels in given[0]] == [[5, 6, 7], [5, NOT_READ]]
+
+
+def test_words_without_a_label_are_not_learnt(encoder):
+    (row,) = EncoderLearner(encoder).read([("ab", "c")])
+    how = Tuning(**QUICK | {"epochs": 1})
+    one = tune(encoder, [(row, np.array([1, NOT_READ]))], lambda tagger: 0.0, 2, how)
+    other = tune(encoder, [(row._replace(places=row.places[:1], labels=row.labels[:1]), np.array([1]))],
+                 lambda tagger: 0.0, 2, how)  # fmt: skip
+    assert one.head.bias.tolist()[1] > 0 > one.head.bias.tolist()[0]
+    assert np.sign(other.head.bias.tolist()).tolist() == [-1, 1]
 
 
 def test_gradients_reach_all_but_frozen_embeddings(encoder):

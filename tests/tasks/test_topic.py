@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
+from align.evaluation.encoding import encode_of
 from align.tasks import LabelledTexts
+from align.tasks.task import task
 from align.tasks.topic import TopicTuning, topic
 
 ENG = "eng_Latn"
@@ -65,4 +67,8 @@ def test_from_the_command_line(align, bert_folder, tmp_path):
     words = ["--set", "seeds=1", "--set", "epochs=2", "--no-cache", "--out", "r.json"]
     align("eval", bert_folder, f"topic={folder}", *words)
     (row,) = json.loads((tmp_path / "r.json").read_text())["scores"]
+    told = align("eval", bert_folder, f"topic={folder}", "--backend", "onnx", code=2).err
+    assert "what learns labels reads and tunes the model in torch: not with --backend" in told
+    with pytest.raises(InputError, match="topic reads and tunes an encoder, not Said"):
+        encode_of(Said(), task("topic"))
     assert row["id"] == ENG and row["items"][0] in (0, 1) and row["facts"]["training_lines"] == 8

@@ -76,6 +76,22 @@ def test_a_sentence_without_a_word_that_is_read_is_left_out():
         token_classification(Letters(), replace(SETS, tests=(replace(test, sentences=test.sentences[:1]),)), NER)
 
 
+def test_the_penalty_is_the_best_on_the_dev_part(monkeypatch):
+    class Fit:
+        def __init__(self, *_, penalty, **__):
+            self.said = 2 if penalty == 0.01 else 0  # O of all words, or B-P
+
+        def predict(self, vectors):
+            return np.full(len(vectors), self.said)
+
+    monkeypatch.setattr("align.tasks.token_classification.task.fit_logistic", Fit)
+    dev = (sentence("a b c", "O O B-P"),)
+    protocol = Tagging("words", "accuracy", "spans")
+    assert token_classification(Letters(), replace(SETS, dev=dev), protocol)[0]["facts"]["penalty"] == 0.01
+    same = (sentence("a b", "O B-P"),)  # of equally good ones the strongest
+    assert token_classification(Letters(), replace(SETS, dev=same), protocol)[0]["facts"]["penalty"] == 0.1
+
+
 def test_seeds_are_added_up():
     learner = Letters()
     protocol = replace(PROTOCOLS["ner-tuned"], seeds=3, rate=0.5)
