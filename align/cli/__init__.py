@@ -52,6 +52,8 @@ class Groups(Verbs):
             "pairs": pairs.app,
             "romanize": text.romanize,
             "check-overlap": overlap.check_overlap,
+            "words-align": words.words_align,
+            "project": words.project,
             "scripts": scripts.scripts,
             "trim": trim.trim,
         },
@@ -72,10 +74,6 @@ class Groups(Verbs):
             "certify": certify.certify,
             "report": report.report,
             "advise": advise.advise,
-        },
-        "Words": {
-            "words-align": words.words_align,
-            "project": words.project,
         },
         "Search": {
             "offsets": offsets.offsets,

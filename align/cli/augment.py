@@ -34,7 +34,7 @@ def augment(
     ] = True,
     prompt: QueryPrompt = None,
 ) -> None:
-    """Move the vectors of passages towards queries supplied for them: an index of equal size that finds more."""
+    """Move the vectors of passages towards their queries: an index of equal size that finds more."""
     from align import augment as run
 
     encoder = replace(choice, prompt=prompt).load()

@@ -302,7 +302,7 @@ def list_benchmarks(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tasks, benchmarks, languages, scripts and licences that `align eval` knows."""
+    """What `align eval` knows: tasks, benchmarks, languages, scripts, licences."""
     from align import list_benchmarks as run
     from align.evaluation.listing import benchmark_languages, task_settings, task_table
     from align.tasks.task import tasks

@@ -77,10 +77,11 @@ class Verbs(TyperGroup):
 
 
 def _in_short(help: str, width: int) -> str:
-    """The first sentence; one that is too long for a line, up to its colon or semicolon."""
+    """The first sentence; one that is too long for a line, up to the last colon, semicolon or comma that leaves one."""
     sentence = re.split(r"\.(?:\s|$)", " ".join(help.split("\n\n")[0].split()))[0]
-    short = re.split(r"[:;] ", sentence)[0]
-    return short if len(sentence) > width and " " in short else sentence
+    ends = [sign.start() for sign in re.finditer(r"[:;,] ", sentence) if " " in sentence[: sign.start()]]
+    fitting = [end for end in ends if end <= width]
+    return sentence if len(sentence) <= width or not ends else sentence[: max(fitting, default=ends[0])]
 
 
 def add_verbs(app: typer.Typer, verbs: Mapping[str, Callable[..., None] | typer.Typer]) -> None:

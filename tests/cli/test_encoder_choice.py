@@ -29,6 +29,7 @@ WITHOUT = {
     "scripts": {"bf16", "backend", "attention", "offsets", "head"},  # as trim
     "head words": POOLED | {"attention", "backend", "offsets", "head"},  # it pools as heads do
     "advise": {"backend", "offsets", "head"},  # it reads the tokenizer; likeness is the encoder's own
+    "lab": {"backend", "offsets", "head"},  # it trains
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
     "words-align": {"pooling", "special_tokens", "backend", "offsets", "head"},  # of words, in torch
     "project": {"backend", "offsets", "head"},
@@ -45,6 +46,7 @@ WORDS = {
     "upgrade-index": "vectors --out made --model MODEL",
     "head words": "MODEL eng_Latn-ell_Grek=words.tsv --out made",
     "advise": "scores.tsv --model MODEL",
+    "lab": "--model MODEL",
     "certify": "MODEL other/model --data verses",
     "encode": "MODEL lines.txt --out made",
     "search": "MODEL vectors query",
@@ -83,6 +85,7 @@ def inputs(tmp_path):
     (tmp_path / "sts.tsv").write_text("score\tsentence1\tsentence2\n1\ta\tb\n2\ta\tc\n3\tb\tc\n")
     (tmp_path / "words.tsv").write_text("ζ\tz\nδε\tde\n", encoding="utf-8")
     (tmp_path / "similar.tsv").write_text("a\tb\t1\na\tc\t2\nb\tc\t3\n")
+    (tmp_path / "scores.tsv").write_text("source\ttarget\tscore\neng_Latn\tell_Grek\t.5\nell_Grek\teng_Latn\t.4\n")
     (tmp_path / "memory.tsv").write_text("a\tb\n")
     (tmp_path / "queries.tsv").write_text("r0\tquery\n")
     (tmp_path / "lines.txt").write_text("one\ntwo\n")
@@ -128,7 +131,7 @@ def test_what_is_asked_reaches_the_encoder(verb, align, inputs, monkeypatch):
     assert name == "some/model"
     assert (options["revision"], options["max_tokens"]) == ("v2", 7)
     assert options["device"] == "cuda:1"
-    assert options["bf16"] is ("--bf16" in words and verb not in ("eval", "certify"))  # there: autocast
+    assert options["bf16"] is ("--bf16" in words and verb not in ("eval", "certify", "lab"))  # there: autocast
     assert not (inputs / "made").exists() or verb == "encode"
 
 

@@ -31,7 +31,7 @@ def test_every_verb_stands_in_one_group(align):
             found[title] = []
         elif line.startswith("  ") and line[2:3].strip() and title:
             found[title].append(line.split()[0])
-    assert list(found) == ["Options", "Prepare", "Train", "Measure", "Words", "Search"]
+    assert list(found) == ["Options", "Prepare", "Train", "Measure", "Search"]
     named = [name for title, names in found.items() if title != "Options" for name in names]
     assert sorted(named) == sorted({verb.split()[0] for verb in VERBS})
     assert found["Train"] == ["train", "recipe", "lab", "head", "map", "merge", "route", "demo"]
