@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scripts.document.tables import kept, ran, table
 
-TASKS = {"retrieval": "retrieval"}
+TASKS = {"retrieval": "retrieval", "parts of speech": "pos"}
 RANKINGS = ("typology", "lexical", "typology + lexical", "size", "likeness", "all", "all + usual", "usual", "chance")
 SHUFFLED = ("typology", "syntax", "phonology", "inventory", "family", "geography", "lexical", "script", "trigrams",
             "subwords", "size", "likeness", "usual")  # fmt: skip
