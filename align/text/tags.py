@@ -24,6 +24,8 @@ INDIVIDUAL = {
     "swa": "swh", "uzb": "uzn", "yid": "ydd", "zho": "cmn",
 }  # fmt: skip
 """The language that is meant where a tag names a macrolanguage, as FLORES has it."""
+OF_SCRIPT = {"kur_Arab": "ckb"}
+"""The same where the script says it: Kurdish in Arabic letters is mostly Sorani."""
 USUAL = (
     "abk_Cyrl amh_Ethi arb_Arab asm_Beng ava_Cyrl bak_Cyrl bel_Cyrl ben_Beng bgn_Arab bod_Tibt brx_Deva bul_Cyrl "
     "byn_Ethi ccp_Cakm che_Cyrl chr_Cher chu_Cyrl chv_Cyrl ckb_Arab cmn_Hans div_Thaa doi_Deva dzo_Tibt ell_Grek "
@@ -96,7 +98,7 @@ def is_tagged(tag: str, code: str) -> bool:
     named = parsed(tag)
     if script not in (*(named.scripts or [script]), *(SCRIPT_VARIANTS.get(one) for one in named.scripts)):
         return False
-    can = (language, macrolanguage(language), INDIVIDUAL.get(language))
+    can = (language, macrolanguage(language), INDIVIDUAL.get(language), OF_SCRIPT.get(code))
     return named.first == language or (named.language or three_letters(named.first)) in can
 
 

@@ -19,6 +19,7 @@ from align.pairs.filters.held_out import EvaluationWords
 from align.pairs.lexicons.entities import entity_words, locale_language
 from align.pairs.lexicons.format import ConceptWord, WordPair
 from align.pairs.lexicons.lexicon import lexicon_rows, licence_of
+from align.pairs.lexicons.registry import format_of
 from align.text.languages import script_share
 from align.text.normal_forms import normalised
 
@@ -733,3 +734,16 @@ def test_every_locale_of_the_real_names_has_its_script(data):
     assert unknown == {"nah", "son"}  # of families
     assert len(letters) > 200
     assert not {code for code, _ in letters if letters[code, True] < letters[code, False]}
+
+
+def test_panlex_with_numbers_as_floats_and_a_header_in_capitals(tmp_path):
+    lines = ["TXT\tMeaning\tLangVar_UID", "rain\t1\teng-000", "Regen\t1.0\tdeu-000"]
+    path = write(tmp_path / "m.tsv", *lines)
+    assert format_of(path) == "panlex"
+    records = [
+        {"txt": "rain", "meaning": 1, "langvar_uid": "eng-000"},
+        {"txt": "Regen", "meaning": 1.0, "langvar_uid": "deu-000"},
+    ]
+    jsonl = write(tmp_path / "m.jsonl", *map(json.dumps, records))
+    build(Lexicon(jsonl, "panlex"), tmp_path / "out", languages=["eng_Latn", "deu_Latn"])
+    assert [row["group_id"] for row in rows(tmp_path / "out")] == ["panlex:1"]

@@ -126,3 +126,14 @@ def test_moldavian_is_romanian_in_the_script_of_its_text():
         "ron_Cyrl", "ron_Latn", "ron_Cyrl", "ron_Latn",
     ]  # fmt: skip
     assert is_tagged("mo", "ron_Cyrl") and language_of_tag("ro", "π") == "ron_Latn"
+
+
+@pytest.mark.parametrize(
+    ("tag", "code", "can"),
+    [
+        ("ckb", "kur_Arab", True), ("kmr", "kur_Latn", True), ("ku", "ckb_Arab", True), ("ckb", "kur_Latn", False),
+        ("arz", "ara_Arab", False), ("cmn", "zho_Hans", True), ("nob", "nor_Latn", True), ("nno", "nor_Latn", False),
+    ],
+)  # fmt: skip
+def test_members_of_macrolanguages(tag, code, can):
+    assert is_tagged(tag, code) == can

@@ -47,6 +47,8 @@ def _words(source: AnyRows, languages: Sequence[str]) -> Iterator[ConceptWord]:
         text = _unquoted(text)
         code = str(variety)[:3]
         language = wanted_language(code, text, languages) or code
+        if isinstance(meaning, float) and meaning.is_integer():
+            meaning = int(meaning)  # as pandas writes a column of numbers with a gap
         if not problem and (meaning is None or not text):
             problem = "empty" if not text else "no meaning"
         yield ConceptWord(source.name, number, f"panlex:{meaning}", language, text, problem=problem)
@@ -61,7 +63,9 @@ FORMAT = Format(
     "panlex",
     lambda source, sides, languages: panlex_words(source, languages=languages),
     help=f"PanLex meanings: .tsv, .jsonl, .parquet, or {DATASET} (CC0).",
-    recognises=lambda name, head: name == DATASET or all(one.encode() in head.partition(b"\n")[0] for one in COLUMNS),
+    recognises=lambda name, head: (
+        name == DATASET or all(one.encode() in head.partition(b"\n")[0].lower() for one in COLUMNS)
+    ),
     turn=1,
     licence=lambda source: LICENCE if source == DATASET else "",
     page=("PanLex", "words of thousands of languages by meaning", f"Hub: `{DATASET}`", LICENCE),

@@ -13,6 +13,7 @@ from align.files.whole import existing_file, two_sides
 from align.pairs.reading.bitexts import AnyBitext, LineFiles
 from align.pairs.reading.records import bad_row, column, other_split, read_rows, text_of, two_columns
 from align.pairs.reading.sources import TMX_SUFFIXES, TSV_SUFFIXES, AnyRows, RowFile
+from align.pairs.reading.tatoeba import Export, read_export
 from align.pairs.reading.tmx import read_tmx
 from align.pairs.reading.xml import ILLEGAL
 from align.text.tags import is_tagged, tagged_sides
@@ -52,6 +53,8 @@ def read_bitext(bitext: AnyBitext, columns: tuple[str, str] | None = None) -> It
 def _translations(bitext: AnyBitext, columns: tuple[str, str] | None) -> Iterator[Translation]:
     if isinstance(bitext, LineFiles):
         return _from_lines(bitext)
+    if isinstance(bitext, Export):
+        return _from_export(bitext)
     if isinstance(bitext, RowFile) and bitext.name.endswith(TMX_SUFFIXES):
         return _from_tmx(bitext)
     if isinstance(bitext, RowFile) and bitext.name.endswith(TSV_SUFFIXES):
@@ -69,6 +72,12 @@ def _from_lines(files: LineFiles) -> Iterator[Translation]:
         wrong = (source[1] and f"source: {source[1]}") or (target[1] and f"target: {target[1]}")
         problem = wrong.partition(" (")[0]  # without the byte, which would be a reason of its own
         yield Translation(files.target.name, number, *codes, source[0].strip(), target[0].strip(), group, problem)
+
+
+def _from_export(export: Export) -> Iterator[Translation]:
+    one, two = export.languages
+    for pair in read_export(export):
+        yield Translation(export.name, pair.number, one, two, pair.source, pair.target)
 
 
 def _unequal(files: LineFiles, shorter: int, more: int, target_ends: bool) -> str:

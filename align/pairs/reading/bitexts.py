@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError, there_are
+from align.files.licences import check_licence
 from align.files.packed import also_packed, said
 from align.pairs.reading.finding import find_rows, listed
 from align.pairs.reading.sources import ROW_SUFFIXES, TMX_SUFFIXES, AnyRows, GivenRows, HubRows, RowFile, described
+from align.pairs.reading.tatoeba import Export, files_of, is_export
 from align.text.languages import check_language
 
 BOTH_SIDES = (*TMX_SUFFIXES, *ROW_SUFFIXES)
@@ -65,7 +67,7 @@ class LineFiles:
     collection: str = ""
 
 
-AnyBitext = LineFiles | RowFile | HubRows
+AnyBitext = LineFiles | RowFile | HubRows | Export
 
 
 def find_bitexts(given: GivenRows, directions: Directions, *, licence: str = "unknown") -> list[AnyBitext]:
@@ -74,8 +76,10 @@ def find_bitexts(given: GivenRows, directions: Directions, *, licence: str = "un
     The files of one language in a folder are aligned with each other, and so are those given by themselves.
     """
     folders, others = _folders(given)
+    exports = [folder for folder in folders if is_export(folder)]
+    folders = [folder for folder in folders if folder not in exports]
     sets = [(str(path), path.resolve().name, find_rows(path, suffixes=SUFFIXES, licence=licence)) for path in folders]
-    if others or not folders:
+    if others or not (folders or exports):
         rows = find_rows(others, licence=licence)
         sets.append(("the files given", _collection(rows), rows))
     found: list[AnyBitext] = []
@@ -83,7 +87,16 @@ def find_bitexts(given: GivenRows, directions: Directions, *, licence: str = "un
         lines = [row for row in rows if isinstance(row, RowFile) and len(row.languages) == 1]
         found += _two_by_two(lines, directions, place, collection) if lines else []
         found += [_checked(row) for row in rows if row not in lines]
-    return found
+    return found + [export for folder in exports for export in _exports(folder, directions)]
+
+
+def _exports(folder: Path, directions: Directions) -> list[AnyBitext]:
+    """An export for each pair of languages that is asked for: it has too many to take all."""
+    if not directions.pairs:
+        raise InputError(f"{folder} is an export of Tatoeba: name its languages by --pair, such as eng_Latn-deu_Latn")
+    exports = [Export(folder, pair) for pair in directions.pairs]
+    check_licence(str(folder), exports[0].licence)
+    return list(exports)
 
 
 def _folders(given: GivenRows) -> tuple[list[Path], GivenRows]:
@@ -119,11 +132,17 @@ def _checked(source: AnyRows) -> AnyRows:
     return source
 
 
+def files_of_export(export: Export) -> list[RowFile]:
+    """The files of sentences and links of an export, for the manifest."""
+    return [RowFile(file, export.languages, export.licence) for files in files_of(export.path) for file in files]
+
+
 def described_bitexts(lines: dict[AnyBitext, int]) -> list[dict[str, Any]]:
     """Entries of the manifest, one a file or dataset; ``lines`` counts the lines of each bitext."""
     entries: dict[str, dict[str, Any]] = {}
     for bitext, count in lines.items():
         for source in (bitext.source, bitext.target) if isinstance(bitext, LineFiles) else (bitext,):
-            if source.name not in entries:
-                entries[source.name] = described(source, count, source.languages)
+            for file in files_of_export(source) if isinstance(source, Export) else (source,):
+                if file.name not in entries:
+                    entries[file.name] = described(file, count, source.languages)
     return list(entries.values())
