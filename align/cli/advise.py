@@ -13,7 +13,7 @@ from align.cli.arguments import AsJson, ResultFile, listed, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
-@takes_encoder(without="offsets head backend")
+@takes_encoder(without="offsets head backend language_tags")
 def advise(
     choice: EncoderChoice,
     scores: Annotated[

@@ -61,6 +61,10 @@ class EncoderChoice:
         Path | None, typer.Option(help="Folder of align head words: what the vectors of words are mapped by.")
     ] = None
 
+    language_tags: Annotated[
+        bool, typer.Option("--language-tags", help="Put the tag of its language before each text: train.language_tags.")
+    ] = False
+
     def __post_init__(self) -> None:
         one_of(("auto", "padded"), self.attention, "--attention")
 

@@ -36,7 +36,7 @@ EXAMPLES = {
         "align train translico --pairs pairs --set train.steps=2000 --set train.bf16=true --out model",
     ],
     "recipe": ["align recipe", "align recipe translico --set train.steps=2000 > mine.toml"],
-    "lab": ["align lab --bf16 --out lab.json", "align lab --objectives info_nce,siglip --share 0.05_0.65_0.65"],
+    "lab": ["align lab --autocast --out lab.json", "align lab --objectives info_nce,siglip --share 0.05_0.65_0.65"],
     "head words": [
         "align head words model pairs --vocabulary lists --out head",
         "align head words model eng_Latn-deu_Latn=train.tsv --exclude tests --vocabulary lists --save whole --out head",

@@ -13,7 +13,7 @@ from align.cli.help_pages import Verbs, add_verbs
 from align.errors import InputError
 
 
-@takes_encoder(without="layer pooling special_tokens average_layers backend attention offsets head")
+@takes_encoder(without="layer pooling special_tokens average_layers backend attention offsets head language_tags")
 def words(
     context: typer.Context,
     choice: EncoderChoice,

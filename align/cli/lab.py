@@ -10,7 +10,7 @@ from align.cli.arguments import AsJson, ResultFile, listed, tell
 from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
 
 
-@takes_encoder(without="bf16 backend offsets head")
+@takes_encoder(without="bf16 backend offsets head language_tags")
 def lab(
     choice: EncoderChoice,
     model: ModelOption = "seed",
@@ -22,7 +22,7 @@ def lab(
         str, typer.Option(help="Share of pairs with the clone, in equal parts of the run: 0.05_0.65_0.65.")
     ] = "1",
     loans: Annotated[float, typer.Option(help="Share of the pieces that the clone has from the original.")] = 0.0,
-    bf16: Annotated[bool, typer.Option("--bf16", help="Train in bfloat16.")] = False,
+    autocast: Annotated[bool, typer.Option("--autocast", help="Train in bfloat16 (train.bf16).")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of clones, lots and training.")] = 0,
     out: ResultFile = None,
     as_json: AsJson = False,
@@ -31,7 +31,7 @@ def lab(
     from align import lab as run
     from align.laboratory.bench import Plan
 
-    plan = Plan(steps=steps, share=share, loans=loans, bf16=bf16, seed=seed)
+    plan = Plan(steps=steps, share=share, loans=loans, bf16=autocast, seed=seed)
     result = run(choice.load(), names=listed(names), plan=plan)
     tell(result, as_table(result), as_json=as_json, out=out)
 

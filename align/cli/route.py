@@ -10,7 +10,7 @@ from align.cli.arguments import Out, listed, show
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
-@takes_encoder(without="offsets head bf16 backend attention")
+@takes_encoder(without="offsets head bf16 backend attention language_tags")
 def route(
     choice: EncoderChoice,
     romanised: Annotated[str, typer.Argument(help="The same for romanised text: a model that was trained from MODEL.")],

@@ -11,7 +11,7 @@ from align.cli.arguments import AsJson, Backend, listed, tell
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
-@takes_encoder(without="bf16 backend attention offsets head")
+@takes_encoder(without="bf16 backend attention offsets head language_tags")
 def scripts(
     choice: EncoderChoice,
     text: Annotated[

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from align.memory.translation_memory import Found
 
 
-@takes_encoder(without="offsets head")
+@takes_encoder(without="offsets head language_tags")
 def tm(
     choice: EncoderChoice,
     memory: Annotated[

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @takes_encoder(
-    without="layer pooling special_tokens average_layers bf16 backend attention offsets head"
+    without="layer pooling special_tokens average_layers bf16 backend attention offsets head language_tags"
 )  # the recipe's
 def train(
     context: typer.Context,

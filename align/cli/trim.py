@@ -11,7 +11,7 @@ from align.cli.arguments import Out, listed, show
 from align.cli.encoder_choice import EncoderChoice, takes_encoder
 
 
-@takes_encoder(without="bf16 backend attention offsets head")
+@takes_encoder(without="bf16 backend attention offsets head language_tags")
 def trim(
     choice: EncoderChoice,
     texts: Annotated[list[Path], typer.Argument(help="Text of all languages that it shall read, a text a line.")],

@@ -11,7 +11,7 @@ from align.cli.arguments import show
 from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
 
 
-@takes_encoder(without="pooling special_tokens backend offsets head")
+@takes_encoder(without="pooling special_tokens backend offsets head language_tags")
 def words_align(
     context: typer.Context,
     choice: EncoderChoice,
@@ -58,7 +58,7 @@ def words_align(
         write_alignments(encoder, source, target, out, linking, **options)
 
 
-@takes_encoder(without="backend offsets head")
+@takes_encoder(without="backend offsets head language_tags")
 def project(
     choice: EncoderChoice,
     source: Annotated[Path, typer.Argument(help="Sentences, one a line, as words with spaces between; or .conllu.")],

@@ -52,6 +52,8 @@ def load_backend(
         raise InputError(f"unknown backend {backend!r}: expected torch, {' or '.join(NEEDED)}")
     if not all(map(find_spec, NEEDED[backend])):
         raise InputError(f"backend {backend} is not installed: pip install 'align-encoders[{backend}]'")
+    if options.pop("language_tags", False):
+        raise InputError(f"backend {backend} puts no language tags: use torch")
     if device is not None and str(device).partition(":")[0] != "cpu":
         raise InputError(f"backend {backend} runs on the CPU, got device {str(device)!r}: use torch on a GPU")
     if bf16 and not has_bf16(backend):

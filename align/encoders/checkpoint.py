@@ -33,7 +33,7 @@ from align.encoders.encoder import Encoder
 from align.encoders.fallback import opened as opened_fallback
 from align.encoders.offsets.folder import open_head, open_offsets
 from align.encoders.pooling import Cut, Pooling
-from align.encoders.route import NATIVE, ROMANISED, Route
+from align.encoders.route import NATIVE, ROMANISED, Route, refuse_route
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
 from align.files.hub import hub_or_cache
@@ -62,6 +62,7 @@ def load_encoder(
     bf16: bool = False,
     offsets: Path | str | None = None,
     head: Path | str | None = None,
+    language_tags: bool = False,
 ) -> Encoder:
     """Load an encoder: ``seed``, a folder, or a name on the Hugging Face Hub.
 
@@ -80,6 +81,7 @@ def load_encoder(
         offsets: folder of :func:`align.offsets` of this encoder, which it takes off its vectors; not to train.
         head: folder of :func:`align.word_head` of this encoder, which maps its vectors of words; it says how they are
             pooled.
+        language_tags: put the tag of its language before each text, as ``train.language_tags`` did in training.
 
     Raises:
         InputError: no such folder or name, the revision of a folder, no such device, a folder without weights or
@@ -102,6 +104,8 @@ def load_encoder(
     if settings.is_file() and "route" in (saved := read_json(settings)):
         encoder, tower = (_from_align(Path(place) / one, given, prompt, max_tokens) for one in (NATIVE, ROMANISED))
         encoder.route = Route(tower.to(where).eval(), **saved["route"])
+        if language_tags:
+            refuse_route(encoder, "what puts language tags")
     elif settings.is_file():
         encoder = _from_align(Path(place), given, prompt, max_tokens)
     elif modules_file(place, revision):
@@ -110,6 +114,9 @@ def load_encoder(
         model, tokenizer = from_transformers(place, revision)
         encoder = Encoder(model, tokenizer, Pooling(**given), prompt=prompt or "", max_tokens=max_tokens)
     encoder.name, encoder.card = str(name), _card(place, revision)
+    if language_tags and not encoder.tags:
+        raise InputError(f"{name} has no language tags: it was trained without train.language_tags")
+    encoder.language_tags = language_tags
     encoder.to(where).eval()
     if opened is not None:
         for one in (encoder, encoder.route.encoder) if encoder.route else (encoder,):

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from align.encoders.batching import Input, encode_batches, evaluating
 from align.encoders.blocks import blocks, first_blocks, first_position, norms_last_layer, padded_length, reads_molecules
 from align.encoders.device import computes_bfloat16
+from align.encoders.language_tags import tagged
 from align.encoders.offsets.folder import Offsets
 from align.encoders.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.encoders.pooling import Pooling, after_prompt, through
@@ -219,9 +220,9 @@ class Encoder(TextModel):
 
         Args:
             texts: n strings; the prompt is put before each.
-            language: code of all texts, or of each, for the encoder's offsets (:func:`align.offsets`) and its route
-                (:func:`align.route`), if it has any; None, and "" of a text: not known, and then its script decides if
-                it is that of one of the offsets' languages.
+            language: code of all texts, or of each, for the encoder's offsets (:func:`align.offsets`), its route
+                (:func:`align.route`) and the language tags that it puts, if it has any; None, and "" of a text: not
+                known; then the text's script decides if it is that of one of the offsets' languages.
             max_tokens: cut longer texts; None means the encoder's own limit.
             tokens: tokenises a part of the texts, in its own way; either all of a part have types, or none has, and the
                 same holds for counted tokens. None: as :meth:`tokenize` does.
@@ -243,6 +244,11 @@ class Encoder(TextModel):
         """
         if isinstance(texts, str):
             raise InputError("encode needs a list of texts, got one string")
+        plain = texts
+        if self.language_tags:
+            if tokens is not None:
+                raise InputError("language tags stand before texts, not before words in a template or with a gloss")
+            texts = tagged(self, texts, language)
         encode = partial(
             Encoder._encode, max_tokens=max_tokens, tokens=tokens, raw=raw, batch_tokens=batch_tokens,
             deterministic=deterministic, finite=finite, progress=progress,
@@ -254,7 +260,7 @@ class Encoder(TextModel):
             vectors = self.route.encode(self, texts, language, vectors, encode)
         if self.offsets is None or raw:
             return vectors
-        return self.offsets.taken_off(vectors, *self.offsets.texts_of(texts, language), unit=self.unit)
+        return self.offsets.taken_off(vectors, *self.offsets.texts_of(plain, language), unit=self.unit)
 
     def _encode(
         self, texts: Sequence[str], *, max_tokens: int | None, raw: bool, batch_tokens: int | None, deterministic: bool,
@@ -310,7 +316,7 @@ class Encoder(TextModel):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides a vector: weights and tokenizer, pooling, prompt, length, dimension, offsets, route.
+        """What decides a vector: weights and tokenizer, pooling, prompt, length, dimension, offsets, route, tags.
 
         Two encoders of equal identity give equal vectors; an index refuses queries from any other.
         """
@@ -320,4 +326,5 @@ class Encoder(TextModel):
                 del pooling[name]
         offsets = {"offsets": self.offsets.identity} if self.offsets else {}
         route = {"route": self.route.identity()} if self.route else {}
-        return super().identity() | {"pooling": pooling} | offsets | route
+        tags = {"language_tags": True} if self.language_tags else {}
+        return super().identity() | {"pooling": pooling} | offsets | route | tags

@@ -73,7 +73,8 @@ class LayerVectors:
         """(L', n, D) vectors of texts at each of ``layers``, encoded at the first call with these texts."""
         if isinstance(texts, str):
             raise InputError("layer vectors need a list of texts, got one string")
-        key = hashlib.sha256(repr(list(texts)).encode("utf-8", "backslashreplace")).digest()
+        given = (language, list(texts)) if self.encoder.language_tags else list(texts)
+        key = hashlib.sha256(repr(given).encode("utf-8", "backslashreplace")).digest()
         if key not in self._kept:
             shape = (len(self.layers), len(texts), self.encoder.dimension)
             if self._folder is None:
@@ -82,8 +83,8 @@ class LayerVectors:
                 file = Path(self._folder.name) / f"{len(self._kept)}.npy"
                 array = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
             encode_layers(
-                self.encoder, texts, layers=self.layers, kinds=self.kinds, batch_tokens=self.batch_tokens,
-                out=dict.fromkeys(self._pools, array), progress=self.progress,
+                self.encoder, texts, language=language, layers=self.layers, kinds=self.kinds,
+                batch_tokens=self.batch_tokens, out=dict.fromkeys(self._pools, array), progress=self.progress,
             )  # fmt: skip
             self._kept[key] = array
         return self._kept[key]

@@ -17,6 +17,7 @@ from align.encoders.batching import budget_batches, evaluating
 from align.encoders.blocks import first_blocks, norms_last_layer, reads_molecules
 from align.encoders.decoder import Decoder
 from align.encoders.encoder import Encoder
+from align.encoders.language_tags import tagged
 from align.encoders.pooling import after_prompt, through
 from align.encoders.route import refuse_route
 from align.errors import InputError, unknown
@@ -32,6 +33,7 @@ def encode_layers(
     encoder: Layered,
     texts: Sequence[str],
     *,
+    language: str | None = None,
     layers: Sequence[int] | None = None,
     kinds: Sequence[str] | None = None,
     batch_tokens: int = 4096,
@@ -51,6 +53,7 @@ def encode_layers(
     Args:
         encoder: an encoder or a decoder-only model.
         texts: n strings; the prompt is put before each.
+        language: of all texts, for the encoder's language tags, if it puts them.
         layers: k of hidden_states[k], 0 = embeddings; None: all, 0 to L.
         kinds: pool by each of these instead of the encoder's own kind: ``mean``, ``weighted`` (by position), ``last``
             (last token), ``cls`` (first token). Special tokens count in ``mean`` and ``weighted`` if they do for the
@@ -72,7 +75,7 @@ def encode_layers(
         raise InputError("encode_layers needs a list of texts, got one string")
     shape = (len(chosen), len(texts), encoder.dimension)
     vectors = {kind: np.empty(shape, dtype=np.float32) for kind in pools} if out is None else out
-    rows = encoder.tokenize(texts)
+    rows = encoder.tokenize(tagged(encoder, texts, language) if encoder.language_tags else texts)
     empty = [i for i, row in enumerate(rows) if not row]
     if empty:
         raise InputError(f"text {empty[0]} has no token: {texts[empty[0]][:60]!r}")

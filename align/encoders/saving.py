@@ -198,7 +198,7 @@ def saved_prompts(encoder: Encoder) -> tuple[dict[str, str], str | None]:
     Those that the model came with stay. ``encode_query`` and ``encode_document`` never use that of ``encode``: where
     the model has no prompt of its own for either, both names get the encoder's, so that all three agree.
     """
-    prompts = dict(encoder.prompts)
+    prompts = {code: f"{encoder.prompt}<2{code}> " for code in encoder.tags} | encoder.prompts
     if not any(prompts.get(name) for name in ("query", *DOCUMENT)):
         prompts |= {"query": encoder.prompt, "document": encoder.prompt}
     if not encoder.prompt:

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.blocks import longest_input, word_table
 from align.encoders.fallback import Fallback
+from align.encoders.language_tags import tag_ids
 from align.encoders.pooling import Pooling
 from align.encoders.weights import check_tokenizer
 from align.text.surrogates import well_formed
@@ -38,6 +39,8 @@ class TextModel(nn.Module):
         self.model, self.tokenizer, self.pooling = model, tokenizer, pooling
         self.tail = nn.ModuleList(tail)
         self.unit, self.prompt = unit, prompt
+        self.tags = tag_ids(tokenizer)  # by language
+        self.language_tags = False  # whether they are put before texts
         self.max_tokens = min(max_tokens or 512, longest_input(model, tokenizer))
         self.fallback: Fallback | None = None  # what romanises text in scripts that the tokenizer cannot read
 
@@ -68,9 +71,9 @@ class TextModel(nn.Module):
 
     @property
     def added_ids(self) -> list[int]:
-        """Ids of the tokens that the tokenizer adds around a text, and of padding. <mask> is not among them."""
+        """Ids of the tokens that stand around a text (language tags too), and of padding. <mask> is not among them."""
         t = self.tokenizer
-        ids = {t.cls_token_id, t.sep_token_id, t.bos_token_id, t.eos_token_id, t.pad_token_id}
+        ids = {t.cls_token_id, t.sep_token_id, t.bos_token_id, t.eos_token_id, t.pad_token_id, *self.tags.values()}
         return sorted(i for i in ids if i is not None)
 
     @property

@@ -177,7 +177,9 @@ def _layers(encoder: Any, asked: Asked) -> Encode:
     from align.encoders.layers import encode_layers
 
     kind = layer_kind(encoder, asked)
-    return lambda texts, _: encode_layers(encoder, texts, kinds=[kind], batch_tokens=asked.batch_tokens)[kind]
+    return lambda texts, language: encode_layers(
+        encoder, texts, language=language, kinds=[kind], batch_tokens=asked.batch_tokens
+    )[kind]
 
 
 def layer_kind(encoder: Any, asked: Asked) -> str:

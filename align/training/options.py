@@ -89,6 +89,8 @@ class TrainOptions:
     """AdamW's weight decay, of matrices: norms, biases and temperatures have none."""
     max_tokens: Annotated[int, AT_LEAST_1] = 128
     """Longer texts are cut in training."""
+    language_tags: bool = False
+    """Put a token that names its language, <2hin_Deva>, before each text; teachers and frozen vectors read none."""
     language_temperature: Annotated[float, SHARE] = 1.0
     """Language l is drawn in proportion to n_l ** this: 1 natural, 0 uniform."""
     temperature_over: Annotated[str, one_of("source", "pair")] = "source"

@@ -16,6 +16,7 @@ from transformers import TrainerCallback
 
 from align.encoders.blocks import blocks, word_table
 from align.encoders.encoder import Encoder
+from align.encoders.language_tags import add_tags
 from align.encoders.saving import Adapter
 from align.errors import InputError, there_are
 from align.training.batches import Batches
@@ -86,7 +87,13 @@ def plan(stage: Recipe, tables: Mapping[str, Dataset], encoder: Encoder, progres
         raise InputError(
             f"train.max_tokens is {options.max_tokens}; a piece of text, the prompt and special tokens need {needed}"
         )
-    store = build_store(tables, encoder, max_tokens=options.max_tokens, columns=columns(stage.needs), progress=progress)
+    if options.language_tags:
+        sides = ("source_lang", "target_lang")
+        add_tags(encoder, [code for table in tables.values() for side in sides for code in table.unique(side)])
+    store = build_store(
+        tables, encoder, max_tokens=options.max_tokens, columns=columns(stage.needs), progress=progress,
+        language_tags=options.language_tags,
+    )  # fmt: skip
     if options.freeze_blocks > encoder.layer:
         raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
     if stage.matryoshka and max(stage.matryoshka.dimensions) > encoder.dimension:

@@ -23,7 +23,7 @@ from align.training.distributed import world
 from align.training.hard_negatives import NEGATIVE, counts_of
 from align.training.pair_columns import NEEDED, TEXTS, Survey, flat, integers, read_blocks, survey
 from align.training.store_files import MANIFEST, growing_arrays, open_arrays, seal
-from align.training.tokens import Tokens, spans, token_block, tokenizer_digest
+from align.training.tokens import Tokens, spans, texts_of, token_block, tokenizer_digest
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -114,6 +114,7 @@ def build_store(
     columns: Sequence[str] = (),
     progress: bool = False,
     cache: Path | None = None,
+    language_tags: bool = False,
 ) -> PairStore:
     """Tokenise pair tables, one after the other, into memory-mapped files; or open those made before.
 
@@ -133,6 +134,7 @@ def build_store(
             ``negative_1``, ``negative_2``, ..., read as ``negative``, may be empty where a row has fewer.
         progress: show a bar.
         cache: folder of the stores; None: ``stores`` in align's folder of the user's cache (``XDG_CACHE_HOME``).
+        language_tags: put the tag of its language before each text; a hard negative has its target's.
 
     Raises:
         InputError: a table lacks a column, a value or any row, a score is outside 0..1, or ``cache`` cannot be
@@ -144,7 +146,9 @@ def build_store(
 
     def build() -> PairStore:
         facts = survey(tables, read)
-        folder = (user_cache("stores") if cache is None else Path(cache)) / _key(facts, read, encoder, limit)
+        folder = (user_cache("stores") if cache is None else Path(cache)) / _key(
+            facts, read, encoder, limit, language_tags
+        )  # fmt: skip
         rows = sum(facts.rows.values())
         there = (folder / MANIFEST).exists()
         if there and (store := _kept(folder, rows)):
@@ -153,7 +157,7 @@ def build_store(
             if not there and (store := _kept(folder, rows)):  # another process was faster
                 return store
             with whole_folder(folder, kind="token store") as unfinished:
-                _write(unfinished, tables, facts, read, encoder, limit, progress)
+                _write(unfinished, tables, facts, read, encoder, limit, progress, language_tags)
         log.info("%d pairs are tokenised, and kept in %s", rows, folder)
         return open_store(folder, verify=True)
 
@@ -190,17 +194,17 @@ def _kept(folder: Path, rows: int) -> PairStore | None:
     return store
 
 
-def _key(facts: Survey, columns: Sequence[str], encoder: Encoder, limit: int) -> str:
+def _key(facts: Survey, columns: Sequence[str], encoder: Encoder, limit: int, language_tags: bool) -> str:
     made_of = {
         "version": VERSION, "digest": facts.digest, "columns": columns, "tables": list(facts.rows.items()),
         "labels": facts.label_names, "tokenizer": tokenizer_digest(encoder), "max_tokens": limit,
-    }  # fmt: skip
+    } | ({"language_tags": True} if language_tags else {})  # fmt: skip
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
 
 
 def _write(
     folder: Path, tables: Mapping[str, Dataset], facts: Survey, columns: Sequence[str], encoder: Encoder, limit: int,
-    progress: bool,
+    progress: bool, language_tags: bool,
 ) -> None:  # fmt: skip
     """Tokenise block by block, each array appended to its file; the manifest last."""
     ends = dict.fromkeys((side for side in TEXTS if side in columns), 0)
@@ -217,7 +221,8 @@ def _write(
                     append("negative_bounds", negatives + np.cumsum(counts_of(block[NEGATIVE])))
                     negatives += len(flat(block[NEGATIVE]))
                 for side in ends:
-                    ids, lengths = token_block(flat(block[side]).to_pylist(), encoder, max_tokens=limit)
+                    texts = texts_of(block, side, encoder if language_tags else None)
+                    ids, lengths = token_block(texts, encoder, max_tokens=limit)
                     append(f"{side}_ids", ids)
                     append(f"{side}_offsets", ends[side] + np.cumsum(lengths))
                     ends[side] += len(ids)

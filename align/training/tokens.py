@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
@@ -17,7 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from align.encoders.encoder import Encoder
+from align.encoders.language_tags import tagged
 from align.encoders.text_model import vocabulary
+from align.training.hard_negatives import NEGATIVE, counts_of, is_list
+from align.training.pair_columns import flat
 
 BLOCK = 8192  # texts handed to the tokenizer at once
 
@@ -76,6 +79,17 @@ def tokenize(texts: Sequence[str], encoder: Encoder, *, max_tokens: int, progres
         parts.append(part)
         lengths.append(counts)
     return Tokens(np.concatenate(parts), np.cumsum(np.concatenate(lengths)))
+
+
+def texts_of(block: Mapping[str, Any], side: str, tagging: Encoder | None) -> list[str]:
+    """Texts of a side of a block of pairs, with the tags of an encoder if there is one; negatives have the target's."""
+    texts: list[str] = flat(block[side]).to_pylist()
+    if tagging is None:
+        return texts
+    codes = block["target_lang" if side == NEGATIVE else f"{side}_lang"].to_pylist()
+    if is_list(block[side]):
+        codes = np.repeat(np.array(codes, dtype=object), counts_of(block[side])).tolist()
+    return tagged(tagging, texts, codes)
 
 
 def token_block(

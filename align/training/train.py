@@ -136,6 +136,8 @@ def check_arguments(
     refuse_route(encoder, "training")
     if encoder.offsets is not None:
         raise InputError("offsets are of an encoder as it is, not of one that is trained: load it without")
+    if encoder.language_tags:
+        raise InputError("train.language_tags says whether training puts language tags: load the encoder without them")
     if recipe.encoder.layer is not None and recipe.encoder.layer != encoder.layer:
         raise InputError(
             f"the recipe pools layer {recipe.encoder.layer}, the encoder was loaded with layer {encoder.layer}"

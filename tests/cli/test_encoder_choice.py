@@ -20,20 +20,22 @@ from align.vectors.writing import save_vectors
 
 FIELDS = {field.name for field in fields(EncoderChoice)}
 POOLED = {"layer", "pooling", "special_tokens", "average_layers"}
+NO_VECTORS = {"backend", "offsets", "head", "language_tags"}
+NO_ENCODING = NO_VECTORS | {"bf16"}
 WITHOUT = {
-    "train": POOLED | {"bf16", "backend", "offsets", "head"},  # the recipe's; torch's, and of what is not trained
-    "tm": {"offsets", "head"},  # a memory does not say of what language a segment is
+    "train": POOLED | NO_ENCODING,  # the recipe's; torch's, and of what is not trained
+    "tm": {"offsets", "head", "language_tags"},  # a memory does not say of what language a segment is
     "offsets": {"offsets", "head"},
-    "trim": {"bf16", "backend", "attention", "offsets", "head"},  # it saves what it loads, and encodes nothing
-    "route": {"bf16", "backend", "attention", "offsets", "head"},  # as trim
-    "scripts": {"bf16", "backend", "attention", "offsets", "head"},  # as trim
-    "head words": POOLED | {"attention", "backend", "offsets", "head"},  # it pools as heads do
-    "advise": {"backend", "offsets", "head"},  # it reads the tokenizer; likeness is the encoder's own
-    "lab": {"backend", "offsets", "head"},  # it trains
+    "trim": NO_ENCODING | {"attention"},  # it saves what it loads, and encodes nothing
+    "route": NO_ENCODING | {"attention"},  # as trim
+    "scripts": NO_ENCODING | {"attention"},  # as trim
+    "head words": POOLED | NO_VECTORS | {"attention"},  # it pools as heads do
+    "advise": NO_VECTORS,  # it reads the tokenizer; likeness is the encoder's own
+    "lab": NO_VECTORS,  # it trains, on languages of its own
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
-    "words-align": {"pooling", "special_tokens", "backend", "offsets", "head"},  # of words, in torch
-    "project": {"backend", "offsets", "head"},
-    "pairs negatives": {"attention", "backend", "offsets", "head"},  # options of a kind of pairs, of the registry
+    "words-align": NO_VECTORS | {"pooling", "special_tokens"},  # of words, in torch
+    "project": NO_VECTORS,
+    "pairs negatives": NO_VECTORS | {"attention"},  # options of a kind of pairs, of the registry
 }
 """Fields that a verb does not have, and why."""
 WORDS = {
@@ -46,7 +48,7 @@ WORDS = {
     "upgrade-index": "vectors --out made --model MODEL",
     "head words": "MODEL eng_Latn-ell_Grek=words.tsv --out made",
     "advise": "scores.tsv --model MODEL",
-    "lab": "--model MODEL",
+    "lab": "--objectives info_nce --model MODEL",
     "certify": "MODEL other/model --data verses",
     "encode": "MODEL lines.txt --out made",
     "search": "MODEL vectors query",
