@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from align.encoders.backends import load_backend as load_backend
     from align.encoders.checkpoint import load_encoder as load_encoder
     from align.encoders.encoder import Encoder as Encoder
+    from align.encoders.extending import extend as extend
     from align.encoders.merging.merge import merge as merge
     from align.encoders.offsets.estimate import offsets as offsets
     from align.encoders.pooling import Pooling as Pooling
@@ -72,6 +73,7 @@ _HOMES = {
     "doctor": "align.health.doctor",
     "encode": "align.vectors.corpus.encoding",
     "evaluate": "align.evaluation.evaluate",
+    "extend": "align.encoders.extending",
     "export": "align.engines.send",
     "index": "align.indexes.build",
     "lab": "align.laboratory.course",

@@ -19,6 +19,7 @@ from align.cli import (
     encode,
     evaluate,
     export,
+    extend,
     heads,
     index,
     lab,
@@ -56,6 +57,7 @@ class Groups(Verbs):
             "project": words.project,
             "scripts": scripts.scripts,
             "trim": trim.trim,
+            "extend": extend.extend,
         },
         "Train": {
             "train": training.train,

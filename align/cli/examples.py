@@ -30,6 +30,10 @@ EXAMPLES = {
         "align scripts e5 --text lines.txt --prompt 'query: ' --out model",
     ],
     "trim": ["align trim xlm-roberta-base hin_Deva.txt tam_Taml.txt eng_Latn.txt --scripts Deva,Taml --out small"],
+    "extend": [
+        "align extend e5 --text amh_Ethi.txt --pieces 2000 --prompt 'query: ' --out larger",
+        "align extend e5 --text chr_Cher.txt --rows romanised --prompt 'query: ' --out larger",
+    ],
     "train": [
         "align train transliteration --pairs pairs --model xlm-roberta-base --out model",
         "align train translation --pairs pairs --evaluate retrieval=dev --best retrieval/P@1 --patience 3 --out model",

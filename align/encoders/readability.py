@@ -6,6 +6,7 @@ import copy
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from functools import cache
 from importlib.resources import as_file, files
 from itertools import islice
 from pathlib import Path
@@ -34,7 +35,7 @@ KNOWN = 100
 """Pieces from which on a vocabulary is taken to have been made on text of a script."""
 ROMANISED = 0.5
 """Share of its letters that the romaniser must know, for a script to be romanised."""
-LINES = 1_000  # tokenised together
+LINES, LETTERS = 1_000, 200  # tokenised together; looked at
 Sums = dict[str, list[float]]
 """Script -> lines, letters, letters in unknown or byte pieces, pieces."""
 
@@ -157,13 +158,15 @@ def poor_pieces(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     return found | ({tokenizer.unk_token_id} if tokenizer.unk_token_id is not None else set())
 
 
-def letters_of(scripts: Collection[str]) -> dict[str, str]:
-    """All letters that Unicode gives to each of some scripts alone; a script that has none is left out."""
+@cache
+def letters_of(scripts: tuple[str, ...]) -> dict[str, str]:
+    """Letters that Unicode gives to each of some scripts alone, of many some 200; one that has none is left out."""
     every = "".join(filter(lambda c: unicodedata.category(c)[0] == "L", map(chr, range(0x20000))))
     found = {script: "".join(regex.findall(rf"\p{{sc={script}}}", every)) for script in sorted(scripts)}
-    return {script: letters for script, letters in found.items() if letters}
+    return {script: letters[:: len(letters) // LETTERS + 1] for script, letters in found.items() if letters}
 
 
+@cache
 def knows(romanizer: str, letters: str) -> bool:
     """Whether a romaniser writes at least half of some letters in Latin ones."""
     if not letters:

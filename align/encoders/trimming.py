@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedModel
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Encoder
@@ -116,25 +117,42 @@ def count_pieces(encoder: Encoder, paths: Sequence[Path | str]) -> tuple[NDArray
 
 def with_pieces(encoder: Encoder, kept: list[int]) -> Encoder:
     """A copy of the encoder with the pieces of these ids."""
-    trimmed = Encoder(
-        with_rows(encoder.model, kept), cut(encoder.tokenizer, kept), encoder.pooling,
-        tail=[*copy.deepcopy(encoder.tail)], unit=encoder.unit, prompt=encoder.prompt, prompts=encoder.prompts,
-        max_tokens=encoder.max_tokens,
+    return with_parts(encoder, with_rows(encoder.model, kept), cut(encoder.tokenizer, kept))
+
+
+def with_parts(encoder: Encoder, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Encoder:
+    """An encoder of another model and tokenizer, which is else as one that is there."""
+    made = Encoder(
+        model, tokenizer, encoder.pooling, tail=[*copy.deepcopy(encoder.tail)], unit=encoder.unit,
+        prompt=encoder.prompt, prompts=encoder.prompts, max_tokens=encoder.max_tokens,
     )  # fmt: skip
-    trimmed.similarity, trimmed.card, trimmed.fallback = encoder.similarity, encoder.card, encoder.fallback
-    return trimmed.to(encoder.device).eval()
+    made.similarity, made.card, made.fallback = encoder.similarity, encoder.card, encoder.fallback
+    return made.to(encoder.device).eval()
 
 
 def with_rows(model: PreTrainedModel, kept: list[int]) -> PreTrainedModel:
     """A model with these rows of embedding, head and bias; the rest is the same."""
-    rows, new = int(model.get_input_embeddings().weight.shape[0]), {old: i for i, old in enumerate(kept)}
+    index = torch.tensor(kept, device=next(model.parameters()).device)
+    return with_vocabulary(model, lambda rows: rows[index], {old: i for i, old in enumerate(kept)})
+
+
+def with_vocabulary(
+    model: PreTrainedModel, change: Callable[[Tensor], Tensor], new: Mapping[int, int]
+) -> PreTrainedModel:
+    """A model whose embedding, head and bias, which have a row for each piece, are changed; the rest is the same.
+
+    Args:
+        model: it stays as it is.
+        change: of (V, ...) rows into those of the new vocabulary.
+        new: the new ids of old pieces, for the tokens that the configuration names.
+    """
+    rows, state = int(model.get_input_embeddings().weight.shape[0]), dict(model.state_dict())
+    state = {name: change(value) if value.shape[:1] == (rows,) else value for name, value in state.items()}
     config = copy.deepcopy(model.config)
-    config.vocab_size = len(kept)
+    config.vocab_size = next(len(state[name]) for name, value in model.state_dict().items() if len(value) == rows)
     for name, value in model.config.to_dict().items():
         if name.endswith("_token_id") and value in new:
             setattr(config, name, new[value])
-    index = torch.tensor(kept, device=next(model.parameters()).device)
-    state = {name: value[index] if value.shape[:1] == (rows,) else value for name, value in model.state_dict().items()}
     with quiet():
         made: PreTrainedModel = type(model).from_pretrained(None, config=config, state_dict=state, dtype=model.dtype)
     return made

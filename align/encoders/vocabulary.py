@@ -58,7 +58,7 @@ def pieces_to_keep(
         kept.add(min(range(len(model["vocab"])), key=lambda i: model["vocab"][i][1]))
     if model["type"] == "BPE":
         kept |= {i for piece, i in ids.items() if len(piece) == 1}
-        ranks = {pair: rank for rank, pair in enumerate(_merges(model))}
+        ranks = {pair: rank for rank, pair in enumerate(merges_of(model))}
         names = {i: piece for piece, i in ids.items()}
         kept |= {ids[part] for i in tuple(kept) for part in _parts(names[i], ranks) if part in ids}
     return sorted(kept)
@@ -77,7 +77,8 @@ def without_marks(backend: Tokenizer, piece: str) -> str:
     return decoded.replace("##", "").replace("▁", "").strip()
 
 
-def _merges(model: Mapping[str, Any]) -> list[tuple[str, str]]:
+def merges_of(model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The merges of byte-pair encoding, first those that go first."""
     pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"])
     return [(left, right) for left, right in pairs]
 
@@ -109,8 +110,15 @@ def cut(tokenizer: PreTrainedTokenizerBase, kept: list[int]) -> PreTrainedTokeni
         model["vocab"] = {piece: new[i] for piece, i in model["vocab"].items() if i in new}
     if model["type"] == "BPE":
         known = model["vocab"]
-        merges = ((left, right) for left, right in _merges(model) if left in known and right in known)
+        merges = ((left, right) for left, right in merges_of(model) if left in known and right in known)
         model["merges"] = [[left, right] for left, right in merges if left + right in known]
+    return rebuilt(tokenizer, described, new)
+
+
+def rebuilt(
+    tokenizer: PreTrainedTokenizerBase, described: dict[str, Any], new: Mapping[int, int]
+) -> PreTrainedTokenizerFast:
+    """A tokenizer of another ``model`` in what ``tokenizer.json`` says, with added tokens by their new ids."""
     described["added_tokens"] = [token | {"id": new[token["id"]]} for token in described["added_tokens"]]
     described["post_processor"] = _renumbered(described["post_processor"], new)
     described["truncation"] = described["padding"] = None

@@ -5,7 +5,8 @@
 The encoder that romanises is fitted on the articles of the declaration of human rights that are trained on, in all
 languages. Pairs (English, other): those articles in the languages of ``UNREAD``, two of three articles; four of five
 verses of Mark, John and Acts in Cherokee and Syriac; names of languages and territories (CLDR); and the articles in
-``RELATIVES``, romanised. The recipe is ``script_tower``. What is in ``--to`` already is taken from there.
+``RELATIVES``, romanised. The recipe is ``script_tower``. What is in ``--to`` already is taken from there; with
+``--untrained`` there is no tower.
 
 P@1, both ways, with 95 % intervals: each paragraph of the other articles among all 61 of the English declaration, the
 other verses among themselves, and the first sentences of SIB-200 in Tifinagh, on which nothing is trained. Readable
@@ -56,22 +57,31 @@ READABLE = ("hin_Deva", "rus_Cyrl", "amh_Ethi", "tha_Thai", "zho_Hans", "eng_Lat
 Key = tuple[str, int]
 
 
-def unread(model: str, *, to: Path = Path("runs/unread"), prompt: str | None = None, set: Sequence[str] = ()) -> Row:
-    """Fit and train what is not there, and measure."""
+def unread(
+    model: str,
+    *,
+    to: Path = Path("runs/unread"),
+    prompt: str | None = None,
+    set: Sequence[str] = (),
+    untrained: bool = False,
+) -> Row:
+    """Fit and train what is not there, and measure; if untrained, without the tower."""
     result: Row = {"settings": {"set": list(set)}}
     if not (to / "romanising").is_dir():
         align.scripts(model, [corpus(to)], to / "romanising", prompt=prompt)
-    if not (to / "tower").is_dir():
+    if not (untrained or (to / "tower").is_dir()):
         encoder, recipe = align.load_encoder(to / "romanising"), align.load_recipe("script_tower", changes=set)
         began = time.process_time()
         result["losses"] = align.train(encoder, pairs(), recipe, to / "tower")["losses"]
         result["cpu_minutes"] = round((time.process_time() - began) / 60, 1)
     native, romanising = align.load_encoder(model, prompt=prompt), align.load_encoder(to / "romanising")
-    routed = align.route(romanising, to / "tower", to / "model", scripts="fallback")
+    encoders = {"untouched": native, "romanised": romanising}
+    if not untrained:
+        encoders["tower"] = align.route(romanising, to / "tower", to / "model", scripts="fallback")
     about = romanising.fallback.about if romanising.fallback else {}
     result |= {"readability": {name: about[name] for name in ("threshold", "romanised", "scripts", "romanizer")}}
     with torch.autocast("cpu", torch.bfloat16):
-        return result | measured({"untouched": native, "romanised": romanising, "tower": routed})
+        return result | measured(encoders)
 
 
 def corpus(to: Path) -> Path:

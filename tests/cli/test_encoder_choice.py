@@ -29,6 +29,7 @@ WITHOUT = {
     "trim": NO_ENCODING | {"attention"},  # it saves what it loads, and encodes nothing
     "route": NO_ENCODING | {"attention"},  # as trim
     "scripts": NO_ENCODING | {"attention"},  # as trim
+    "extend": NO_ENCODING | {"attention"},  # as trim
     "head words": POOLED | NO_VECTORS | {"attention"},  # it pools as heads do
     "advise": NO_VECTORS,  # it reads the tokenizer; likeness is the encoder's own
     "lab": NO_VECTORS,  # it trains, on languages of its own
@@ -44,6 +45,7 @@ WORDS = {
     "offsets": "MODEL --text eng_Latn=lines.txt --out made",
     "trim": "MODEL lines.txt --out made",
     "scripts": "MODEL --out made",
+    "extend": "MODEL --text lines.txt --out made",
     "route": "MODEL other --languages ell_Latn --out made",
     "upgrade-index": "vectors --out made --model MODEL",
     "head words": "MODEL eng_Latn-ell_Grek=words.tsv --out made",

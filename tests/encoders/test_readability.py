@@ -92,7 +92,7 @@ def test_more_pieces_than_any_that_is_read(encoder, tmp_path):
 
 
 def test_letters_and_what_a_romaniser_knows():
-    letters = letters_of(["Grek", "Zyyy", "Thaa"])
+    letters = letters_of(("Grek", "Zyyy", "Thaa"))
     assert "α" in letters["Grek"] and "a" not in letters["Grek"] and len(letters["Thaa"]) > 30
     assert knows("uroman", letters["Thaa"]) and not knows("uroman", "") and not knows("uroman", "𗀀𗀁a")
     assert knows("uroman", "𗀀к")  # a half is enough
