@@ -32,7 +32,7 @@ WITHOUT = {
     "extend": NO_ENCODING | {"attention"},  # as trim
     "head words": POOLED | NO_VECTORS | {"attention"},  # it pools as heads do
     "advise": NO_VECTORS,  # it reads the tokenizer; likeness is the encoder's own
-    "lab": NO_VECTORS,  # it trains, on languages of its own
+    "lab": NO_ENCODING,  # it trains, on languages of its own
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
     "words-align": NO_VECTORS | {"pooling", "special_tokens"},  # of words, in torch
     "project": NO_VECTORS,
@@ -135,7 +135,7 @@ def test_what_is_asked_reaches_the_encoder(verb, align, inputs, monkeypatch):
     assert name == "some/model"
     assert (options["revision"], options["max_tokens"]) == ("v2", 7)
     assert options["device"] == "cuda:1"
-    assert options["bf16"] is ("--bf16" in words and verb not in ("eval", "certify", "lab"))  # there: autocast
+    assert options["bf16"] is ("--bf16" in words and verb not in ("eval", "certify"))  # there: autocast
     assert not (inputs / "made").exists() or verb == "encode"
 
 
