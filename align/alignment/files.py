@@ -109,7 +109,8 @@ def write_alignments(
 def _begun(partial: Path, about: Path, job: dict[str, Any]) -> int:
     """Lines that an interrupted run of the same job has left, in whole chunks: what is after them is taken off."""
     if not about.exists():
-        partial.unlink(missing_ok=True)
+        if partial.exists():
+            raise InputError(f"{partial} is there without {about.name}, which says what it is of: remove or rename it")
         write_json(about, job)
         return 0
     if differ := differences(read_json(about), job, "there", "here"):

@@ -92,7 +92,7 @@ def read_labels(path: Path | str, sentences: Sequence[Sentence], source: Path | 
     if suffix == ".jsonl":
         found = _offsets(path, sentences)
     else:
-        found = list(_from_misc(path) if suffix == ".conllu" else _from_columns(path))
+        found = list(_from_misc(path) if suffix == ".conllu" else read_iob2(path))
         every = [(number, one) for number, one in every if one.words]  # these files know no sentence without words
     if len(found) != len(every):
         raise InputError(f"{path} has {len(found)} sentences and {source} {len(every)}: expected labels for each")
@@ -110,7 +110,7 @@ def read_labels(path: Path | str, sentences: Sequence[Sentence], source: Path | 
     return spans
 
 
-def _from_columns(path: Path | str) -> Iterator[Labelled]:
+def read_iob2(path: Path | str) -> Iterator[Labelled]:
     """``word TAB tag``, or ``number TAB word TAB tag``, as Universal NER has it; an empty line ends a sentence."""
     rows: list[tuple[str, str, str]] = []
     start = 1

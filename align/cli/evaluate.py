@@ -211,6 +211,8 @@ class _Source:
             raise InputError("static vectors have no offsets: --offsets needs a model")
         if wrong := [one for one in self.plan if self.static and one.inputs != "words"]:
             raise InputError(f"static vectors are of words: {wrong[0].benchmark.task} needs a model")
+        if self.choice.backend != "torch" and any(one.inputs == "tokens" for one in self.plan):
+            raise InputError("words in sentences are read from the model in torch: not with --backend")
         self.loaded: dict[bool, Any] = {}
         self.own = self.choice
         for place, one in enumerate(self.plan):

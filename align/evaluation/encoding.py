@@ -199,7 +199,7 @@ def identity_of(encoder: Any, task: Task, asked: Asked) -> dict[str, Any]:
         found |= {"poolings": [layer_kind(encoder, asked)]}
     if task.inputs == "words" and asked.template:
         found |= {"template": asked.template}
-    if task.inputs == "tokens":
+    if task.inputs == "tokens" and hasattr(encoder, "pooling"):
         from align.encoders.pretokenised import usual_layer
 
         found |= {"word_layer": usual_layer(encoder)}

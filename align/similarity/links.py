@@ -115,15 +115,16 @@ def link(source: Sequence[Floats], target: Sequence[Floats], linking: Linking) -
 
 
 def _blocks(m: Sequence[int], n: Sequence[int]) -> Iterator[list[int]]:
-    """Pairs with rows on both sides, those of like shape together, of up to ``CELLS`` cells with the padding."""
-    order = sorted((i for i in range(len(m)) if m[i] and n[i]), key=lambda i: (m[i], n[i]))
+    """Pairs with rows on both sides, those of like length together, of up to ``CELLS`` cells with the padding.
+
+    A pair counts as a square of its longer side: the rows of a long sentence need room beside a short one too.
+    """
+    sides = {i: max(m[i], n[i]) for i in range(len(m)) if m[i] and n[i]}
     block: list[int] = []
-    widest = 0
-    for i in order:  # m ascends, so that the last pair has the block's highest
-        widest = max(widest, n[i])
-        if block and (len(block) + 1) * m[i] * widest > CELLS:
+    for i in sorted(sides, key=lambda i: (sides[i], m[i])):  # ascending, so that the last pair has the longest side
+        if block and (len(block) + 1) * sides[i] ** 2 > CELLS:
             yield block
-            block, widest = [], n[i]
+            block = []
         block.append(i)
     if block:
         yield block

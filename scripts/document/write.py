@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from align import demo
-from scripts.document import advise, performance, results, romanised, search
+from scripts.document import advise, performance, results, romanised, search, word_alignment
 from scripts.document.tables import ROOT, filled, kept
 
 MARKED = re.compile(r"<!-- (?P<name>[^>]+) -->(?P<old>.*?)<!-- end -->", re.DOTALL)
@@ -32,6 +32,7 @@ PAGES = {
     "docs/romanised.md": romanised.PARTS,
     "docs/search.md": search.PARTS,
     "docs/trimming.md": {},
+    "docs/word_alignment.md": word_alignment.PARTS,
 }
 
 

@@ -15,7 +15,7 @@ import csv
 import json
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ VERSES = 400
 
 
 def measured(model: str, *, prompt: str | None = None, bf16: bool = False, bible: Path | None = None,
-             sets: Sequence[str] | None = None) -> Row:  # fmt: skip
+             sets: str = "") -> Row:  # fmt: skip
     encoder = align.load_encoder(model, prompt=prompt, bf16=bf16)
     result: Row = {"model": Path(model).name, "encoder": encoder.identity(), "usual": usual_layer(encoder), "sets": {}}
     for gold in golds(bible, sets):
@@ -48,14 +48,14 @@ def measured(model: str, *, prompt: str | None = None, bf16: bool = False, bible
     return result
 
 
-def golds(bible: Path | None, sets: Sequence[str] | None) -> list[GoldAlignment]:
+def golds(bible: Path | None, sets: str) -> list[GoldAlignment]:
     """The sets, by name."""
     folder = Path(os.environ["ALIGN_DATA"]) / "word_alignment"
     made = [
         read_alignment(name, text, links, without=WITHOUT.get(name, ()))
         for name, (text, links) in find_alignments(folder).items()
     ]
-    return [one for one in [*made, *([verses(bible)] if bible else [])] if not sets or one.name in sets]
+    return [one for one in [*made, *([verses(bible)] if bible else [])] if not sets or one.name in sets.split(",")]
 
 
 def verses(bible: Path) -> GoldAlignment:

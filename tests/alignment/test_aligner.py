@@ -135,6 +135,11 @@ def test_an_interrupted_run_goes_on(encoder, texts, monkeypatch):
         return aligned_lines(*args, start=start, **options)
 
     monkeypatch.setattr(files, "aligned_lines", watched)
+    (texts / "other.partial").write_text("mine")
+    with pytest.raises(
+        InputError, match=r"other.partial is there without other.partial.json, which says what it is of"
+    ):
+        write_alignments(*given, texts / "other", Linking())
     assert write_alignments(*given, texts / "out", Linking()) == 10
     assert seen == [6]
     assert (texts / "out").read_text() == whole

@@ -107,6 +107,23 @@ def test_a_pair_by_hand():
     assert soft.scores.tolist() == pytest.approx([2 * 0.6652 / 1.6652, 2 * 0.2447 / 1.2447], abs=1e-3)
 
 
+def test_a_link_is_kept_at_its_threshold_and_not_above():
+    one, other = [np.array([[1, 0]], dtype=np.float32)], [np.array([[3, 4]], dtype=np.float32)]  # cosine .6
+    for method in ("argmax", "itermax", "match"):
+        kept = [len(link(one, other, Linking(method, least))[0].source) for least in (0.59, 0.6, 0.61)]
+        assert kept == [1, 1, 0], method
+    kept = [len(link(one, other, Linking("softmax", least, probability=0.5))[0].source) for least in (0.59, 0.61)]
+    assert kept == [1, 0]
+
+
+def test_of_two_rows_itermax_is_argmax():
+    source = np.array([[1, 0], [0.9, 0.1], [-1, 0]], dtype=np.float32)
+    target = np.array([[1, 0], [0, 1], [-0.1, -1]], dtype=np.float32)
+    for rows, expected in ((2, [(0, 0)]), (3, [(0, 0), (1, 1), (2, 2)])):  # the second of both likes the first best
+        (found,) = link([source[:rows]], [target], Linking("itermax"))
+        assert list(zip(found.source.tolist(), found.target.tolist(), strict=True)) == expected
+
+
 def test_a_row_of_zeros_and_no_pair():
     zeros = [np.zeros((2, 3), dtype=np.float32)]
     for method in METHODS:
