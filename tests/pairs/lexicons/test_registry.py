@@ -30,6 +30,11 @@ def of_dictd(folder, name):
 GOOD = {
     "dictionary": ("eng_Latn-deu_Latn.tsv", "dog\tHund\n\t\n"),
     "freedict": ("eng_Latn-deu_Latn.index", of_dictd),
+    "tei": (
+        "eng_Latn-deu_Latn.tei",
+        '<TEI><entry><form><orth>dog</orth></form><sense><cit type="trans"><quote>Hund</quote></cit></sense></entry>\n'
+        "<entry><form><orth>none</orth></form></entry></TEI>\n",
+    ),
     "panlex": ("meanings.tsv", PANLEX + "1\t1\tdog\td\t9\teng-000\n2\t2\tHund\th\t9\tdeu-000\n3\t3\tx\tx\t\teng-000\n"),
     "wordnet": (
         "wn.xml",
@@ -52,6 +57,7 @@ DAMAGED = {
         "line 1: expected source TAB target, got 3 columns",
     ),
     "freedict": ("eng_Latn-deu_Latn.index", "dog\tA\n", "line 1: expected headword TAB offset TAB length"),
+    "tei": ("eng_Latn-deu_Latn.tei", "<TEI>\n<entry></TEI>\n", "line 2: not well-formed XML (mismatched tag)"),
     "panlex": ("meanings.tsv", PANLEX + "1\t1\tdog\n", "line 2: expected 6 columns as in line 1, got 3"),
     "wordnet": ("wn.xml", LEXICON + "</LexicalResource>\n", "line 3: not well-formed XML"),
     "kaikki": ("extract.jsonl", "[]\n", "line 1: expected a JSON object, got list"),
@@ -154,4 +160,4 @@ def test_another_package_adds_one(tmp_path):
 def test_formats_are_read_in_their_turn():
     """Of equal pairs the first is kept, so that a table of several formats depends on the order."""
     own = [name for name, one in formats().items() if one.read.__module__.startswith("align.")]
-    assert own == ["dictionary", "freedict", "panlex", "wordnet", "kaikki", "entities"]
+    assert own == ["dictionary", "freedict", "tei", "panlex", "wordnet", "kaikki", "entities"]
