@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from scripts.document.tables import kept, ran, table
 
@@ -35,33 +34,6 @@ def old_index() -> str:
     return table(columns, sorted(result["old_index"]["Flat"]["after"], key=last))
 
 
-def tradeoff() -> str:
-    """Every model that was tried, a row each."""
-    columns = {"text is read by": "{name}"} | {
-        title: lambda point, name=name: "{:.3f} ({:.3f}-{:.3f})".format(*point[name])
-        for title, name in {"native and roman": "native_roman", "roman in the old index": "old_index"}.items()
-    }
-    return table(columns | {"STS": "{sts:.3f}"}, kept("likeness")["points"])
-
-
-def plot(path: Path) -> None:
-    """Native and romanised text together against likeness, a point for each model; bars are 95 % intervals."""
-    from matplotlib.figure import Figure
-
-    points = kept("likeness")["points"]
-    figure = Figure(figsize=(7.4, 4.6), layout="constrained")
-    axis = figure.subplots()
-    for point in points:
-        value, low, high = point["native_roman"]
-        axis.errorbar(value, point["sts"], xerr=[[value - low], [high - value]], marker="o", capsize=2)
-        axis.annotate(point["name"], (value, point["sts"]), xytext=(4, 5), textcoords="offset points", fontsize=8)
-    axis.set_xlabel("native and romanised text find each other, P@1 (dev part, 12 languages)")
-    axis.set_ylabel("likeness of native text: STS, rho (dev part, 7 languages)")
-    axis.margins(x=0.18, y=0.12)
-    axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=130, metadata={"Software": None})
-
-
 def upgraded() -> str:
     """What is left of recall, by method and rows."""
     columns = {"map": "{method}", "rows": "{rows:,}", "recall@10": "{recall:.3f}", "finds itself": "{itself:.3f}"}
@@ -82,7 +54,5 @@ PARTS = {"upgraded": upgraded, "upgraded ran": lambda: ran(kept("upgraded"))} | 
     "tower": tower,
     "likeness": likeness,
     "old index": old_index,
-    "tradeoff": tradeoff,
-    "tradeoff ran": lambda: ran(kept("likeness")),
     "tower ran": lambda: ran(kept("tower")),
 }

@@ -57,7 +57,6 @@ def main() -> None:
     for name in PAGES:
         Path(ROOT / name).write_text(written(name), encoding="utf-8")
     performance.plot(ROOT / "docs" / "performance.png")
-    romanised.plot(ROOT / "docs" / "tradeoff.png")
 
 
 if __name__ == "__main__":
