@@ -73,7 +73,7 @@ def save_encoder(
 ) -> None:
     """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
 
-    One that romanises scripts (:func:`align.scripts`) it loads with ``trust_remote_code=True`` and this package alone.
+    One that romanises scripts (:func:`align.scripts`) it loads with ``trust_remote_code`` and this package alone.
 
     A layer-k encoder is cut after layer k. If that drops layers, or the model has a masked-LM head, the whole
     checkpoint goes to ``folder/masked_lm`` for ``AutoModelForMaskedLM`` and token-level fine-tuning.
