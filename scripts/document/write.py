@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from align import demo
-from scripts.document import advise, lexicons, performance, results, romanised, search, word_alignment
+from scripts.document import advise, lexicons, performance, results, romanised, search, unread, word_alignment
 from scripts.document.tables import ROOT, filled, kept
 
 MARKED = re.compile(r"<!-- (?P<name>[^>]+) -->(?P<old>.*?)<!-- end -->", re.DOTALL)
@@ -31,6 +31,7 @@ PAGES = {
     "docs/performance.md": performance.PARTS,
     "docs/results.md": results.PARTS,
     "docs/romanised.md": romanised.PARTS,
+    "docs/scripts.md": unread.PARTS,
     "docs/search.md": search.PARTS,
     "docs/trimming.md": {},
     "docs/word_alignment.md": word_alignment.PARTS,

@@ -117,6 +117,8 @@ def test_sources_by_hand():
     backend = Tokenizer(models.Unigram(pieces, unk_id=0))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
     assert sources(tokenizer, ["▁кот", "ко", "кот"], ["kot", "ko", ""]) == [[2, 5], [3, 4], [0]]
+    backend = Tokenizer(models.BPE({"x": 0, "k": 1}, []))  # which leaves out what it does not know
+    assert sources(PreTrainedTokenizerFast(tokenizer_object=backend), ["кот", "кк"], ["", "k"]) == [[0], [1]]
 
 
 def test_unigram_scores_by_hand():
