@@ -12,7 +12,17 @@ import re
 from pathlib import Path
 
 from align import demo
-from scripts.document import advise, lexicons, performance, results, romanised, search, unread, word_alignment
+from scripts.document import (
+    advise,
+    laboratory,
+    lexicons,
+    performance,
+    results,
+    romanised,
+    search,
+    unread,
+    word_alignment,
+)
 from scripts.document.tables import ROOT, filled, kept
 
 MARKED = re.compile(r"<!-- (?P<name>[^>]+) -->(?P<old>.*?)<!-- end -->", re.DOTALL)
@@ -27,6 +37,7 @@ PAGES = {
     "README.md": {"demo table": demo_table},
     "align/data/seed/README.md": {"seed scores": results.seed_scores},
     "docs/advise.md": advise.PARTS,
+    "docs/laboratory.md": laboratory.PARTS,
     "docs/lexicons.md": lexicons.PARTS,
     "docs/performance.md": performance.PARTS,
     "docs/results.md": results.PARTS,
