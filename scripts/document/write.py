@@ -20,6 +20,7 @@ from scripts.document import (
     results,
     romanised,
     search,
+    tokens,
     unread,
     word_alignment,
 )
@@ -44,6 +45,7 @@ PAGES = {
     "docs/romanised.md": romanised.PARTS,
     "docs/scripts.md": unread.PARTS,
     "docs/search.md": search.PARTS,
+    "docs/token_tasks.md": tokens.PARTS,
     "docs/trimming.md": {},
     "docs/word_alignment.md": word_alignment.PARTS,
 }

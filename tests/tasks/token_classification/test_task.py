@@ -101,6 +101,8 @@ def test_seeds_are_added_up():
     assert train.inputs[0] == ("a", "b", "c", "a") and train.labels[0].tolist() == [0, 1, 2, 0]
     # the seeds say B-P, I-P and O of every word: of 3 spans 2, 0 and 0 are right, of 6, 2 and 0 that are said
     assert english["facts"]["of_seeds"] == pytest.approx([2 * 2 / (3 + 6), 0, 0])
+    assert english["metrics"]["precision"] == pytest.approx(2 / 8)
+    assert english["metrics"]["recall"] == pytest.approx(2 / 9)
     assert english["value"] == pytest.approx(2 * 2 / (3 * 3 + 6 + 2)) and english["facts"]["words"] == 6
 
 
