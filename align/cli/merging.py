@@ -40,7 +40,7 @@ def merge(
         str | None, typer.Option(help="Score that a sweep chooses by: retrieval/P@1; with commas, their mean.")
     ] = None,
 ) -> None:
-    """Merge encoders of one architecture into one, by their weights."""
+    """Merge encoders of one architecture into one: by their weights."""
     from align import merge as run
 
     if (best is None) != (not evaluate):

@@ -38,7 +38,7 @@ def words_align(
     scores: Annotated[bool, typer.Option("--scores", help="Write 0-1:0.8312, the link with its score.")] = False,
     batch_tokens: Annotated[int, typer.Option(min=1, help="Padded tokens of one forward pass.")] = 2048,
 ) -> None:
-    """Link the words of sentences and of their translations: a line 0-0 1-2 for each pair of lines.
+    """Link words of sentences with those of translations: a line 0-0 1-2 for each pair of lines.
 
     The layer is two thirds up unless --layer, or the model, names one.
     """
