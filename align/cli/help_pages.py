@@ -16,6 +16,10 @@ from align.cli.examples import EXAMPLES
 ENCODER = {field.name for field in fields(EncoderChoice)}
 
 
+SEVERAL = re.compile(r"<(\w+(?:,\w+)+)>(?:\.\.\.)?")
+"""How typer shows an option of several values."""
+
+
 class Verb(TyperCommand):
     """A verb, whose help has the options of the encoder apart, examples, and what there is of engines or tasks."""
 
@@ -41,6 +45,7 @@ class Verb(TyperCommand):
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Encoder": []}
         for parameter, record in records:
             if record is not None:
+                record = (SEVERAL.sub(_one_by_one, record[0]), record[1])
                 kind = "Encoder" if loads and parameter.name in ENCODER else "Options"
                 sections["Arguments" if parameter.param_type_name == "argument" else kind].append(record)
         for title, rows in sections.items():
@@ -55,6 +60,11 @@ class Verb(TyperCommand):
             with formatter.section("Examples"):
                 indent = " " * formatter.current_indent
                 formatter.write("".join(f"{indent}{line}\n" for line in EXAMPLES[words]))
+
+
+def _one_by_one(match: re.Match[str]) -> str:
+    """Values of one option as they are to be written: with spaces, where typer shows commas."""
+    return " ".join(f"<{kind}>" for kind in match[1].split(","))
 
 
 class Verbs(TyperGroup):

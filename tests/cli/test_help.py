@@ -76,3 +76,8 @@ def test_the_options_of_the_encoder_stand_apart(align):
         assert f"\n  {name} " in f"\n{encoder}" and f"\n  {name} " not in before
     assert "\n  --protocol " in before and "\n  --protocol " not in encoder
     assert "\nEncoder:\n" not in align("romanize", "--help").out  # its --backend is another
+
+
+@pytest.mark.parametrize(("verb", "shown"), [("sts", "--scale <float> <float>"), ("negatives", "--ranks <int> <int>")])
+def test_values_of_one_option_are_shown_as_they_are_written(align, verb, shown):
+    assert shown in align("pairs", verb, "--help").out
