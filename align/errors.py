@@ -44,5 +44,5 @@ def nearest(given: str, known: Iterable[str]) -> str:
     ('; did you mean sts?', '')
     """
     folded = {name.casefold(): name for name in known if name != given}
-    near = get_close_matches(given.casefold(), folded, 1, 0.6)
+    near = get_close_matches(given.casefold(), folded, 1, 0.7)
     return f"; did you mean {folded[near[0]]}?" if near else ""

@@ -22,3 +22,7 @@ def test_a_long_list_is_cut_and_the_nearest_still_named():
 def test_the_nearest_in_another_case():
     assert nearest("FRA_latn", ["fra_Latn", "deu_Latn"]) == "; did you mean fra_Latn?"
     assert nearest("zzz", ["fra_Latn"]) == "" == nearest("x", [])
+
+
+def test_another_language_of_the_same_script_is_not_near():
+    assert nearest("xho_Latn", ["eng_Latn", "deu_Latn"]) == ""
