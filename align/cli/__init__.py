@@ -40,7 +40,7 @@ from align.cli import (
     upgrade,
     words,
 )
-from align.cli.help_pages import Verbs, add_verbs
+from align.cli.options.help_pages import Verbs, add_verbs
 from align.errors import InputError
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import AsJson, ResultFile, listed, tell
-from align.cli.encoder_choice import EncoderChoice, takes_encoder
+from align.cli.options.arguments import AsJson, ResultFile, listed, tell
+from align.cli.options.encoder_choice import EncoderChoice, takes_encoder
 
 
 @takes_encoder(without="offsets head backend language_tags")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import AsJson, ResultFile, tell
+from align.cli.options.arguments import AsJson, ResultFile, tell
 
 
 def compare(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import AsJson, tell
+from align.cli.options.arguments import AsJson, tell
 
 
 def doctor(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import AllowLicences, AsJson, Template, listed, show, tell
-from align.cli.encoder_choice import EncoderChoice, takes_encoder
+from align.cli.options.arguments import AllowLicences, AsJson, Template, listed, show, tell
+from align.cli.options.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import show
-from align.cli.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
+from align.cli.options.arguments import show
+from align.cli.options.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
 from align.errors import InputError
 
 Folder = Annotated[Path, typer.Argument(help="Folder of vectors, as align encode writes it.", metavar="VECTORS")]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Backend, Out, show
-from align.cli.encoder_choice import EncoderChoice, takes_encoder
+from align.cli.options.arguments import Backend, Out, show
+from align.cli.options.encoder_choice import EncoderChoice, takes_encoder
 
 
 @takes_encoder(without="bf16 backend attention offsets head language_tags")

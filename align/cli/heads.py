@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Out, show
-from align.cli.encoder_choice import EncoderChoice, takes_encoder
-from align.cli.help_pages import Verbs, add_verbs
+from align.cli.options.arguments import Out, show
+from align.cli.options.encoder_choice import EncoderChoice, takes_encoder
+from align.cli.options.help_pages import Verbs, add_verbs
 from align.errors import InputError
 
 

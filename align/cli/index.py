@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Out, TakenOff, show
+from align.cli.options.arguments import Out, TakenOff, show
 
 
 def index(

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from align.cli.arguments import AsJson, ResultFile, listed, tell
-from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
+from align.cli.options.arguments import AsJson, ResultFile, listed, tell
+from align.cli.options.encoder_choice import EncoderChoice, ModelOption, takes_encoder
 
 
 @takes_encoder(without="bf16 backend offsets head language_tags")

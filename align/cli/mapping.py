@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from align.cli.arguments import Out, show
+from align.cli.options.arguments import Out, show
 
 MethodName = Literal["procrustes", "refine", "rcsls", "vecmap", "semi", "identical", "unsupervised"]
 Form = Literal["vec", "npy"]

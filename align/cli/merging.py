@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from align.cli.arguments import Out, show
+from align.cli.options.arguments import Out, show
 from align.errors import InputError, there_are
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import TakenOff, show
+from align.cli.options.arguments import TakenOff, show
 
 
 def mine(

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Out, show
-from align.cli.encoder_choice import EncoderChoice, takes_encoder
+from align.cli.options.arguments import Out, show
+from align.cli.options.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Processes, tell
+from align.cli.options.arguments import Processes, tell
 
 TESTS = (
     "A name of `align list`, or a folder or file of test text: retrieval=, sts=, bli=, wordsim= or text= before it "

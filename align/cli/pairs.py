@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 import typer
 
-from align.cli.arguments import AllowLicences, Out, listed, show
-from align.cli.help_pages import Verbs, add_verbs
+from align.cli.options.arguments import AllowLicences, Out, listed, show
+from align.cli.options.help_pages import Verbs, add_verbs
 from align.files.licences import allowing
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import show
+from align.cli.options.arguments import show
 
 
 def report(

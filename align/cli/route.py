@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Out, listed, show
-from align.cli.encoder_choice import EncoderChoice, takes_encoder
+from align.cli.options.arguments import Out, listed, show
+from align.cli.options.encoder_choice import EncoderChoice, takes_encoder
 
 
 @takes_encoder(without="offsets head bf16 backend attention language_tags")

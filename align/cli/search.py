@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.arguments import listed, wheres
-from align.cli.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
+from align.cli.options.arguments import listed, wheres
+from align.cli.options.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
 from align.errors import InputError
 
 if TYPE_CHECKING:

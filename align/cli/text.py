@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from align.cli.arguments import Backend, Processes, show
+from align.cli.options.arguments import Backend, Processes, show
 
 
 def romanize(

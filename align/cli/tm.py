@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from align.cli.encoder_choice import EncoderChoice, takes_encoder
+from align.cli.options.encoder_choice import EncoderChoice, takes_encoder
 from align.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from align.cli.arguments import AllowLicences, AsJson, Out, listed, show, tell
-from align.cli.encoder_choice import EncoderChoice, ModelOption, takes_encoder
+from align.cli.options.arguments import AllowLicences, AsJson, Out, listed, show, tell
+from align.cli.options.encoder_choice import EncoderChoice, ModelOption, takes_encoder
 from align.errors import InputError, there_are
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import torch
 import typer
 
 from align import cli
-from align.cli.encoder_choice import EncoderChoice
+from align.cli.options.encoder_choice import EncoderChoice
 from align.encoders import checkpoint
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from align import cli
-from align.cli.examples import EXAMPLES
+from align.cli.options.examples import EXAMPLES
 
 
 def leaves(group, *before):

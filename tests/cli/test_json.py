@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from align import cli
-from align.cli.arguments import show
+from align.cli.options.arguments import show
 from align.tasks.task import tasks
 
 SCORED = {

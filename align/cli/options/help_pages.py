@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from align.cli.encoder_choice import EncoderChoice
-from align.cli.examples import EXAMPLES
+from align.cli.options.encoder_choice import EncoderChoice
+from align.cli.options.examples import EXAMPLES
 
 ENCODER = {field.name for field in fields(EncoderChoice)}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from align.cli.arguments import one_of
+from align.cli.options.arguments import one_of
 from align.errors import InputError
 
 if TYPE_CHECKING:
