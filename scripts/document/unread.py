@@ -11,6 +11,8 @@ KINDS = {
     "articles": "declaration, other articles", "verses": "Bible, other verses", "tifinagh": "SIB-200, Tifinagh",
 }  # fmt: skip
 
+ENCODERS = ("untouched", "romanised", "tower")
+
 
 def readability() -> str:
     """Scripts with text: how they read."""
@@ -25,11 +27,11 @@ def retrieval() -> str:
     """P@1 by language and encoder, with intervals; the mean of each kind last."""
     found = kept("unread")["found"]
     rows: list[dict[str, Any]] = []
-    for kind, of in found.items():
+    for kind, of in ((kind, found[kind]) for kind in KINDS):
         languages = [name for name in of if name not in ("texts", "mean")]
         more = ["mean"] if len(languages) > 1 else []
         rows += [{"text": KINDS[kind], "language": name, **of[name]} for name in (*languages, *more)]
-    encoders = [name for name in rows[0] if name not in ("text", "language")]
+    encoders = [name for name in ENCODERS if name in rows[0]]
     columns = {"text": "{text}", "language": "{language}"}
     return table(columns | {name: lambda row, name=name: with_interval(row[name]) for name in encoders}, rows)
 
