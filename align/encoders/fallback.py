@@ -88,7 +88,7 @@ CARD = """{title}
 
 Text most of whose letters are of one of these scripts is romanised by {romanizer} before it is tokenised: {scripts}.
 sentence-transformers does the same by a module of the package align-encoders, which it asks to trust:
-`SentenceTransformer(folder, trust_remote_code=...)`.
+`SentenceTransformer(folder, trust_remote_code=True)`.
 """
 
 

@@ -2,7 +2,7 @@
 
 It stands first in ``modules.json`` of an encoder that was saved with a fallback. It is no part of
 sentence-transformers, which therefore asks for the user's word, and needs this package installed:
-``SentenceTransformer(folder, trust_remote_code=...)``. Nothing of it lies in the folder but the names of scripts and
+``SentenceTransformer(folder, trust_remote_code=True)``. Nothing of it lies in the folder but the names of scripts and
 romaniser, in ``sentence_bert_config.json``.
 """
 
