@@ -45,7 +45,7 @@ def extend(
     ] = "pieces",
     romanizer: Backend = "uroman",
 ) -> None:
-    """Add pieces for a language or script that the tokenizer was not made for; train them by the recipe extension."""
+    """Add pieces for a language or script: to be trained by the recipe extension."""
     from align import extend as run
 
     about = run(choice.load(), text, out, pieces=pieces, rows=rows, romanizer=romanizer)
