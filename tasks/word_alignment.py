@@ -101,7 +101,7 @@ def predicted(encode: EncodeWords, gold: GoldAlignment, protocol: LinkProtocol) 
         means = [np.concatenate(side[: protocol.dev]).mean(axis=0) for side in rows]
         rows = [[one - mean for one in side] for side, mean in zip(rows, means, strict=True)]
     made = []
-    for found, source, target in zip(link(*rows, Linking(protocol.method)), *sides, strict=True):
+    for found, source, target in zip(link(rows[0], rows[1], Linking(protocol.method)), *sides, strict=True):
         line: Links = {}
         for i, j, score in zip(source[1][found.source], target[1][found.target], found.scores, strict=True):
             line[int(i), int(j)] = max(float(score), line.get((int(i), int(j)), -np.inf))
@@ -111,7 +111,7 @@ def predicted(encode: EncodeWords, gold: GoldAlignment, protocol: LinkProtocol) 
 
 def counted(gold: GoldAlignment, found: Sequence[Links], least: float, protocol: LinkProtocol) -> list[tuple[int, ...]]:
     """|A|, |S|, |A n S|, |A n P| of each line by the protocol, of links with at least a score."""
-    made = []
+    made: list[tuple[int, ...]] = []
     for source, target, links, line in zip(gold.source, gold.target, gold.links, found, strict=True):
         linked = {pair for pair, score in line.items() if score >= least}
         sure = {one[:2] for one in links if (one.sure or not protocol.possible) and NULL not in one[:2]}

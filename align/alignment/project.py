@@ -67,7 +67,7 @@ def projections(
     means: list[Any] = [0.0, 0.0]
     if centred:
         for side in (0, 1):
-            first = word_vectors(encoder, [pair[side] for pair in pairs[:centred]], layers=layers)
+            first = word_vectors(encoder, [pair[:2][side] for pair in pairs[:centred]], layers=layers)
             means[side] = np.concatenate([one.vectors[0] for one in first]).mean(axis=0)
 
     def alone(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -76,7 +76,7 @@ def projections(
     for chunk in (pairs[k : k + CHUNK] for k in range(0, len(pairs), CHUNK)):
         sides: list[list[WordVectors]] = []
         for side in (0, 1):
-            found = word_vectors(encoder, [pair[side] for pair in chunk], layers=layers)
+            found = word_vectors(encoder, [pair[:2][side] for pair in chunk], layers=layers)
             sides.append([one._replace(vectors=normalize(one.vectors[0] - means[side])) for one in found])
         linked = link([one.vectors for one in sides[0]], [one.vectors for one in sides[1]], linking or Linking())
         for (source, target, spans), rows, s, t in zip(chunk, linked, *sides, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,7 +47,7 @@ def words_align(
 
     linking = Linking(method, threshold, probability=probability, temperature=temperature)
     encoder = choice.load()
-    options = {
+    options: dict[str, Any] = {
         "split": split, "base": base, "scores": scores, "layer": choice.layer, "pooling": pieces, "centred": centred,
         "batch_tokens": batch_tokens, "progress": bool(context.obj),
     }  # fmt: skip

@@ -183,7 +183,9 @@ def _states(encoder: Encoder, rows: Sequence[Sequence[int]], layers: Sequence[in
     real = attention.bool()
     read = []
     for k in layers:
-        state = sum(states[i] for i in range(k + 1)) / (k + 1) if encoder.pooling.average_layers else states[k]
+        state = states[k]
+        if encoder.pooling.average_layers:
+            state = torch.stack([states[i] for i in range(k + 1)]).mean(0)
         read.append((state if packing is None else packing.padded(state))[real])
     return torch.stack(read)
 

@@ -142,16 +142,16 @@ def _padded(rows: Sequence[Floats], *, raw: bool) -> Floats:
 def _unit(rows: Floats) -> Floats:
     """(B, T, d) rows of length 1, or 0."""
     lengths = np.linalg.norm(rows, axis=2, keepdims=True)
-    unit: Floats = rows / np.where(lengths > 0, lengths, 1)
+    unit: Floats = (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     return unit
 
 
 def _mutual(weights: Floats) -> Bools:
     """(B, m, n) cells that are the first highest of their row and of their column."""
     rows, columns = weights.argmax(axis=2), weights.argmax(axis=1)  # (B, m), (B, n)
-    return (rows[:, :, None] == np.arange(weights.shape[2])) & (
-        columns[:, None] == np.arange(weights.shape[1])[:, None]
-    )
+    of_row: Bools = rows[:, :, None] == np.arange(weights.shape[2])
+    of_column: Bools = columns[:, None] == np.arange(weights.shape[1])[:, None]
+    return of_row & of_column
 
 
 def _argmax(cosines: Floats, real: Bools, linking: Linking) -> tuple[Bools, Floats]:
@@ -160,18 +160,20 @@ def _argmax(cosines: Floats, real: Bools, linking: Linking) -> tuple[Bools, Floa
 
 def _itermax(cosines: Floats, real: Bools, linking: Linking) -> tuple[Bools, Floats]:
     linked = _argmax(cosines, real, linking)[0]
-    rows, columns = real.any(axis=2), real.any(axis=1)  # (B, m), (B, n) that are no padding
-    going = np.minimum(rows.sum(1), columns.sum(1)) > 2
+    rows: Bools = np.any(real, axis=2)  # (B, m) that are no padding
+    columns: Bools = np.any(real, axis=1)
+    going: Bools = np.minimum(rows.sum(1), columns.sum(1)) > 2
     similarity = (cosines + 1) / 2
     for _ in range(linking.rounds - 1):
-        free_rows, free_columns = rows & ~linked.any(axis=2), columns & ~linked.any(axis=1)
-        going &= free_rows.any(axis=1) & free_columns.any(axis=1)
-        if not going.any():
+        free_rows: Bools = rows & ~np.any(linked, axis=2)
+        free_columns: Bools = columns & ~np.any(linked, axis=1)
+        going = going & np.any(free_rows, axis=1) & np.any(free_columns, axis=1)
+        if not np.any(going):
             break
         one, other = free_rows[:, :, None], free_columns[:, None]
         mask = np.where(one & other, np.float32(1), np.float32(linking.alpha)) * (one | other)
         new = _mutual(np.where(real, similarity * mask, -1)) & (one | other) & real & going[:, None, None]
-        going = (new & ~linked).any(axis=(1, 2))
+        going = np.any(new & ~linked, axis=(1, 2))
         linked |= new
     return linked, cosines
 
@@ -199,7 +201,8 @@ def _shares(logits: Floats, axis: int) -> Floats:
     highest = logits.max(axis=axis, keepdims=True)
     raised: Floats = np.exp(logits - np.where(np.isfinite(highest), highest, 0))
     total = raised.sum(axis=axis, keepdims=True)
-    return np.divide(raised, total, out=np.zeros_like(raised), where=total > 0)
+    shares: Floats = np.divide(raised, total, out=np.zeros_like(raised), where=total > 0)
+    return shares
 
 
 METHODS: dict[str, Callable[[Any, Any, Linking], tuple[Bools, Floats]]] = {

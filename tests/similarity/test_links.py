@@ -117,7 +117,7 @@ def test_a_link_is_kept_at_its_threshold_and_not_above():
 
 
 def test_of_two_rows_itermax_is_argmax():
-    source = np.array([[1, 0], [0.9, 0.1], [-1, 0]], dtype=np.float32)
+    source = np.array([[1, 0], [0.72, 0.69], [-1, 0]], dtype=np.float32)
     target = np.array([[1, 0], [0, 1], [-0.1, -1]], dtype=np.float32)
     for rows, expected in ((2, [(0, 0)]), (3, [(0, 0), (1, 1), (2, 2)])):  # the second of both likes the first best
         (found,) = link([source[:rows]], [target], Linking("itermax"))
