@@ -1,4 +1,4 @@
-"""The numbers of docs/word_alignment.md, from docs/results/links-*.json and projected.json."""
+"""The numbers of docs/word_alignment.md, from docs/results/links-*.json and projected-seed.json."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def all_ran(results: Sequence[Any] | None = None) -> str:
 def projected() -> str:
     """F1 of each way of projection, its interval, and the difference to bridged links."""
     rows = [
-        (lang, of, name, way) for lang, of in kept("projected")["targets"].items() for name, way in of["ways"].items()
+        (lang, of, name, way)
+        for lang, of in kept("projected-seed")["targets"].items()
+        for name, way in of["ways"].items()
     ]
     return table(
         {
@@ -84,5 +86,5 @@ def projected() -> str:
 
 PARTS = {"link conventions": conventions, "link methods": methods, "link layers": layers, "links ran": all_ran} | {
     "projected": projected,
-    "projected ran": lambda: ran(kept("projected")),
+    "projected ran": lambda: ran(kept("projected-seed")),
 }

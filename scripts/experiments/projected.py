@@ -1,6 +1,7 @@
 """Named entities of English carried over to German and Russian, against people's labels: by links, and by n-grams.
 
-    python -m scripts.experiments.projected E5 --prompt "query: " --bf16 --out docs/results/projected.json
+    python -m scripts.experiments.projected seed --layers 1,2,3 --out docs/results/projected-seed.json
+    python -m scripts.experiments.projected E5 --prompt "query: " --bf16 --out docs/results/projected-e5.json
 
 Universal NER on the 1,000 sentences of PUD, the same in all languages. The first 200 sentences choose the layer and
 whether means are taken off (by links, bridged); the others are scored: exact spans with their label, micro-F1. The
