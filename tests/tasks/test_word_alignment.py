@@ -163,7 +163,9 @@ def test_the_threshold_is_chosen_on_the_first_lines_alone():
     gold = random_set()
     protocol = LinkProtocol(method="argmax", dev=10)
     found, _ = predicted(encode, gold, protocol)
+    found = [line | {(98, 0): -0.5} for line in found]  # wrong, and the least of all
     least = chosen_threshold(gold, found, protocol)
+    assert least > -0.5
     scores = [score for line in found[:10] for score in line.values()]
     tried = [-1, *np.quantile(scores, np.linspace(0, 0.6, 31))]
     errors = [agreement(counted(gold, found, one, protocol)[:10]).aer for one in tried]
