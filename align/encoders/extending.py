@@ -93,7 +93,10 @@ def extend(
             "added": len(of), "pieces": {"before": _size(encoder), "after": _size(extended)}, **about,
             "unknown": sum(set(some) == {encoder.tokenizer.unk_token_id} for some in of), "rows": rows,
         }  # fmt: skip
-        origin = {"of": encoder.identity(), "texts": {Path(path).name: sha256(Path(path)) for path in texts}}
+        origin: dict[str, Any] = {
+            "of": encoder.identity(),
+            "texts": {Path(path).name: sha256(Path(path)) for path in texts},
+        }
         if rows == "romanised":
             origin["romanizer"] = romanizer_version(romanizer)
         save_encoder(extended, out, extra={"extended": about | origin})

@@ -114,7 +114,10 @@ def _words(model: Mapping[str, Any], trained: Mapping[str, Any], number: int) ->
     """Of WordPiece, and of whole words."""
     old, prefix = model["vocab"], model.get("continuing_subword_prefix")
     by_use = sorted(trained["vocab"], key=trained["vocab"].__getitem__)
-    bare = (lambda piece: piece.removeprefix(prefix)) if prefix else (lambda piece: piece)
+
+    def bare(piece: str) -> str:
+        return piece.removeprefix(prefix or "")
+
     new = sorted((piece for piece in by_use if piece not in old), key=lambda piece: len(bare(piece)) > 1)[:number]
     letters = sorted({bare(piece) for piece in (*old, *new) if len(bare(piece)) == 1}) if prefix else []
     new += [one for one in (f"{prefix}{letter}" for letter in letters) if one not in old and one not in new]

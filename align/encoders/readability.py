@@ -106,7 +106,7 @@ def table(
     vocabulary, poor = pieces_by_script(tokenizer), poor_pieces(tokenizer)
     many = (script for script, count in vocabulary.items() if count >= KNOWN)
     read = set(many if reads is None else map(check_script, reads))
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         script: {"lines": int(n), "unknown": unknown / letters, "pieces": pieces / letters}
         for script, (n, letters, unknown, pieces) in sums(tokenizer, lines, poor).items()
     }

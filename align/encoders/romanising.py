@@ -17,7 +17,7 @@ from align.encoders.fallback import Fallback
 from align.text.romanize.registry import DEFAULT
 
 
-class RomanisingTransformer(Transformer):  # type: ignore[misc]
+class RomanisingTransformer(Transformer):
     """A Transformer that gives its tokenizer what :class:`align.encoders.fallback.Fallback` makes of the texts.
 
     Args:

@@ -59,7 +59,8 @@ def read_iob(path: Path | str) -> Iterator[IobSentence]:
 
 def _sentence(path: Path | str, block: list[tuple[int, list[str]]], name: str) -> IobSentence:
     numbered = all(len(cells) > 2 and cells[0] == str(place) for place, (_, cells) in enumerate(block, 1))
-    words, tags = [], []
+    words: list[str] = []
+    tags: list[str] = []
     for number, cells in block:
         where = f"{path}, line {number}"
         if len(cells) < 2:

@@ -93,22 +93,24 @@ class Alignment(nn.Module):
             if labels is not None and masked is not None and self.head is not None:
                 values["masked"] = masked_sides(encoded.states, labels, masked, sides, self.head, predicted)
         inputs = batch_inputs(encoded, sides, values, plain=self.recipe.train.loss == "plain")
-        passes = {
-            "joint": joint and partial(self._joint, joint, predicted),
-            "pieces": pieces and partial(self._pieces, pieces),
-            "crossed": crossed and partial(self._crossed, crossed),
-        }
+        passes: dict[str, Callable[[], Any]] = {}
+        if joint:
+            passes["joint"] = partial(self._joint, joint, predicted)
+        if pieces:
+            passes["pieces"] = partial(self._pieces, pieces)
+        if crossed:
+            passes["crossed"] = partial(self._crossed, crossed)
         terms = self._terms(inputs, passes)
         loss = torch.stack([weight * value for weight, value in terms.values() if weight]).sum()
         # DistributedDataParallel waits for a gradient of whatever an output depends on.
         return {name: value if weight else value.detach() for name, (weight, value) in terms.items()} | {"loss": loss}
 
-    def _terms(self, inputs: Inputs, passes: Mapping[str, Callable[[], Any] | None]) -> Terms:
+    def _terms(self, inputs: Inputs, passes: Mapping[str, Callable[[], Any]]) -> Terms:
         terms: dict[str, tuple[float, Tensor]] = {}
         for name, options in self.recipe.objectives.items():
             reads = self.recipe.reads(name)
             for need, run in passes.items():  # of their own through the encoder, when they are first asked for
-                if need in reads and need not in inputs and run:
+                if need in reads and need not in inputs:
                     inputs.given[need] = run()
             states = reads & {"masked", "joint"}
             # autocast would round the vectors

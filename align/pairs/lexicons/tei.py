@@ -44,8 +44,8 @@ def tei_pairs(path: Path | str, *, source_lang: str, target_lang: str) -> Iterat
                     for target in dict.fromkeys(sense) or [""]:
                         problem = "illegal character" * (ILLEGAL in source + target)
                         problem = problem or ("no headword" * (not source) or "no translation" * (not target))
-                        shown = [text.replace(ILLEGAL, "\ufffd") for text in (source, target)]
-                        yield WordPair(str(path), entry.number, source_lang, target_lang, *shown, concept, problem)
+                        one, other = (text.replace(ILLEGAL, "\ufffd") for text in (source, target))
+                        yield WordPair(str(path), entry.number, source_lang, target_lang, one, other, concept, problem)
         found.done.clear()
     if not count:
         raise InputError(f"{path} holds no entry (entry); expected a dictionary in TEI")
