@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,6 +46,38 @@ def first_blocks(model: PreTrainedModel, count: int | None) -> Iterator[None]:
         yield
     finally:
         setattr(owner, name, every)
+
+
+@contextmanager
+def block_states(model: PreTrainedModel) -> Iterator[dict[int, Tensor]]:
+    """hidden_states[0..K] of the forward passes in the context, of the K blocks that are in place.
+
+    transformers' own ``output_hidden_states`` puts its hooks on the blocks that are in place at the first call, so that
+    a model that was cut then has no states of later blocks ever after.
+    """
+    states: dict[int, Tensor] = {}
+
+    def kept(k: int) -> Any:
+        def hook(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any], made: Any) -> None:
+            if k == 1:
+                states[0] = args[0] if args else named["hidden_states"]
+            states[k] = made[0] if isinstance(made, tuple) else made
+
+        return hook
+
+    hooks = [block.register_forward_hook(kept(k), with_kwargs=True) for k, block in enumerate(blocks(model), 1)]
+    try:
+        yield states
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def first_states(model: PreTrainedModel, given: Mapping[str, Any], top: int) -> tuple[Tensor, ...]:
+    """hidden_states[0..top] of the model's body; the blocks behind are not run."""
+    with first_blocks(model, max(1, top)), block_states(model) as states:
+        model.base_model(**given)
+    return tuple(states[k] for k in range(top + 1))
 
 
 def norms_last_layer(model: PreTrainedModel) -> bool:

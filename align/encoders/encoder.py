@@ -16,7 +16,15 @@ from torch.nn.functional import normalize, pad
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.batching import Input, encode_batches, evaluating
-from align.encoders.blocks import blocks, first_blocks, first_position, norms_last_layer, padded_length, reads_molecules
+from align.encoders.blocks import (
+    blocks,
+    first_blocks,
+    first_position,
+    first_states,
+    norms_last_layer,
+    padded_length,
+    reads_molecules,
+)
 from align.encoders.device import computes_bfloat16
 from align.encoders.language_tags import tagged
 from align.encoders.offsets.folder import Offsets
@@ -163,8 +171,10 @@ class Encoder(TextModel):
         average = self.pooling.average_layers and self.layer > 0
         both = self.pooling.with_average
         if average or both or (head and layer is not None):
-            with first_blocks(self.model, None if head else layer):
+            if head or layer is None:
                 states = self.body(**given, output_hidden_states=True).hidden_states
+            else:
+                states = first_states(self.model, given, layer)
             read = states[: self.layer + 1]  # (B, T, D) each
             mean = reduce(torch.add, read) / len(read) if average or both else read[-1]
             return Hidden(torch.cat([read[-1], mean], dim=-1) if both else mean, states[-1])

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from align.encoders.batching import budget_batches, evaluating
-from align.encoders.blocks import first_blocks, norms_last_layer, reads_molecules
+from align.encoders.blocks import first_states, norms_last_layer, reads_molecules
 from align.encoders.decoder import Decoder
 from align.encoders.encoder import Encoder
 from align.encoders.language_tags import tagged
@@ -172,10 +172,8 @@ def _pooled_layers(
 
 def _states(encoder: Layered, ids: Tensor, attention: Tensor, top: int) -> tuple[Tensor, ...]:
     """(B, T, D) hidden_states[0..top]; blocks above are not run where the last layer is as the others."""
-    given = {"input_ids": ids, "attention_mask": attention, "output_hidden_states": True}
+    given = {"input_ids": ids, "attention_mask": attention}
     if isinstance(encoder, Decoder) or norms_last_layer(encoder.model):
-        states: tuple[Tensor, ...] = encoder.body(**given).hidden_states
-    else:
-        with first_blocks(encoder.model, top):
-            states = encoder.body(**given).hidden_states
-    return states[: top + 1]
+        states: tuple[Tensor, ...] = encoder.body(**given, output_hidden_states=True).hidden_states
+        return states[: top + 1]
+    return first_states(encoder.model, given, top)

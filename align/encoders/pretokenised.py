@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from align.encoders.batching import budget_batches, evaluating
-from align.encoders.blocks import blocks, first_blocks, norms_last_layer
+from align.encoders.blocks import block_states, first_blocks, norms_last_layer
 from align.encoders.encoder import Encoder
 from align.encoders.layers import layer_numbers
 from align.encoders.packing import pack, packed_inputs
@@ -176,7 +175,8 @@ def _states(encoder: Encoder, rows: Sequence[Sequence[int]], layers: Sequence[in
         packing = pack([len(row) for row in rows], ids.shape[1]).to(ids.device)
         given = packed_inputs(encoder.model, ids, packing)
     top = max(1, *layers)
-    with first_blocks(encoder.model, None if norms_last_layer(encoder.model) else top), block_states(encoder) as states:
+    cut = None if norms_last_layer(encoder.model) else top
+    with first_blocks(encoder.model, cut), block_states(encoder.model) as states:
         last = encoder.body(**given).last_hidden_state
     if norms_last_layer(encoder.model):
         states[encoder.depth] = last  # hidden_states[L] is normed, as in transformers
@@ -188,31 +188,6 @@ def _states(encoder: Encoder, rows: Sequence[Sequence[int]], layers: Sequence[in
             state = torch.stack([states[i] for i in range(k + 1)]).mean(0)
         read.append((state if packing is None else packing.padded(state))[real])
     return torch.stack(read)
-
-
-@contextmanager
-def block_states(encoder: Encoder) -> Iterator[dict[int, Tensor]]:
-    """hidden_states[0..K] of the forward passes in the context, of the K blocks that are in place.
-
-    transformers' own ``output_hidden_states`` puts its hooks on the blocks that are in place at the first call, so that
-    a model that was cut then has no states of later blocks ever after.
-    """
-    states: dict[int, Tensor] = {}
-
-    def kept(k: int) -> Any:
-        def hook(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any], made: Any) -> None:
-            if k == 1:
-                states[0] = args[0] if args else named["hidden_states"]
-            states[k] = made[0] if isinstance(made, tuple) else made
-
-        return hook
-
-    hooks = [block.register_forward_hook(kept(k), with_kwargs=True) for k, block in enumerate(blocks(encoder.model), 1)]
-    try:
-        yield states
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _pooled(

@@ -183,7 +183,7 @@ def test_a_decoder_loaded_as_an_encoder_is_run_whole_too():
         ({"layers": [-1]}, "layer -1 does not exist"),
         ({"layers": [1, 1]}, "expected at least one layer, each once, got [1, 1]"),
         ({"layers": []}, "expected at least one layer, each once, got []"),
-        ({"kinds": ["max"]}, "unknown pooling 'max': expected some of mean, weighted, last, cls"),
+        ({"kinds": ["max"]}, "unknown pooling 'max': expected one of mean, weighted, last, cls"),
         ({"kinds": []}, "expected at least one pooling, each once, got []"),
         ({"kinds": ["mean", "mean"]}, "expected at least one pooling, each once"),
     ],
@@ -358,3 +358,23 @@ def test_a_text_without_a_token_is_named():
     decoder = Decoder(tiny_decoder().base_model, tokenizer)
     with pytest.raises(InputError, match="text 1 has no token: ''"):
         encode_layers(decoder, ["a", ""])
+
+
+def test_deeper_layers_after_lower_ones(bert_folder):
+    """transformers keeps states of the blocks that are in place at its first call, and of no others ever after."""
+    texts = ["abc de", "f"]
+    encoder, fresh = load_encoder(bert_folder), load_encoder(bert_folder)
+    encode_layers(encoder, texts, layers=[1])
+    assert np.array_equal(encode_layers(encoder, texts), encode_layers(fresh, texts))
+
+
+def test_the_last_states_after_an_average_of_the_first(bert_folder):
+    encoder = load_encoder(bert_folder, layer=1, average_layers=True)
+    whole = load_encoder(bert_folder)
+    ids, attention = encoder.pad(encoder.tokenize(["abc de"]))
+    with torch.no_grad():
+        encoder.hidden(ids, attention)
+        found, last = encoder.hidden(ids, attention, head=True), whole.hidden(ids, attention)
+        states = whole.body(ids, attention, output_hidden_states=True).hidden_states
+    assert torch.allclose(found.last, last.last, atol=1e-6)
+    assert torch.allclose(found.layer, (states[0] + states[1]) / 2, atol=1e-6)
