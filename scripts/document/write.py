@@ -14,6 +14,7 @@ from pathlib import Path
 from align import demo
 from scripts.document import (
     advise,
+    heads,
     laboratory,
     lexicons,
     performance,
@@ -38,6 +39,7 @@ PAGES = {
     "README.md": {"demo table": demo_table},
     "align/data/seed/README.md": {"seed scores": results.seed_scores},
     "docs/advise.md": advise.PARTS,
+    "docs/bli.md": heads.PARTS,
     "docs/laboratory.md": laboratory.PARTS,
     "docs/lexicons.md": lexicons.PARTS,
     "docs/performance.md": performance.PARTS,
