@@ -29,21 +29,17 @@ from align.tasks import StsSet, read_sts
 from align.tasks.measures.ratio import ratio_items
 from align.tasks.statistics.intervals import macro_interval
 from align.tasks.sts import sts
+from align.tasks.texts.gold_links import NULL, find_alignments, read_alignment
 from scripts.bench.harness import Row, command_line, data
+from scripts.experiments.links import WITHOUT
 from scripts.experiments.plans import TICO_TRAIN, lines
 
-SETS = {
-    "en-fr": ("enfr.src-tgt", "enfr.gold", 1), "ja-en": ("jaen.src-tgt", "jaen.gold", 1),
-    "grc-en": ("text_grc_eng.txt", "alignment_grc_eng.txt", 0),
-}  # fmt: skip
-"""Texts, gold links, and the number of the first word."""
+SETS = ("enfr", "jaen", "grc_eng")
 DEV = 100
 TICO = {"en": "eng_Latn", "fr": "fra_Latn", "ru": "rus_Cyrl", "hi": "hin_Deva", "zh": "zho_Hans"}
 BIBLE = {"eng": "eng_Latn", "jpn": "jpn_Jpan", "grc": "grc_Grek", "fra": "fra_Latn"}
 SENTENCES = ("fra_Latn", "jpn_Jpan")
 LINES, PAIRS = 300, 200  # of SIB-200, of the STS benchmark
-
-Links = set[tuple[int, int]]
 
 
 def word_alignment(
@@ -109,29 +105,17 @@ def tested(encoder: Encoder, layer: int) -> Row:
 
 def scored(encoder: Encoder, name: str, layers: Sequence[int], part: slice) -> Iterator[np.ndarray]:
     """For each layer (lines, 4): |A and S|, |A and P|, |A|, |S|."""
-    texts, golds, first = SETS[name]
-    gold = [links_of(line, first) for line in lines("word_alignment", golds)]
-    pairs = [[side.split() for side in line.split("|||")] for line in lines("word_alignment", texts)]
-    gold, pairs = gold[part], pairs[: len(gold)][part]  # the last Greek line has no gold
-    sides = [word_vectors(encoder, [pair[side] for pair in pairs], layers=layers) for side in (0, 1)]
+    gold = read_alignment(name, *find_alignments(data() / "word_alignment")[name], without=WITHOUT.get(name, ()))
+    every = [[(i, j, sure) for i, j, sure, _ in line if NULL not in (i, j)] for line in gold.links[part]]
+    sides = [word_vectors(encoder, side[part], layers=layers) for side in (gold.source, gold.target)]
     for place in range(len(layers)):
         counts = []
-        for source, target, (sure, possible) in zip(*sides, gold, strict=True):
+        for source, target, of in zip(*sides, every, strict=True):
+            sure, possible = ({(i, j) for i, j, certain in of if certain or not asked} for asked in (True, False))
             made = mutual(source.vectors[place], target.vectors[place])
             found = {(int(source.words[i]), int(target.words[j])) for i, j in made}
             counts.append([len(found & sure), len(found & possible), len(found), len(sure)])
         yield np.array(counts)
-
-
-def links_of(line: str, first: int) -> tuple[Links, Links]:
-    """Sure links, and sure and possible ones, of `3-4`, `3p4` and `3-4S`, `3-4P`."""
-    sure, possible = set(), set()
-    for one in line.split():
-        i, j = (int(part) - first for part in one.rstrip("SP").replace("p", "-").split("-"))
-        possible.add((i, j))
-        if "p" not in one and not one.endswith("P"):
-            sure.add((i, j))
-    return sure, possible
 
 
 def mutual(source: np.ndarray, target: np.ndarray) -> list[tuple[int, int]]:
