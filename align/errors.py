@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -13,6 +14,8 @@ class InputError(ValueError):
     """
 
 
+CODE = r"[a-z]{2,3}_[A-Z][a-z]{3}"
+"""Of a language and its script."""
 SHOWN = 30
 """Known names that an error lists."""
 
@@ -43,6 +46,10 @@ def nearest(given: str, known: Iterable[str]) -> str:
     >>> nearest("Stss", ["sts", "bli"]), nearest("qa", ["sts", "bli"])
     ('; did you mean sts?', '')
     """
-    folded = {name.casefold(): name for name in known if name != given}
+    language, code = given.partition("_")[0], re.fullmatch(CODE, given)
+    others = [name for name in known if name != given]
+    if code:  # another language in the same script is not near
+        others = [name for name in others if not re.fullmatch(CODE, name) or name.startswith(f"{language}_")]
+    folded = {name.casefold(): name for name in others}
     near = get_close_matches(given.casefold(), folded, 1, 0.7)
     return f"; did you mean {folded[near[0]]}?" if near else ""

@@ -150,7 +150,9 @@ def test_projections_of_an_encoder(tmp_path):
     )  # fmt: skip
     scores = {p[:2]: p.score for p in by_hand[0]}
     assert all(p.score == pytest.approx(scores[p[:2]], abs=1e-5) for p in ranks.candidates[0])
-    with pytest.raises(InputError, match="unknown method of projection 'rank': did you mean ranked"):
+    with pytest.raises(
+        InputError, match="unknown method of projection 'rank': expected one of alignment, ranked; did you mean ranked"
+    ):
         Projecting("rank")
     with pytest.raises(InputError, match="expected longer of at least 0, shortlist of 1, got 3, 0"):
         Projecting(shortlist=0)

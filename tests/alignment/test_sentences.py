@@ -68,5 +68,7 @@ def test_parallel_files(tmp_path):
     )
     with pytest.raises(InputError, match=r"sentence 2 is 'a2' in .*1.conllu, line 9, and 'a3' in .*2.conllu, line 9"):
         list(read_parallel(first, second))
-    with pytest.raises(InputError, match="unknown splitter 'word': did you mean words"):
+    with pytest.raises(
+        InputError, match="unknown splitter 'word': expected one of spaces, words, characters; did you mean words"
+    ):
         list(read_sentences(one, split="word"))

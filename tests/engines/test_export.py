@@ -213,7 +213,7 @@ def test_options(world, tmp_path):
         ({"size": "x"}, "option size of memory must be a whole number, got 'x'"),
         ({"fast": "1"}, "option fast of memory must be true or false, got '1'"),
         ({"share": ""}, "option share of memory must be a number, got ''"),
-        ({"sizes": 1}, "memory has no option 'sizes': expected one of size, fast, share, password"),
+        ({"sizes": 1}, "memory has no option 'sizes': expected one of size, fast, share, password; did you mean size?"),
     ):
         with pytest.raises(InputError) as error:
             export(vectors, "memory", "x", **given)

@@ -25,4 +25,5 @@ def test_the_nearest_in_another_case():
 
 
 def test_another_language_of_the_same_script_is_not_near():
-    assert nearest("xho_Latn", ["eng_Latn", "deu_Latn"]) == ""
+    assert nearest("xho_Latn", ["eng_Latn", "deu_Latn"]) == nearest("deu_Latn", ["eng_Latn"]) == ""
+    assert nearest("deu_Latin", ["eng_Latn", "deu_Latn"]) == "; did you mean deu_Latn?"

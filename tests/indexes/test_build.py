@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from align import errors
 from align.errors import InputError
 from align.files.whole import sha256
 from align.indexes import exact as exact_index
-from align.indexes import rows as index_rows
 from align.indexes.build import index, save_index
 from align.indexes.exact import nearest
 from align.indexes.index import load_index
@@ -456,7 +456,7 @@ def test_search_refuses(vectors, tmp_path) -> None:
 
 
 def test_a_long_list_of_languages_is_cut(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(index_rows, "SHOWN", 2)
+    monkeypatch.setattr(errors, "SHOWN", 2)
     made = save_index(tmp_path / "i", rows(4), names(4), encoder={}, languages=["d", "c", "b", "a"])
     with pytest.raises(InputError, match="known are a, b and 2 more$"):
         made.search(rows(1), languages=["e"])

@@ -77,7 +77,7 @@ def test_what_cannot_be_one_table(table, tmp_path):
     both = table("a\teng_Latn\thin_Deva\t1\nb\teng_Latn\thin_Deva\t1\n", header="task\t" + HEADER)
     with pytest.raises(InputError, match="the scores are of 2 tasks, a, b: choose one"):
         read_scores([both])
-    with pytest.raises(InputError, match="unknown task 'c': there are a, b"):
+    with pytest.raises(InputError, match="unknown task 'c': expected one of a, b"):
         read_scores([both], task="c")
     models = table("a\teng_Latn\thin_Deva\t1\nb\teng_Latn\tdeu_Latn\t1\n", header="model\t" + HEADER)
     with pytest.raises(InputError, match="expected scores of one model, got those of 'a', 'b'"):
