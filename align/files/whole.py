@@ -120,9 +120,9 @@ def existing_file(path: Path | str) -> Path:
     """
     path = Path(path)
     if not path.exists():
-        beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = get_close_matches(path.name, beside, 1)
-        raise InputError(f"no such file: {path}" + (f"; did you mean {path.parent / near[0]}?" if near else ""))
+        beside = {file.stem: file.name for file in path.parent.iterdir()} if path.parent.is_dir() else {}
+        near = get_close_matches(path.stem, beside, 1)  # any two names that end in .tsv are alike
+        raise InputError(f"no such file: {path}" + (f"; did you mean {path.parent / beside[near[0]]}?" if near else ""))
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file")
     if archive := ARCHIVE.search(path.name):

@@ -22,6 +22,9 @@ SCORED = {
     "wordsim": "wordsim=eng_Latn=similar.tsv",
     "bias": "bias=verses",
     "identity": "identity=verses",
+    "token_classification": "token_classification=labels --protocol pos",
+    "topic": "topic=learnt --set seeds=1 --set epochs=1",
+    "word_alignment": "word_alignment=links",
 }
 
 
@@ -33,6 +36,17 @@ def texts(tmp_path):
             (tmp_path / folder / f"{code}.txt").write_text(lines, encoding="utf-8")
     topics = "id\tsplit\ttopic\n1\ttrain\ta\n2\ttrain\tb\n3\ttest\ta\n4\ttest\tb\n"
     (tmp_path / "topics" / "index.tsv").write_text(topics)
+    (tmp_path / "learnt").mkdir()
+    (tmp_path / "learnt" / "index.tsv").write_text(topics + "5\tdev\ta\n6\tdev\tb\n")
+    for code in ("ell_Grek", "eng_Latn"):
+        (tmp_path / "learnt" / f"{code}.txt").write_text("ab g\nde\nz\nit\nab\nd\n", encoding="utf-8")
+    (tmp_path / "labels").mkdir()
+    for split in ("train", "dev", "test"):
+        rows = "".join(f"{i}\t{w}\t_\t{tag}\t_\t_\t0\t_\t_\t_\n" for i, w, tag in ((1, "ab", "NOUN"), (2, "g", "VERB")))
+        (tmp_path / "labels" / f"en_x-ud-{split}.conllu").write_text(f"{rows}\n{rows}\n")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "enfr.src-tgt").write_text("ab g ||| ab g\n" * 110)
+    (tmp_path / "links" / "enfr.gold").write_text("1-1 2-2\n" * 110)
     (tmp_path / "sts.tsv").write_text("score\tsentence1\tsentence2\n1\ta\tb\n2\ta\tc\n3\tb\tc\n")
     (tmp_path / "words.tsv").write_text("ζ\tz\nδε\tde\n", encoding="utf-8")
     (tmp_path / "similar.tsv").write_text("a\tb\t1\na\tc\t2\nb\tc\t3\n")

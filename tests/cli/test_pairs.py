@@ -149,7 +149,7 @@ def test_hub(align, monkeypatch):
     ("words", "sentence"),
     [
         (["translation"], "no text is given: expected files, a folder or a dataset"),
-        (["translation", "corpus.en"], "unknown language code 'corpus': expected iso639-3_Script such as hin_Deva"),
+        (["translation", "corpus.en"], "expected two languages or more, found eng_Latn only"),
         (["translation", "en=corpus.en"], "unknown language code 'en': expected iso639-3_Script such as hin_Deva; did"),
         (["translation", "eng_Latn=missing.en"], "no such file: missing.en"),
         (["translation", "eng_Latn=corpus.en"], "expected two languages or more, found eng_Latn only"),

@@ -219,7 +219,7 @@ def test_put_weights_puts_all_of_them(folders):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"method": "sum"}, "unknown method 'sum'"),
+        ({"method": "sum"}, "unknown method of merging 'sum'"),
         ({"weights": [0.5, 0.6]}, "expected a sum of 1"),
         ({"weights": [1.0]}, "2 encoders have 1 weights"),
         ({"weights": [0.5, float("nan")]}, "expected a number for each"),

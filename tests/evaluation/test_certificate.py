@@ -133,7 +133,7 @@ def test_languages_are_chosen(data, models):
 
 def test_bad_input(data, models, tmp_path, monkeypatch):
     load = partial(load_encoder, models[0])
-    with pytest.raises(InputError, match=f"unknown grain 'letters'.*{', '.join(GRAINS)}"):
+    with pytest.raises(InputError, match=f"unknown grain of a certificate 'letters'.*{', '.join(GRAINS)}"):
         certify(load, load, data=data, grains=["letters"])
     with pytest.raises(InputError, match="two encoders are called 'x'"):
         certify(load, load, data=data, names=("x", "x"))

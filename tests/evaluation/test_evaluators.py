@@ -117,7 +117,8 @@ def test_the_tasks_log_nothing_of_their_own(bert_folder, sets, caplog):
 
 
 def test_messages(sets):
-    known = "retrieval, xsim, mexa, bli, sts, wordsim, classification, bias, identity"
+    known = "retrieval, xsim, mexa, bli, sts, wordsim, classification, bias, identity, token_classification, topic"
+    known += ", word_alignment"
     for spec in ("retrieval", "retrieval=", "nothing=x", "retrieval:a/b=x", str(sets / "flores")):
         with pytest.raises(InputError, match=f"expected TASK=PATH or TASK:NAME=PATH with a task of {known}; got"):
             evaluators([spec])
@@ -171,7 +172,7 @@ def test_the_command_says_what_is_wrong_before_any_step(command, sets):
     every = ("--evaluate", "retrieval=flores")
     assert command(*every, "--best", "retrieval/F1", code=2).err == (
         "align: --best retrieval/F1 is no score: the evaluators give retrieval/P@1, retrieval/P@5, retrieval/P@10, "
-        "retrieval/MRR\n"
+        "retrieval/MRR; did you mean retrieval/P@1?\n"
     )
     assert "train.evaluate_every is 0" in command(*every, "--set", "train.evaluate_every=0", code=2).err
     assert "train.patience waits for a better score" in command(*every, "--patience", "2", code=2).err

@@ -63,7 +63,7 @@ def test_the_baseline_is_before(tmp_path: Path, align) -> None:  # type: ignore[
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Differences are to seed." in page and "+0.500" in page and "−0.500" not in page
     said = align("report", "runs", "--baseline", "sed", "--out", "other.html", code=2).err
-    assert said == "align: baseline 'sed' is none of the models: aligned, seed\n"
+    assert said == "align: baseline 'sed' is none of the models: aligned, seed; did you mean seed?\n"
     with pytest.raises(InputError, match="baseline 'sed' is none of the models"):
         draw_plots([tmp_path / "runs"], tmp_path / "plots", baseline="sed")
 

@@ -50,7 +50,7 @@ from align.text.tags import SEVERAL, is_tagged, language_of_tag, locale_language
         ("xx", "hund", ""),
         ("", "hund", ""),
         ("German", "Hund", ""),
-        ("egy", "𓃡", ""),  # of a script that is not told apart
+        ("egy", "𓃡", "egy_Egyp"),
     ],
 )
 def test_codes(tag, text, code):

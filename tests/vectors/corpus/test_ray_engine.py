@@ -118,7 +118,8 @@ def test_ray_of_its_own(tmp_path, bert_folder):
     (tmp_path / "alone.py").write_text(ALONE)
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     ran = subprocess.run([sys.executable, "alone.py"], cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert ran.stderr == "" and ran.returncode == 0  # it does not chat
+    chat = [line for line in ran.stderr.splitlines() if not line.startswith("no actor has started yet")]
+    assert chat == [] and ran.returncode == 0  # on a busy machine actors start late, and that is said
     *parts, connected = ran.stdout.splitlines()
     assert sorted(parts) == ["0 127.0.0.1", "1 127.0.0.1", "2 127.0.0.1"] and connected == "False"
     assert finish(tmp_path / "out", 3).rows == 3
