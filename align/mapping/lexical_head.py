@@ -28,6 +28,7 @@ class HeadOptions:
     own_maps: bool = True
     """A map of each language beside the shared one; False: the shared one alone."""
     steps: int = 150
+    """Enough for the pairs of five languages; more in proportion (docs/bli.md)."""
     batch: int = 512
     """Source words of a step, each with all its translations; all are of two languages."""
     rate: float = 3e-4

@@ -8,23 +8,20 @@ from typing import Any
 from scripts.document.tables import kept, ran, table
 
 Row = dict[str, Any]
-TESTS = {"XLING": "xling", "English-Sinhala": "sinhala"}
 
 
 def words() -> str:
     """P@1 of each system; of heads the mean over seeds, and the least and greatest."""
-    result = kept("head")
+    result = kept("head")["xling"]
     columns: dict[str, Any] = {"vectors": str}
-    for title, test in TESTS.items():
-        for method in ("NN", "CSLS"):
-            columns[f"{title}, {method}"] = lambda name, test=test, method=method: cell(result[test], name, method)
-    columns["XLING, NN, no copies"] = lambda name: cell(result["xling"], name, "NN without copies")
+    for what in ("NN", "CSLS", "NN without copies"):
+        columns[what] = lambda name, what=what: cell(result, name, what)
     return table(columns, systems(result))
 
 
-def systems(result: Row) -> list[str]:
+def systems(scores: Row) -> list[str]:
     """The names of rows: the seeds of a head are one."""
-    return list(dict.fromkeys(name.partition(", seed")[0] for name in result["xling"]))
+    return list(dict.fromkeys(name.partition(", seed")[0] for name in scores))
 
 
 def cell(scores: Row, system: str, what: str) -> str:
@@ -39,26 +36,19 @@ def cell(scores: Row, system: str, what: str) -> str:
     return f"{values[0]:.3f}" + (f" ({ends[0]:.3f}-{ends[1]:.3f})" if ends else "")
 
 
-def ratio() -> str:
-    """P@1 by NN of the head over that of the untouched vectors, on XLING."""
-    scores = kept("head")["xling"]
-    heads = [of["all"]["NN"] for name, of in scores.items() if name.startswith("head")]
+def ratio(scores: Row) -> str:
+    """P@1 by NN of the head over that of the untouched vectors."""
+    heads = [of["all"]["NN"] for name, of in scores.items() if name.startswith("head, own")]
     return f"{mean(heads) / scores['untouched']['all']['NN']:.2f}"
-
-
-def likeness() -> str:
-    """Mean rho of Multi-SimLex, untouched and by the head."""
-    found = kept("head")["likeness"]
-    heads = [value for name, value in found.items() if name.startswith("head")]
-    return f"{found['untouched']:.3f} -> {mean(heads):.3f}"
 
 
 def minutes() -> str:
     """CPU minutes of one head's training."""
-    return f"{mean(kept('head')['train_seconds'].values()) / 60:.1f}"
+    return f"{kept('head-dev')['train_seconds']['own 0'] / 60:.1f}"
 
 
 PARTS = {
-    "head": words, "head ratio": ratio, "head likeness": likeness, "head minutes": minutes,
-    "head ran": lambda: ran(kept("head")),
+    "head": words, "head ratio": lambda: ratio(kept("head")["xling"]),
+    "head dev ratio": lambda: ratio(kept("head-dev")["dev"]), "head minutes": minutes,
+    "head ran": lambda: ran(kept("head")), "head dev ran": lambda: ran(kept("head-dev")),
 }  # fmt: skip

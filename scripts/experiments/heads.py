@@ -84,6 +84,7 @@ def heads(
         "train_seconds": seconds,
         **facts,
     }
+    del result["pairs"]["excluded"]  # by path
     result["pairs_used"] = sum(map(len, pairs.values()))
     for name, several in tests.items():
         if only and name not in only:
