@@ -24,7 +24,11 @@ _ALONE = regex.compile(
 
 
 def piece_kinds(encoder: Encoder) -> NDArray[np.int8]:
-    """(V,) what each piece is. Of a tokenizer that marks neither spaces nor insides, each piece is a word."""
+    """(V,) what each piece is. Of a tokenizer that marks neither spaces nor insides, each piece is a word.
+
+    Tokens that were added to a tokenizer are cut out of the text before it is split, so they bear no mark: each is by
+    itself. A cloned language (:mod:`align.laboratory.cloning`) is written in nothing else.
+    """
     vocabulary: dict[str, int] = encoder.tokenizer.get_vocab()
     by_space = any(piece.startswith(SPACES) for piece in vocabulary)
     by_inside = not by_space and any(piece.startswith(INSIDE) for piece in vocabulary)
@@ -38,6 +42,7 @@ def piece_kinds(encoder: Encoder) -> NDArray[np.int8]:
             kinds[number] = ALONE
         elif (by_space and not marked) or (by_inside and piece.startswith(INSIDE)):
             kinds[number] = CONTINUES
+    kinds[list(encoder.tokenizer.get_added_vocab().values())] = ALONE
     return kinds
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from align.objectives.registry import objectives as registered
 from scripts.document.tables import kept, ran, table
 
 
@@ -32,6 +33,16 @@ def left_out() -> str:
     return "\n".join(lines) or "None was left out: what each needs, the laboratory has."
 
 
+def since() -> str:
+    """Objectives of the registry that were not there to be tried."""
+    result = kept("laboratory")
+    tried = {one["objective"] for one in (*result["objectives"], *result["left_out"])}
+    newer = [f"`{name}`" for name in registered() if name not in tried]
+    if not newer:
+        return "The table has all objectives of the registry."
+    return f"Newer than the table, and so not in it: {', '.join(newer)}."
+
+
 def minutes() -> str:
     """CPU minutes of all."""
     return f"{sum(row['cpu_seconds'] for row in kept('laboratory')['objectives']) / 60:.1f}"
@@ -40,6 +51,7 @@ def minutes() -> str:
 PARTS = {
     "objectives": objectives,
     "left out": left_out,
+    "since": since,
     "minutes": minutes,
     "laboratory ran": lambda: ran(kept("laboratory")),
 }

@@ -24,6 +24,9 @@ ALIGNS_NOT = {
     "mlm": "each language predicts its own pieces: nothing says which two texts mean the same",
     "tlm": "a piece learns to look at its twin, which takes far more steps",
     "softmax_nli": "a classifier reads the vectors: nearness is none of its business",
+    "self_alignment": "makes its own links clearer: from strange pieces those of equal places, whatever the words",
+    "alignment_consistency": "is content where both directions point to equal places, whatever the words",
+    "parallel_or_not": "reads both texts in one sequence: the vectors of each alone need not be near",
 }
 """Objectives that learn, and in so few steps do not align a clone by themselves, with the reason."""
 

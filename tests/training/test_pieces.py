@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
+from align.laboratory.cloning import clone, cloned
 from align.objectives.objective import PlainOptions
 from align.objectives.word_alignment.alignment_consistency import AlignmentConsistencyOptions, alignment_consistency
 from align.objectives.word_alignment.parallel_or_not import parallel_or_not
@@ -47,6 +48,23 @@ def test_what_a_piece_is():
     assert kinds_of("Ġthe", "re", ",", "Ġ") == [BEGINS, CONTINUES, ALONE, SPACE]
     assert kinds_of("the", "##re", ",", "猫", "##") == [BEGINS, CONTINUES, ALONE, ALONE, CONTINUES]
     assert kinds_of("a", "b", "!") == [BEGINS, BEGINS, ALONE]
+
+
+def test_added_tokens_are_by_themselves():
+    encoder = Known(["▁the", "re"])
+    encoder.tokenizer.add_tokens(["new", "\U000f0003", "▁so"])
+    assert piece_kinds(encoder).tolist() == [BEGINS, CONTINUES, ALONE, ALONE, ALONE]
+
+
+def test_a_clone_has_the_words_of_the_original():
+    encoder = load_encoder("seed")
+    twin, texts = clone(encoder), ["In the beginning was the word", "and so on, as it was"]
+    rows = [encoder.tokenizer(text)["input_ids"] for text in texts]
+    kinds = torch.from_numpy(piece_kinds(twin))
+    for row, text in zip(rows, cloned(encoder.tokenizer, texts), strict=True):
+        ids = torch.tensor([twin.tokenizer(text)["input_ids"]])
+        words = word_numbers(ids, ~torch.isin(ids, torch.tensor(twin.added_ids)), kinds)
+        assert words.tolist() == [[NO_WORD, *range(len(row) - 2), NO_WORD]]  # each piece is one
 
 
 def test_words_by_hand():
