@@ -84,6 +84,19 @@ def test_the_documents_are_those_of_the_kept_runs(monkeypatch):
         assert written(name) == (ROOT / name).read_text(encoding="utf-8"), name
 
 
+def test_the_laboratory_names_what_its_table_has_not(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from align.objectives.registry import objectives
+    from scripts.document import laboratory
+
+    rows = [{"objective": name} for name in objectives()]
+    for tried, left, said in ((rows, [], "has all"), (rows[2:], rows[:1], rows[1]["objective"])):
+        result = {"objectives": tried, "left_out": left}
+        monkeypatch.setattr(laboratory, "kept", lambda name, result=result: result)
+        assert said in laboratory.since()
+        assert laboratory.since().count("`") == (0 if said == "has all" else 2)
+
+
 def test_the_demo_crosses_the_script_barrier_and_forgets_nothing():
     kept = sorted((ROOT / "docs" / "results").glob("demo-*.json"))
     assert len(kept) == 3
