@@ -55,7 +55,7 @@ def vectors(name: str, languages: Sequence[str]) -> dict[str, NDArray[np.float64
     file, prefix = SETS[name]
     path = (tables() or Path()) / file
     try:
-        with open(path, "rb") as file, np.load(file) as table:
+        with open(path, "rb") as opened, np.load(opened) as table:
             rows = {code: row for row, code in enumerate(table["langs"].tolist())}
             columns = [column.startswith(prefix) for column in table["feats"].tolist()]
             values = table["data"][..., 0]  # one source a table
