@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,6 +92,8 @@ def topic(learner: Learner, data: LabelledTexts, protocol: TopicTuning) -> list[
     predictors = [
         learner.tuned(train, dev, len(names), tuning_of(protocol, seed, score)) for seed in range(protocol.seeds)
     ]
+    learnt = Counter(data.classes[i] for i in rows[protocol.train, "train"])
+    commonest = max(names, key=lambda name: learnt[name])  # the first of equals
     made = []
     for code in [protocol.train, *(code for code in data.texts if code != protocol.train)]:
         chosen, test = rows[code, "test"], part(code, "test")
@@ -102,7 +105,10 @@ def topic(learner: Learner, data: LabelledTexts, protocol: TopicTuning) -> list[
             of_seeds.mean(axis=0).tolist(), [i + 1 for i in chosen],
             left_out=sum(split == "test" for split in data.splits) - len(chosen),
             metrics={"accuracy": float(of_seeds.mean())},
-            facts={"of_seeds": of_seeds.mean(axis=1).tolist(), "training_lines": len(train.inputs)},
+            facts={
+                "of_seeds": of_seeds.mean(axis=1).tolist(), "training_lines": len(train.inputs),
+                "commonest": float(np.mean([data.classes[i] == commonest for i in chosen])),
+            },
         ))  # fmt: skip
         logger.info("topic: %s %.3f", code, made[-1]["value"])
     source = made[0]["value"]
@@ -127,4 +133,5 @@ def _scored(learner: Learner, unit: Unit, data: LabelledTexts, protocol: TopicTu
 TASK = Task(
     "topic", "does what an encoder is tuned on in one language hold in others?", _read, _scored,
     lambda data: data.texts.items(), {"tuned": TopicTuning()}, "tuned", inputs="labels",
+    chance=lambda row, protocol: row["facts"]["commonest"],
 )  # fmt: skip

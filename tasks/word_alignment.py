@@ -14,7 +14,7 @@ import numpy as np
 
 from align.errors import InputError
 from align.similarity.links import Linking, link
-from align.tasks.measures.links import Agreement, agreement, line_counts, ratio_items
+from align.tasks.measures.links import Agreement, Pairs, agreement, expected_hits, line_counts, ratio_items
 from align.tasks.task import Halving, Row, Task, Unit, lost, row
 from align.tasks.texts.gold_links import NULL, GoldAlignment, find_alignments, read_alignment, units_found
 
@@ -111,17 +111,26 @@ def predicted(encode: EncodeWords, gold: GoldAlignment, protocol: LinkProtocol) 
 
 def counted(gold: GoldAlignment, found: Sequence[Links], least: float, protocol: LinkProtocol) -> list[tuple[int, ...]]:
     """|A|, |S|, |A n S|, |A n P| of each line by the protocol, of links with at least a score."""
-    made: list[tuple[int, ...]] = []
+    return [line_counts(*sets) for sets, _ in compared(gold, found, least, protocol)]
+
+
+def compared(
+    gold: GoldAlignment, found: Sequence[Links], least: float, protocol: LinkProtocol
+) -> Iterator[tuple[tuple[Pairs, Pairs, Pairs], tuple[int, int]]]:
+    """A, S, P of each line by the protocol, and how many words of either side may be linked."""
     for source, target, links, line in zip(gold.source, gold.target, gold.links, found, strict=True):
         linked = {pair for pair, score in line.items() if score >= least}
         sure = {one[:2] for one in links if (one.sure or not protocol.possible) and NULL not in one[:2]}
         possible = {one[:2] for one in links if NULL not in one[:2]}
+        sizes = len(source), len(target)
         if not protocol.punctuation:
             signs = [{k for k, word in enumerate(words) if is_sign(word)} for words in (source, target)]
             linked, sure, possible = (
                 {(i, j) for i, j in pairs if i not in signs[0] and j not in signs[1]}
                 for pairs in (linked, sure, possible)
             )
+            if protocol.null_links == "dropped":  # else signs stand among the null links
+                sizes = sizes[0] - len(signs[0]), sizes[1] - len(signs[1])
         if protocol.null_links == "counted":
             said = {one[:2] for one in links if NULL in one[:2]}
             partners = possible | said
@@ -131,8 +140,7 @@ def counted(gold: GoldAlignment, found: Sequence[Links], least: float, protocol:
             )
             sure |= said
             possible = possible | sure
-        made.append(line_counts(linked, sure, possible))
-    return made
+        yield (linked, sure, possible), sizes
 
 
 def _unlinked(pairs: Any, m: int, n: int) -> set[tuple[int, int]]:
@@ -156,7 +164,7 @@ def chosen_threshold(gold: GoldAlignment, found: Sequence[Links], protocol: Link
 def score_links(
     encode: EncodeWords, part: Part, protocol: LinkProtocol
 ) -> tuple[Agreement, list[tuple[int, ...]], dict[str, Any]]:
-    """Agreement over the scored lines, the counts of each, and what was chosen.
+    """Agreement over the scored lines, the counts of each, and facts: what was chosen, the AER of links at random.
 
     Raises:
         InputError: the set has no line beyond those that choose.
@@ -169,8 +177,11 @@ def score_links(
         gold = replace(gold, source=gold.source[dev], target=gold.target[dev], links=gold.links[dev])
     found, cut = predicted(encode, gold, protocol)
     least = chosen_threshold(gold, found, protocol) if protocol.threshold is None else protocol.threshold
-    counts = counted(gold, found, least, protocol)[0 if part.choosing else protocol.dev :]
-    return agreement(counts), counts, {"least": least, "cut": cut}
+    lines = list(compared(gold, found, least, protocol))[0 if part.choosing else protocol.dev :]
+    counts = [line_counts(*sets) for sets, _ in lines]
+    linked = sum(a + s for a, s, *_ in counts)
+    hits = sum(expected_hits(*sets, sizes, NULL) for sets, sizes in lines)
+    return agreement(counts), counts, {"least": least, "cut": cut, "chance": 1 - hits / linked if linked else 0.0}
 
 
 def _read(
@@ -217,4 +228,5 @@ def _halves(part: Part, how: Halving) -> tuple[Part, Part, str]:
 TASK = Task(
     "word_alignment", "are words linked with those of a translation as people link them?", _read, _score, _texts,
     PROTOCOLS, "sure-possible", higher_is_better=False, inputs="tokens", halves=_halves,
+    chance=lambda row, protocol: row["facts"]["chance"],
 )  # fmt: skip

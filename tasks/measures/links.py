@@ -33,6 +33,31 @@ def line_counts(links: Pairs, sure: Pairs, possible: Pairs) -> tuple[int, int, i
     return len(links), len(sure), len(links & sure), len(links & (sure | possible))
 
 
+def expected_hits(links: Pairs, sure: Pairs, possible: Pairs, words: tuple[int, int], null: int = -1) -> float:
+    """|A n S| + |A n P| of one line, on average over all orders of the words that stand behind the numbers of A.
+
+    sum_k |A_k| (|S_k| + |P_k|) / c_k over three kinds of links: of two words, c = m n; of a word of one side with no
+    word, c = m or n. P is ``possible`` with S in it. Links that know nothing of the words get no more.
+
+    >>> expected_hits({(0, 0), (1, 1)}, {(0, 0)}, {(0, 1)}, (2, 3))
+    1.0
+
+    Args:
+        links: what is linked, A.
+        sure: S.
+        possible: P, with or without S.
+        words: (m, n) words of the two sides that may be linked.
+        null: the number that says no word.
+    """
+    found = 0.0
+    for kind, cells in (((False, False), words[0] * words[1]), ((False, True), words[0]), ((True, False), words[1])):
+        a, s, p = (
+            sum((i == null, j == null) == kind for i, j in pairs) for pairs in (links, sure, sure | possible)
+        )  # fmt: skip
+        found += a * (s + p) / cells if a else 0.0
+    return found
+
+
 def agreement(counts: ArrayLike) -> Agreement:
     """The measures of (n, 4) counts of lines, added up.
 

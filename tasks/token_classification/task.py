@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -58,7 +59,9 @@ def token_classification(learner: Learner, sets: TaggedSets, protocol: Tagging) 
     if len(names) < 2:
         raise InputError(f"the training part has the label {names} alone: expected at least two to tell apart")
     predictors, facts = _learnt(learner, sets, names, protocol)
-    facts |= {"learnt_on": sets.learnt_on, "labels": len(names)}
+    learnt = Counter(label for one in sets.train for label in one.labels)
+    commonest = max(names, key=lambda name: learnt[name])  # the first of equals
+    facts |= {"learnt_on": sets.learnt_on, "labels": len(names), "commonest_label": commonest}
     rows: list[Row] = []
     for place, test in enumerate(sets.tests, 1):
         rows.append(_row(test, predictors, names, protocol, facts))
@@ -180,7 +183,9 @@ def _row(
                        int(of_seeds[0][:, [1, 5]].sum()))  # fmt: skip
     metrics = ["accuracy", *(("f1", "precision", "recall") if protocol.labels == SPANS else ())]
     values: dict[str, float | None] = {name: _ratio(counts.sum(axis=0), name) for name in metrics}
+    gold = [label for one in test.sentences for label in one.labels]
     numbers = {
+        "commonest": gold.count(facts["commonest_label"]) / len(gold),
         "words": int(of_seeds[0][:, 1].sum()), "words_not_read": cut,
         "of_seeds": [_ratio(one.sum(axis=0), protocol.headline) for one in of_seeds],
     }  # fmt: skip
@@ -216,4 +221,5 @@ TASK = Task(
     "token_classification", "do classes of words, learned in one language, hold in others?", _read, _scored,
     lambda sets: ((test.language, [" ".join(one.words) for one in test.sentences]) for test in sets.tests),
     PROTOCOLS, "pos", inputs="labels",
+    chance=lambda row, protocol: 0.0 if protocol.headline == "f1" else row["facts"]["commonest"],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from align.errors import InputError
 from align.evaluation.encoding import encode_of
 from align.tasks import LabelledTexts
 from align.tasks.task import task
-from align.tasks.topic import TopicTuning, topic
+from align.tasks.topic import TASK, TopicTuning, topic
 
 ENG = "eng_Latn"
 SPLITS = ["train", "train", "dev", "test", "test", "test"]
@@ -43,6 +43,8 @@ def test_by_hand():
     assert (german["lines"], german["left_out"], german["direction"]) == ([4, 6], 1, "transfer")
     assert german["value"] == pytest.approx(1 / 3) == german["metrics"]["accuracy"]
     assert german["metrics"]["gap"] == pytest.approx(0)
+    assert TASK.chance(english, TopicTuning()) == pytest.approx(1 / 3)  # rain, of equals the first
+    assert TASK.chance(german, TopicTuning()) == 0
 
 
 def test_what_is_refused():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from align.errors import InputError
 from align.evaluation.encoding import Asked, encode_of
 from align.evaluation.evaluate import evaluate
 from align.evaluation.layers import Layers
-from align.tasks.measures.links import agreement, line_counts, ratio_items
-from align.tasks.task import task
+from align.tasks.measures.links import agreement, expected_hits, line_counts, ratio_items
+from align.tasks.task import Unit, task
 from align.tasks.texts.gold_links import NULL, GoldAlignment, find_alignments, read_alignment
 from align.tasks.word_alignment import (
     PROTOCOLS,
@@ -21,7 +22,9 @@ from align.tasks.word_alignment import (
     LinkProtocol,
     Part,
     chosen_threshold,
+    compared,
     counted,
+    is_sign,
     predicted,
     score_links,
 )
@@ -136,6 +139,32 @@ FOUND = [{(0, 0): 0.9, (1, 1): 0.8, (2, 1): 0.4}, {(0, 0): 0.3, (0, 1): 0.2}]
 ])  # fmt: skip
 def test_conventions_by_hand(protocol, least, counts):
     assert counted(GOLD_SET, FOUND, least, protocol) == counts
+
+
+@pytest.mark.parametrize("protocol", [
+    LinkProtocol(), LinkProtocol(possible=False), LinkProtocol(punctuation=False), LinkProtocol(null_links="counted"),
+])  # fmt: skip
+@pytest.mark.parametrize("least", [-1, 0.4, 0.85])
+def test_chance_is_the_mean_over_all_orders_of_words(protocol, least):
+    for (sets, sizes), words in zip(compared(GOLD_SET, FOUND, least, protocol), GOLD_SET.source, strict=True):
+        linked, sure, possible = sets
+        numbers = [i for i, word in enumerate(words) if protocol.punctuation or not is_sign(word)]
+        orders = [dict(zip([*numbers, NULL], [*order, NULL], strict=True)) for order in permutations(numbers)]
+        others = range(2) if protocol.punctuation else (range(2), range(1))[words == ("c",)]
+        turned = [dict(zip([*others, NULL], [*order, NULL], strict=True)) for order in permutations(others)]
+        hits = [
+            sum(line_counts({(one[i], other[j]) for i, j in linked}, sure, possible)[2:])
+            for one in orders for other in turned
+        ]  # fmt: skip
+        assert sizes == (len(numbers), len(others))
+        assert expected_hits(linked, sure, possible, sizes) == pytest.approx(np.mean(hits))
+
+
+def test_the_chance_of_a_row_is_that_of_the_scored_lines():
+    (row,) = TASK.score(lambda words, *_, **__: [(np.eye(3)[: len(of)], np.arange(len(of)), 0) for of in words],
+                        Unit("x", lambda: None), Part(GOLD_SET), LinkProtocol(dev=1, threshold=0.5))  # fmt: skip
+    # c is linked with D, and by gold with !: of 1 + 1 links, each of the 2 cells is hit by 1/2 twice
+    assert (row["value"], TASK.chance(row, LinkProtocol())) == (1, 1 - (1 / 2 + 1 / 2) / 2)
 
 
 def random_set(lines=30, seed=0):

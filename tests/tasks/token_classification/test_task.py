@@ -11,7 +11,7 @@ import pytest
 from align.errors import InputError
 from align.tasks.learning import NOT_READ
 from align.tasks.texts.tagged import HELD_OUT, TaggedSentence, TaggedSets, TaggedTest, read_tagged
-from align.tasks.token_classification import token_classification
+from align.tasks.token_classification import TASK, token_classification
 from align.tasks.token_classification.protocols import PROTOCOLS, Tagging
 from align.tasks.token_classification.twins import twin_of
 
@@ -66,6 +66,9 @@ def test_words_by_hand():
     english, german = token_classification(Letters(), SETS, protocol)
     assert (english["value"], german["value"]) == (1, pytest.approx(2 / 6))
     assert german["facts"]["penalty"] == 0.001 and german["facts"]["labels"] == 3
+    chances = [TASK.chance(row, protocol) for row in (english, german)]
+    assert chances == [3 / 6, 1 / 6]  # B-P, of equals the first
+    assert TASK.chance(english, NER) == 0
 
 
 def test_a_sentence_without_a_word_that_is_read_is_left_out():
