@@ -178,7 +178,7 @@ def score_links(
     found, cut = predicted(encode, gold, protocol)
     least = chosen_threshold(gold, found, protocol) if protocol.threshold is None else protocol.threshold
     lines = list(compared(gold, found, least, protocol))[0 if part.choosing else protocol.dev :]
-    counts = [line_counts(*sets) for sets, _ in lines]
+    counts: list[tuple[int, ...]] = [line_counts(*sets) for sets, _ in lines]
     linked = sum(a + s for a, s, *_ in counts)
     hits = sum(expected_hits(*sets, sizes, NULL) for sets, sizes in lines)
     return agreement(counts), counts, {"least": least, "cut": cut, "chance": 1 - hits / linked if linked else 0.0}
