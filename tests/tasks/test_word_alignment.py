@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -161,10 +162,11 @@ def test_chance_is_the_mean_over_all_orders_of_words(protocol, least):
 
 
 def test_the_chance_of_a_row_is_that_of_the_scored_lines():
+    gold = replace(GOLD_SET, target=(GOLD_SET.target[0], ("D", "!", "E")))
     (row,) = TASK.score(lambda words, *_, **__: [(np.eye(3)[: len(of)], np.arange(len(of)), 0) for of in words],
-                        Unit("x", lambda: None), Part(GOLD_SET), LinkProtocol(dev=1, threshold=0.5))  # fmt: skip
-    # c is linked with D, and by gold with !: of 1 + 1 links, each of the 2 cells is hit by 1/2 twice
-    assert (row["value"], TASK.chance(row, LinkProtocol())) == (1, 1 - (1 / 2 + 1 / 2) / 2)
+                        Unit("x", lambda: None), Part(gold), LinkProtocol(dev=1, threshold=0.5))  # fmt: skip
+    # c is linked with D, by gold with !; one link among 3 cells hits the sure one by 1/3, the possible one by 1/3
+    assert (row["value"], TASK.chance(row, LinkProtocol())) == (1, pytest.approx(1 - (1 / 3 + 1 / 3) / (1 + 1)))
 
 
 def random_set(lines=30, seed=0):
