@@ -29,7 +29,7 @@ ENGLISH, NONSENSE = "eng_Latn", "zul_Latn"  # a code that is known; the language
 LETTERS = "abcdefghijklmnop"
 TOPICAL = {topic: [f"{topic} {i}" for i in range(8)] for topic in ("war", "peace")}
 """Words that tell a topic: several, since the letters of one may be like those of its translation."""
-LABELLED = [f"labelled {i}" for i in range(100)]
+LABELLED = [f"labelled {i}" for i in range(70)]
 """Words that have a label."""
 TUNED = {"seeds": 1, "epochs": 4, "rate": 5e-3, "head_rate": 1e-2, "freeze_embeddings": False}
 SETTINGS = {"topic": TUNED, "pos-tuned": TUNED, "ner-tuned": TUNED, "word_alignment": {"dev": N // 8}}
@@ -84,12 +84,12 @@ def sources(tmp_path_factory):
 def write_labels(folder, rng):
     """Parts of speech, and spans of two words, in any order; a label is the word's, wherever it stands."""
     words = [made_up(name) for name in LABELLED]
-    kinds = ("PER", "LOC", "ORG")  # of 10 words that begin one, and 10 that end one; then 40 words of none
-    tags = [f"{'BI'[i // 10 % 2]}-{kinds[i // 20]}" if i < 60 else "O" for i in range(len(words))]
+    kinds = ("PER", "LOC", "ORG")  # of 5 words that begin one, and 5 that end one; then 40 words of none
+    tags = [f"{'BI'[i // 5 % 2]}-{kinds[i // 10]}" if i < 30 else "O" for i in range(len(words))]
     sentences = []
     for _ in range(N):
-        parts = [(20 * rng.integers(3) + rng.integers(10, size=2) + [0, 10]).tolist() for _ in range(2)]
-        parts += [[60 + int(rng.integers(40))] for _ in range(3)]
+        parts = [(10 * rng.integers(3) + rng.integers(5, size=2) + [0, 5]).tolist() for _ in range(2)]
+        parts += [[30 + int(rng.integers(40))] for _ in range(3)]
         sentences.append([i for part in rng.permutation(len(parts)) for i in parts[part]])
     for code, split in ((ENGLISH, "train"), (NONSENSE, "test")):
         forms = words if code == ENGLISH else [translated(word) for word in words]
