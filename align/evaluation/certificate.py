@@ -22,6 +22,7 @@ from align.evaluation.evaluate import evaluate
 from align.evaluation.reading import languages_of
 from align.tasks.statistics.tests import holm
 from align.tasks.table import Cell, markdown
+from align.tasks.task import task
 from align.tasks.texts.bitext import read_sets
 from align.text.hashing import text_sha256
 from align.text.languages import latin
@@ -43,8 +44,6 @@ GRAINS: Mapping[str, tuple[str, ...]] = {
     "bias": ("bias",),
 }
 """The benchmarks of each grain; ``twins`` and ``bias`` are made of the text of ``TEXT``."""
-WORD_BENCHMARKS = ("xling", "panlex-bli", "multisimlex")
-"""Whose texts are words."""
 TEXT = "sib200"
 LANGUAGES = (
     "amh", "ara", "arb", "ben", "cmn", "zho", "deu", "ell", "eng", "fra", "hau", "heb", "hin", "jpn", "kat", "kor",
@@ -175,10 +174,10 @@ def certify(
     missing: dict[str, str] = {}
     for name, load, of_words in zip(names, (before, after), (None, words), strict=True):
         found: dict[str, Result] = {}
-        encoder = load()
-        headed = of_words() if of_words else encoder
-        for benchmark in (one for grain in grains for one in GRAINS[grain] if one not in missing):
-            asked = headed if benchmark in WORD_BENCHMARKS else encoder
+        encoder, wanted = load(), [one for grain in grains for one in GRAINS[grain] if one not in missing]
+        headed = of_words() if of_words and any(map(_reads_words, wanted)) else encoder
+        for benchmark in wanted:
+            asked = headed if _reads_words(benchmark) else encoder
             scores = partial(
                 evaluate, asked, data=root, asked=Asked(bf16=bf16), name=name, cache=cache, use_cache=use_cache,
                 resamples=resamples, seed=seed, progress=progress,
@@ -233,6 +232,11 @@ def _folder(name: str, root: Path) -> Path:
     if folder is None:
         raise InputError(f"no {BENCHMARKS[name].folder} in {root}")
     return folder
+
+
+def _reads_words(name: str) -> bool:
+    """Whether a benchmark's texts are words, encoded without context."""
+    return name in BENCHMARKS and task(BENCHMARKS[name].task).inputs == "words"
 
 
 def _sets(scores: Scores, name: str, root: Path, languages: Sequence[str] | None) -> Result:
