@@ -54,7 +54,23 @@ class Tuning:
     """Of the dev part: higher is better."""
 
 
-def tuning_of(protocol: Any, seed: int, score: Callable[[list[Classes]], float]) -> Tuning:
+@dataclass(frozen=True, kw_only=True)
+class TunedProtocol:
+    """What a protocol by which encoders are tuned says of that."""
+
+    train: str = "eng_Latn"
+    """Language to learn from."""
+    seeds: int = 3
+    """Runs, whose answers are added up."""
+    epochs: int = Tuning.epochs
+    patience: int = Tuning.patience
+    batch: int = Tuning.batch
+    rate: float = Tuning.rate
+    head_rate: float = Tuning.head_rate
+    freeze_embeddings: bool = Tuning.freeze_embeddings
+
+
+def tuning_of(protocol: TunedProtocol, seed: int, score: Callable[[list[Classes]], float]) -> Tuning:
     """The options that a protocol has by their names, for the run of one seed."""
     names = {one.name for one in fields(Tuning)} & {one.name for one in fields(protocol)}
     return Tuning(**{name: getattr(protocol, name) for name in names}, seed=seed, score=score)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from align.errors import InputError
-from align.tasks.learning import Classes, Examples, Learner, Tuning, check_tuning, tuning_of
+from align.tasks.learning import Classes, Examples, Learner, TunedProtocol, check_tuning, tuning_of
 from align.tasks.task import Row, Task, Unit, row
 from align.tasks.texts.labelled import LabelledTexts, read_classification
 
@@ -20,21 +20,11 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class TopicTuning:
+class TopicTuning(TunedProtocol):
     """How an encoder is tuned on the train split of one language."""
 
     name: str = "tuned"
     headline: str = "accuracy"
-    train: str = "eng_Latn"
-    """Language to learn from."""
-    seeds: int = 3
-    """Runs, whose answers are added up."""
-    epochs: int = Tuning.epochs
-    patience: int = Tuning.patience
-    batch: int = Tuning.batch
-    rate: float = Tuning.rate
-    head_rate: float = Tuning.head_rate
-    freeze_embeddings: bool = Tuning.freeze_embeddings
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from align.errors import InputError
 from align.files.conllu import COLUMNS
-from align.tasks.learning import Tuning, check_tuning
+from align.tasks.learning import TunedProtocol, check_tuning
 from align.tasks.texts.tagged import SPANS
 
 
 @dataclass(frozen=True)
-class Tagging:
-    """Which labels of words, learnt how, in which language."""
+class Tagging(TunedProtocol):
+    """Which labels of words, learnt how, in which language; frozen vectors have one optimum, whatever the seeds."""
 
     name: str
     headline: str
@@ -23,18 +23,8 @@ class Tagging:
     """A column of CoNLL-U (``upos``, ``xpos``, ``deprel``), or ``spans``: the tags of IOB2."""
     tuned: bool = False
     """Whether the encoder is tuned with the linear layer; else the layer reads its frozen vectors."""
-    train: str = "eng_Latn"
-    """Language to learn from."""
     penalty: float | None = None
     """L2, of the layer on frozen vectors; ``None``: the best on the dev part."""
-    seeds: int = 3
-    """Runs that are tuned; on frozen vectors the optimum is one, whatever the seed."""
-    epochs: int = Tuning.epochs
-    patience: int = Tuning.patience
-    batch: int = Tuning.batch
-    rate: float = Tuning.rate
-    head_rate: float = Tuning.head_rate
-    freeze_embeddings: bool = Tuning.freeze_embeddings
     twin: str = ""
     """A romaniser, or a folder of romanised files: the test sets are scored in Latin letters, too."""
 
