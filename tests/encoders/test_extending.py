@@ -8,24 +8,20 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_bert
-from encoders.test_trimming import KINDS, LINES
 from sentence_transformers import SentenceTransformer
+from tokenizer_kinds import KINDS, LINES, encoder_of
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import (
     AutoModelForMaskedLM,
     BertConfig,
     BertForMaskedLM,
     PreTrainedTokenizerFast,
-    RobertaConfig,
-    RobertaForMaskedLM,
 )
 
 from align import extend, load_encoder, load_recipe, romanize
-from align.encoders.encoder import Encoder
 from align.encoders.extending import ROWS
 from align.encoders.fallback import Fallback
 from align.encoders.growth import Growth, grown, learnt, sources
-from align.encoders.pooling import Pooling
 from align.errors import InputError
 
 RUSSIAN = ["кошка сидела на ковре", "собака сидела на коврике", "кошка и собака", "а ковёр лежал на полу"]
@@ -34,19 +30,7 @@ MIXED = [f"the кошка {line}" for line in LINES[:3]]
 
 @pytest.fixture(params=KINDS)
 def encoder(request):
-    torch.manual_seed(0)
-    backend, special = KINDS[request.param]()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, unk_token="<unk>", pad_token="<pad>", mask_token="<mask>", model_max_length=64,
-        **special,
-    )  # fmt: skip
-    kind = (BertConfig, BertForMaskedLM) if request.param == "wordpiece" else (RobertaConfig, RobertaForMaskedLM)
-    config = kind[0](
-        vocab_size=len(tokenizer) + 3, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=80, pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id, initializer_range=0.2,
-    )  # fmt: skip
-    return Encoder(kind[1](config).eval(), tokenizer, Pooling(), prompt="the ", prompts={"query": "a dog: "})
+    return encoder_of(request.param)
 
 
 @pytest.fixture
