@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from align.errors import InputError, nearest
+from align.files.archives import is_folder, is_there
 from align.tasks.task import tasks
 
 
@@ -93,7 +94,7 @@ def find_benchmark(name: str) -> Benchmark:
     if name in BENCHMARKS:
         return BENCHMARKS[name]
     kind, equals, source = name.partition("=")
-    if not equals and Path(name).is_dir():
+    if not equals and is_folder(name):
         kind, source = "retrieval", name
     elif not equals or kind not in tasks():
         known = f"{', '.join(BENCHMARKS)}, TASK=PATH with a task of {', '.join(tasks())}"
@@ -104,7 +105,7 @@ def find_benchmark(name: str) -> Benchmark:
     place = Path(source).resolve()
     named = Path(source.rpartition("=")[2]).resolve().name
     called = named.partition(".")[0] or named
-    where = str(place) if place.exists() else source
+    where = str(place) if is_there(place) else source
     return Benchmark(called, kind, "files of one's own", "not stated", where, source=where)
 
 

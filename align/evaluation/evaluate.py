@@ -32,6 +32,7 @@ from align.evaluation.layers import Layers, sweep
 from align.evaluation.reading import units
 from align.evaluation.rules import Rules, described, rules_of
 from align.evaluation.run import Kept, Run
+from align.files.archives import is_there
 from align.files.licences import check_licence, known_licence
 from align.tasks.layers import best_layer, mean_curve
 from align.tasks.task import Unit, task
@@ -107,7 +108,7 @@ def evaluate(
         raise InputError(f"{chosen.name}: offsets are of the layer that the encoder pools, and of texts")
     root = data or os.environ.get("ALIGN_DATA")
     folder = local_folder(chosen, Path(root) if root else None)
-    licence = known_licence(folder, chosen.licence) if folder and folder.exists() else chosen.licence
+    licence = known_licence(folder, chosen.licence) if folder and is_there(folder) else chosen.licence
     check_licence(chosen.name, licence)
     rules = rules_of(chosen, protocol, settings or {})
     if chosen.name in BENCHMARKS:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from align.errors import InputError
 from align.evaluation.benchmarks import BENCHMARKS, local_folder
 from align.evaluation.reading import content_hash, units
+from align.files.archives import is_folder, is_there
 from align.files.packed import plain_name, plain_suffix
 from align.files.whole import read_lines
 from align.pairs.filters.held_out import file_texts, visible_files
@@ -70,7 +71,7 @@ def read_tests(given: Sequence[str], data: Path | None = None) -> Iterator[TestS
         if kind == "retrieval":
             for texts in read_sets(path):
                 code = next(iter(texts))
-                several = Path(path).is_dir() and len(texts) == 2  # Tatoeba: a set for each language
+                several = is_folder(path) and len(texts) == 2  # Tatoeba: a set for each language
                 for language, lines in texts.items():
                     yield f"{name}/{code}" if several else name, language, lines
         elif kind in ("sts", "wordsim"):
@@ -83,7 +84,7 @@ def read_tests(given: Sequence[str], data: Path | None = None) -> Iterator[TestS
                 for side, language in enumerate(languages):
                     yield f"{name}/{'-'.join(languages)}", language, [pair[side] for pair in pairs]
         else:
-            files = visible_files(Path(path)) if Path(path).is_dir() else [Path(path)]
+            files = visible_files(Path(path)) if is_folder(path) else [Path(path)]
             for file in files:
                 called = name if len(files) == 1 else f"{name}/{file.name}"
                 yield called, language_of_name(file) or "unknown", list(file_texts(file))
@@ -111,17 +112,17 @@ def _kind(given: str) -> tuple[str, str]:
 
 def _guess(given: str) -> str:
     path = Path(given)
-    if not path.exists():
+    if not is_there(path):
         if "=" in given:  # CODE-CODE=PATH
             return "bli"
         raise InputError(f"no such file or folder of test text: {given}")
-    files = visible_files(path) if path.is_dir() else [path]
-    if path.is_dir() and any(re.fullmatch(rf"{_CODE}\.txt|tatoeba\..*", plain_name(file)) for file in files):
+    files = visible_files(path) if is_folder(path) else [path]
+    if is_folder(path) and any(re.fullmatch(rf"{_CODE}\.txt|tatoeba\..*", plain_name(file)) for file in files):
         return "retrieval"
     head = next((file for file in files if plain_suffix(file) == ".tsv"), None)
     cells = next(read_lines(head), "").split("\t") if head else []
     if any(file.name.startswith(("STS.input.", "sts-")) for file in files) or "sentence1" in cells:
         return "sts"
-    if not path.is_dir() and cells and all(re.fullmatch(_CODE, cell) for cell in cells):
+    if not is_folder(path) and cells and all(re.fullmatch(_CODE, cell) for cell in cells):
         return "retrieval"
     return "bli" if any(map(pair_of_name, files)) else "text"

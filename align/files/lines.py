@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import io
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -86,13 +87,16 @@ def text_lines(path: Path | str) -> Iterator[tuple[str, str]]:
     Raises:
         InputError: as :func:`byte_lines`.
     """
-    wrong, broken = "", 0
+    wrong = ""
+    found = Counter[str]()
     for raw in byte_lines(path):
         try:
             line, problem = raw.decode("utf-8"), ""
         except UnicodeDecodeError:
-            broken, wrong = broken + 1, wrong or f"{NOT_UTF8} ({conversion(path)})"
+            wrong = wrong or f"{NOT_UTF8} ({conversion(path)})"
             line, problem = raw.decode("utf-8", "backslashreplace"), wrong
-        yield line.removesuffix("\n").removesuffix("\r"), problem or (NUL_BYTE if "\0" in line else "")
-    if broken:
-        logger.warning("%s: %d of its lines are %s", path, broken, wrong)
+        if problem := problem or (NUL_BYTE if "\0" in line else ""):
+            found[problem] += 1
+        yield line.removesuffix("\n").removesuffix("\r"), problem
+    for problem, count in found.items():
+        logger.warning("%s: %d of its lines %s %s", path, count, "hold" if problem == NUL_BYTE else "are", problem)

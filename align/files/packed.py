@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from align.errors import InputError
+from align.files.archives import file_at, open_file
 
 
-def _zstd(path: Path, mode: str) -> Any:
+def _zstd(file: IO[bytes], mode: str) -> Any:
     import pyarrow as pa  # the one reader of zstd that every installation has
 
-    return io.BufferedReader(pa.input_stream(str(path), compression="zstd"), 1 << 20)
-
-
-def _plain(path: Path, mode: str) -> Any:
-    return open(path, mode, buffering=1 << 20)
+    return io.BufferedReader(pa.input_stream(file, compression="zstd"), 1 << 20)
 
 
 _OPENERS: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -41,12 +38,12 @@ def is_packed(path: Path | str) -> bool:
 
 
 def plain_name(path: Path | str) -> str:
-    """Name of a file without its folder and without the ending of a compressed one.
+    """Name of a file without its folder and without the ending of a compressed one; of an archive, of its only file.
 
     >>> plain_name("data/eng_Latn.tsv.xz"), plain_name("eng_Latn.tsv")
     ('eng_Latn.tsv', 'eng_Latn.tsv')
     """
-    path = Path(path)
+    path = only_file(path)
     return path.stem if is_packed(path) else path.name
 
 
@@ -78,26 +75,38 @@ def said(endings: Sequence[str]) -> str:
     return ", ".join(plain) + (f" (these also with {', '.join(PACKED)})" if len(plain) < len(endings) else "")
 
 
+def only_file(path: Path | str) -> Path:
+    """The path of the only file of an archive; any other path as it is."""
+    try:
+        return file_at(path)
+    except InputError:
+        return Path(path)
+
+
 @contextmanager
 def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
     """The bytes of a file, without its compression, to be read once from front to back; they can be peeked at.
 
     Raises:
-        InputError: also in the block: the file is damaged or cut short, or not compressed as its name says.
+        InputError: also in the block: the file is damaged or cut short, or not compressed as its name says; of an
+            archive as :func:`align.files.archives.open_file`.
     """
-    path = Path(path)
-    kind, opener = _OPENERS.get(path.suffix.lower(), ("", _plain))
-    with explained(path):
-        if kind and not path.stat().st_size:
-            raise EOFError("it is empty")
-        with opener(path, "rb") as file:
+    path = file_at(path)
+    _, opener = _OPENERS.get(path.suffix.lower(), ("", None))
+    with explained(path), open_file(path) as file:
+        if opener is None:
             yield file
+            return
+        if not file.peek(1):  # type: ignore[attr-defined]
+            raise EOFError("it is empty")
+        with opener(file, "rb") as unpacked:
+            yield unpacked
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """In the block, what readers of compressed files raise becomes an InputError."""
-    kind, _ = _OPENERS.get(path.suffix.lower(), ("", _plain))
+    kind, _ = _OPENERS.get(path.suffix.lower(), ("", None))
     try:
         yield
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:

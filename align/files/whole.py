@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.archives import file_at, is_there, open_file
 from align.files.lines import text_lines
 
-ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
 # not any tag: <unk> is a word of some vocabularies
 MARKUP = re.compile(r"<(\?xml\b|!doctype\b|!--|html\b|error\b)", re.IGNORECASE)
 
@@ -115,36 +115,39 @@ def user_cache(name: str) -> Path:
 def existing_file(path: Path | str) -> Path:
     """``path`` if it is a file, else an InputError that says so, with the nearest name beside it.
 
+    A file in an archive has its archive before it: see :mod:`align.files.archives`.
+
     Raises:
-        InputError: there is none, or it is a folder or an archive of files.
+        InputError: there is none, or it is a folder or an archive of several files.
     """
-    path = Path(path)
-    if not path.exists():
+    path = file_at(path)
+    if not is_there(path):
         beside = {file.stem: file.name for file in path.parent.iterdir()} if path.parent.is_dir() else {}
         near = get_close_matches(path.stem, beside, 1)  # any two names that end in .tsv are alike
         raise InputError(f"no such file: {path}" + (f"; did you mean {path.parent / beside[near[0]]}?" if near else ""))
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file")
-    if archive := ARCHIVE.search(path.name):
-        unpack = "unzip" if archive[0].lower() == ".zip" else "tar -xf"
-        raise InputError(
-            f"{path} is an archive; expected a file: unpack it ({unpack} {path.name}) and give what is in it"
-        )
     return path
 
 
-def read_lines(path: Path | str) -> Iterator[str]:
+def read_lines(path: Path | str, *, blank_bad: bool = False) -> Iterator[str]:
     r"""Lines of a text file, plain or compressed, without their line ends: see :mod:`align.files.lines`.
 
+    With ``blank_bad`` a line that cannot be read is blank, and logged: the others keep their numbers, and are read.
+
     Raises:
-        InputError: no such file, a damaged one, invalid UTF-8 or a NUL byte (with its line number), or a file of
-            another format, which is named.
+        InputError: no such file, a damaged one, or a file of another format, which is named; invalid UTF-8 or a NUL
+            byte (with its line number), with ``blank_bad`` only where no line can be read.
     """
-    path = existing_file(path)
+    path, first, read = existing_file(path), "", False
     for number, (line, problem) in enumerate(text_lines(path), 1):
-        if problem:
-            raise InputError(f"{path}, line {number}: {problem}")
-        yield line
+        first = first or (problem and f"{path}, line {number}: {problem}")
+        if first and not blank_bad:
+            raise InputError(first)
+        read = read or bool(line.strip() and not problem)
+        yield "" if problem else line
+    if first and not read:
+        raise InputError(first)
 
 
 def refuse_markup(line: str, path: Path | str, number: int, *, expected: str) -> None:
@@ -212,5 +215,5 @@ def two_sides(cells: Sequence[str], known: Sequence[tuple[str, str]] = SIDES) ->
 
 def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -59,7 +59,7 @@ def read_texts(places: Iterable[Path | str]) -> dict[str, list[str]]:
             if code in files:
                 raise InputError(f"two texts of {code}: {files[code]} and {one}; expected one")
             files[code] = one
-    return {code: list(read_lines(path)) for code, path in files.items()}
+    return {code: list(read_lines(path, blank_bad=True)) for code, path in files.items()}
 
 
 def read_sizes(path: Path | str) -> dict[str, float]:

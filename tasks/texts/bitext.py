@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from align.errors import InputError, there_are
+from align.files.archives import files_in, is_folder, is_there
 from align.files.cells import cell_lines
 from align.files.packed import plain_name, plain_suffix
 from align.files.whole import existing_file, read_lines, two_sides
@@ -34,7 +35,7 @@ def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[st
 
     ``source`` is one of
 
-    - files by language code: one set;
+    - files by language code: one set; a line with broken bytes is blank, and so left out with its translations;
     - a folder of ``<lang_Script>.txt`` (the layout of FLORES): one set of all its languages;
     - a folder of ``tatoeba.<xxx>-eng.<xxx>`` and ``.eng`` (the layout of LASER): one set for each language with its own
       English lines. The script is the one of most letters; the three letters are taken as they are (``ber`` is no
@@ -53,7 +54,7 @@ def read_sets(source: str | Path | Mapping[str, Path], *, languages: Sequence[st
     """
     if isinstance(source, Mapping):
         yield read_files(wanted({code: Path(path) for code, path in source.items()}, languages))
-    elif Path(source).is_dir():
+    elif is_folder(source):
         yield from _read_folder(Path(source), languages)
     elif plain_suffix(source) in (".tsv", ".csv"):
         yield read_columns(Path(source), languages)
@@ -80,7 +81,7 @@ def read_files(files: Mapping[str, Path]) -> Texts:
     Raises:
         InputError: an unknown code, a file that cannot be read, or unequal numbers of lines.
     """
-    texts = {check_language(code): list(read_lines(path)) for code, path in files.items()}
+    texts = {check_language(code): list(read_lines(path, blank_bad=True)) for code, path in files.items()}
     return _aligned(texts, ", ".join(str(path) for path in files.values()))
 
 
@@ -90,10 +91,11 @@ def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
     A first line with two language codes or more names the columns, and so does one of tags alone (``en TAB de``); those
     with other names are passed over. Otherwise ``languages`` says of what the two columns are, in order: those of these
     tags in line 1, or of the names ``align.files.whole.SIDES``, such as ``source`` and ``target`` or Dakshina's
-    ``native`` and ``roman``; without such a header there are just two. Blank lines are passed over.
+    ``native`` and ``roman``; without such a header there are just two. Blank lines are passed over. A line that cannot
+    be read, or has another number of columns, is blank in all, and logged.
 
     Raises:
-        InputError: no codes, an unknown code, or a line with another number of columns (with its number).
+        InputError: no codes, an unknown code, or no line that can be read (with the first).
     """
     lines = [line for line in cell_lines(existing_file(path)) if any(map(str.strip, line.cells)) or line.problem]
     head = [cell.strip() for cell in lines[0].cells] if lines else []
@@ -112,13 +114,18 @@ def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
     places = places if named else list(sides or (0, 1))
     expected = len(head) if first else len(codes)
     columns: Texts = {check_language(code): [] for code in codes}
+    odd: list[str] = []
     for number, cells, problem in lines[first:]:
-        if problem:
-            raise InputError(f"{path}, line {number}: {problem}")
         if len(cells) != expected:
-            raise InputError(f"{path}, line {number}: {len(cells)} columns, expected {expected} ({', '.join(codes)})")
+            problem = problem or f"{len(cells)} columns, expected {expected} ({', '.join(codes)})"
+        if problem:
+            odd.append(f"{path}, line {number}: {problem}")
         for code, place in zip(codes, places, strict=True):
-            columns[code].append(cells[place])
+            columns[code].append("" if problem else cells[place])
+    if odd and len(odd) == len(lines) - first:
+        raise InputError(odd[0])
+    if odd:
+        logger.warning("%d lines are left out: %s", len(odd), odd[0])
     return _aligned(wanted(columns, languages), str(path))
 
 
@@ -181,12 +188,12 @@ def parallel_units(
         InputError: unknown layout, or neither the pivot nor two languages.
     """
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         files = _by_code(path)
         if not files:
             yield from _tatoeba_units(path, languages)
             return
-        read = functools.cache(lambda code: list(read_lines(files[code])))
+        read = functools.cache(lambda code: list(read_lines(files[code], blank_bad=True)))
         yield from pairs_of(path, list(files), read, languages, pivot=pivot, scripts=scripts)
     else:
         texts = _read_table_or_hub(source, languages, revision)
@@ -248,11 +255,13 @@ def _tatoeba_units(folder: Path, languages: Sequence[str] | None) -> Iterator[Un
 
 def tatoeba_code(folder: Path, letters: str) -> str:
     """By the script of the first lines, without reading them all."""
-    return code_by_script(letters, "\n".join(islice(read_lines(folder / f"tatoeba.{letters}-eng.{letters}"), 50)))
+    return code_by_script(
+        letters, "\n".join(islice(read_lines(folder / f"tatoeba.{letters}-eng.{letters}", blank_bad=True), 50))
+    )
 
 
 def _tatoeba_letters(folder: Path) -> list[str]:
-    found = (re.fullmatch(r"tatoeba\.([a-z]{3})-eng\.\1", path.name) for path in folder.iterdir())
+    found = (re.fullmatch(r"tatoeba\.([a-z]{3})-eng\.\1", path.name) for path in files_in(folder))
     letters = sorted(match[1] for match in found if match)
     if not letters:
         raise InputError(f"{folder} has no known layout: expected {_LAYOUTS}")
@@ -264,7 +273,7 @@ def _read_table_or_hub(source: str | Path, languages: Sequence[str] | None, revi
         first = next(cell_lines(existing_file(source)), None)
         named = first is not None and len(_codes([cell.strip() for cell in first.cells])) > 1
         return read_columns(Path(source), None if named else languages)
-    if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not Path(source).exists():
+    if re.fullmatch(r"[\w-]+/[\w.-]+", str(source)) and not is_there(source):
         return read_hub(str(source), None, revision=revision)
     raise InputError(f"{source} is no folder, .tsv file or data set on the Hub (owner/name)")
 
@@ -273,7 +282,7 @@ def _by_code(folder: Path) -> dict[str, Path]:
     """Files named by a language code; what else is there is logged."""
     files: dict[str, Path] = {}
     ignored = []
-    for path in sorted(folder.iterdir()):
+    for path in files_in(folder):
         match = re.fullmatch(rf"({_CODE})\.txt", plain_name(path))
         if match and match[1] in files:
             raise InputError(f"{folder} holds {match[1]} twice: {files[match[1]].name} and {path.name}")
@@ -299,11 +308,11 @@ def _read_folder(folder: Path, languages: Sequence[str] | None) -> Iterator[Text
 
 def _read_tatoeba(folder: Path, letters: str, asked: str) -> Texts:
     stem = folder / f"tatoeba.{letters}-eng"
-    lines = list(read_lines(f"{stem}.{letters}"))
+    lines = list(read_lines(f"{stem}.{letters}", blank_bad=True))
     code = code_by_script(letters, "\n".join(lines))
     if asked not in (letters, code):
         raise InputError(f"{stem}.{letters} is mostly in the script of {code}; {asked} was asked for")
-    return _aligned({code: lines, "eng_Latn": list(read_lines(f"{stem}.eng"))}, f"{stem}.*")
+    return _aligned({code: lines, "eng_Latn": list(read_lines(f"{stem}.eng", blank_bad=True))}, f"{stem}.*")
 
 
 def wanted(available: Mapping[str, _T], languages: Sequence[str] | None) -> dict[str, _T]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.archives import files_in, is_folder, is_there
 from align.files.lines import text_lines
 from align.files.packed import also_packed
 from align.files.whole import existing_file, refuse_markup, two_sides
@@ -146,18 +147,18 @@ def find_dictionaries(given: Sequence[Path | str]) -> dict[Pair, Path]:
     for item in given:
         label, equals, name = str(item).partition("=")
         path = Path(item)
-        if equals and "/" not in label and not path.exists():
+        if equals and "/" not in label and not is_there(path):
             codes = [language_code(code) for code in label.split("-")]
             if len(codes) != 2:
                 raise InputError(f"expected CODE-CODE=PATH, such as eng_Latn-deu_Latn={name}, got {item}")
             add((codes[0], codes[1]), Path(name))
-        elif path.is_dir():
+        elif is_folder(path):
             for languages, file in _in_folder(path):
                 add(languages, file)
-        elif not path.exists():
+        elif not is_there(path):
             raise InputError(f"no such dictionary or folder: {path}")
         else:
-            pair = pair_of_name(path)
+            pair = pair_of_name(path) or pair_of_name(path := existing_file(path))
             if pair is None:
                 raise InputError(f"{path}: its name holds no two languages, such as en-de; give CODE-CODE={path}")
             add(pair, path)
@@ -167,7 +168,8 @@ def find_dictionaries(given: Sequence[Path | str]) -> dict[Pair, Path]:
 
 
 def _in_folder(folder: Path) -> list[tuple[Pair, Path]]:
-    visible = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    inside = sorted(folder.rglob("*")) if folder.is_dir() else files_in(folder)
+    visible = [path for path in inside if not path.is_dir() and not path.name.startswith(".")]
     named = [(pair_of_name(path), path) for path in visible if path.name.endswith(_ENDINGS)]
     files = [(pair, path) for pair, path in named if pair and not _TRAINING.search(path.name)]
     if not files:

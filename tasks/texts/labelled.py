@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.archives import is_folder
 from align.files.whole import read_lines
 from align.tasks.texts.bitext import read_aligned
 from align.tasks.texts.line_checks import check_aligned
@@ -53,7 +54,7 @@ def read_classification(folder: str | Path, *, languages: Sequence[str] | None =
             no class (with path and line), or another number of rows than of lines.
     """
     path = Path(folder)
-    if not path.is_dir():
+    if not is_folder(path):
         raise InputError(f"no such folder: {path}")
     index = path / "index.tsv"
     classes, splits = read_index(index)

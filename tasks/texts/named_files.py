@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from align.errors import InputError, there_are
+from align.files.archives import files_in, is_folder, is_there
 from align.text.languages import check_language
 
 Pair = tuple[str, str]
@@ -72,13 +73,13 @@ def files_by_language(paths: Sequence[Path | str], languages: Sequence[str], wha
     found: dict[str, list[Path]] = {}
     for given in paths:
         label, equals, name = str(given).partition("=")
-        if equals and "/" not in label and not Path(given).exists():
+        if equals and "/" not in label and not is_there(given):
             found.setdefault(language_code(label), []).append(Path(name))
             continue
         path = Path(given)
-        if not path.exists():
+        if not is_there(path):
             raise InputError(f"no such file or folder: {path}")
-        inside = [file for file in sorted(path.iterdir()) if file.name[0] != "."] if path.is_dir() else []
+        inside = [file for file in files_in(path) if file.name[0] != "."] if is_folder(path) else []
         named = [(language_of_name(file), file) for file in inside]
         if not any(code for code, _ in named):  # a file, or a folder that is the vectors of one language
             named = [(language_of_name(path), path)]

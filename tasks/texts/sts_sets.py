@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from align.errors import InputError, unknown
+from align.files.archives import files_in, is_folder, is_there
 from align.files.cells import Cells, cell_lines
 from align.files.packed import plain_name
 from align.files.whole import SPLITS as SPLIT_NAMES
@@ -99,10 +100,11 @@ def read_sts(
     if split not in SPLITS:
         raise InputError(unknown("split", split, SPLITS))
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         files = wanted(_files(path, split), languages)
         return {name: _read_file(file, name, split) for name, file in files.items()}
-    if path.exists():
+    if is_there(path):
+        path = existing_file(path)
         named = _name(path)
         if named is None:
             raise InputError(f"{path} is no STS file: expected {_LAYOUTS}")
@@ -126,7 +128,7 @@ def labels(name: str) -> tuple[str, str]:
 def _files(folder: Path, split: str) -> dict[str, Path]:
     files: dict[str, Path] = {}
     passed = []
-    for path in sorted(folder.iterdir()):
+    for path in files_in(folder):
         named = _name(path)
         if named is None or named[1] not in (None, split):
             if not path.name.startswith("STS.gs."):
@@ -159,7 +161,7 @@ def _name(path: Path) -> tuple[str, str | None] | None:
 def _read_file(path: Path, name: str, split: str) -> StsSet:
     if path.name.startswith("STS.input."):
         return _as_set(name, _semeval(path))
-    start = next(read_lines(path), "").split("\t")
+    start = next(read_lines(path, blank_bad=True), "").split("\t")
     if start[0].startswith("main-") and len(start) >= 7:
         return _as_set(name, _benchmark(path))
     lines = cell_lines(existing_file(path))
@@ -171,17 +173,18 @@ def _read_file(path: Path, name: str, split: str) -> StsSet:
     marked = names.index("split") if "split" in names else None
     others: Counter[str] = Counter()
     unscored: list[int] = []
+    odd: list[str] = []
 
     def rows() -> Iterator[Row]:
         for number, cells, problem in lines:
             where = f"{path}, line {number}"
-            if problem:
-                raise InputError(f"{where}: {problem}")
-            if not any(map(str.strip, cells)):
+            if not problem and not any(map(str.strip, cells)):
                 continue
             if len(cells) != len(head):
-                raise InputError(f"{where}: {len(cells)} columns, expected {len(head)} as in the header")
-            if marked is not None and (other := row_split(cells[marked], where)) != split:
+                problem = problem or f"{len(cells)} columns, expected {len(head)} as in the header"
+            if problem:
+                odd.append(f"{where}: {problem}")
+            elif marked is not None and (other := row_split(cells[marked], where)) != split:
                 others[other] += 1
             elif cells[places[0]].strip().casefold() in UNSCORED:
                 unscored.append(number)
@@ -191,11 +194,13 @@ def _read_file(path: Path, name: str, split: str) -> StsSet:
     found = _as_set(name, rows())
     if others and not found.scores:
         raise InputError(f"{path} has no row of the split {split}: its column split has {', '.join(others)}")
-    if unscored and not found.scores:
-        raise InputError(f"{path} holds no score")
+    if (unscored or odd) and not found.scores:
+        raise InputError(odd[0] if odd else f"{path} holds no score")
     if unscored:
         first = ", ".join(map(str, unscored[:5]))
         logger.warning("%s: %d rows have no score and are left out: line %s", path, len(unscored), first)
+    if odd:
+        logger.warning("%d rows are left out: %s", len(odd), odd[0])
     if others:
         logger.info("%s: rows of other splits are not read: %s", path, dict(others))
     return found
@@ -209,7 +214,7 @@ def _places(names: Sequence[str]) -> tuple[int, int, int] | None:
 
 
 def _benchmark(path: Path) -> Iterator[Row]:
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(read_lines(path, blank_bad=True), 1):
         cells = line.split("\t")
         if not line.strip():
             continue
@@ -222,7 +227,7 @@ def _semeval(path: Path) -> Iterator[Row]:
     gold = path.with_name(path.name.replace("STS.input.", "STS.gs.", 1))
     if not gold.exists():
         raise InputError(f"{path} has no gold scores: expected {gold.name} beside it")
-    pairs, scores = list(read_lines(path)), list(read_lines(gold))
+    pairs, scores = list(read_lines(path, blank_bad=True)), list(read_lines(gold))
     if len(pairs) != len(scores):
         raise InputError(f"{path} has {len(pairs)} lines, {gold.name} has {len(scores)}: expected a score for each")
     unscored = sum(score.strip().casefold() in UNSCORED for score in scores)
@@ -232,6 +237,8 @@ def _semeval(path: Path) -> Iterator[Row]:
         logger.warning("%s: %d of %d pairs have no score and are left out", gold, unscored, len(scores))
     for number, (pair, score) in enumerate(zip(pairs, scores, strict=True), 1):
         cells = pair.split("\t")
+        if not pair.strip():
+            continue
         if len(cells) < 2:
             raise InputError(f"{path}, line {number}: {len(cells)} columns, expected 2 sentences")
         if score.strip().casefold() not in UNSCORED:

@@ -33,7 +33,7 @@ def read_vocabulary(path: Path | str) -> tuple[str, ...]:
     words: dict[str, None] = {}
     counts = False
     blank = number = 0
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(read_lines(path, blank_bad=True), 1):
         word = line.strip(" \t")
         if not words:
             refuse_markup(word, path, number, expected="a vocabulary, one word a line")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from align.errors import InputError, nearest
+from align.files.archives import files_in, is_folder
 from align.files.packed import plain_name
 from align.files.whole import existing_file
 from align.tasks.texts.named_files import USUAL_CODES
@@ -64,14 +65,14 @@ def _read(source: str | Path) -> dict[str, StsSet]:
     if named := re.fullmatch(rf"({_LABEL})(?:-({_LABEL}))?=(.+)", str(source)):
         path = existing_file(named[3])
         return {_stem(path): _as_set(_stem(path), read_pairs(path), named[1], named[2] or named[1])}
-    if not Path(source).is_dir():
+    if not is_folder(source):
         return _read_file(existing_file(source))
     sets: dict[str, StsSet] = {}
     passed = []
-    for path in sorted(Path(source).iterdir()):
+    for path in files_in(source):
         if path.name == "scores.csv" or path.name.endswith(".gold.txt"):
             continue  # read with their words
-        if path.name == "translation.csv" or (path.is_file() and _languages(_stem(path))):
+        if path.name == "translation.csv" or (not path.is_dir() and _languages(_stem(path))):
             found = _read_file(path)
             if twice := sets.keys() & found.keys():
                 raise InputError(f"{source} holds two sets named {min(twice)}; expected different names")

@@ -90,6 +90,13 @@ def test_bytes_of_another_encoding_are_a_problem_of_their_line(tmp_path, caplog)
     assert f"a.txt: 1 of its lines are invalid UTF-8 ({cure})" in caplog.text
     with pytest.raises(InputError, match=re.escape(f"a.txt, line 2: invalid UTF-8 ({cure})")):
         list(read_lines(path))
+    assert list(read_lines(path, blank_bad=True)) == ["eins", "", "drei"]
+    path.write_bytes(b"a\0b\nc\n")
+    assert list(read_lines(path, blank_bad=True)) == ["", "c"]
+    assert "a.txt: 1 of its lines hold a NUL byte" in caplog.text
+    path.write_bytes(b"\n\xe4\n")
+    with pytest.raises(InputError, match=r"a\.txt, line 2: invalid UTF-8"):
+        list(read_lines(path, blank_bad=True))
     path.write_bytes("one\ntwo".encode("utf-16")[:-1])
     with pytest.raises(InputError, match=r"a\.txt, after line \d: no UTF-16, as its first bytes say"):
         list(byte_lines(path))

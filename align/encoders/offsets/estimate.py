@@ -64,7 +64,7 @@ def offsets(
         raise InputError(f"unknown method {method!r} of offsets: expected {', '.join(METHODS[:-1])} or {METHODS[-1]}")
     if k is not None and method != "project":
         raise InputError(f"k is of the method project, the method is {method}")
-    lines = {check_language(code): list(read_lines(path)) for code, path in texts.items()}
+    lines = {check_language(code): list(read_lines(path, blank_bad=True)) for code, path in texts.items()}
     places = _filled(lines, texts, pivot if method == "shift" else None)
     if k is not None and not 0 <= k < len(lines):
         raise InputError(f"{len(lines)} languages differ along {len(lines) - 1} directions at most, got k = {k}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from align.errors import InputError
+from align.files.archives import files_in, is_folder, is_there
 from align.files.cells import cell_lines
 from align.files.packed import plain_suffix
 from align.files.whole import SIDES, existing_file, read_lines, refuse_markup, two_sides
@@ -81,6 +82,8 @@ class HeldOut:
 
 def visible_files(folder: Path) -> list[Path]:
     """Files below a folder by name; none that is hidden, by a dot before its name or that of a folder on the way."""
+    if not folder.is_dir():
+        return files_in(folder)
     files = (file for file in folder.rglob("*") if file.is_file())
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
@@ -157,9 +160,9 @@ def _pair_hash(one: str, two: str) -> int:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_dir():
+    if is_folder(path):
         return visible_files(path)
-    if not path.exists() and any(character in str(path) for character in "*?["):
+    if not is_there(path) and any(character in str(path) for character in "*?["):
         files = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
         if not files:
             raise InputError(f"no file matches {path}")

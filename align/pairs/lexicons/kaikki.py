@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ FORMS = {"form-of", "alt-of"}
 
 
 def kaikki_rows(path: Path | str, *, languages: Sequence[str] = ()) -> Iterator[ConceptWord | WordPair]:
-    """Rows of a Wiktionary extract, streamed: JSON Lines, plain or compressed, an object for a word and part of speech.
+    """Rows of a Wiktionary extract, streamed: JSON Lines (or one array), an object for a word and part of speech.
 
     A translation gives a ``WordPair``, a synonym one within the language of the headword. A gloss gives a
     ``ConceptWord`` where it is in the language of the word: the English edition explains German words in English. The
@@ -127,7 +128,7 @@ FORMAT = Format(
     "kaikki",
     lambda source, sides, languages: kaikki_rows(source, languages=languages),
     help="Wiktionary extract of kaikki.org, JSON Lines.",
-    recognises=lambda name, head: head.startswith(b"{") and (b'"lang_code":' in head or b'"redirect":' in head),
+    recognises=lambda name, head: bool(re.match(rb"[\[\s]*\{", head) and re.search(rb'"(lang_code|redirect)":', head)),
     turn=3,
     licence=lambda source: "CC-BY-SA-4.0 and GFDL (Wiktionary)",
     page=("Wiktionary", "translations, synonyms, glosses", "kaikki.org, JSON Lines", "CC-BY-SA-4.0 / GFDL"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.archives import is_folder, is_there
 from align.files.licences import check_licence, known_licence
 from align.files.whole import sha256
 from align.pairs.lexicons.dictionary import SUFFIXES
@@ -104,7 +105,7 @@ def _checked(lexicon: Lexicon) -> Lexicon:
 
 def _licensed(lexicon: Lexicon) -> Lexicon:
     licence, path = licence_of(lexicon, ""), Path(lexicon.source)
-    licence = known_licence(path, licence) if path.exists() else licence
+    licence = known_licence(path, licence) if is_there(path) else licence
     check_licence(lexicon.name, licence)
     return replace(lexicon, licence=licence)
 
@@ -128,4 +129,4 @@ def described(lexicon: Lexicon, lines: int, languages: Sequence[str], licence: s
     about = {"name": lexicon.name, "format": lexicon.format, "languages": sorted(languages), "lines": lines}
     about["licence"] = licence_of(lexicon, licence)
     path = Path(lexicon.source)
-    return about | ({"sha256": sha256(path)} if path.is_file() else {})
+    return about | ({"sha256": sha256(path)} if is_there(path) and not is_folder(path) else {})

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.archives import is_there
 from align.pairs.lexicons.format import ConceptWord, Format
 from align.pairs.reading.records import bad_row, column, read_rows, text_of
 from align.pairs.reading.sources import ROW_SUFFIXES, AnyRows, HubRows, RowFile
@@ -29,7 +30,7 @@ def panlex_words(source: Path | str, *, languages: Sequence[str]) -> Iterator[Co
     if not languages:
         raise InputError(f"{source}: PanLex names no scripts, so name the languages, such as eng_Latn and deu_Latn")
     codes = dict.fromkeys(INDIVIDUAL.get(code, code) for code in (language.partition("_")[0] for language in languages))
-    local = Path(source).exists() or str(source).endswith(ROW_SUFFIXES)
+    local = is_there(source) or str(source).endswith(ROW_SUFFIXES)
     rows: list[AnyRows] = [RowFile(Path(source))] if local else [HubRows(str(source), code) for code in codes]
     for each in rows:
         yield from _words(each, languages)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from align.errors import InputError
+from align.files.archives import is_folder, is_there
 from align.files.packed import PACKED, open_bytes
 from align.files.whole import existing_file
 from align.pairs.lexicons.format import ConceptWord, Format, no_word
@@ -41,7 +42,7 @@ def wordnet_words(source: Path | str, *, languages: Sequence[str] = ()) -> Itera
         Bond and Foster 2013, Linking and Extending an Open Multilingual Wordnet; Bond et al. 2016, CILI.
     """
     name = str(source)
-    local = Path(source).exists() or "/" in name or name.endswith((".xml", *PACKED))
+    local = is_there(source) or "/" in name or name.endswith((".xml", *PACKED))
     return _from_file(existing_file(source), languages) if local else _from_wn(name, languages)
 
 
@@ -222,7 +223,7 @@ def _installed(name: str) -> list[Any]:
 def _licence(source: str) -> str:
     """The attribute ``license`` of the first lexicon of a WN-LMF file or of an installed lexicon; "" if it has none."""
     path = Path(source)
-    if path.is_file():
+    if is_there(path) and not is_folder(path):
         with open_bytes(path) as file:
             found = LICENCE.search(file.read(HEAD))
         return html.unescape(found[2].decode("utf-8", "replace")).strip() if found else ""

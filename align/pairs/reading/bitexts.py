@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from align.errors import InputError, there_are
+from align.files.archives import is_folder
 from align.files.licences import check_licence
 from align.files.packed import also_packed, said
 from align.pairs.reading.finding import find_rows, listed
@@ -103,7 +104,7 @@ def _folders(given: GivenRows) -> tuple[list[Path], GivenRows]:
     if isinstance(given, Mapping):
         return [], given
     items = [Path(item) if isinstance(item, str) else item for item in listed(given)]
-    folders = [item for item in items if isinstance(item, Path) and item.is_dir()]
+    folders = [item for item in items if isinstance(item, Path) and is_folder(item)]
     return folders, [item for item in items if item not in folders]
 
 

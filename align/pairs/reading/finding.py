@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.archives import file_at, files_in, is_folder
 from align.files.licences import check_licence, known_licence
 from align.files.packed import plain_name, said
 from align.files.whole import SPLITS, existing_file
@@ -43,7 +44,7 @@ def find_sources(given: Given, *, human: bool = False, licence: str = "unknown")
     """The sources of text that ``given`` names, sorted by name, so that the order of a list does not matter."""
     found: list[AnySource] = _named(
         given,
-        lambda path, code: Source(path, code, licence),
+        lambda path, code: Source(file_at(path), code, licence),
         lambda path: [Source(file, None, licence) for file in _files(path, TSV_SUFFIXES if human else TEXT_SUFFIXES)],
     )
     checked = [_licensed(_checked_text(source, human)) for source in found]
@@ -62,7 +63,7 @@ def find_rows(
     """
     found: list[AnyRows] = _named(
         given,
-        lambda path, label: RowFile(path, languages_of(label), licence),
+        lambda path, label: RowFile(file_at(path), languages_of(label), licence),
         lambda path: (
             [RowFile(file, (code,), licence) for file, code in _moses(path)]
             or [RowFile(file, (), licence) for file in _files(path, suffixes, to_train_on=True)]
@@ -82,10 +83,10 @@ def _moses(folder: Path) -> list[tuple[Path, str]]:
     Raises:
         InputError: it holds several corpora, whose lines do not belong together.
     """
-    if not folder.is_dir() or any(NAMED.match(file.name) for file in folder.iterdir()):
+    if not is_folder(folder) or any(NAMED.match(file.name) for file in files_in(folder)):
         return []
     found: dict[str, list[tuple[Path, str]]] = {}
-    for file in sorted(folder.iterdir()):
+    for file in files_in(folder):
         if code := language_of_ending(file):
             found.setdefault(plain_name(file).rpartition(".")[0], []).append((file, code))
     corpora = {stem: files for stem, files in found.items() if len(files) > 1}
@@ -128,9 +129,9 @@ def listed(given: Any) -> Sequence[Any]:
 
 
 def _files(path: Path, suffixes: Sequence[str], *, to_train_on: bool = False) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    visible = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+    if not is_folder(path):
+        return [file_at(path)]
+    visible = [file for file in files_in(path) if not file.name.startswith(".")]
     files = [file for file in visible if file.name.endswith(tuple(suffixes))]
     if to_train_on:
         files = [file for file in files if NAMED.match(file.name)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from align.errors import InputError, there_are
+from align.files.archives import seekable
 from align.files.cells import cell_lines
 from align.files.hub import no_network
-from align.files.lines import text_lines
+from align.files.json_lines import json_values
 from align.files.not_text import holding_nul, refuse_nul
 from align.files.packed import said
 from align.files.whole import column_names, existing_file, row_split, sha256
@@ -31,21 +31,14 @@ INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
 
 
 def json_records(path: Path, *, keep_bad: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects of a JSON Lines file, plain or compressed, with their line numbers; blank lines are passed over.
+    """Objects of a JSON Lines file or of one array, with their line numbers: see :mod:`align.files.json_lines`.
 
-    A line that is none is refused or, with ``keep_bad``, a record whose ``BAD`` says why.
+    What is none is refused or, with ``keep_bad``, a record whose ``BAD`` says why.
     """
-    for number, (line, problem) in enumerate(text_lines(existing_file(path)), 1):
-        if not line.strip():
-            continue
-        record: Any = None
-        try:
-            record = None if problem else json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            problem = f"not valid JSON ({getattr(error, 'msg', 'too deep')})"
+    for number, record, problem in json_values(path):
         if not problem and not isinstance(record, dict):
             problem = f"expected a JSON object, got {type(record).__name__}"
-        if r"\u0000" in line and not problem and (name := holding_nul(record)) is not None:
+        if not problem and (name := holding_nul(record)) is not None:
             problem = f"{name!r} holds the character NUL, as binary data does; expected text"
         if problem and not keep_bad:
             raise InputError(f"{path}, line {number}: {problem}")
@@ -66,7 +59,7 @@ def file_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
     """An open Parquet file; a missing or damaged one is an InputError, also when the damage shows while reading."""
     try:
-        with pq.ParquetFile(existing_file(path)) as file:
+        with pq.ParquetFile(seekable(existing_file(path))) as file:
             yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} is not a complete Parquet file: {error}") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.archives import is_there
 from align.files.packed import also_packed, plain_name
 from align.files.whole import sha256
 from align.text.languages import check_language
@@ -149,7 +150,7 @@ def language_of_ending(path: Path) -> str:
 def labelled_path(text: str) -> tuple[str, str]:
     """``("eng_Latn", "corpus.en")`` of ``eng_Latn=corpus.en``; a path without a label has ``""``."""
     label, equals, path = text.partition("=")
-    return (label, path) if equals and "/" not in label and not Path(text).exists() else ("", text)
+    return (label, path) if equals and "/" not in label and not is_there(text) else ("", text)
 
 
 def two_names(text: str) -> tuple[str, str]:

@@ -59,7 +59,8 @@ def read_pairs(path: Path | str, *more: Path | str) -> Dataset:
     path = Path(path)
     if path.is_dir():
         return _from_parquet(_checked_parquet(path))
-    check_licence(str(path), stated_licence(existing_file(path)))
+    path = existing_file(path)
+    check_licence(str(path), stated_licence(path))
     if path.suffix == ".parquet":
         return _from_parquet(path)
     if not path.name.endswith(SUFFIXES):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from align.errors import InputError, there_are
+from align.files.archives import files_in, is_folder
 from align.files.lines import text_lines
 from align.files.packed import plain_name
 from align.pairs.reading.sources import LocalFile
@@ -42,14 +43,14 @@ class Linked:
 
 def is_export(folder: Path) -> bool:
     """Whether a folder holds sentences and links."""
-    names = [plain_name(file) for file in folder.iterdir()] if folder.is_dir() else []
+    names = list(map(plain_name, files_in(folder))) if is_folder(folder) else []
     return any(map(_SENTENCES.fullmatch, names)) and any(map(_LINKS.fullmatch, names))
 
 
 def files_of(folder: Path) -> tuple[list[Path], list[Path]]:
     """The files of sentences and of links; of one that is there packed, too, the plain one."""
     kinds: tuple[dict[str, Path], dict[str, Path]] = ({}, {})
-    for file in sorted(folder.iterdir(), reverse=True):
+    for file in reversed(files_in(folder)):
         for found, pattern in zip(kinds, (_SENTENCES, _LINKS), strict=True):
             if pattern.fullmatch(plain_name(file)):
                 found[plain_name(file).replace("_detailed", "")] = file

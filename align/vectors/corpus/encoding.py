@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from align.encoders.encoder import Encoder
 from align.errors import InputError
+from align.files.archives import on_disk
 from align.files.folders import named
 from align.files.locks import locked
 from align.files.whole import read_json, sha256
@@ -179,14 +180,14 @@ def _finish(out: Path, parts: int) -> Vectors:
 
 
 def _stamps(corpus: Corpus) -> list[tuple[int, int]]:
-    return [(about.st_size, about.st_mtime_ns) for about in (source.path.stat() for source in corpus.sources)]
+    return [(about.st_size, about.st_mtime_ns) for about in (on_disk(source.path).stat() for source in corpus.sources)]
 
 
 def _described(corpus: Corpus, *, progress: bool) -> dict[str, Any]:
     sources = tqdm(corpus.sources, desc="SHA-256", unit=" files", disable=not progress)
     inputs = {
-        corpus.name(source): {"number": number, "bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
-        for number, source in enumerate(sources)
+        corpus.name(source): {"number": number, "bytes": size, "sha256": sha256(source.path)}
+        for number, (source, (size, _)) in enumerate(zip(sources, _stamps(corpus), strict=True))
     }
     rules = {rule: getattr(corpus, rule) for rule in ("text", "id", "language", "language_column")}
     kept = {"columns": list(corpus.keep), "keep": dict(corpus.keep), "licence": corpus.licence} if corpus.keep else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
+from align.files.archives import on_disk, open_file, seekable
 from align.files.cells import Cells, cell_lines, tsv_cells
 from align.files.lines import NOT_UTF8, byte_lines
 from align.files.not_text import NUL_BYTE
@@ -19,7 +20,7 @@ from align.files.whole import existing_file, refuse_markup
 
 KINDS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 REFUSED = (
-    ".json", ".arrow", ".feather", ".npy", ".xlsx", ".xml", ".html", ".lz4", ".zip", ".tar", ".tgz", ".7z",
+    ".json", ".arrow", ".feather", ".npy", ".xlsx", ".xml", ".html", ".lz4", ".7z",
 )  # fmt: skip
 EXPECTED = "plain text, .tsv, .csv, .jsonl (each also as .gz, .zst, .xz or .bz2) or .parquet"
 USUAL = ("id", "text", "language", "lang")
@@ -97,12 +98,12 @@ def open_source(path: Path | str) -> Source:
             no header.
     """
     path = existing_file(path)
-    if not path.is_file():
+    if not on_disk(path).is_file():
         raise InputError(f"{path} is a pipe or a device; expected a file, which can be read twice")
     kind = KINDS.get(plain_suffix(path), "text")
     if plain_suffix(path) in REFUSED or (is_packed(path) and kind == "parquet"):
         raise InputError(f"{path}: expected {EXPECTED}")
-    with path.open("rb") as file:
+    with open_file(path) as file:
         _refuse_page(file.read(200), path)
     if kind == "parquet":
         return Source(path, kind, _parquet_columns(path))
@@ -115,6 +116,8 @@ def open_source(path: Path | str) -> Source:
     elif kind == "csv":
         columns = _checked_header(path, next((cells for _, cells, _ in cell_lines(path)), []))
     elif kind == "jsonl":
+        if head and head[0].lstrip().startswith(b"["):
+            raise InputError(f"{path} is a JSON array; expected JSON Lines: write each value on a line (jq -c '.[]')")
         columns = tuple(dict.fromkeys(name for record in head for name in _peeked(record)))
     return Source(path, kind, columns)
 
@@ -194,14 +197,14 @@ def _name(cell: str) -> str:
 def _parquet_columns(path: Path) -> tuple[str, ...]:
     import pyarrow.parquet as pq
 
-    with _explained(path), pq.ParquetFile(path) as file:
+    with _explained(path), pq.ParquetFile(seekable(path)) as file:
         return tuple(file.schema_arrow.names)
 
 
 def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any] | BadLine]:
     import pyarrow.parquet as pq
 
-    with _explained(path), pq.ParquetFile(path) as file:
+    with _explained(path), pq.ParquetFile(seekable(path)) as file:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
             try:
                 yield from batch.to_pylist()

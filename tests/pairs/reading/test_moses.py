@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 
 from align import translation_pairs
@@ -51,14 +53,20 @@ def test_one_text_by_its_ending(tmp_path):
         find_sources(folder / "corpus.mdx")
 
 
-@pytest.mark.parametrize(
-    ("name", "command"),
-    [("de-en.txt.zip", "unzip de-en.txt.zip"), ("a.tar.bz2", "tar -xf a.tar.bz2"), ("a.TGZ", "tar")],
-)
-def test_an_archive_is_named_with_how_to_unpack_it(tmp_path, name, command):
-    (tmp_path / name).write_bytes(b"PK")
-    with pytest.raises(InputError, match=rf"{name} is an archive; expected a file: unpack it \({command}"):
-        existing_file(tmp_path / name)
+def test_a_corpus_in_an_archive(tmp_path):
+    path = tmp_path / "de-en.txt.zip"
+    files = {
+        "README": "Corpus",
+        "B.de-en.de": "Haus\nHund\n",
+        "B.de-en.en": "house\ndog\n",
+        "B.de-en.xml": "<x/>",
+    }
+    with zipfile.ZipFile(path, "w") as made:
+        for name, text in files.items():
+            made.writestr(name, text)
+    expected = [("house", "Haus", "eng_Latn", "deu_Latn"), ("dog", "Hund", "eng_Latn", "deu_Latn")]
+    assert pairs(path, tmp_path / "out") == expected
+    assert pairs({"eng_Latn": path / "B.de-en.en", "deu_Latn": f"{path}:B.de-en.de"}, tmp_path / "b") == expected
 
 
 def test_the_nearest_name_is_offered(tmp_path):

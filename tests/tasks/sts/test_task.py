@@ -332,10 +332,17 @@ def test_columns_by_any_spelling(tmp_path: Path, ending: str, head: list[str]) -
     assert (found.scores, found.first, found.second) == ((2.0,), ('a "b"',), ("c",))
 
 
+def test_bad_rows_are_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "x.tsv"
+    path.write_bytes(f"{HEADER}1\ta\tb\n2\ta\n3\tc\td\n".encode() + b"4\t\xe4\tb\n")
+    assert read_sts(path)["x"].scores == (1, 3)
+    assert f"2 rows are left out: {path}, line 3: 2 columns, expected 3 as in the header" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEADER + "1\ta\tb\n2\ta\n", r"x.tsv, line 3: 2 columns, expected 3 as in the header$"),
+        (HEADER + "2\ta\n", r"x.tsv, line 2: 2 columns, expected 3 as in the header$"),
         (HEADER + "1\ta\tb\tc\n", r"x.tsv, line 2: 4 columns, expected 3"),
         (HEADER + "2,5\ta\tb\n", r"x.tsv, line 2: the score is '2,5', expected a number$"),
         (HEADER + "nan\ta\tb\n", r"x.tsv holds no score$"),

@@ -99,8 +99,8 @@ def test_columns(tmp_path: Path) -> None:
         ("", None, "has no header of language codes"),
         ("a\tb\n", ["deu_Latn"], "expected the codes of its two columns"),
         ("a\tb\n", ["deu_Latn", "deu_Latn"], "a language code stands twice in deu_Latn, deu_Latn"),
-        ("a\tb\nc\n", ["deu_Latn", "eng_Latn"], r"x.tsv, line 2: 1 columns, expected 2 \(deu_Latn, eng_Latn\)"),
-        ("deu_Latn\teng_Latn\na\tb\nc\td\te\n", None, "line 3: 3 columns, expected 2"),
+        ("a\n", ["deu_Latn", "eng_Latn"], r"x.tsv, line 1: 1 columns, expected 2 \(deu_Latn, eng_Latn\)"),
+        ("deu_Latn\teng_Latn\nc\td\te\n", None, "line 2: 3 columns, expected 2"),
         ("native\troman\n", ["deu_Latn", "eng_Latn"], "x.tsv: deu_Latn has no lines"),
         ("deu_Latn\teng_Latn\na\tb\n", ["fra_Latn"], "no text in fra_Latn; available: deu_Latn, eng_Latn"),
         ("deu_Latn\tqqq_Latn\na\tb\n", None, ""),
@@ -131,6 +131,17 @@ def test_headers_quotes_and_blank_lines(tmp_path: Path, ending: str, head: list[
 def test_tags_alone_name_the_columns(tmp_path: Path) -> None:
     (tmp_path / "x.tsv").write_text("de\ten\nein Haus\ta house\n")
     assert read_columns(tmp_path / "x.tsv") == {"deu_Latn": ["ein Haus"], "eng_Latn": ["a house"]}
+
+
+def test_a_bad_line_is_blank_and_the_others_stay_aligned(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "x.tsv"
+    path.write_bytes(b"deu_Latn\teng_Latn\na\tb\nc\td\te\nf\t\xff\ng\th\n")
+    assert read_columns(path) == {"deu_Latn": ["a", "", "", "g"], "eng_Latn": ["b", "", "", "h"]}
+    assert f"2 lines are left out: {path}, line 3: 3 columns, expected 2" in caplog.text
+    (tmp_path / "tatoeba.deu-eng.deu").write_bytes(b"eins\nzw\xe4i\ndrei\n")
+    (tmp_path / "tatoeba.deu-eng.eng").write_bytes(b"one\ntwo\n\xff\n")
+    assert read_aligned(tmp_path) == {"deu_Latn": ["eins", "", "drei"], "eng_Latn": ["one", "two", ""]}
+    assert "tatoeba.deu-eng.deu: 1 of its lines are invalid UTF-8" in caplog.text
 
 
 def test_bad_folders(flores: Path, tmp_path: Path) -> None:
