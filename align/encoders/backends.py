@@ -13,12 +13,10 @@ from torch import Tensor
 from align.encoders.checkpoint import load_encoder
 from align.encoders.decoder import is_decoder
 from align.encoders.encoder import Encoder, Hidden
-from align.encoders.exported_graph import exported, graph_inputs, has_bf16, open_graph
+from align.encoders.exported_graph import NEEDED, exported, graph_inputs, has_bf16, open_graph
 from align.encoders.route import refuse_route
 from align.errors import InputError
 from align.files.whole import user_cache
-
-NEEDED = {"openvino": ("openvino", "onnx", "onnxscript"), "onnx": ("onnxruntime", "onnx", "onnxscript")}
 
 
 def load_backend(

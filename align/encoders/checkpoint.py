@@ -6,17 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import (
-    Normalize,
-    Transformer,
-)
-from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
-from sentence_transformers.util import import_module_class
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -38,6 +31,9 @@ from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
 from align.files.hub import hub_or_cache
 from align.files.whole import read_json
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer  # two seconds to import, for models of its own alone
 
 NO_CARD = "# Sentence encoder saved by Align\n"
 """README.md of an encoder that came without one."""
@@ -228,6 +224,8 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
     pooling = Pooling(**config["pooling"] | dict(given))
     tail: list[nn.Module] = []
     if (folder / "modules.json").is_file() and config["tail"]:
+        from sentence_transformers.util import import_module_class
+
         modules = read_json(folder / "modules.json")[-config["tail"] - config["unit"] :][: config["tail"]]
         tail = [
             import_module_class(one["type"], str(folder)).load(str(folder), subfolder=one["path"]) for one in modules
@@ -245,6 +243,8 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
 
 
 def _from_folder(place: str, revision: str | None = None) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+
     with readable(place), quiet():
         return SentenceTransformer(
             place, device="cpu", revision=revision,
@@ -255,6 +255,9 @@ def _from_folder(place: str, revision: str | None = None) -> SentenceTransformer
 def _from_sentence_transformers(
     place: str, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None, revision: str | None
 ) -> Encoder:
+    from sentence_transformers.sentence_transformer.modules import Normalize, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
+
     plain = _from_folder(place, revision)
     modules = list(plain)
     if len(modules) < 2 or not isinstance(modules[0], Transformer) or not isinstance(modules[1], PlainPooling):

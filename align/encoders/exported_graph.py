@@ -30,6 +30,8 @@ from align.errors import InputError
 from align.files.folders import whole_folder
 from align.files.locks import locked
 
+NEEDED = {"openvino": ("openvino", "onnx", "onnxscript"), "onnx": ("onnxruntime", "onnx", "onnxscript")}
+"""The packages of each backend."""
 FILE = "graph.onnx"  # and its weights in graph.onnx.data
 SAME = 0.99999  # least cosine of a token's states to torch's
 

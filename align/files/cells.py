@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -36,17 +36,17 @@ def cell_lines(path: Path | str) -> Iterator[Cells]:
 
     TSV parts them at tabs. A cell is in quotation marks if each inside it is doubled and there is one; or if all cells
     of the first lines are, but for numbers, so that a text in quotation marks stays one. CSV, by its name, parts them
-    at the sign that line 1 has most of, comma, semicolon or tab.
+    at the sign that line 1 has most of, comma, semicolon or tab. A line whose quotation mark is never closed is bad.
 
     Raises:
-        InputError: as :func:`align.files.lines.byte_lines`, or a cell of CSV that never ends.
+        InputError: as :func:`align.files.lines.byte_lines`, or a cell of CSV beyond all measure.
     """
     lines = text_lines(path)
     head = list(islice(lines, PEEKED))
     if plain_suffix(path) == ".csv":
         first = head[0][0] if head else ""
         yield from _quoted(path, chain(head, lines), max(",;\t", key=first.count))
-    elif _all_quoted([line for line, _ in head]):
+    elif all_quoted([line for line, _ in head]):
         yield from _quoted(path, chain(head, lines), "\t")
     else:
         for number, (line, problem) in enumerate(chain(head, lines), 1):
@@ -63,25 +63,30 @@ def tsv_cells(line: str) -> list[str]:
     return list(map(_unquoted, cells)) if '""' in line else cells
 
 
-def _quoted(path: Path | str, lines: Iterator[tuple[str, str]], between: str) -> Iterator[Cells]:
-    problems: list[str] = []
+def _quoted(path: Path | str, lines: Iterator[tuple[str, str]], between: str, before: int = 0) -> Iterator[Cells]:
+    given: list[tuple[str, str]] = []  # the lines of the row that is read
 
-    def given() -> Iterator[str]:
-        for line, problem in lines:
-            problems.append(problem)
-            yield f"{line}\n"
+    def rows() -> Iterator[str]:
+        for pair in lines:
+            given.append(pair)
+            yield f"{pair[0]}\n"
 
-    reader, start = csv.reader(given(), delimiter=between), 0
+    reader, start = csv.reader(rows(), delimiter=between), before
     try:
         for cells in reader:
-            yield Cells(start + 1, cells or [""], next(filter(None, problems), ""))
-            start = reader.line_num
-            problems.clear()
+            if len(given) > 1 and cells[-1].endswith("\n") and sum(line.count('"') for line, _ in given) % 2:
+                line, problem = given[0]  # the file ended in a cell: this line is bad, and others may be good
+                yield Cells(start + 1, [line], problem or "a quotation mark is never closed")
+                yield from _quoted(path, iter(given[1:]), between, start + 1)
+                return
+            yield Cells(start + 1, cells or [""], next((problem for _, problem in given if problem), ""))
+            start = before + reader.line_num
+            given.clear()
     except csv.Error as error:
         raise InputError(f"{path}, line {start + 1}: {error}") from error
 
 
-def _all_quoted(head: list[str]) -> bool:
+def all_quoted(head: Sequence[str]) -> bool:
     """Whether every cell of these lines is in quotation marks or a number, and some are; the last may go on."""
     return bool(head) and '"' in head[0] and bool(_QUOTED.fullmatch("".join(f"{line}\n" for line in head)))
 

@@ -61,6 +61,8 @@ and by how much their share falls short of 1 where a script has more letters tha
 first is taken."""
 _LATIN_TABLES = {*_LATIN, *_CENTRAL, *_TURKISH, *_BALTIC}
 _ASCII = re.compile(r"[\0-\x7f]")
+_MARKS = re.compile("[“”„‚‘’–—…•€«»]")
+"""All that text of English has beyond ASCII."""
 _MIXED = re.compile(r"(?<=[A-Za-z])[^\0-\x7f]+|[^\0-\x7f]+(?=[A-Za-z])")
 NAMES = {codec: name for codec, name, _, _ in _CANDIDATES} | {"utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE"}
 
@@ -107,6 +109,8 @@ def _decoded(data: bytes) -> list[tuple[str, tuple[str, ...], float, str]]:
 
 def _score(text: str, languages: Sequence[str], factor: float) -> float:
     count = len(text) - len(_ASCII.findall(text))
+    if count and not _ASCII.sub("", _MARKS.sub("", text)):
+        return 1.0 if languages[0] in _LATIN_TABLES else 0.0
     if languages[0] not in _LATIN_TABLES:
         text = _MIXED.sub("", text)  # Latin letters with others in one word are of a wrong table
     best = max(sum(map(_weights(usual).get, text, repeat(0.0))) for usual in languages)

@@ -15,18 +15,54 @@ from typing import IO, Any
 from align.errors import InputError
 from align.files.archives import file_at, open_file
 
+CHUNK = 1 << 20
+
 
 def _zstd(file: IO[bytes], mode: str) -> Any:
     import pyarrow as pa  # the one reader of zstd that every installation has
 
-    return io.BufferedReader(pa.input_stream(file, compression="zstd"), 1 << 20)
+    return io.BufferedReader(pa.input_stream(file, compression="zstd"), CHUNK)
+
+
+class _Streams(io.RawIOBase):
+    """The streams of xz or bzip2 one after the other; Python's own readers take a broken one for the end."""
+
+    def __init__(self, file: IO[bytes], begin: Callable[[], Any]) -> None:
+        self._file, self._begin, self._stream = file, begin, begin()
+
+    def readable(self) -> bool:
+        """That it is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, in part."""
+        given = b""
+        while True:
+            if self._stream.eof:
+                given = self._stream.unused_data.lstrip(b"\0")  # between streams is padding
+                while not given:
+                    if not (more := self._file.read(CHUNK)):
+                        return 0
+                    given = more.lstrip(b"\0")
+                self._stream = self._begin()
+            elif self._stream.needs_input and not (given := self._file.read(CHUNK)):
+                raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+            data = self._stream.decompress(given, max_length=len(buffer))
+            given = b""
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+
+def _streams(begin: Callable[[], Any]) -> Callable[..., Any]:
+    return lambda file, mode: io.BufferedReader(_Streams(file, begin), CHUNK)
 
 
 _OPENERS: dict[str, tuple[str, Callable[..., Any]]] = {
     ".gz": ("gzip", gzip.open),
     ".zst": ("zstd", _zstd),
-    ".xz": ("xz", lzma.open),
-    ".bz2": ("bzip2", bz2.open),
+    ".xz": ("xz", _streams(lzma.LZMADecompressor)),
+    ".bz2": ("bzip2", _streams(bz2.BZ2Decompressor)),
 }
 PACKED = tuple(_OPENERS)
 """Endings of compressed files. Each may consist of several parts: members of gzip, frames of zstd, streams of xz."""

@@ -163,6 +163,10 @@ def refuse_markup(line: str, path: Path | str, number: int, *, expected: str) ->
         )
 
 
+INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
+"""Names of columns that hold the index of a table of pandas."""
+
+
 SIDES = (
     ("source", "target"), ("src", "tgt"), ("src", "trg"), ("english", "nonenglish"), ("native", "roman"),
     ("sourcetext", "targettext"), ("srctext", "tgttext"), ("sourcesentence", "targetsentence"),

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import torch
 
-from align.encoders.backends import NEEDED
 from align.encoders.device import computes_bfloat16, own_device
-from align.encoders.exported_graph import has_bf16
+from align.encoders.exported_graph import NEEDED, has_bf16
 from align.encoders.packing import kernel_for
 from align.errors import InputError
 from align.indexes.faiss_gpu import find_gpu

@@ -28,8 +28,9 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from align.encoders.backends import NEEDED, load_backend
+from align.encoders.backends import load_backend
 from align.encoders.checkpoint import load_encoder
+from align.encoders.exported_graph import NEEDED
 from scripts.bench.harness import PEER, Row, apart, command_line, compared, data, measured, watched
 from scripts.bench.texts import in_turns, udhr
 from scripts.bench.timed import load_peer

@@ -14,7 +14,7 @@ from align.errors import InputError, there_are
 from align.files.archives import files_in, is_folder, is_there
 from align.files.cells import cell_lines
 from align.files.packed import plain_name, plain_suffix
-from align.files.whole import existing_file, read_lines, two_sides
+from align.files.whole import INDEX, existing_file, read_lines, two_sides
 from align.tasks.task import Unit, lost
 from align.tasks.texts.line_checks import check_aligned
 from align.text.languages import check_language, code_by_script
@@ -130,11 +130,11 @@ def read_columns(path: Path, languages: Sequence[str] | None = None) -> Texts:
 
 
 def _codes(head: Sequence[str]) -> dict[int, str]:
-    """The columns that a header names by a language, and their codes: codes, or tags alone."""
-    tags = list(map(locale_language, head))
-    if len(head) > 1 and all(tags):
-        return dict(enumerate(tags))
-    return {place: cell for place, cell in enumerate(head) if re.fullmatch(_CODE, cell)}
+    """The columns that a header names by a language, and their codes: two codes or more, or tags alone."""
+    codes = {place: cell for place, cell in enumerate(head) if re.fullmatch(_CODE, cell)}
+    named = {place: cell for place, cell in enumerate(head) if not INDEX.fullmatch(cell)}
+    tags = {place: locale_language(cell.lower() if cell.isupper() else cell) for place, cell in named.items()}
+    return tags if len(codes) < 2 <= len(tags) and all(tags.values()) else codes
 
 
 def read_hub(name: str, languages: Sequence[str] | None = None, *, revision: str | None = None) -> Texts:

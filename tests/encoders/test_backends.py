@@ -14,10 +14,10 @@ from sentence_transformers.sentence_transformer.modules import Dense
 from transformers import BertConfig, BertModel, GPT2Config, XLMRobertaConfig, XLMRobertaModel
 
 from align.encoders import exported_graph
-from align.encoders.backends import NEEDED, ExportedEncoder, load_backend
+from align.encoders.backends import ExportedEncoder, load_backend
 from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Encoder
-from align.encoders.exported_graph import Graph, exported, graph_key, has_bf16, sample
+from align.encoders.exported_graph import NEEDED, Graph, exported, graph_key, has_bf16, sample
 from align.encoders.pooling import Pooling
 from align.encoders.words import word_encoder
 from align.errors import InputError

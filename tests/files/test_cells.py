@@ -77,3 +77,15 @@ def test_a_broken_line_says_so(tmp_path):
     (tmp_path / "b.csv").write_text('a,b\n"' + "x" * 200_000)
     with pytest.raises(InputError, match=r"b\.csv, line 2: field larger than field limit"):
         list(cell_lines(tmp_path / "b.csv"))
+
+
+def test_a_quotation_mark_that_is_never_closed_spoils_one_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('source,target\n"d,e\nf,g\nh,i\n')
+    found = [(line.number, line.cells, line.problem) for line in cell_lines(path)]
+    assert found == [
+        (1, ["source", "target"], ""),
+        (2, ['"d,e'], "a quotation mark is never closed"),
+        (3, ["f", "g"], ""),
+        (4, ["h", "i"], ""),
+    ]

@@ -73,3 +73,8 @@ def test_damaged_utf8_is_not_taken_for_another_encoding(tmp_path):
 def test_iconv_knows_each_name():
     for codec, name in NAMES.items():
         assert "а".encode(codec, "ignore") == "а".encode(name.replace("MACINTOSH", "mac_roman"), "ignore")
+
+
+def test_quotation_marks_alone_are_of_windows_or_of_a_mac():
+    for codec in ("cp1252", "mac_roman"):
+        assert guess("the “house” – it’s".encode(codec)).codec == codec

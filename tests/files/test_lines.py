@@ -102,6 +102,16 @@ def test_bytes_of_another_encoding_are_a_problem_of_their_line(tmp_path, caplog)
         list(byte_lines(path))
 
 
+@pytest.mark.parametrize(("ending", "pack"), [(".xz", lzma.compress), (".bz2", bz2.compress)])
+def test_streams_follow_each_other_and_nothing_is_lost(tmp_path, ending, pack):
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(pack(b"one\n") + b"\0" * 8 + pack(b"") + pack(b"two\n" * 500_000) + b"\0" * 4)
+    assert list(read_lines(path)) == ["one", *["two"] * 500_000]
+    path.write_bytes(pack(b"one\n") + b"garbage")
+    with pytest.raises(InputError, match=rf"a{ending} is not a complete"):
+        list(read_lines(path))
+
+
 def test_names_without_the_ending_of_a_compressed_file():
     assert [plain_name(f"folder/a.tsv{ending}") for ending in ("", *PACKED, ".XZ")] == ["a.tsv"] * 6
     assert plain_suffix("a.TSV.gz") == ".tsv" and plain_suffix("gz") == ""

@@ -104,6 +104,8 @@ def _places(cells: Sequence[str], source: RowFile, columns: tuple[str, str] | No
         places = (int(columns[0]) - 1, int(columns[1]) - 1)
         if not all(0 <= place < len(cells) for place in places):
             raise InputError(f"{source.name}: columns {' and '.join(columns)} are asked for, line 1 has {len(cells)}")
+        if places[0] == places[1]:
+            raise InputError(f"{source.name}: column {columns[0]} is asked for twice; expected two different ones")
         return places, named is not None
     if columns:
         first, second = (column([name], cells, f"{source.name}, line 1") for name in columns)

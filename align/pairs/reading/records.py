@@ -18,7 +18,7 @@ from align.files.hub import no_network
 from align.files.json_lines import json_values
 from align.files.not_text import holding_nul, refuse_nul
 from align.files.packed import said
-from align.files.whole import column_names, existing_file, row_split, sha256
+from align.files.whole import INDEX, column_names, existing_file, row_split, sha256
 from align.pairs.filters.texts import SURROGATE
 from align.pairs.reading.sources import ROW_SUFFIXES, TSV_SUFFIXES, AnyRows, AnySource, HubDataset, LocalFile
 from align.pairs.table import text_group
@@ -26,8 +26,6 @@ from align.pairs.table import text_group
 BAD = ""
 """Key of a record that stands for a row which cannot be read: why. No column has it, for a column without a name, such
 as pandas writes for its index, is passed over."""
-INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
-"""Names of columns that hold the index of a table of pandas."""
 
 
 def json_records(path: Path, *, keep_bad: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:

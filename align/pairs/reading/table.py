@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from align.errors import InputError
 from align.files.licences import check_licence, stated_licence
 from align.files.packed import also_packed, plain_suffix, said
-from align.files.whole import existing_file, read_json, sha256
-from align.pairs.reading.records import INDEX, json_records, parquet_file, tsv_records
+from align.files.whole import INDEX, existing_file, read_json, sha256
+from align.pairs.reading.records import json_records, parquet_file, tsv_records
 from align.pairs.table import (
     COLUMNS,
     FORMAT,

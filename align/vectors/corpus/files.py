@@ -12,7 +12,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.files.archives import on_disk, open_file, seekable
-from align.files.cells import Cells, cell_lines, tsv_cells
+from align.files.cells import PEEKED, Cells, all_quoted, cell_lines, tsv_cells
 from align.files.lines import NOT_UTF8, byte_lines
 from align.files.not_text import NUL_BYTE
 from align.files.packed import is_packed, plain_suffix
@@ -111,6 +111,8 @@ def open_source(path: Path | str) -> Source:
     _refuse_page(head[0] if head else b"", path)
     _refuse_binary(head, path)
     columns: tuple[str, ...] = ()
+    if kind == "tsv" and all_quoted([record.decode("utf-8", "replace").rstrip("\r\n") for record in head[:PEEKED]]):
+        kind = "csv"  # as pandas writes it: a cell may hold line ends
     if kind == "tsv":
         columns = _header(path, head)
     elif kind == "csv":

@@ -21,6 +21,7 @@ from align.vectors.corpus.files import BadLine, Source, open_source
 from align.vectors.folder import check_names
 
 KEPT_CHARACTERS = 200
+MOST = 2**53  # whole numbers that a float tells apart
 LANGUAGE_COLUMNS = ("language", "lang")
 LICENCE, LICENCE_COLUMNS = "licence", ("licence", "license")
 CONTENT, LINE = "content", "line"
@@ -152,6 +153,8 @@ class Corpus:
         value = fields.get(self.id)
         if value is None:
             raise BadLine(f"the id is missing: no value of {self.id!r}")
+        if isinstance(value, float) and value.is_integer() and abs(value) < MOST:
+            value = int(value)  # as pandas writes whole numbers beside missing ones
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if not isinstance(value, str):

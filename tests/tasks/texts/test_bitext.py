@@ -144,6 +144,15 @@ def test_a_bad_line_is_blank_and_the_others_stay_aligned(tmp_path: Path, caplog:
     assert "tatoeba.deu-eng.deu: 1 of its lines are invalid UTF-8" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("head", "row"), [("id\teng_Latn\tdeu_Latn", "1\ta\tb"), ("\ten\tde", "0\ta\tb"), ("EN\tDE", "a\tb")]
+)
+def test_an_id_and_an_index_are_no_language(tmp_path: Path, head: str, row: str) -> None:
+    path = tmp_path / "x.tsv"
+    path.write_text(f"{head}\n{row}\n")
+    assert read_columns(path) == {"eng_Latn": ["a"], "deu_Latn": ["b"]}
+
+
 def test_bad_folders(flores: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no text in fra_Latn; available: deu_Latn, eng_Latn, hin_Deva"):
         read_aligned(flores, languages=["fra_Latn"])

@@ -378,3 +378,23 @@ def test_memory_does_not_depend_on_the_size(tmp_path, monkeypatch):
         # the least of two: the interpreter's own table of names may grow in the middle of either
         small, large = (min(peak(n, kind, time) for time in (1, 2)) for n in (4000, 40_000))
         assert large < 1.3 * small + 200_000, kind
+
+
+def test_quoted_cells_and_whole_numbers_as_pandas_writes_them(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('"id"\t"text"\n"1"\t"two\nlines"\n"2"\t"a ""word"""\n')
+    assert [(row.id, row.text) for row in open_corpus([path], id="id").rows()] == [
+        ("1", "two\nlines"),
+        ("2", 'a "word"'),
+    ]
+    path = tmp_path / "b.jsonl"
+    path.write_text('{"id": 3.0, "text": "a"}\n{"id": 2.5, "text": "b"}\n{"id": true, "text": "c"}\n')
+    assert [getattr(row, "reason", row.id) for row in open_corpus([path], id="id").rows()] == [
+        "3",
+        "the id is float, expected a string",
+        "the id is bool, expected a string",
+    ]
+    path = tmp_path / "c.jsonl"
+    path.write_text('[{"text": "a"}]')
+    with pytest.raises(InputError, match=r"c.jsonl is a JSON array; expected JSON Lines"):
+        open_corpus([path])
