@@ -56,7 +56,9 @@ def _meant(code: str) -> str:
     scripts = get_close_matches(rest[0].title(), COMMON_SCRIPTS.split(), 1, 0.7) if rest else []
     if rest and regex.fullmatch("[A-Za-z]{4}", rest[0]) and _script_pattern(rest[0].title()):
         scripts = [rest[0].title()]
-    return f"; did you mean {language}_{scripts[0] if scripts else 'Script'}?" if language and "pro" not in rest else ""
+    if not language or "pro" in rest or (not scripts and language == first):
+        return ""
+    return f"; did you mean {language}_{scripts[0] if scripts else 'Script'}?"
 
 
 def _known_language(code: str) -> bool:

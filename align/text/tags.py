@@ -27,14 +27,18 @@ INDIVIDUAL = {
 OF_SCRIPT = {"kur_Arab": "ckb"}
 """The same where the script says it: Kurdish in Arabic letters is mostly Sorani."""
 USUAL = (
-    "abk_Cyrl amh_Ethi arb_Arab asm_Beng ava_Cyrl bak_Cyrl bel_Cyrl ben_Beng bgn_Arab bod_Tibt brx_Deva bul_Cyrl "
-    "byn_Ethi ccp_Cakm che_Cyrl chr_Cher chu_Cyrl chv_Cyrl ckb_Arab cmn_Hans div_Thaa doi_Deva dzo_Tibt ell_Grek "
-    "gez_Ethi gom_Deva guj_Gujr heb_Hebr hin_Deva hye_Armn iii_Yiii iku_Cans jpn_Jpan kaa_Cyrl kan_Knda kas_Arab "
-    "kat_Geor kaz_Cyrl khk_Cyrl khm_Khmr kir_Cyrl kom_Cyrl kor_Hang kpv_Cyrl lao_Laoo lrc_Arab mai_Deva mal_Mlym "
-    "mar_Deva mhr_Cyrl mkd_Cyrl mni_Beng mya_Mymr mzn_Arab npi_Deva nqo_Nkoo ory_Orya oss_Cyrl pan_Guru pbt_Arab "
-    "pes_Arab pli_Deva rus_Cyrl sah_Cyrl san_Deva sat_Olck shi_Tfng shn_Mymr sin_Sinh snd_Arab srp_Cyrl syr_Syrc "
-    "tam_Taml tat_Cyrl tel_Telu tgk_Cyrl tha_Thai tig_Ethi tir_Ethi tyv_Cyrl uig_Arab ukr_Cyrl urd_Arab vai_Vaii "
-    "wal_Ethi xnr_Deva ydd_Hebr yue_Hant zgh_Tfng"
+    "abk_Cyrl acm_Arab ady_Cyrl aeb_Arab alt_Cyrl amh_Ethi apc_Arab arb_Arab arc_Syrc ars_Arab ary_Arab arz_Arab "
+    "asm_Beng ava_Cyrl awa_Deva azb_Arab bak_Cyrl bal_Arab bel_Cyrl ben_Beng bgc_Deva bgn_Arab bho_Deva bod_Tibt "
+    "bpy_Beng brx_Deva bua_Cyrl bul_Cyrl bxr_Cyrl byn_Ethi ccp_Cakm che_Cyrl chr_Cher chu_Cyrl chv_Cyrl ckb_Arab "
+    "cmn_Hans cop_Copt dar_Cyrl div_Thaa doi_Deva dty_Deva dzo_Tibt ell_Grek gez_Ethi glk_Arab gom_Deva got_Goth "
+    "grc_Grek guj_Gujr heb_Hebr hin_Deva hne_Deva hye_Armn iii_Yiii iku_Cans inh_Cyrl jpn_Jpan kaa_Cyrl kan_Knda "
+    "kas_Arab kat_Geor kaz_Cyrl kbd_Cyrl khk_Cyrl khm_Khmr kir_Cyrl kjh_Cyrl kom_Cyrl kor_Hang kpv_Cyrl krc_Cyrl "
+    "ksw_Mymr lao_Laoo lbe_Cyrl lez_Cyrl lrc_Arab lzh_Hant mag_Deva mai_Deva mal_Mlym mar_Deva mdf_Cyrl mhr_Cyrl "
+    "mkd_Cyrl mni_Beng mnw_Mymr mrj_Cyrl mya_Mymr myv_Cyrl mzn_Arab new_Deva npi_Deva nqo_Nkoo orv_Cyrl ory_Orya "
+    "oss_Cyrl pan_Guru pbt_Arab pes_Arab pli_Deva pnb_Arab prs_Arab rue_Cyrl rus_Cyrl sah_Cyrl san_Deva sat_Olck "
+    "sdh_Arab shi_Tfng shn_Mymr sin_Sinh skr_Arab snd_Arab srp_Cyrl syr_Syrc tam_Taml tat_Cyrl tcy_Knda tel_Telu "
+    "tgk_Cyrl tha_Thai tig_Ethi tir_Ethi tyv_Cyrl udm_Cyrl uig_Arab ukr_Cyrl urd_Arab vai_Vaii wal_Ethi wuu_Hans "
+    "xal_Cyrl xmf_Geor xnr_Deva ydd_Hebr yue_Hant zgh_Tfng"
 )
 NOT_LATIN = dict(code.split("_") for code in USUAL.split())
 """The usual script of languages where that is not Latin."""

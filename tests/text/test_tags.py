@@ -137,3 +137,11 @@ def test_moldavian_is_romanian_in_the_script_of_its_text():
 )  # fmt: skip
 def test_members_of_macrolanguages(tag, code, can):
     assert is_tagged(tag, code) == can
+
+
+def test_languages_of_no_state_have_their_script_too():
+    tags = ("grc", "prs", "arz", "bho", "udm", "lzh", "azb-IR", "deu-Latf", "cu-Cyrs")
+    codes = ["grc_Grek", "prs_Arab", "arz_Arab", "bho_Deva", "udm_Cyrl", "lzh_Hant", "azb_Arab", "deu_Latf", "chu_Cyrs"]
+    assert list(map(locale_language, tags)) == codes
+    with pytest.raises(InputError, match=r"such as deu_Latn$"):
+        check_language("deu_Xxxx")
