@@ -20,7 +20,7 @@ from typing import IO, Any
 from align.errors import InputError, there_are
 
 _ARCHIVE = re.compile(r"(.+?\.(?:zip|tar|tgz|tbz2?|txz|tar\.(?:gz|bz2|xz|zst)))(?:[:/\\](.*))?", re.I | re.S)
-_ABOUT = re.compile(r"readme|licen[cs]e|copying|changelog|notice", re.I)
+_ABOUT = re.compile(r"readme|licen[cs]e|citation|copying|changelog|notice", re.I)
 """How the names of files begin that say something about the others."""
 
 
