@@ -15,7 +15,7 @@ import csv
 import json
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +87,12 @@ def verses(bible: Path) -> GoldAlignment:
     )
 
 
-def predictions(encoder: Any, gold: GoldAlignment) -> tuple[dict[tuple[str, int], list[Links]], int]:
-    """By method and layer the links of each line, and how many words were cut."""
+def predictions(
+    encoder: Any, gold: GoldAlignment, layers: Sequence[int] = ()
+) -> tuple[dict[tuple[str, int], list[Links]], int]:
+    """By method and layer (by default all) the links of each line, and how many words were cut."""
     made: dict[tuple[str, int], list[Links]] = defaultdict(list)
-    layers = list(range(encoder.depth + 1))
+    layers = layers or range(encoder.depth + 1)
     means: list[np.ndarray] = []
     cut = 0
     for start in range(0, len(gold.links), CHUNK):
@@ -102,10 +104,10 @@ def predictions(encoder: Any, gold: GoldAlignment) -> tuple[dict[tuple[str, int]
             means = [
                 np.concatenate([one.vectors for one in side], axis=1).mean(axis=1, keepdims=True) for side in sides
             ]
-        for layer in layers:
+        for place, layer in enumerate(layers):
             for centred in (False, True):
                 rows = [
-                    [one.vectors[layer] - (mean[layer] if centred else 0) for one in side]
+                    [one.vectors[place] - (mean[place] if centred else 0) for one in side]
                     for side, mean in zip(sides, means, strict=True)
                 ]
                 for method in METHODS if not centred else ("itermax",):
