@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from align.alignment.aligner import word_alignments as word_alignments
+    from align.alignment.fragment_pairs import fragment_pairs as fragment_pairs
     from align.alignment.project import project as project
     from align.encoders.backends import load_backend as load_backend
     from align.encoders.checkpoint import load_encoder as load_encoder
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from align.pairs.nli import nli_pairs as nli_pairs
     from align.pairs.reading.table import read_pairs as read_pairs
     from align.pairs.sts import sts_pairs as sts_pairs
+    from align.pairs.switched import switched_pairs as switched_pairs
     from align.pairs.synonyms import synonym_pairs as synonym_pairs
     from align.pairs.translation import translation_pairs as translation_pairs
     from align.pairs.transliteration import transliteration_pairs as transliteration_pairs
@@ -75,6 +77,7 @@ _HOMES = {
     "evaluate": "align.evaluation.evaluate",
     "extend": "align.encoders.extending",
     "export": "align.engines.send",
+    "fragment_pairs": "align.alignment.fragment_pairs",
     "index": "align.indexes.build",
     "lab": "align.laboratory.course",
     "list_benchmarks": "align.evaluation.listing",
@@ -99,6 +102,7 @@ _HOMES = {
     "save_vectors": "align.vectors.writing",
     "search": "align.indexes.search",
     "sts_pairs": "align.pairs.sts",
+    "switched_pairs": "align.pairs.switched",
     "synonym_pairs": "align.pairs.synonyms",
     "tm": "align.memory.translation_memory",
     "train": "align.training.train",

@@ -27,10 +27,13 @@ NEEDS = {
     "pieces": "states at options.layer and word numbers of the pieces of both sides, see PieceStates",
     "crossed": "vectors of both texts of a pair in one sequence, and of texts of two pairs; and which are parallel",
     "masked": "states and true pieces at masked positions of both sides, options.rate of all; and the head",
+    "switched": "the same at words that a source has and its target, the text as it was, has not; see options.mask",
     "joint": "the same of both texts of a pair in one sequence, whose positions options.restart_positions counts anew",
 }
 """What an objective can read, by the name that asks for it."""
 
+OF_HEAD = frozenset({"masked", "switched", "joint"})
+"""Those that the masked-LM head is for."""
 Terms = Mapping[str, tuple[float, Tensor]]
 """Terms of a sum by name: weight and value. What has the weight 0 is reported, not trained."""
 

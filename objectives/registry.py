@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from align.errors import InputError
-from align.objectives.objective import NEEDS, Objective
+from align.objectives.objective import NEEDS, OF_HEAD, Objective
 from align.registry import find, registered
 
 
@@ -38,4 +38,4 @@ def _check(one: Objective, place: str) -> None:
 def _place(one: Objective) -> tuple[bool, int]:
     reads = one.reads(one.options())
     order = list(NEEDS)
-    return not reads.isdisjoint({"masked", "joint"}), max(map(order.index, reads), default=len(order))
+    return not reads.isdisjoint(OF_HEAD), max(map(order.index, reads), default=len(order))

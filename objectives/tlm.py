@@ -29,7 +29,7 @@ def tlm(joint: Masked) -> Tensor:
     """Cross-entropy of the masked pieces of both texts of a pair in one sequence: each helps to predict the other.
 
     Args:
-        joint: the masked positions of sequences as :func:`align.training.masking.join_pairs` makes them.
+        joint: the masked positions of sequences as :func:`align.training.masking.texts.join_pairs` makes them.
 
     Returns:
         () mean loss in nats; see :func:`align.objectives.mlm.mlm`.

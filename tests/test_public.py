@@ -24,6 +24,7 @@ NAMED_OTHERWISE = {
     "recipe": "load_recipe",  # the verb prints what the function returns
     "pairs synonyms": "synonym_pairs",
     "pairs negatives": "negative_pairs",
+    "pairs fragments": "fragment_pairs",
     "head words": "word_head",
     "words-align": "word_alignments",
 }

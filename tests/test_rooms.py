@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "objectives": "",
     "pairs": "text similarity",  # the tagger is a logistic regression
     "encoders": "similarity text",  # language offsets, which an encoder takes off
-    "alignment": "encoders similarity text",
+    "alignment": "encoders pairs similarity text",  # tables whose words are exchanged
     "training": "encoders objectives pairs text",
     "vectors": "encoders similarity text",
     "indexes": "vectors similarity encoders pairs text",  # queries for augmentation come from dictionaries and records

@@ -17,7 +17,7 @@ from align.files.locks import locked
 from align.files.whole import read_json
 from align.mining.choice import Rule
 from align.mining.searches import Found, Search, search
-from align.pairs.builder import Builder, shown
+from align.pairs.builder import Builder, ModelOptions, shown
 from align.pairs.reading.table import read_pairs
 from align.pairs.table import negative_columns, pair_writer
 
@@ -193,27 +193,6 @@ def _work(out: Path) -> Iterator[Path]:
 
 
 @dataclass(frozen=True)
-class Model:
-    """The encoder that finds the negatives, and what is asked of it."""
-
-    model: Annotated[str, "seed, a folder, or a name on the Hugging Face Hub."] = "seed"
-    layer: Annotated[int | None, "k of hidden_states[k]; by default what the model was saved with."] = None
-    pooling: Annotated[str | None, "mean, cls or weighted (by position)."] = None
-    special_tokens: Annotated[bool | None, "Whether <s>, </s> count."] = None
-    average_layers: Annotated[bool | None, "Pool the mean of hidden_states[0..layer]."] = None
-    prompt: Annotated[str | None, 'Text before every input, such as "query: " for E5.'] = None
-    max_tokens: Annotated[int | None, "Longer texts are cut; by default at what the model was saved with."] = None
-    revision: Annotated[str | None, "Commit, tag or branch of a model on the Hub."] = None
-    device: Annotated[str | None, "cpu, cuda, cuda:1, ...; by default a GPU if there is one."] = None
-    bf16: Annotated[bool, "Encode in bfloat16: faster where the hardware has it."] = False
-
-    def options(self) -> dict[str, Any]:
-        """Options of :func:`align.load_encoder`."""
-        given = asdict(self)
-        return {"kind" if name == "pooling" else name: value for name, value in given.items() if name != "model"}
-
-
-@dataclass(frozen=True)
 class Options:
     """Any table with hard negatives beside its pairs: texts that an encoder has near, and that mean something else."""
 
@@ -237,7 +216,7 @@ class Options:
     probes: Annotated[int, "Clusters of an IVF index that are visited."] = 32
     block: Annotated[int, "Sources that are searched for at a time; bounds memory."] = 2048
     seed: Annotated[int, "Of what is drawn."] = 0
-    encoder: Model = field(default_factory=Model)
+    encoder: ModelOptions = field(default_factory=ModelOptions)
 
     def named(self) -> dict[str, Any]:
         """What is asked beside the tables and the encoder, by name."""

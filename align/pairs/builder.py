@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,6 +72,27 @@ class RowOptions:
         """What is asked beside the sources, by name."""
         names = {field.name for field in fields(self)} - {"texts", "hub", "split"}
         return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """An encoder by name, and how it is loaded, of kinds that need one."""
+
+    model: Annotated[str, "seed, a folder, or a name on the Hugging Face Hub."] = "seed"
+    layer: Annotated[int | None, "k of hidden_states[k]; by default what the model was saved with."] = None
+    pooling: Annotated[str | None, "mean, cls or weighted (by position)."] = None
+    special_tokens: Annotated[bool | None, "Whether <s>, </s> count."] = None
+    average_layers: Annotated[bool | None, "Pool the mean of hidden_states[0..layer]."] = None
+    prompt: Annotated[str | None, 'Text before every input, such as "query: " for E5.'] = None
+    max_tokens: Annotated[int | None, "Longer texts are cut; by default at what the model was saved with."] = None
+    revision: Annotated[str | None, "Commit, tag or branch of a model on the Hub."] = None
+    device: Annotated[str | None, "cpu, cuda, cuda:1, ...; by default a GPU if there is one."] = None
+    bf16: Annotated[bool, "Encode in bfloat16: faster where the hardware has it."] = False
+
+    def options(self) -> dict[str, Any]:
+        """Options of :func:`align.load_encoder`."""
+        given = asdict(self)
+        return {"kind" if name == "pooling" else name: value for name, value in given.items() if name != "model"}
 
 
 def shown(manifest: Mapping[str, Any], *keys: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from align.pairs.builder import Builder
 from align.registry import registered
 
 GROUP = "align.pairs"
-ELSEWHERE = ("align.mining.negatives",)
+ELSEWHERE = ("align.mining.negatives", "align.alignment.fragment_pairs")
 """Kinds that need an encoder or an index, which this room does not know."""
 
 

@@ -24,3 +24,18 @@ def one_i(text: str) -> str:
     (True, 'i')
     """
     return text if text.isascii() else text.replace("i\u0307", "i").replace("ı", "i")
+
+
+def like_case(word: str, model: str, code: str) -> str:
+    """``word`` with the capitals of ``model``: all, the first, or those that it has.
+
+    >>> like_case("istanbul", "City", "tur_Latn"), like_case("haus", "HOUSE", "deu_Latn"), like_case("Haus", "it", "")
+    ('İstanbul', 'HAUS', 'Haus')
+    """
+    if model.isupper() and len(model) > 1:
+        return _upper(word, code)
+    return _upper(word[:1], code) + word[1:] if model[:1].isupper() else word
+
+
+def _upper(text: str, code: str) -> str:
+    return (text.replace("i", "İ") if code in TWO_I else text).upper()

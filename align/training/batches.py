@@ -15,10 +15,12 @@ from align.encoders.blocks import longest_input
 from align.encoders.encoder import Encoder
 from align.encoders.text_model import filled
 from align.objectives.mlm import IGNORED
+from align.objectives.objective import OF_HEAD
 from align.pairs.meanings import linked, same_text
 from align.streams import stream
 from align.training.distributed import total, world
-from align.training.masking import join, join_pairs, mask_tokens, padded_joints
+from align.training.masking.switched import mask_switched
+from align.training.masking.texts import join, join_pairs, mask_tokens, padded_joints
 from align.training.pieces import piece_kinds, prompt_pieces, word_numbers
 from align.training.recipe import Recipe
 from align.training.store import PairStore
@@ -66,7 +68,7 @@ class Batches(Dataset[dict[str, Any]]):
         self.begin = first if first is not None else -1
         self.joint_tokens = min(2 * recipe.train.max_tokens, longest_input(encoder.model, encoder.tokenizer))
         self.vocabulary = int(getattr(encoder.model.config, "vocab_size", 0))  # of what has a masked-LM head
-        if "pieces" in self.needs:
+        if self.needs & {"pieces", "switched"}:
             self.kinds, self.prompt = torch.from_numpy(piece_kinds(encoder)), prompt_pieces(encoder)
         if "bank" in self.needs:
             self.bank_size = int(recipe.setting("bank", "bank"))
@@ -90,6 +92,8 @@ class Batches(Dataset[dict[str, Any]]):
             # Numbers that the host needs stay plain ones: on a GPU each would be waited for.
             batch |= extra | {"sides": [len(counts) for _, counts in sides], "lengths": lengths.tolist()}
             batch["ids"], batch["attention"] = filled(np.concatenate([ids for ids, _ in sides]), lengths, self.pad_id)
+            if "switched" in needs:
+                batch["ids"], batch["labels"] = self._mask_switched(batch["ids"], batch["attention"], rows, rng)
             if "masked" in needs:
                 rate = self.recipe.setting("masked", "rate")
                 batch["ids"], batch["labels"] = self._mask(
@@ -107,7 +111,7 @@ class Batches(Dataset[dict[str, Any]]):
         if store.negative_bounds is not None:
             shares = [every[rank :: self.world] for rank in range(self.world)]
             batch["negative_counts"] = [len(store.negatives_of(share)) for share in shares]
-        if not needs.isdisjoint(("masked", "joint")):
+        if not needs.isdisjoint(OF_HEAD):
             batch["predicted"] = predicted(batch)
         if store.scores is not None:
             batch["scores"] = torch.from_numpy(store.scores[rows]).float()
@@ -141,10 +145,25 @@ class Batches(Dataset[dict[str, Any]]):
         sides = [self.store.source.take(rows), self.store.target.take(rows)]
         lengths = np.concatenate([counts for _, counts in sides])
         ids, attention = filled(np.concatenate([ids for ids, _ in sides]), lengths, self.pad_id)
+        return {"ids": ids, "attention": attention, "lengths": lengths.tolist(), "words": self._words(ids, attention)}
+
+    def _words(self, ids: Tensor, attention: Tensor) -> Tensor:
+        """(R, T) the word of each piece."""
         real = attention.bool() & ~torch.isin(ids, self.added)
         real[:, : self.prompt] = False
-        words = word_numbers(ids, real, self.kinds)
-        return {"ids": ids, "attention": attention, "lengths": lengths.tolist(), "words": words}
+        return word_numbers(ids, real, self.kinds)
+
+    def _mask_switched(
+        self, ids: Tensor, attention: Tensor, rows: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Masked ids and labels of the sources, which are the first rows; nothing is masked in others."""
+        options = self.recipe.options_of("switched")
+        originals = filled(*self.store.target.take(rows), self.pad_id)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        return mask_switched(
+            ids, self._words(ids, attention), originals[0], self._words(*originals), options, mask_id=self.mask_id,
+            vocabulary=self.vocabulary, generator=generator, special=self.added,
+        )  # fmt: skip
 
     def _cross(self, rows: NDArray[np.int64], meanings: NDArray[np.int64]) -> dict[str, Any]:
         """Each source with its target, then each with the next pair's target, where that means something else."""

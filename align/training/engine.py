@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from align.encoders.blocks import attention_dropout, attention_dropouts, blocks, recompute_activations, word_table
 from align.encoders.encoder import Encoder
 from align.errors import InputError
+from align.objectives.objective import OF_HEAD
 from align.training.distributed import backend, world
 from align.training.recipe import Recipe
 
@@ -63,7 +64,7 @@ def check_engine(encoder: Encoder, recipe: Recipe) -> None:
 
 def _check_sparse_embeddings(encoder: Encoder, recipe: Recipe) -> None:
     table, head = encoder.body.get_input_embeddings(), encoder.model.get_output_embeddings()
-    names = [name for name in recipe.trained if not recipe.reads(name).isdisjoint(("masked", "joint"))]
+    names = [name for name in recipe.trained if not recipe.reads(name).isdisjoint(OF_HEAD)]
     tied = head is not None and head.weight is table.weight
     if names and tied:
         raise InputError(

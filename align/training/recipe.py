@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from align.errors import InputError, there_are
-from align.objectives.objective import Objective
+from align.objectives.objective import OF_HEAD, Objective
 from align.objectives.ranges import check_options, need
 from align.objectives.registry import objectives
 from align.training.options import EncoderOptions, LoraOptions, MatryoshkaOptions, TrainOptions
@@ -95,6 +95,10 @@ class Recipe:
         )  # fmt: skip
         layers = {f"{name}.layer": self.objectives[name].layer for name in self.active if "pieces" in self.reads(name)}
         need(len(set(layers.values())) < 2, "objectives on pieces read the same layer", layers)
+        need(
+            not self.needs >= {"masked", "switched"}, "mlm and switched_mlm mask the same texts: expected one of them",
+            list(self.objectives),
+        )  # fmt: skip
         if self.matryoshka:
             sizes, factors = self.matryoshka.dimensions, self.matryoshka.weights
             need(bool(sizes), "matryoshka.dimensions must be widths of at least 1", list(sizes))
@@ -147,7 +151,7 @@ class Recipe:
     @property
     def trains_head(self) -> bool:
         """Whether the masked-LM head, and so every block below it, gets a gradient."""
-        return any(not self.reads(name).isdisjoint(("masked", "joint")) for name in self.trained)
+        return any(not self.reads(name).isdisjoint(OF_HEAD) for name in self.trained)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -160,7 +164,11 @@ class Recipe:
 
     def setting(self, needed: str, option: str) -> Any:
         """The option of the first objective that needs this: how many texts to rehearse, which share to mask."""
-        return next(getattr(self.objectives[name], option) for name in self.objectives if needed in self.reads(name))
+        return getattr(self.options_of(needed), option)
+
+    def options_of(self, needed: str) -> Any:
+        """The options of the first objective that needs this."""
+        return next(options for name, options in self.objectives.items() if needed in self.reads(name))
 
 
 def in_order(chosen: Mapping[str, Any]) -> dict[str, Any]:

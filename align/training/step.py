@@ -17,7 +17,7 @@ from align.encoders.encoder import Encoder
 from align.errors import InputError
 from align.objectives.inputs import Inputs
 from align.objectives.mlm import IGNORED, Head, Masked
-from align.objectives.objective import Sizes, Terms
+from align.objectives.objective import OF_HEAD, Sizes, Terms
 from align.objectives.temperature import Temperature
 from align.objectives.word_alignment.piece_states import PieceStates
 from align.streams import drawn_from
@@ -42,7 +42,7 @@ class Alignment(nn.Module):
         if "pieces" in recipe.needs and (layer := recipe.setting("pieces", "layer")) > encoder.layer:
             raise InputError(f"pieces are read at layer {layer}, above layer {encoder.layer}, which the encoder pools")
         self.encoder, self.recipe = encoder, recipe
-        self.head = Head(*masked_lm_head(encoder.model)) if recipe.needs & {"masked", "joint"} else None
+        self.head = Head(*masked_lm_head(encoder.model)) if recipe.needs & OF_HEAD else None
         self.learned = nn.ModuleDict()
         sizes = Sizes(encoder.dimension, classes, teacher_dimension)
         with drawn_from(recipe.train.seed, "heads"):
@@ -112,7 +112,7 @@ class Alignment(nn.Module):
             for need, run in passes.items():  # of their own through the encoder, when they are first asked for
                 if need in reads and need not in inputs:
                     inputs.given[need] = run()
-            states = reads & {"masked", "joint"}
+            states = reads & OF_HEAD
             # autocast would round the vectors
             with nullcontext() if states else torch.autocast(self.encoder.device.type, enabled=False):
                 value = self._value(name, inputs)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from align.objectives.mlm import IGNORED
-from align.training.masking import join, join_pairs, mask_tokens, padded_joints
+from align.training.masking.texts import join, join_pairs, mask_tokens, padded_joints
 
 A, B = [0, 10, 11, 2], [0, 20, 21, 22, 2]  # <s> a a </s> and <s> b b b </s>
 

@@ -20,6 +20,13 @@ EXAMPLES = {
         "align pairs synonyms eng_Latn-deu_Latn=train.tsv --exclude eng_Latn-deu_Latn.tsv --out pairs",
         "align pairs synonyms --wordnet omw-fr:1.4 --wordnet omw-en:1.4 --out pairs",
     ],
+    "pairs switched": [
+        "align pairs switched pairs --lexicon eng_Latn-hin_Deva=dictionary.tsv --out switched",
+        "align pairs switched --texts eng_Latn.txt --lexicon synonyms --rows original --out switched",
+    ],
+    "pairs fragments": [
+        "align pairs fragments pairs --model intfloat/multilingual-e5-small --out fragments",
+    ],
     "pairs negatives": [
         "align pairs negatives pairs --model model --number 5 --ranks 10 100 --relative-margin 0.05 --out hard",
         "align pairs negatives pairs.tsv --model intfloat/multilingual-e5-small --guide BAAI/bge-m3 --out hard",
