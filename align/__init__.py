@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from align.mining.mining import mine as mine
     from align.mining.negatives import negative_pairs as negative_pairs
     from align.pairs.conditional import conditional_pairs as conditional_pairs
+    from align.pairs.entities import entity_pairs as entity_pairs
     from align.pairs.nli import nli_pairs as nli_pairs
     from align.pairs.reading.table import read_pairs as read_pairs
     from align.pairs.sts import sts_pairs as sts_pairs
@@ -74,6 +75,7 @@ _HOMES = {
     "conditional_pairs": "align.pairs.conditional",
     "doctor": "align.health.doctor",
     "encode": "align.vectors.corpus.encoding",
+    "entity_pairs": "align.pairs.entities",
     "evaluate": "align.evaluation.evaluate",
     "extend": "align.encoders.extending",
     "export": "align.engines.send",

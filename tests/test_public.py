@@ -25,6 +25,7 @@ NAMED_OTHERWISE = {
     "pairs synonyms": "synonym_pairs",
     "pairs negatives": "negative_pairs",
     "pairs fragments": "fragment_pairs",
+    "pairs entities": "entity_pairs",
     "head words": "word_head",
     "words-align": "word_alignments",
 }

@@ -251,7 +251,8 @@ def _chosen(name: str, folder: Path, languages: Sequence[str] | None) -> list[st
     there = languages_of(BENCHMARKS[name], folder)
     if languages is not None:
         letters = {code.partition("_")[0] for code in languages}
-        return [code for code in there if code in languages or (name == "tatoeba" and code[:3] in letters)]
+        whole = letters if name == "tatoeba" else letters & {*languages}  # a code without its script: in any script
+        return [code for code in there if code in languages or code.partition("_")[0] in whole]
     return [code for code in there if code.partition("_")[0] in LANGUAGES]
 
 

@@ -121,10 +121,11 @@ def test_words_may_be_read_by_another(data, models):
     assert {line.benchmark: line.verdict for line in found.lines} == {"twins": "rose", "xling": "stayed"}
 
 
-def test_languages_are_chosen(data, models):
+@pytest.mark.parametrize("code", ["deu_Latn", "deu"])
+def test_languages_are_chosen(data, models, code):
     load = partial(load_encoder, models[0])
     found = certify(
-        load, load, data=data, grains=["sentences"], languages=["deu_Latn"], use_cache=False, permutations=9,
+        load, load, data=data, grains=["sentences"], languages=[code], use_cache=False, permutations=9,
         resamples=9,
     )  # fmt: skip
     sib = next(one for one in found.results if one["benchmark"] == "sib200")

@@ -24,6 +24,10 @@ EXAMPLES = {
         "align pairs switched pairs --lexicon eng_Latn-hin_Deva=dictionary.tsv --out switched",
         "align pairs switched --texts eng_Latn.txt --lexicon synonyms --rows original --out switched",
     ],
+    "pairs entities": [
+        "align pairs entities eng_Latn.txt --names cldr-territories.tsv --languages hin_Deva,tam_Taml --out switched",
+        "align pairs entities eng_Latn.jsonl --names names.jsonl --outputs 3 --out switched",
+    ],
     "pairs fragments": [
         "align pairs fragments pairs --model intfloat/multilingual-e5-small --out fragments",
     ],
