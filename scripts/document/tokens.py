@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.document.tables import KEPT, kept, ran, table
+from scripts.document.word_alignment import SETS, scored
 
 
 def scores(kind: str) -> str:
@@ -33,10 +34,13 @@ def trained(part: str) -> str:
     """AER by set, or what sentences have, before and after training."""
     result = kept("word-alignment-trained")
     if part == "aer":
-        columns = {"AER": str} | {
-            state: lambda name, state=state: cell(result[state]["aer"][name]) for state in ("before", "after")
-        }
-        return table(columns, result["before"]["aer"])
+        states = ("before", "after")
+        rows = [(SETS[name], method) for name, methods in result["before"]["sets"].items() for method in methods]
+        names = {title: name for name, title in SETS.items()}
+        columns: dict[str, Any] = {"text": lambda row: row[0], "method": lambda row: row[1]}
+        for state in states:
+            columns[state] = lambda row, of=result[state]["sets"]: scored(of[names[row[0]]][row[1]])
+        return table(columns, rows)
     rows = [*result["before"]["p1"], "sts"]
     of = {state: result[state]["p1"] | {"sts": result[state]["sts"]} for state in ("before", "after")}
     columns = {"sentences": str} | {state: lambda name, state=state: f"{of[state][name]:.3f}" for state in of}

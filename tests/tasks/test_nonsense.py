@@ -75,9 +75,11 @@ def sources(tmp_path_factory):
     write(home / "dictionary" / named, [(word, translated(word)) for word in words[:N]])
     for code, of in {ENGLISH: words, NONSENSE: map(translated, words)}.items():
         write(home / "dictionary" / "vocab" / f"{code}.txt", [(word,) for word in list(of)[: 2 * N]])
+    entities = [(str(k), word, translated(word)) for k, word in enumerate(words[:N])]
+    write(home / "names.tsv", [("key", "en", "zu"), *entities])
     write_labels(home / "labels", rng)
     write_links(home / "links", lines, rng)
-    folders = ("lines", "classes", f"sentences/{named}", f"words/{named}", "dictionary", "labels", "links")
+    folders = ("lines", "classes", f"sentences/{named}", f"words/{named}", "dictionary", "labels", "links", "names.tsv")
     return [home / name for name in folders]
 
 
