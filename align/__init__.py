@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from align.mining.negatives import negative_pairs as negative_pairs
     from align.pairs.conditional import conditional_pairs as conditional_pairs
     from align.pairs.entities import entity_pairs as entity_pairs
+    from align.pairs.knowledge import knowledge_pairs as knowledge_pairs
     from align.pairs.nli import nli_pairs as nli_pairs
     from align.pairs.reading.table import read_pairs as read_pairs
     from align.pairs.sts import sts_pairs as sts_pairs
@@ -81,6 +82,7 @@ _HOMES = {
     "export": "align.engines.send",
     "fragment_pairs": "align.alignment.fragment_pairs",
     "index": "align.indexes.build",
+    "knowledge_pairs": "align.pairs.knowledge",
     "lab": "align.laboratory.course",
     "list_benchmarks": "align.evaluation.listing",
     "load_backend": "align.encoders.backends",

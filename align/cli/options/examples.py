@@ -28,6 +28,10 @@ EXAMPLES = {
         "align pairs entities eng_Latn.txt --names cldr-territories.tsv --languages hin_Deva,tam_Taml --out switched",
         "align pairs entities eng_Latn.jsonl --names names.jsonl --outputs 3 --out switched",
     ],
+    "pairs knowledge": [
+        "align pairs knowledge names.tsv --triples triples.tsv --descriptions texts.jsonl --out knowledge",
+        "align pairs knowledge cldr-territories.tsv --languages eng_Latn,hin_Deva,tam_Taml --out names",
+    ],
     "pairs fragments": [
         "align pairs fragments pairs --model intfloat/multilingual-e5-small --out fragments",
     ],

@@ -1,0 +1,202 @@
+"""Pairs of what is known of entities: their names, their triples, what is said of them (knowledge adapters)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+from align.errors import InputError
+from align.files.lines import text_lines
+from align.files.whole import existing_file
+from align.pairs.builder import Builder, Licence, shown
+from align.pairs.lexicons.lexicon import GivenLexicons, Lexicon
+from align.pairs.switching.entities import Names, read_names
+from align.pairs.table import PairWriter, pair_writer
+from align.streams import stream
+from align.text.languages import check_language
+
+log = logging.getLogger(__name__)
+
+
+class Triple(NamedTuple):
+    """A line of a file of triples; ``problem`` says why it cannot be used."""
+
+    number: int
+    subject: str
+    relation: str
+    object: str
+    problem: str = ""
+
+
+def knowledge_pairs(
+    names: GivenLexicons,
+    out: Path | str,
+    *,
+    triples: Path | str | None = None,
+    descriptions: Sequence[Path | str] = (),
+    languages: Sequence[str] = (),
+    per_entity: int = 10,
+    seed: int = 0,
+    licence: str = "unknown",
+) -> dict[str, Any]:
+    """Write a table of pairs from names, triples and descriptions of entities to the folder ``out``; the manifest.
+
+    Four kinds, each in languages that are drawn, of which an entity has names:
+
+    - ``entity names`` (EP): two names of one entity, in two languages.
+    - ``triple`` (TP): the name of the subject and that of the relation, and the name of the object.
+    - ``description`` (ES): what is said of an entity, and its name. The whole text is pooled, where the paper pools the
+      mention alone.
+    - ``described triple`` (TS): what is said of the subject, and the name of the object.
+
+    ``group_id`` is the entity of the target, so that names of one entity are never negatives of each other.
+
+    Args:
+        names: as :func:`align.synonym_pairs` takes them, tables of a key and locales: ``id TAB en TAB hi``. Relations
+            have their names there too; one without is written as it is, with spaces for ``_``.
+        out: folder of the table; an older table there is replaced.
+        triples: ``subject TAB relation TAB object``, keys of names, with or without the file's name before (``FILE:``).
+        descriptions: files of texts of entities: a table of a key and locales, or JSON Lines of lists.
+        languages: of the pairs; (): all.
+        per_entity: pairs of each kind, of an entity or a triple, at most.
+        seed: of what is drawn.
+        licence: of the data, for the manifest.
+
+    Raises:
+        InputError: what the readers refuse; no pair is left. Nothing is written.
+
+    References:
+        Hou et al. 2022, findings-emnlp.287: EP, TP, ES, TS.
+    """
+    if per_entity < 1:
+        raise InputError(f"per_entity, the pairs of an entity, is at least 1; got {per_entity}")
+    wanted = [check_language(code) for code in languages]
+    known = read_names(names, wanted)
+    said = read_names([Lexicon(path, "entities") for path in descriptions], wanted) if descriptions else {}
+    keys = {key.partition(":")[2]: key for key in known} | {key: key for key in known}
+    told = {keys[plain]: of for key, of in said.items() if (plain := key.partition(":")[2]) in keys}
+    counts = dict.fromkeys(("entity names", "triple", "description", "described triple"), 0)
+    with pair_writer(out) as writer:
+        made = _Made(writer, known, per_entity, counts)
+        for number, entity in enumerate(known):
+            rng = stream(seed, "knowledge", number)
+            made.names(entity, rng)
+            made.texts("description", told.get(entity, {}), "", entity, rng)
+        for one in _triples(triples, keys) if triples else ():
+            if one.problem:
+                problem, _, value = one.problem.partition(": ")
+                writer.reject(problem, str(triples), one.number, value)
+                continue
+            rng = stream(seed, "triple", one.number)
+            subject = known[one.subject]
+            made.texts("triple", subject, one.relation, one.object, rng)
+            made.texts("described triple", told.get(one.subject, {}), "", one.object, rng)
+        unused = len(said) - len(told)
+        if unused:
+            log.warning("%d of %d descriptions are of entities without names", unused, len(said))
+        writer.manifest |= {
+            "kind": "knowledge", "entities": len(known), **counts, "descriptions_without_names": unused,
+            "licences": [licence], "options": {"languages": wanted, "per_entity": per_entity, "seed": seed},
+        }  # fmt: skip
+    return writer.manifest
+
+
+@dataclass
+class _Made:
+    """The pairs, as they are made."""
+
+    writer: PairWriter
+    known: Names
+    most: int
+    counts: dict[str, int]
+
+    def names(self, entity: str, rng: np.random.Generator) -> None:
+        """Names of an entity in two languages."""
+        of = self.known[entity]
+        ways = [*combinations(sorted(of), 2)]
+        for k in rng.permutation(len(ways))[: self.most]:
+            one, other = ways[k] if rng.random() < 0.5 else ways[k][::-1]
+            self.add("entity names", _one(of[one], rng), one, _one(of[other], rng), other, entity)
+
+    def texts(self, kind: str, sources: Any, relation: str, entity: str, rng: np.random.Generator) -> None:
+        """Texts in the languages that they are in, each with a name of the entity in any."""
+        named = self.known[entity]
+        for k in rng.permutation(len(sources))[: self.most]:
+            language = sorted(sources)[k]
+            text = _one(sources[language], rng)
+            if relation:
+                labels = self.known.get(relation, {}).get(language)
+                text += " " + (_one(labels, rng) if labels else relation.rpartition(":")[2].replace("_", " "))
+            other = sorted(named)[int(rng.integers(len(named)))]
+            self.add(kind, text, language, _one(named[other], rng), other, entity)
+
+    def add(self, kind: str, source: str, one: str, target: str, other: str, entity: str) -> None:
+        if source != target:
+            row = {"source": source, "target": target, "source_lang": one, "target_lang": other}
+            self.writer.add(row | {"kind": kind, "group_id": entity})
+            self.counts[kind] += 1
+
+
+def _one(choices: Sequence[str], rng: np.random.Generator) -> str:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def _triples(path: Path | str, keys: dict[str, str]) -> Iterator[Triple]:
+    """The lines of a file, those that cannot be used with the reason: other columns, no name, a cycle, a repetition."""
+    seen: dict[tuple[str, str, str], int] = {}
+    for number, (line, wrong) in enumerate(text_lines(existing_file(path)), 1):
+        if not line.strip() and not wrong:
+            continue
+        cells = [cell.strip() for cell in line.split("\t")]
+        problem = wrong
+        if not wrong and (len(cells) != 3 or not all(cells)):
+            problem = f"expected subject TAB relation TAB object: {line:.80}"
+        if problem:
+            yield Triple(number, "", "", "", problem)
+            continue
+        subject, relation, object = (keys.get(cell, cell) for cell in cells)
+        nameless = next((one for one in (subject, object) if one not in keys), "")
+        if nameless:
+            problem = f"an entity without a name: {nameless}"
+        elif subject == object:
+            problem = f"a triple of an entity with itself: {line:.80}"
+        elif (subject, relation, object) in seen:
+            problem = f"a repetition: of line {seen[subject, relation, object]}"
+        elif (object, relation, subject) in seen:
+            problem = f"a cycle: the reverse is line {seen[object, relation, subject]}"
+        else:
+            seen[subject, relation, object] = number
+        yield Triple(number, subject, relation, object, problem)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Pairs of names of one entity, and of its triples and descriptions with names."""
+
+    names: Annotated[list[Path] | None, "Names of entities: .tsv of a key and locales, or .jsonl of lists."] = None
+    triples: Annotated[Path | None, "File of subject TAB relation TAB object."] = None
+    descriptions: Annotated[list[Path] | None, "Texts of entities, in the form of names; again for more."] = None
+    languages: Annotated[str, "Codes with commas; by default all."] = ""
+    per_entity: Annotated[int, "Pairs of each kind, of an entity or a triple, at most."] = 10
+    seed: Annotated[int, "Of what is drawn."] = 0
+    licence: Licence = "unknown"
+
+
+def _build(given: Options, out: Path) -> dict[str, Any]:
+    if not given.names:
+        raise InputError("no names are given: expected a table of a key and locales, such as id TAB en TAB hi")
+    manifest = knowledge_pairs(
+        [*given.names], out, triples=given.triples, descriptions=given.descriptions or (),
+        languages=[code for code in given.languages.split(",") if code], per_entity=given.per_entity, seed=given.seed,
+        licence=given.licence,
+    )  # fmt: skip
+    return shown(manifest, "entities", "entity names", "triple", "description", "described triple", "rejects")
+
+
+BUILDER = Builder("knowledge", Options, _build)
