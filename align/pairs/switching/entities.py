@@ -56,7 +56,11 @@ def name_finder(names: Names, language: str) -> tuple[Callable[[str], list[Menti
     every = "|".join(map(regex.escape, sorted(sure, key=len, reverse=True))) or r"(?!)"
     joined = language.partition("_")[2] in CODES
     found = regex.compile(every if joined else f"(?<!{PART})(?:{every})(?!{PART})")
-    return lambda text: [Mention(*one.span(), sure[one[0]]) for one in found.finditer(text)], len(entities) - len(sure)
+
+    def find(text: str) -> list[Mention]:
+        return [Mention(one.start(), one.end(), sure[one[0]]) for one in found.finditer(text)]
+
+    return find, len(entities) - len(sure)
 
 
 def read_mentions(record: Mapping[str, Any], text: str) -> tuple[list[Mention], str]:
@@ -70,10 +74,10 @@ def read_mentions(record: Mapping[str, Any], text: str) -> tuple[list[Mention], 
         return [], "entities is no list of start, end, id"
     found: list[Mention] = []
     for one in given:
-        values = [one.get(key) for key in ("start", "end", "id")] if isinstance(one, dict) else []
-        if [type(value) for value in values] != [int, int, str]:
+        start, end, entity = (one.get(key) for key in ("start", "end", "id")) if isinstance(one, dict) else (None,) * 3
+        if type(start) is not int or type(end) is not int or not isinstance(entity, str):
             return [], f"an entity is no start, end, id: {one!r:.80}"
-        mention = Mention(*values)
+        mention = Mention(start, end, entity)
         if not 0 <= mention.start < mention.end <= len(text):
             return [], f"an entity beyond the text: {mention.start}-{mention.end} of {len(text)} characters"
         name, there = one.get("name"), text[mention.start : mention.end]

@@ -92,10 +92,13 @@ def read_translations(lexicons: Path | str | GivenLexicons) -> tuple[dict[Langua
         InputError: as these functions; no pair is of two languages.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        table = isinstance(lexicons, (str, Path)) and (Path(lexicons) / "manifest.json").is_file()
-        if not table:
-            made = synonym_pairs(lexicons, Path(scratch, "words"), filters=WordFilters(max_words=3, case="keep"))
-        rows = read_pairs(lexicons if table else Path(scratch, "words"))
+        table = Path(lexicons) if isinstance(lexicons, (str, Path)) else None
+        if table is None or not (table / "manifest.json").is_file():
+            table = Path(scratch, "words")
+            about = synonym_pairs(lexicons, table, filters=WordFilters(max_words=3, case="keep"))["sources"]
+        else:
+            about = [{"name": str(table)}]
+        rows = read_pairs(table)
         columns = [rows[name] for name in ("source", "target", "source_lang", "target_lang")]
         given = [*zip(*columns, strict=True)]
     found: dict[Languages, dict[str, dict[str, None]]] = {}
@@ -105,7 +108,6 @@ def read_translations(lexicons: Path | str | GivenLexicons) -> tuple[dict[Langua
                 found.setdefault(way, {}).setdefault(lower(word, way[0]), {})[into] = None
     if not found:
         raise InputError("no pair of words of two languages to switch by: expected dictionaries of two languages")
-    about = [{"name": str(lexicons)}] if table else made["sources"]
     return {way: {word: [*of] for word, of in words.items()} for way, words in found.items()}, about
 
 

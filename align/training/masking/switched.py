@@ -40,22 +40,22 @@ def switched_spans(
         For each piece of the first: the number of its span, from 0, or -1; and the original piece, where the word has
         as many as the one it stands for, or -100.
     """
-    places, texts = zip(_by_word(switched, words), _by_word(original, own), strict=True)
+    (places, text), (was_places, was) = _by_word(switched, words), _by_word(original, own)
     spans, truth = [NONE] * len(switched), [IGNORED] * len(switched)
-    found = SequenceMatcher(None, *texts, autojunk=False)
-    if 2 * sum(block.size for block in found.get_matching_blocks()) < len(texts[0]):
+    found = SequenceMatcher(None, text, was, autojunk=False)
+    if 2 * sum(block.size for block in found.get_matching_blocks()) < len(text):
         return spans, truth
     number = 0
     for kind, i, stop, j, end in found.get_opcodes():
         if kind in ("equal", "insert"):
             continue
-        for place in (place for word in places[0][i:stop] for place in word):
+        for place in (place for word in places[i:stop] for place in word):
             spans[place] = number
         number += 1
         if stop - i == end - j:
-            for word, was in zip(places[0][i:stop], places[1][j:end], strict=True):
-                if len(word) == len(was):
-                    for place, there in zip(word, was, strict=True):
+            for word, before in zip(places[i:stop], was_places[j:end], strict=True):
+                if len(word) == len(before):
+                    for place, there in zip(word, before, strict=True):
                         truth[place] = original[there]
     return spans, truth
 
