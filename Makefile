@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types wheel clean
+.PHONY: demo test faults lint types wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/align demo --out demo
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest
+
+# Faults that take longer than CI may: many kills, many mutations, two network namespaces; docs/reliability.md.
+faults: $(VENV)/ready
+	$(BIN)/python -m pytest -m "faults or not faults" tests/faults
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

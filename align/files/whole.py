@@ -23,6 +23,9 @@ from align.files.lines import text_lines
 MARKUP = re.compile(r"<(\?xml\b|!doctype\b|!--|html\b|error\b)", re.IGNORECASE)
 
 
+UNWRITTEN = re.compile(r"os error (28|5)\b|No space left on device|PytorchStreamWriter failed")
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` only if the block succeeds.
@@ -69,15 +72,19 @@ def _umask() -> int:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Of writing to ``path``: a full disk, and a place where one may not write, become an InputError."""
+    """Of writing to ``path``: a full or failing disk, and a place where one may not write, become an InputError."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(f"{path} was not written: no space left on the disk") from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EPERM):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EPERM, errno.EIO):
             raise InputError(f"{path} was not written: {error.strerror}") from error
         raise
+    except Exception as error:  # libraries in Rust and C++ have exceptions of their own
+        if not UNWRITTEN.search(str(error)):
+            raise
+        raise InputError(f"{path} was not written: no space left on the disk, or it fails ({error})") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -6,6 +6,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,27 @@ Evaluator = Callable[[Encoder], Mapping[str, float]]
 
 class TrainingStopped(RuntimeError):
     """The loss or a gradient became NaN or infinite; the weights of the last checkpoint are good."""
+
+
+class Tolerated:
+    """A tracker (tensorboard, wandb, ...) whose failure costs a warning, not the run: it is asked no more."""
+
+    def __init__(self, tracker: TrainerCallback) -> None:
+        self.tracker, self.failed = tracker, False
+
+    def __getattr__(self, event: str) -> Any:
+        found = getattr(self.tracker, event)
+        return partial(self._tell, found) if event.startswith("on_") else found
+
+    def _tell(self, event: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        if self.failed:
+            return None
+        try:
+            return event(*given, **named)
+        except Exception as error:  # whatever its client raises
+            self.failed = True
+            log.warning("%s failed, and gets nothing more: %s", type(self.tracker).__name__, error or repr(error))
+            return None
 
 
 class Progress(ProgressCallback):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from align.errors import InputError
+
+TIMEOUT = "ALIGN_TIMEOUT"
 ROWS = 2**16  # vectors of each process that are gathered at once
 
 
@@ -33,8 +38,24 @@ def launch(device: torch.device) -> tuple[int, int]:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timeout())
     return world()
+
+
+def timeout() -> timedelta:
+    """How long processes of a run wait for one another: ``ALIGN_TIMEOUT`` seconds, or half an hour.
+
+    Raises:
+        InputError: no positive number.
+    """
+    given = os.environ.get(TIMEOUT, "1800")
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise InputError(f"{TIMEOUT} is {given!r}; expected the seconds that processes of a run wait for one another")
+    return timedelta(seconds=seconds)
 
 
 def backend(device: torch.device) -> str:

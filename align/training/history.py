@@ -14,6 +14,8 @@ from align.files.whole import read_json, write_json
 from align.training.distributed import total, world
 
 FILE = "history.json"
+FEW, SAME = 5, 1e-6
+"""Passes whose losses differ by a smaller share than this teach nothing: vectors that are all alike have such losses."""
 
 
 class History:
@@ -34,6 +36,12 @@ class History:
         found = dict(zip(self._terms, (total(means) / world()[1]).tolist(), strict=True))
         self._terms.clear()
         return found
+
+    def still(self) -> float | None:
+        """The loss, if it was the same in all passes since the last line, five or more; else None."""
+        losses = torch.stack(self._terms.get("loss", [torch.zeros(())])).float()
+        least, most = losses.min().item(), losses.max().item()
+        return most if len(losses) >= FEW and most - least <= SAME * max(abs(least), abs(most)) else None
 
     def save(self, folder: Path) -> None:
         """Keep the lines and the terms of every process in a checkpoint; all processes must call it."""

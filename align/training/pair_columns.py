@@ -160,6 +160,11 @@ def _content(column: Any, name: str) -> tuple[Any, NDArray[np.int64]]:
 
 
 def _check_shape(rows: Dataset, columns: Sequence[str], table: str) -> None:
+    if not hasattr(rows, "__len__"):
+        raise InputError(
+            f"{table!r} is a table that streams, whose rows come once; expected one of known length, as "
+            "align.read_pairs or datasets.Dataset gives it"
+        )
     for name in columns:
         if not (name in rows.column_names or (name == NEGATIVE and negative_columns(rows.column_names))):
             why = "" if name in NEEDED else f", which an objective of this recipe reads: {WHERE[name]}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatch
@@ -87,11 +89,27 @@ def seal(folder: Path, settings: Mapping[str, Any]) -> None:
 
 def undamaged(folder: Path) -> bool:
     """Whether every file of a checkpoint is there with the hash that its manifest says."""
-    if not (folder / MANIFEST).is_file():
+    try:
+        manifest = read_json(folder / MANIFEST)
+        return SETTINGS in manifest and all(sha256(folder / name) == digest for name, digest in manifest.items())
+    except (InputError, OSError, AttributeError, TypeError, ValueError):  # the manifest itself may be damaged
         return False
-    manifest = read_json(folder / MANIFEST)
-    named = all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in manifest.items())
-    return named and SETTINGS in manifest
+
+
+def checkpoints(work: Path) -> list[Path]:
+    """Folders of checkpoints, damaged or not, the newest by its step first: no clock is asked, which may jump."""
+    found = {int(folder.name.partition("-")[2]): folder for folder in work.glob("checkpoint-*") if _numbered(folder)}
+    return [found[step] for step in sorted(found, reverse=True)]
+
+
+def _numbered(folder: Path) -> bool:
+    return re.fullmatch(r"checkpoint-\d+", folder.name) is not None
+
+
+def remove_older(work: Path, *, keep: int) -> None:
+    """Remove checkpoints but for the newest ``keep``."""
+    for folder in checkpoints(work)[keep:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def newest_checkpoint(work: Path, settings: Mapping[str, Any]) -> Path:
@@ -100,7 +118,7 @@ def newest_checkpoint(work: Path, settings: Mapping[str, Any]) -> Path:
     Raises:
         InputError: there is none, or another run wrote it: of another recipe, encoder, teacher, other data, ...
     """
-    found = sorted(work.glob("checkpoint-*"), key=lambda folder: int(folder.name.partition("-")[2]), reverse=True)
+    found = checkpoints(work)
     if not found:
         raise InputError(f"nothing to resume from: no checkpoint in {work}")
     for folder in found:
@@ -160,6 +178,16 @@ def _ours(place: str) -> bool:
     name = place[folder.end() :] if folder else ""
     patterns = (*FILES, *(f".{pattern}.*" for pattern in FILES))  # the latter while they are written
     return "/" not in name and any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def restarted() -> bool:
+    """Whether a launcher started this process anew, after another of the run had ended (``torchrun --max-restarts``)."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+def resumable(work: Path) -> bool:
+    """Whether there is an undamaged checkpoint or finished stage."""
+    return any(map(undamaged, {file.parent for file in kept_files(work)}))
 
 
 def refuse_kept(work: Path) -> None:

@@ -27,7 +27,7 @@ from align.training.frozen import frozen_vectors, raw_vectors
 from align.training.inputs import columns
 from align.training.lora import adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.training.recipe import Recipe
-from align.training.resume import finish_stage, load_finished, newest_checkpoint
+from align.training.resume import checkpoints, finish_stage, load_finished, newest_checkpoint
 from align.training.sampling import BatchStream
 from align.training.step import Alignment
 from align.training.store import PairStore, build_store
@@ -161,7 +161,7 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
         arguments(recipe, work, encoder, run.report_to, run.progress), run.callbacks, evaluation=evaluation,
         settings=run.settings,
     )  # fmt: skip
-    again = run.resume and (not recipe.name or any(work.glob("checkpoint-*")))  # a later stage may not have begun
+    again = run.resume and (not recipe.name or checkpoints(work))  # a later stage may not have begun
     checkpoint = newest_checkpoint(work, run.settings) if again else None
     if checkpoint:
         evaluation.load(checkpoint)

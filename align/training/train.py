@@ -19,9 +19,10 @@ from align.errors import InputError, there_are
 from align.files.folders import check_replaceable, writing
 from align.training.callbacks import Evaluator
 from align.training.distributed import backend, first_of_launch, launch, world
+from align.training.ending import answered
 from align.training.model_card import model_card, provenance
 from align.training.recipe import Recipe
-from align.training.resume import refuse_kept, remove_kept, run_settings
+from align.training.resume import refuse_kept, remove_kept, restarted, resumable, run_settings
 from align.training.stage import Run, plan, run_stage
 
 if TYPE_CHECKING:
@@ -82,19 +83,24 @@ def train(
     Raises:
         InputError: data or recipe that cannot be trained on, or an ``out`` that holds something else or that another
             process writes to, before any step runs.
-        TrainingStopped: NaN or infinity in a loss or gradient.
+        TrainingStopped: NaN or infinity in a loss or gradient, or a process of the run that does not answer.
+        SystemExit: SIGTERM came, where there are checkpoints (``train.save_every``): one was written, exit code 143.
     """
     check_replaceable(out, ENCODER)
     if resume and fresh:
         raise InputError("resume goes on with the checkpoints of an earlier run, fresh removes them: expected one")
+    work = Path(f"{Path(out)}.checkpoints")
+    if restarted():  # by torchrun, after one of the processes had died: what that run wrote is its own
+        resume = resumable(work)
+        fresh = not resume
     if not (resume or fresh):
-        refuse_kept(Path(f"{Path(out)}.checkpoints"))
+        refuse_kept(work)
     check_arguments(encoder, recipe, teacher=teacher, rehearsal=rehearsal, evaluators=evaluators or {}, best=best)
     join_processes(encoder, teacher)
     progress = progress and world()[0] == 0
     tables = pairs if isinstance(pairs, Mapping) else {"pairs": pairs}
-    stages, work = recipe.stages or (recipe,), Path(f"{Path(out)}.checkpoints")
-    with writing(out, kind=ENCODER) if first_of_launch() else nullcontext():
+    stages = recipe.stages or (recipe,)
+    with answered(), writing(out, kind=ENCODER) if first_of_launch() else nullcontext():
         plans = [plan(stage, tables, encoder, progress) for stage in stages]
         settings = {}
         if resume or any(stage.train.save_every for stage in stages):  # hashing all weights takes a moment
@@ -174,7 +180,9 @@ def join_processes(*encoders: Encoder | None) -> None:
         if isinstance(encoder, Encoder):
             if encoder.device.type == "cuda" and "LOCAL_RANK" in os.environ:
                 encoder.to(own_device())
-            if launch(encoder.device)[1] > 1 and not backend(encoder.device):
+            with answered():
+                joined = launch(encoder.device)[1] > 1
+            if joined and not backend(encoder.device):
                 raise InputError(
                     f"the encoder is on {encoder.device}, and the process group has no backend for that; "
                     f"expected one of its own: nccl for GPUs, gloo for CPUs"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers.integrations import get_reporting_integration_callbacks
+from transformers.trainer_utils import SaveStrategy
 
 from align.encoders.encoder import Encoder
 from align.encoders.prefetch import ahead
 from align.training.batches import Batches, share_predicted
-from align.training.callbacks import Evaluation, LastLine, Progress, TrainingStopped
+from align.training.callbacks import Evaluation, LastLine, Progress, Tolerated, TrainingStopped
 from align.training.distributed import world
+from align.training.ending import Terminate, saved
 from align.training.history import History
 from align.training.optimizer import AdamW, clip_gradients, gradient_norm, not_finite, parameter_groups
 from align.training.recipe import Recipe
-from align.training.resume import seal
+from align.training.resume import remove_older, seal
 from align.training.sampling import BatchStream
 from align.training.step import Alignment
 
@@ -57,7 +62,7 @@ def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, prog
         gradient_accumulation_steps=options.accumulate, learning_rate=options.learning_rate, max_grad_norm=1.0,
         warmup_steps=math.ceil(options.warmup * options.steps), lr_scheduler_type=SCHEDULES[options.schedule],
         weight_decay=options.weight_decay, bf16=options.bf16, seed=options.seed, use_cpu=encoder.device.type == "cpu",
-        save_strategy="steps" if options.save_every else "no", save_steps=options.save_every or 500, save_total_limit=2,
+        save_strategy="steps" if options.save_every else "no", save_steps=options.save_every or 500,
         logging_steps=options.log_every, logging_nan_inf_filter=False, disable_tqdm=not progress, report_to=report_to,
         remove_unused_columns=False, dataloader_pin_memory=encoder.device.type == "cuda",
         accelerator_config={"split_batches": False, "dispatch_batches": False}, place=str(encoder.device),
@@ -67,6 +72,9 @@ def arguments(recipe: Recipe, work: Path, encoder: Encoder, report_to: str, prog
     return training_arguments
 
 
+logger = logging.getLogger(__name__)
+KEPT = 2
+"""Checkpoints that stay: the newest, and the one before, should that be damaged."""
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 
 
@@ -99,6 +107,12 @@ class AlignTrainer(Trainer):
         self._ahead: Iterator[Any] | None = None
         for theirs in (ProgressCallback, PrinterCallback):  # the latter prints to stdout when bars are off
             self.remove_callback(theirs)
+        trackers = tuple(get_reporting_integration_callbacks(args.report_to))
+        told = self.callback_handler.callbacks
+        self.callback_handler.callbacks = [Tolerated(one) if isinstance(one, trackers) else one for one in told]
+        self.terminate = Terminate(args.device)
+        if args.save_strategy != SaveStrategy.NO:
+            self.add_callback(self.terminate)  # the last
         if not args.disable_tqdm:
             self.add_callback(Progress())
 
@@ -106,7 +120,8 @@ class AlignTrainer(Trainer):
         """Train; dropout is drawn from a stream of the run's seed in each process, so that none is alike."""
         set_seed((self.module.recipe.train.seed + world()[0]) % 2**32)
         try:
-            return super().train(*args, **kwargs)
+            with self.terminate.heeded() if self.args.save_strategy != SaveStrategy.NO else nullcontext():
+                return super().train(*args, **kwargs)
         finally:
             self._loader = self._ahead = None  # ends its thread
 
@@ -167,6 +182,11 @@ class AlignTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the mean of each objective since the last line, over all processes, and the learned numbers."""
         if "loss" in logs:
+            if (loss := self.history.still()) is not None and self.args.should_log:
+                logger.warning(
+                    "step %d: the loss was %.4g in every step since the last line: nothing is learned, as where all "
+                    "vectors have become alike or the learning rate is too small", self.state.global_step, loss,
+                )  # fmt: skip
             logs |= self.history.means() | self.module.numbers()
             self.history.lines.append({"step": self.state.global_step, **logs})
         super().log(logs, start_time)
@@ -181,10 +201,15 @@ class AlignTrainer(Trainer):
         super()._save(output_dir, state_dict=kept)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """Write a manifest of hashes last, so that a damaged or half-written checkpoint is known as such."""
-        super()._save_checkpoint(*args, **kwargs)
+        """Write a manifest of hashes last, so that a damaged or half-written checkpoint is known as such.
+
+        Only then is an older one removed; transformers would do so before, and by the clock.
+        """
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        self.history.save(folder)
-        if self.args.should_save:
-            self.evaluation.save(folder)
-            seal(folder, self.settings)
+        with saved(folder):
+            super()._save_checkpoint(*args, **kwargs)
+            self.history.save(folder)
+            if self.args.should_save:
+                self.evaluation.save(folder)
+                seal(folder, self.settings)
+                remove_older(folder.parent, keep=KEPT)

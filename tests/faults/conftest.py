@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Mounts a small disk of its own: ``disk(kilobytes)`` is its folder, and ``disk.seal()`` makes it read-only."""
+
+    class Disk:
+        place = tmp_path / "disk"
+
+        def __call__(self, kilobytes):
+            self.place.mkdir()
+            self._run("mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs")
+            return self.place
+
+        def seal(self):
+            self._run("mount", "-o", "remount,ro")
+
+        def _run(self, *words):
+            done = subprocess.run([*words, self.place], capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+
+    if os.name != "posix" or os.geteuid():
+        pytest.skip("only the superuser may mount a disk")
+    made = Disk()
+    yield made
+    subprocess.run(["umount", "-l", made.place], capture_output=True, check=False)
