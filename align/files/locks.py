@@ -74,7 +74,8 @@ def _taken(file: Path, name: str, wait: bool) -> int:
             _lock(handle, name, wait)
             if _is_still(file, handle):
                 os.truncate(handle, 0)
-                os.pwrite(handle, f"process {os.getpid()} ({_command()}) on {socket.gethostname()}".encode(), 0)
+                with suppress(OSError):  # the disk is full: locked all the same, by nobody in particular
+                    os.pwrite(handle, f"process {os.getpid()} ({_command()}) on {socket.gethostname()}".encode(), 0)
                 return handle
         except BaseException:
             os.close(handle)

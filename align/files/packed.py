@@ -146,7 +146,9 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-        of_the_system = isinstance(error, OSError) and error.errno is not None  # no permission, a bad disk
-        if of_the_system or not kind:
+        if isinstance(error, OSError) and error.errno is not None:  # no permission, a bad disk
+            error.filename = error.filename or str(path)
+            raise
+        if not kind:
             raise
         raise InputError(f"{path} is not a complete {kind} file: {error}") from error

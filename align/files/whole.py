@@ -94,6 +94,16 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
+@contextmanager
+def of_file(path: Path) -> Iterator[None]:
+    """In the block an error of the system has the name of the file, which those of a failing disk lack."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def json_values(value: Any) -> Any:
     """What JSON knows of a value: lists for tuples and numpy's arrays, null for NaN and Inf."""
     if isinstance(value, Mapping):
@@ -108,7 +118,8 @@ def json_values(value: Any) -> Any:
 def read_json(path: Path) -> Any:
     """Read a JSON file; a missing or damaged one is an InputError with its path."""
     try:
-        return json.loads(existing_file(path).read_text(encoding="utf-8"))
+        with of_file(path):
+            return json.loads(existing_file(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
 
@@ -226,5 +237,5 @@ def two_sides(cells: Sequence[str], known: Sequence[tuple[str, str]] = SIDES) ->
 
 def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
-    with open_file(path) as file:
+    with of_file(path), open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -80,8 +80,8 @@ def answered() -> Iterator[None]:
             raise
         first = str(error).strip().split("\n")[0]
         raise TrainingStopped(
-            f"another process of the run is gone, or did not answer within {timeout().total_seconds():g} s ({TIMEOUT}): "
-            f"{first}; its checkpoints are good"
+            f"another process of the run is gone, or did not answer within {timeout().total_seconds():g} s "
+            f"({TIMEOUT}): {first}; its checkpoints are good"
         ) from error
 
 
@@ -107,6 +107,7 @@ def saved(folder: Path) -> Iterator[None]:
     except (RuntimeError, SafetensorError) as error:
         if lost(error):
             raise
+        full = shutil.disk_usage(folder.parent).free < 2**20  # what torch raises then does not say so
         shutil.rmtree(folder, ignore_errors=True)
-        first = str(error).strip().split("\n")[0]
-        raise InputError(f"{folder} was not written: {first}; the checkpoints before it are good") from error
+        why = "no space left on the disk" if full else str(error).strip().split("\n")[0]
+        raise InputError(f"{folder} was not written: {why}; the checkpoints before it are good") from error

@@ -15,7 +15,7 @@ from align.training.distributed import total, world
 
 FILE = "history.json"
 FEW, SAME = 5, 1e-6
-"""Passes whose losses differ by a smaller share than this teach nothing: vectors that are all alike have such losses."""
+"""Passes whose losses differ by a smaller share teach nothing: vectors that are all alike have such losses."""
 
 
 class History:

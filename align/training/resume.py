@@ -181,7 +181,7 @@ def _ours(place: str) -> bool:
 
 
 def restarted() -> bool:
-    """Whether a launcher started this process anew, after another of the run had ended (``torchrun --max-restarts``)."""
+    """Whether a launcher started this process anew after one of the run had died (``torchrun --max-restarts``)."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 

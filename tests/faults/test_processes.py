@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import socket
 import subprocess
@@ -17,7 +16,6 @@ import pytest
 from held import another_process
 from killed import child, ended, train_toy, wait_for_step
 
-from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.indexes.build import save_index
 from align.indexes.index import load_index

@@ -16,7 +16,7 @@ from align.files.cells import PEEKED, Cells, all_quoted, cell_lines, tsv_cells
 from align.files.lines import NOT_UTF8, byte_lines
 from align.files.not_text import NUL_BYTE
 from align.files.packed import is_packed, plain_suffix
-from align.files.whole import existing_file, refuse_markup
+from align.files.whole import existing_file, of_file, refuse_markup
 
 KINDS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 REFUSED = (
@@ -103,7 +103,7 @@ def open_source(path: Path | str) -> Source:
     kind = KINDS.get(plain_suffix(path), "text")
     if plain_suffix(path) in REFUSED or (is_packed(path) and kind == "parquet"):
         raise InputError(f"{path}: expected {EXPECTED}")
-    with open_file(path) as file:
+    with of_file(path), open_file(path) as file:
         _refuse_page(file.read(200), path)
     if kind == "parquet":
         return Source(path, kind, _parquet_columns(path))
