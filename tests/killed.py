@@ -65,3 +65,12 @@ def train_toy(folder, out, *, steps=12, save_every=2, marks=None, recipe=None, r
         load_encoder(folder), table(), chosen, out, resume=resume, fresh=not resume, progress=False,
         callbacks=callbacks, **options,
     )  # fmt: skip
+
+
+def newest(out):
+    """The newest good checkpoint of a folder of them, whatever run it is of."""
+    from align.files.whole import read_json
+    from align.training.resume import SETTINGS, checkpoints, newest_checkpoint, undamaged
+
+    good = [folder for folder in checkpoints(Path(out)) if undamaged(folder)]
+    return newest_checkpoint(Path(out), read_json(good[0] / SETTINGS) if good else {})

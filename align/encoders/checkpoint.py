@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -30,6 +29,7 @@ from align.encoders.route import NATIVE, ROMANISED, Route, refuse_route
 from align.encoders.weights import load_weights, quiet
 from align.errors import InputError
 from align.files.hub import hub_or_cache
+from align.files.intact import check_hashes, inside
 from align.files.whole import read_json
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def load_encoder(
     opened = None if offsets is None else open_offsets(offsets)
     opened = opened if head is None else open_head(head)
     place, where = model_place(name, revision), chosen_device(device)
+    check_hashes(place, but=("README.md",))
     asked: dict[str, Any] = {
         "layer": layer, "kind": kind, "special_tokens": special_tokens, "average_layers": average_layers,
     }  # fmt: skip
@@ -97,13 +98,11 @@ def load_encoder(
     if opened is not None and opened.maps is not None:
         given = dict(opened.manifest["pooling"]) | given
     settings = Path(place) / "align.json"
-    if settings.is_file() and "route" in (saved := read_json(settings)):
-        encoder, tower = (_from_align(Path(place) / one, given, prompt, max_tokens) for one in (NATIVE, ROMANISED))
-        encoder.route = Route(tower.to(where).eval(), **saved["route"])
-        if language_tags:
+    if settings.is_file():
+        with readable(place):
+            encoder = _from_align(Path(place), given, prompt, max_tokens, where)
+        if encoder.route and language_tags:
             refuse_route(encoder, "what puts language tags")
-    elif settings.is_file():
-        encoder = _from_align(Path(place), given, prompt, max_tokens)
     elif modules_file(place, revision):
         encoder = _from_sentence_transformers(place, given, prompt, max_tokens, revision)
     else:
@@ -150,8 +149,8 @@ def readable(place: str) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        first = str(error).strip().split("\n")[0]
+    except Exception as error:  # damaged files make their readers raise whatever there is
+        first = str(error).strip().split("\n")[0] or repr(error)
         if Path(place).is_dir():
             raise InputError(f"{place} cannot be loaded: {first}") from error
         raise InputError(
@@ -192,13 +191,13 @@ def from_transformers(
         raise InputError(f"{place} has no tokenizer: expected one of {', '.join(TOKENIZER_FILES)}")
     with readable(place):
         if auto is None:
-            config = AutoConfig.from_pretrained(place, revision=revision)
+            config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
             headed = any("ForMaskedLM" in name for name in config.architectures or [])
             auto = (
                 AutoModelForMaskedLM if headed else AutoModelForTextEncoding if "t5" in config.model_type else AutoModel
             )
         model = load_weights(auto, place, revision=revision, dtype=dtype, **options)
-        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
     model.config.output_hidden_states = False  # true in a folder that averages layers: the encoder asks where it needs
     return _without_pooler(model), tokenizer
 
@@ -217,19 +216,21 @@ def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None) -> Encoder:
+def _from_align(
+    folder: Path, given: Mapping[str, Any], prompt: str | None, max_tokens: int | None, where: torch.device
+) -> Encoder:
     config = read_json(folder / "align.json")
+    if "route" in config:
+        made, tower = (_from_align(folder / one, given, prompt, max_tokens, where) for one in (NATIVE, ROMANISED))
+        made.route = Route(tower.to(where).eval(), **config["route"])
+        return made
     whole = folder / MASKED_LM
     model, tokenizer = from_transformers(str(whole if whole.is_dir() else folder))
     pooling = Pooling(**config["pooling"] | dict(given))
     tail: list[nn.Module] = []
     if (folder / "modules.json").is_file() and config["tail"]:
-        from sentence_transformers.util import import_module_class
-
         modules = read_json(folder / "modules.json")[-config["tail"] - config["unit"] :][: config["tail"]]
-        tail = [
-            import_module_class(one["type"], str(folder)).load(str(folder), subfolder=one["path"]) for one in modules
-        ]
+        tail = [_module(one["type"], folder, one["path"]) for one in modules]
     if config.get("truncate_dim"):
         tail.append(Cut(config["truncate_dim"]))
     encoder = Encoder(
@@ -240,6 +241,14 @@ def _from_align(folder: Path, given: Mapping[str, Any], prompt: str | None, max_
     encoder.similarity = config.get("similarity", encoder.similarity)
     encoder.fallback = opened_fallback(config["fallback"]) if "fallback" in config else None
     return encoder
+
+
+def _module(kind: str, folder: Path, path: str) -> nn.Module:
+    """What ``modules.json`` names: a class of sentence-transformers; another would be code of the folder's choice."""
+    from sentence_transformers.util import import_module_class
+
+    made: nn.Module = import_module_class(kind, str(folder)).load(str(inside(folder, path)))
+    return made
 
 
 def _from_folder(place: str, revision: str | None = None) -> SentenceTransformer:

@@ -66,7 +66,7 @@ def route(
         tower = romanised if isinstance(romanised, Encoder) else load_encoder(romanised, device=encoder.device)
         made = Route(tower, languages, _scripts(encoder, scripts))
         made.check(encoder)
-    with whole_folder(out, kind=ENCODER) as folder:
+    with whole_folder(out, kind=ENCODER, hashed=True) as folder:
         for name, one in ((NATIVE, encoder), (ROMANISED, tower)):
             save_encoder(one, folder / name)
             (folder / name / MARK).unlink()  # it is part of this folder

@@ -97,7 +97,7 @@ def save_encoder(
             "%s: sentence-transformers fills texts up to the longest beside them, which changes the vectors of %s a "
             "little; load it with align", folder, type(encoder.body).__name__,
         )  # fmt: skip
-    with whole_folder(folder, kind=ENCODER) as temporary:
+    with whole_folder(folder, kind=ENCODER, hashed=True) as temporary:
         with quiet():
             to_sentence_transformer(encoder).save_pretrained(str(temporary), create_model_card=False)
             if encoder.model is not encoder.body or encoder.layer < len(blocks(encoder.model)):

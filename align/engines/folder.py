@@ -111,7 +111,7 @@ class Folder:
                 yield add
             files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
             facts = {"engine": self.engine, "name": self._schema.name, "rows": self._rows, "files": files}
-            write_json(folder / MANIFEST, {**facts, "schema": self._schema.described()})
+            write_json(folder / MANIFEST, {**facts, "schema": self._schema.described()}, sealed=True)
 
     def _tables(self) -> Iterator[pa.Table]:
         for name, expected in read_json(self.path / MANIFEST)["files"].items():

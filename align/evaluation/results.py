@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from align.errors import InputError
-from align.files.whole import json_values, read_json, whole_file
+from align.files.whole import SEAL, json_values, read_json, seal_of, whole_file
 from align.text.hashing import text_sha256
 
 FORMAT = "align-result"
@@ -45,6 +45,7 @@ def write_result(path: Path | str, result: Mapping[str, Any]) -> None:
         InputError: as ``read_result``, or the file cannot be written.
     """
     plain = check_result(json_values(result), path)
+    plain = {**plain, SEAL: seal_of(plain)}
     with whole_file(Path(path)) as temporary:
         temporary.write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 

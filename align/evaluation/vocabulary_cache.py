@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
+from align.evaluation.results import file_part
 from align.files.whole import user_cache
 from align.indexes.build import save_index
 from align.indexes.index import load_index
@@ -53,7 +54,7 @@ def cached(encode: Encode, *, encoder: Mapping[str, Any], folder: Path | None = 
 
     def encode_cached(words: Sequence[str], language: str) -> NDArray[Any]:
         made_by = json.loads(json.dumps({**encoder, "language": language}))
-        entry = home / f"{language}-{_key(words, made_by)}"
+        entry = home / f"{file_part(language)}-{_key(words, made_by)}"
         if (entry / "manifest.json").exists():
             try:
                 found = load_index(entry)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from align.errors import InputError
 from align.files.locks import locked
-from align.files.whole import explained, flush, write_json
+from align.files.whole import explained, flush, sha256, write_json
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 
 
 @contextmanager
-def whole_folder(path: Path | str, *, kind: str, wait: bool = False) -> Iterator[Path]:
+def whole_folder(path: Path | str, *, kind: str, wait: bool = False, hashed: bool = False) -> Iterator[Path]:
     """Yield a new folder beside ``path``; put it in the place of ``path`` only if the block succeeds.
 
     It is flushed to the disk, then the two folders exchange their names in one step, and the older one is removed: at
@@ -43,6 +43,7 @@ def whole_folder(path: Path | str, *, kind: str, wait: bool = False) -> Iterator
         path: the folder.
         kind: what it holds, a noun such as "encoder": only a folder of the same kind is replaced.
         wait: wait for another process that writes it rather than refuse.
+        hashed: keep the hash of each file, for :func:`align.files.intact.check_hashes`.
 
     Raises:
         InputError: as :func:`check_replaceable` and :func:`align.files.locks.locked`; the parent cannot be written to,
@@ -56,7 +57,7 @@ def whole_folder(path: Path | str, *, kind: str, wait: bool = False) -> Iterator
         try:
             with explained(path):
                 yield new
-                _seal(new, kind)
+                _seal(new, kind, hashed)
                 check_replaceable(path, kind)
                 _put(new, path)
         finally:
@@ -148,9 +149,11 @@ def _written(path: Path) -> tuple[str, set[str]]:
         return "", set()
 
 
-def _seal(folder: Path, kind: str) -> None:
+def _seal(folder: Path, kind: str, hashed: bool) -> None:
     files = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
-    write_json(folder / MARK, {"kind": kind, "files": [path.relative_to(folder).as_posix() for path in files]})
+    names = [path.relative_to(folder).as_posix() for path in files]
+    kept = {name: sha256(folder / name) for name in names} if hashed else names
+    write_json(folder / MARK, {"kind": kind, "files": kept}, sealed=True)
     for path in (*files, *(path for path in folder.rglob("*") if path.is_dir()), folder):
         flush(path)
 

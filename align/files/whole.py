@@ -23,6 +23,7 @@ from align.files.lines import text_lines
 MARKUP = re.compile(r"<(\?xml\b|!doctype\b|!--|html\b|error\b)", re.IGNORECASE)
 
 
+SEAL = "seal"
 UNWRITTEN = re.compile(r"os error (28|5)\b|No space left on device|PytorchStreamWriter failed")
 
 
@@ -87,8 +88,10 @@ def explained(path: Path) -> Iterator[None]:
         raise InputError(f"{path} was not written: no space left on the disk, or it fails ({error})") from error
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, whole or not at all."""
+def write_json(path: Path, value: Any, *, sealed: bool = False) -> None:
+    """Write JSON with sorted keys, whole or not at all; a ``sealed`` object says its own hash, which is compared."""
+    if sealed:
+        value = {**value, SEAL: seal_of(value)}
     with whole_file(path) as temporary:
         text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -119,9 +122,21 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; a missing or damaged one is an InputError with its path."""
     try:
         with of_file(path):
-            return json.loads(existing_file(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            value = json.loads(existing_file(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
+    if isinstance(value, dict) and (seal := value.pop(SEAL, None)) is not None and seal != seal_of(value):
+        raise InputError(
+            f"{path} is damaged: what it holds is not what its {SEAL!r} says; a file that was changed by hand is read "
+            f"without {SEAL!r}"
+        )
+    return value
+
+
+def seal_of(value: Mapping[str, Any]) -> str:
+    """SHA-256 of JSON values, however they are laid out."""
+    text = json.dumps(json.loads(json.dumps(value)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def user_cache(name: str) -> Path:

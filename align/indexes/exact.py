@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.files.arrays import read_array
 from align.indexes.faiss_gpu import MOST, Gpu, on_gpu_or_cpu
 from align.similarity.cosine import matrix, normalize, slices
 from align.similarity.nearest import NO_KEY, keep, keep_best, neighbours_of, no_keys, rank_keys
@@ -129,9 +130,9 @@ def read_npy(path: Path, *, mmap: bool) -> NDArray[Any]:
         InputError: it is damaged or cut short.
     """
     try:
-        return matrix(np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        return matrix(read_array(path, mmap=mmap))
+    except ValueError as error:
+        raise error if isinstance(error, InputError) else InputError(f"{path} is damaged: {error}") from error
 
 
 def write_npy(path: Path, blocks: Iterable[NDArray[Any]], *, shape: tuple[int, int], dtype: str) -> None:

@@ -208,7 +208,7 @@ def writing_index(out: Path | str) -> Iterator[tuple[Path, dict[str, Any]]]:
         manifest: dict[str, Any] = {}
         yield folder, manifest
         files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in folder.iterdir()}
-        write_json(folder / MANIFEST, {"format": FORMAT, **manifest, "files": files})
+        write_json(folder / MANIFEST, {"format": FORMAT, **manifest, "files": files}, sealed=True)
 
 
 def _check_file(path: Path, about: Mapping[str, Any], *, verify: bool) -> None:

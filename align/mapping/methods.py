@@ -179,5 +179,5 @@ def _write(
             (folder / "set_aside.txt").write_text("\n".join(seed.odd) + "\n", encoding="utf-8", newline="\n")
         files = sorted(path.name for path in folder.iterdir())
         manifest["sha256"] = {name: sha256(folder / name) for name in files}
-        write_json(folder / "manifest.json", manifest)
+        write_json(folder / "manifest.json", manifest, sealed=True)
     return manifest

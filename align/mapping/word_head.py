@@ -196,5 +196,5 @@ def _write(
         np.save(folder / ROWS, rows, allow_pickle=False)
         np.save(folder / MAPS, maps.astype(np.float32), allow_pickle=False)
         hashes = {"sha256": sha256(folder / ROWS), "maps_sha256": sha256(folder / MAPS)}
-        write_json(folder / MANIFEST, manifest | hashes)
+        write_json(folder / MANIFEST, manifest | hashes, sealed=True)
     return open_offsets(out)

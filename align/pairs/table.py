@@ -160,7 +160,7 @@ class PairWriter:
             "rejects": dict(self.rejects),
             "files": {path.name: sha256(path) for path in sorted(self._folder.iterdir())},
         }
-        write_json(self._folder / "manifest.json", self.manifest)
+        write_json(self._folder / "manifest.json", self.manifest, sealed=True)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How a run ends before its last step without harm: SIGTERM, another process that is gone, a disk that is full."""
+"""What may end a run before its last step, without harm: SIGTERM, a process that is gone, a full disk, a bad file."""
 
 from __future__ import annotations
 
@@ -111,3 +111,17 @@ def saved(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
         why = "no space left on the disk" if full else str(error).strip().split("\n")[0]
         raise InputError(f"{folder} was not written: {why}; the checkpoints before it are good") from error
+
+
+@contextmanager
+def loaded(folder: str | None) -> Iterator[None]:
+    """In the block a checkpoint is read, which runs no code: what is not numbers is refused.
+
+    Raises:
+        InputError: it holds something else, such as a pickle that names a function, or not what the run needs.
+    """
+    try:
+        yield
+    except Exception as error:  # of torch, safetensors and pickle
+        first = str(error).strip().split("\n")[0] or repr(error)
+        raise InputError(f"{folder} cannot be resumed: {first}") from error

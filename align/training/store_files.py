@@ -13,6 +13,8 @@ from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.files.arrays import read_array
+from align.files.intact import inside
 from align.files.whole import read_json, sha256, write_json
 
 MANIFEST = "store.json"
@@ -53,7 +55,7 @@ def growing_arrays(folder: Path) -> Iterator[Callable[[str, NDArray[Any]], None]
 def seal(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write the manifest: JSON values of the caller, and size and hash of every file."""
     files = {file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in sorted(folder.iterdir())}
-    write_json(folder / MANIFEST, {**facts, "files": files})
+    write_json(folder / MANIFEST, {**facts, "files": files}, sealed=True)
 
 
 def open_arrays(folder: Path, *, verify: bool = True) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -66,13 +68,14 @@ def open_arrays(folder: Path, *, verify: bool = True) -> tuple[dict[str, Any], d
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise InputError(f"{folder / MANIFEST} is no manifest of a store")
     for name, facts in manifest["files"].items() if verify else ():
-        file = folder / name
+        file = inside(folder, name)
         size = file.stat().st_size if file.is_file() else None
         if size != facts["bytes"] or sha256(file) != facts["sha256"]:
             raise InputError(f"{file} differs from its manifest: it was changed or cut after it was written")
-    return manifest, {Path(name).stem: _mapped(folder / name) for name in manifest["files"]}
+    return manifest, {Path(name).stem: _mapped(inside(folder, name)) for name in manifest["files"]}
 
 
 def _mapped(file: Path) -> NDArray[Any]:
-    mapped: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    return np.asarray(mapped)  # plain slices are several times as fast as those of np.memmap, and map the same file
+    return np.asarray(
+        read_array(file, mmap=True)
+    )  # plain slices are several times as fast as those of np.memmap, and map the same file

@@ -22,7 +22,7 @@ from align.encoders.prefetch import ahead
 from align.training.batches import Batches, share_predicted
 from align.training.callbacks import Evaluation, LastLine, Progress, Tolerated, TrainingStopped
 from align.training.distributed import world
-from align.training.ending import Terminate, saved
+from align.training.ending import Terminate, loaded, saved
 from align.training.history import History
 from align.training.optimizer import AdamW, clip_gradients, gradient_norm, not_finite, parameter_groups
 from align.training.recipe import Recipe
@@ -124,6 +124,18 @@ class AlignTrainer(Trainer):
                 return super().train(*args, **kwargs)
         finally:
             self._loader = self._ahead = None  # ends its thread
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, *args: Any, **kwargs: Any) -> None:
+        with loaded(resume_from_checkpoint):
+            super()._load_from_checkpoint(resume_from_checkpoint, *args, **kwargs)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with loaded(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with loaded(checkpoint):
+            super()._load_rng_state(checkpoint)
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Batches of this process; not given to accelerate, which would shard them again."""

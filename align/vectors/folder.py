@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
+from align.files.intact import inside
 from align.files.whole import existing_file, read_json, sha256
 from align.similarity.cosine import matrix
 from align.text.hashing import text_sha256
@@ -98,7 +99,7 @@ class Vectors(Described):
         entry = self.manifest["parts"][number]
         one = replace(self, manifest={**self.manifest, "parts": [entry]})
         tables = list(one.tables(rows=max(1, entry["rows"]), verify=False))
-        return pa.concat_tables(tables) if tables else pq.read_schema(self.folder / entry["name"]).empty_table()
+        return pa.concat_tables(tables) if tables else pq.read_schema(inside(self.folder, entry["name"])).empty_table()
 
     def check(self) -> None:
         """Compare the SHA-256 of every part with the manifest.
@@ -110,7 +111,7 @@ class Vectors(Described):
             self._part(entry, verify=True)
 
     def _part(self, entry: Mapping[str, Any], *, verify: bool) -> Path:
-        path = existing_file(self.folder / entry["name"])
+        path = existing_file(inside(self.folder, entry["name"]))
         if verify and sha256(path) != entry["sha256"]:
             raise InputError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; encode it again")
         return path

@@ -56,7 +56,7 @@ def begin(out: Path, settings: Mapping[str, Any]) -> None:
     check_vectors(out)
     wanted = plain(settings)
     if not (out / MANIFEST).exists():
-        write_json(out / MANIFEST, {"format": FORMAT, "complete": False, **wanted})
+        write_json(out / MANIFEST, {"format": FORMAT, "complete": False, **wanted}, sealed=True)
         return
     stored = read_manifest(out)
     differ = differences({name: stored.get(name) for name in wanted}, wanted, "there", "now")
@@ -65,7 +65,7 @@ def begin(out: Path, settings: Mapping[str, Any]) -> None:
     if stored["complete"] and len(finished_parts(out)) < len(stored["parts"]):
         log.warning("%s was complete, and is damaged: what is missing is made again", out)
         facts = {name: value for name, value in stored.items() if name not in ("parts", "rows", "rejected")}
-        write_json(out / MANIFEST, facts | {"complete": False})
+        write_json(out / MANIFEST, facts | {"complete": False}, sealed=True)
 
 
 def check_vectors(out: Path) -> None:
@@ -146,7 +146,7 @@ def _write_part(path: Path, number: int, table: pa.Table, rejects: Sequence[Mapp
         about["rejects_sha256"] = sha256(_rejects(out, number))
     with whole_file(path) as temporary:
         pq.write_table(table, temporary, compression="none", use_dictionary=dictionaries(table))
-    write_json(path.with_suffix(".json"), about | {"sha256": sha256(path)})
+    write_json(path.with_suffix(".json"), about | {"sha256": sha256(path)}, sealed=True)
 
 
 def dictionaries(table: pa.Table) -> list[str]:
@@ -172,7 +172,8 @@ def finish(out: Path, parts: int) -> Vectors:
         for number in range(parts)
     ]
     totals = {what: sum(found[number][what] for number in range(parts)) for what in ("rows", "rejected")}
-    write_json(Path(out) / MANIFEST, {**read_manifest(out), "complete": True, "parts": entries, **totals})
+    facts = {**read_manifest(out), "complete": True, "parts": entries, **totals}
+    write_json(Path(out) / MANIFEST, facts, sealed=True)
     return open_vectors(out)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from align.errors import InputError
 from align.evaluation.vocabulary_cache import cache_folder, cached
+from align.files.whole import read_json
 
 WORDS = ["dog", "cat", "no\u00a0one", "日本"]
 MADE_BY = {"fingerprint": "f00", "pooling": {"layer": 3}, "unit": True}
@@ -75,7 +76,7 @@ def test_a_damaged_entry_is_encoded_anew(tmp_path, caplog) -> None:
         save_index(entry, expected, ["a", "b", "c", "d"], encoder=MADE_BY | {"language": "eng_Latn"})
 
     def other_encoder() -> None:
-        manifest = json.loads((entry / "manifest.json").read_text())
+        manifest = read_json(entry / "manifest.json")
         manifest["encoder"]["unit"] = False
         (entry / "manifest.json").write_text(json.dumps(manifest))
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -31,3 +33,16 @@ def disk(tmp_path):
     made = Disk()
     yield made
     subprocess.run(["umount", "-l", made.place], capture_output=True, check=False)
+
+
+@pytest.fixture
+def figures():
+    """Keeps a figure of docs/reliability.md, where ``ALIGN_FIGURES`` names the folder of them."""
+
+    def keep(name, value):
+        if folder := os.environ.get("ALIGN_FIGURES"):
+            file = Path(folder, "faults.json")
+            kept = json.loads(file.read_text()) if file.is_file() else {}
+            file.write_text(json.dumps({**kept, name: value}, indent=2, sort_keys=True) + "\n")
+
+    return keep

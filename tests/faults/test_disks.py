@@ -115,7 +115,7 @@ def test_E8_full_in_the_middle_of_a_corpus(bert_folder, tmp_path, disk):
     assert encode(encoder, [tmp_path / "corpus.txt"], place / "out", **options).rows == len(set(many))
 
 
-def test_I0_full_while_an_index_is_written(disk):
+def test_I4_full_while_an_index_is_written(disk):
     """The disk is full while an index is written over an older one.
 
     A sentence; the older one is there whole, and nothing else.

@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from held import another_process
-from killed import child, ended, train_toy, wait_for_step
+from killed import child, ended, newest, train_toy, wait_for_step
 
 from align.errors import InputError
 from align.indexes.build import save_index
 from align.indexes.index import load_index
-from align.training.resume import newest_checkpoint
 
 
 def weights(out):
@@ -51,13 +50,14 @@ def test_T4_training_is_killed(bert_folder, tmp_path):
 
 
 @pytest.mark.faults
-def test_T4_training_is_killed_many_times(bert_folder, tmp_path):
+def test_T4_training_is_killed_many_times(bert_folder, tmp_path, figures):
     """A training run gets SIGKILL at 20 moments, and is resumed each time.
 
     The weights are those of a run that was left alone, bit by bit.
     """
     found, expected = killed_and_resumed(bert_folder, tmp_path, kills=20, seed=1)
     assert found == expected
+    figures("kills", 20)
 
 
 TWO = """
@@ -145,7 +145,7 @@ def test_T15_goes_on_where_it_was_told_to_end(bert_folder, tmp_path, monkeypatch
         train_toy(bert_folder, tmp_path / "out", callbacks=[At(5, lambda: os.kill(os.getpid(), signal.SIGTERM))])
     assert stopped.value.code == 143
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    assert newest(tmp_path / "out").name == "checkpoint-5"
+    assert newest(tmp_path / "out.checkpoints").name == "checkpoint-5"
     assert train_toy(bert_folder, tmp_path / "out") == whole
     assert weights(tmp_path / "out") == weights(tmp_path / "whole")
 
@@ -156,7 +156,7 @@ def test_T15_told_twice(bert_folder, tmp_path):
     It ends at once, by the signal itself.
     """
     assert ended(train_toy, bert_folder, tmp_path / "out", callbacks=[At(3, twice)]) == -signal.SIGTERM
-    assert newest(tmp_path / "out").name == "checkpoint-2"
+    assert newest(tmp_path / "out.checkpoints").name == "checkpoint-2"
 
 
 def twice():
@@ -183,15 +183,6 @@ class At:
             self.do()
 
 
-def newest(out):
-    """The newest good checkpoint, whatever run it is of."""
-    from align.files.whole import read_json
-    from align.training.resume import checkpoints
-
-    work = Path(f"{out}.checkpoints")
-    return newest_checkpoint(work, read_json(checkpoints(work)[0] / "run.json"))
-
-
 def write_index(out, seed):
     rng = np.random.default_rng(seed)
     while True:  # one after the other, until it is killed
@@ -199,7 +190,7 @@ def write_index(out, seed):
         save_index(out, made, [f"{seed}-{i}" for i in range(2_000)], encoder={"seed": seed})
 
 
-def test_I0_an_index_is_killed_while_it_is_replaced(tmp_path):
+def test_I4_an_index_is_killed_while_it_is_replaced(tmp_path):
     """A process that replaces an index again and again gets SIGKILL at five moments.
 
     What is there is each time a whole index, and the next process writes over it.

@@ -9,6 +9,7 @@ from conftest import tiny_bert, tiny_tokenizer
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
 from align.errors import InputError
+from align.files.whole import read_json
 from align.indexes.augment import augment
 from align.indexes.augmentation import ALPHAS, augment_matrix, best_alpha
 from align.similarity.cosine import normalize
@@ -254,7 +255,7 @@ def test_a_stopped_run_goes_on(tmp_path, stored, encoder, monkeypatch):
     whole = in_memory(augment(stored.folder, queries, new, encoder=encoder))
     kept = (new / "part-00000.parquet").stat().st_mtime_ns
     (new / "part-00002.json").unlink()
-    manifest = json.loads((new / "manifest.json").read_text())
+    manifest = read_json(new / "manifest.json")
     (new / "manifest.json").write_text(json.dumps(manifest | {"complete": False}))
     asked = []
     plain = Encoder.encode

@@ -11,7 +11,7 @@ import pytest
 
 from align import errors
 from align.errors import InputError
-from align.files.whole import sha256
+from align.files.whole import read_json, sha256
 from align.indexes import exact as exact_index
 from align.indexes.build import index, save_index
 from align.indexes.exact import nearest
@@ -325,7 +325,7 @@ def test_damaged_vectors_are_not_indexed(vectors, tmp_path, factory) -> None:
 def test_files_that_cannot_be_read_or_disagree(vectors, tmp_path) -> None:
     index(vectors, tmp_path / "i")
     good = {path.name: path.read_bytes() for path in (tmp_path / "i").iterdir()}
-    manifest = json.loads(good["manifest.json"])
+    manifest = read_json(tmp_path / "i" / "manifest.json")
 
     def put(name: str, data: bytes) -> None:
         (tmp_path / "i" / name).write_bytes(data)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from align.errors import InputError
-from align.files.whole import sha256
+from align.files.whole import read_json, sha256
 from align.indexes import approximate, faiss_probe
 from align.indexes.build import index
 from align.indexes.index import load_index
@@ -138,7 +138,7 @@ def test_an_older_index_that_compares_by_distance_is_not_opened(tmp_path) -> Non
     made.add(rows)
     file = tmp_path / "i" / "index.faiss"
     faiss.write_index(made, str(file))
-    manifest = json.loads((tmp_path / "i/manifest.json").read_text())
+    manifest = read_json(tmp_path / "i/manifest.json")
     manifest["files"]["index.faiss"] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
     (tmp_path / "i/manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="FAISS compares by distance in '.*index.faiss'"):

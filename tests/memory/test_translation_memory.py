@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from align.errors import InputError
+from align.files.whole import read_json
 from align.memory.terms import Term, find_terms, term_list
 from align.memory.translation_memory import Match, read_memory, tm
 from align.pairs import write_pairs
@@ -172,7 +173,7 @@ def test_vectors_that_copies_and_other_texts_stand_in(tmp_path: Path) -> None:
 
 def test_a_folder_that_was_stopped_in_is_written_again(tmp_path: Path) -> None:
     wanted = tm(MEMORY, ["xyz"], encoder=Letters(), vectors=tmp_path)
-    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    manifest = read_json(tmp_path / MANIFEST)
     (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"complete": False}))
     (tmp_path / "part-00000.parquet").unlink()
     assert tm(MEMORY, ["xyz"], encoder=Letters(), vectors=tmp_path) == wanted

@@ -13,7 +13,7 @@ import pytest
 
 from align.errors import InputError
 from align.files.nested import differences
-from align.files.whole import sha256
+from align.files.whole import read_json, sha256
 from align.vectors import folder as module
 from align.vectors.folder import Vectors, open_vectors, vector_column, vector_table, vectors_of
 from align.vectors.writing import begin, finish, finished_parts, part_name, save_vectors, write_part
@@ -146,9 +146,9 @@ def test_a_part_that_is_not_whole_does_not_count(tmp_path: Path, change: str, ca
     elif change == "no rejects":
         (out / "rejects/part-00001.jsonl").unlink()
     elif change == "encoder":
-        about.write_text(json.dumps(json.loads(about.read_text()) | {"encoder": {"fingerprint": "of another"}}))
+        about.write_text(json.dumps(read_json(about) | {"encoder": {"fingerprint": "of another"}}))
     elif change == "name":
-        about.write_text(json.dumps(json.loads(about.read_text()) | {"number": 0}))
+        about.write_text(json.dumps(read_json(about) | {"number": 0}))
     else:
         about.write_text("{" if change == "json" else "[1]")
     assert list(finished_parts(out)) == [0]

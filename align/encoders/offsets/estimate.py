@@ -91,7 +91,7 @@ def offsets(
     }  # fmt: skip
     with whole_folder(out, kind=KIND) as folder:
         np.save(folder / ROWS, rows, allow_pickle=False)
-        write_json(folder / MANIFEST, manifest | {"sha256": sha256(folder / ROWS)})
+        write_json(folder / MANIFEST, manifest | {"sha256": sha256(folder / ROWS)}, sealed=True)
     log.info("%s: %s of %s", out, method, ", ".join(f"{code} ({len(here)} lines)" for code, here in places.items()))
     return open_offsets(out)
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.errors import InputError
+from align.files.arrays import read_array
 from align.files.nested import differences
 from align.files.whole import existing_file, read_json, sha256
 from align.similarity.offsets import project_out
@@ -170,13 +171,13 @@ def open_offsets(folder: Path | str) -> Offsets:
     file = existing_file(folder / ROWS)
     if sha256(file) != manifest["sha256"]:
         raise InputError(f"{file} is damaged: its SHA-256 is not the one in {MANIFEST}; estimate the offsets again")
-    rows = np.load(file, allow_pickle=False)
+    rows = read_array(file)
     if manifest["method"] != HEAD:
         return Offsets(folder, manifest, rows)
     maps = existing_file(folder / MAPS)
     if sha256(maps) != manifest["maps_sha256"]:
         raise InputError(f"{maps} is damaged: its SHA-256 is not the one in {MANIFEST}; train the head again")
-    return Offsets(folder, manifest, rows, np.load(maps, allow_pickle=False))
+    return Offsets(folder, manifest, rows, read_array(maps))
 
 
 def open_head(folder: Path | str) -> Offsets:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from align.errors import InputError
+from align.files.intact import inside
 from align.files.licences import check_licence, stated_licence
 from align.files.packed import also_packed, plain_suffix, said
 from align.files.whole import INDEX, existing_file, read_json, sha256
@@ -77,7 +78,7 @@ def _checked_parquet(folder: Path) -> Path:
     if not isinstance(manifest, dict) or (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
         raise InputError(f"{manifest_path}: expected format {FORMAT!r}, version {VERSION}")
     for name, digest in manifest["files"].items():
-        if sha256(existing_file(folder / name)) != digest:
+        if sha256(existing_file(inside(folder, name))) != digest:
             raise InputError(f"{folder / name} differs from its manifest: it was changed after it was written")
     for source in manifest.get("sources") or [{}]:
         check_licence(f"{folder} ({source.get('name', 'pairs')})", str(source.get("licence", "")))

@@ -86,7 +86,7 @@ def survey(corpus: Corpus, folder: Path, *, of: Mapping[str, Any], progress: boo
         found = replace(found, copies=copies)
         shutil.rmtree(temporary / "ids")
         kept_as = {"of": dict(of), "sha256": sha256(temporary / "copies.npy"), **asdict(found)}
-        write_json(temporary / "survey.json", kept_as)
+        write_json(temporary / "survey.json", kept_as, sealed=True)
     return found
 
 

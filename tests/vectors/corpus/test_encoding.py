@@ -18,6 +18,7 @@ from held import another_process
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.files import whole as files
+from align.files.whole import read_json
 from align.vectors.corpus.encoding import encode
 from align.vectors.corpus.rows import content_id
 from align.vectors.folder import open_vectors, vectors_of
@@ -129,7 +130,7 @@ def test_parts_that_do_not_count_are_written_again(tmp_path, encoder, corpus, mo
             encode(encoder, [corpus], out, part_rows=10)
     truncated, stale, unrejected = (out / f"part-0000{number}.parquet" for number in (0, 1, 2))
     truncated.write_bytes(truncated.read_bytes()[:-1])
-    about = json.loads(stale.with_suffix(".json").read_text())
+    about = read_json(stale.with_suffix(".json"))
     about["encoder"]["fingerprint"] = "of another encoder"
     stale.with_suffix(".json").write_text(json.dumps(about))
     unrejected.with_suffix(".json").unlink()
@@ -234,7 +235,7 @@ def test_nothing_of_anybody_else_goes_with_a_run_that_came_to_nothing(tmp_path, 
     encode(encoder, [corpus], tmp_path / "o")
     for path in (tmp_path / "o").glob("part-*"):
         path.unlink()
-    manifest = json.loads((tmp_path / "o/manifest.json").read_text()) | {"complete": False}
+    manifest = read_json(tmp_path / "o/manifest.json") | {"complete": False}
     (tmp_path / "o/manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "o/rejects/thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="o holds rejects/thesis.tex, which is not of vectors"):
