@@ -160,6 +160,26 @@ def damage(draw, place):
     return f"{path.relative_to(place)}: {how} at {at}"
 
 
+def forge(draw, place):
+    """Damage the FAISS file of an index, and make its hash agree; what was done."""
+    path = place / "index.faiss"
+    data = bytearray(path.read_bytes())
+    at = draw.choice([draw.randrange(min(len(data), 300)), draw.randrange(len(data))])  # sizes stand at the head
+    how = draw.choice(["cut", "flip", "large"])
+    if how == "cut":
+        del data[at:]
+    elif how == "flip":
+        data[at] ^= 1 << draw.randrange(8)
+    else:
+        data[at : at + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    manifest = json.loads((place / "manifest.json").read_text())
+    manifest.pop("seal")
+    manifest["files"][path.name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    return f"{how} at {at}"
+
+
 def good(home, kind):
     """What an undamaged folder may give: of two checkpoints the older one too, and of caches nothing."""
     import shutil
@@ -178,7 +198,7 @@ def good(home, kind):
     return values
 
 
-def try_all(home, numbers, log, memory):
+def try_all(home, numbers, log, memory, kinds=KINDS, how=damage):
     """Damage copies of folders, as numbers say, and read them; a line for each, before and after."""
     import logging
     import tempfile
@@ -193,7 +213,7 @@ def try_all(home, numbers, log, memory):
     with tempfile.TemporaryDirectory() as folder, open(log, "a", buffering=1) as lines:
         for number in numbers:
             draw = random.Random(number)
-            kind = KINDS[number % len(KINDS)]
+            kind = kinds[number % len(kinds)]
             if kind not in fine:
                 fine[kind] = good(home, kind)
                 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -201,7 +221,7 @@ def try_all(home, numbers, log, memory):
             place = Path(folder, kind)
             shutil.rmtree(place, ignore_errors=True)
             shutil.copytree(home / kind, place)
-            what = damage(draw, place)
+            what = how(draw, place)
             lines.write(json.dumps([number, kind, what, "begun"]) + "\n")
             try:
                 found = read(kind, place)

@@ -117,6 +117,7 @@ def read_index(path: Path, *, mmap: bool) -> Any:
         InputError: FAISS is missing, cannot read the file, or compares by distance in it.
     """
     faiss = import_faiss()
+    faiss.set_deserialization_vector_byte_limit(path.stat().st_size)  # none in it can be larger: no memory for lies
     try:
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mmap else 0)
     except RuntimeError as error:

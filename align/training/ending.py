@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import signal
@@ -19,6 +20,8 @@ from align.errors import InputError
 from align.files.whole import explained
 from align.training.callbacks import TrainingStopped
 from align.training.distributed import TIMEOUT, timeout, total, world
+
+log = logging.getLogger(__name__)
 
 TERMINATED = 128 + signal.SIGTERM
 """Exit code of a run that SIGTERM ended, as shells give it."""
@@ -63,6 +66,7 @@ class Terminate(TrainerCallback):
         if world()[1] > 1:
             self.asked = bool(total(torch.tensor(float(self.asked), device=self.device)))
         if self.asked and state.global_step < state.max_steps:
+            log.warning("SIGTERM: the run ends with a checkpoint at step %d; resume goes on from it", state.global_step)
             control.should_save = control.should_training_stop = True
 
 
@@ -75,8 +79,8 @@ def answered() -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, ValueError) as error:
-        if isinstance(error, TrainingStopped | InputError) or not lost(error):
+    except RuntimeError as error:
+        if isinstance(error, TrainingStopped) or not lost(error):
             raise
         first = str(error).strip().split("\n")[0]
         raise TrainingStopped(

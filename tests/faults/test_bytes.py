@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 from killed import child
-from mutations import KINDS, UNSEALED, build, try_all
+from mutations import KINDS, UNSEALED, build, forge, try_all
 
 GIGABYTE = 2**30
 
@@ -19,11 +19,11 @@ def folders(tmp_path_factory):
     return home
 
 
-def tried(home, log, count):
+def tried(home, log, count, *how):
     """What came of each mutation; a process that a signal ended is noticed, and the rest goes to another."""
     left = [*range(count)]
     while left:
-        with child(try_all, home, left, log, 2 * GIGABYTE) as process:
+        with child(try_all, home, left, log, 2 * GIGABYTE, *how) as process:
             process.join()
             code = process.exitcode
         lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -67,3 +67,17 @@ def test_I1_bytes_anywhere_2000_times(folders, tmp_path, figures):
     memory. Of a model that others wrote, without a hash of anything, other weights are believed.
     """
     figures("bytes", judged(tried(folders, tmp_path / "log", 2_000)))
+
+
+@pytest.mark.faults
+def test_I1_forged_indexes(folders, tmp_path, figures):
+    """The FAISS file of an index is changed 300 times by somebody who makes its hash agree.
+
+    No hash can tell; FAISS refuses most, and takes no more memory than the file has. How many ended the process is
+    counted: an index is to be opened from whom one trusts.
+    """
+    done = tried(folders, tmp_path / "log", 300, ("index-ivf", "index-hnsw", "index-pq"), forge)
+    ends = Counter("ended the process" if end.startswith("ended") else end.splitlines()[-1].partition(":")[0]
+                   for _, _, end in done.values())  # fmt: skip
+    assert not [end for end in ends if "MemoryError" in end]
+    figures("forged", ends)

@@ -183,26 +183,28 @@ def test_S2_modules_json_names_a_class(bert_folder, tmp_path, evil, name):
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
-def test_S2_auto_map(bert_folder, evil, file):
+@pytest.mark.parametrize("writer", ["transformers", "sentence-transformers"])
+def test_S2_auto_map(bert_folder, tmp_path, evil, writer, file):
     """config.json or tokenizer_config.json names classes of a file beside it (auto_map), and a kind that nobody knows.
 
     Nobody is asked, nothing runs: the folder is refused with a sentence, or read without that file.
     """
-    evil(bert_folder)
+    folder = bert_folder
+    if writer != "transformers":
+        save_encoder(load_encoder(bert_folder), folder := tmp_path / "saved")
+        (folder / MARK).unlink()
+        (folder / "align.json").unlink()
+    evil(folder)
     names = {"AutoConfig": "evil.Config", "AutoModel": "evil.Model", "AutoModelForMaskedLM": "evil.Model",
              "AutoTokenizer": ["evil.Tok", "evil.Tok"]}  # fmt: skip
-    expected = load_encoder(bert_folder).encode(["abc"])
-    change(bert_folder / file, lambda config: config.update({"auto_map": names}))
-    try:
-        assert np.array_equal(load_encoder(bert_folder).encode(["abc"]), expected)
-    except InputError as error:
-        assert "custom code" in str(error)
     unknown = {"model_type": "evil", "architectures": ["Evil"], "tokenizer_class": "Evil"}
-    change(bert_folder / file, lambda config: config.update(unknown))
-    try:
-        assert np.array_equal(load_encoder(bert_folder).encode(["abc"]), expected)
-    except InputError as error:
-        assert "cannot be loaded" in str(error)
+    expected = load_encoder(folder).encode(["abc"])
+    for more in ({"auto_map": names}, unknown):
+        change(folder / file, lambda config, more=more: config.update(more))
+        try:
+            assert np.array_equal(load_encoder(folder).encode(["abc"]), expected)
+        except InputError as error:
+            assert "cannot be loaded" in str(error)
 
 
 LEADING_OUT = "names a file .*which is not in it"

@@ -88,7 +88,8 @@ def namespaces(*names):
             if (made := ip("netns", "add", name)).returncode:
                 pytest.skip(f"no network namespace can be made here: {made.stderr.strip()}")
             ip("-n", name, "link", "set", "lo", "up")
-        if (made := ip("link", "add", names[0], "netns", names[0], "type", "veth", "peer", "name", names[-1],
+        end = names[1] if len(names) > 1 else "end"  # else both ends are in the one
+        if (made := ip("link", "add", names[0], "netns", names[0], "type", "veth", "peer", "name", end,
                        "netns", names[-1])).returncode:  # fmt: skip
             pytest.skip(f"no link can be made here: {made.stderr.strip()}")
         for number, name in enumerate(names, 1):

@@ -12,6 +12,11 @@ pytestmark = pytest.mark.skipif(not (ROOT / "scripts").is_dir(), reason="only in
 IDS = {"T": 19, "E": 8, "I": 12, "V": 9, "S": 8, "P": 4}
 
 
+@pytest.fixture(autouse=True)
+def checkout(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
 def test_every_fault_has_a_test_that_is_there():
     from scripts.document.reliability import faults
 
