@@ -14,6 +14,15 @@ class InputError(ValueError):
     """
 
 
+def one_line(error: BaseException) -> str:
+    r"""What an exception of another library says, for a sentence.
+
+    >>> one_line(OSError("Invalid data\nPage header failed.\n"))
+    'Invalid data Page header failed.'
+    """
+    return " ".join(str(error).split())
+
+
 CODE = r"[a-z]{2,3}_[A-Z][a-z]{3}"
 """Of a language and its script."""
 SHOWN = 30

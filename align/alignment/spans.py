@@ -146,7 +146,7 @@ def _offsets(path: Path | str, sentences: Sequence[Sentence]) -> list[Labelled]:
         try:
             record = json.loads(line)
             given = [(int(one["start"]), int(one["end"]), str(one["label"])) for one in record["spans"]]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise InputError(
                 f'{where}: expected {{"spans": [{{"start": 0, "end": 5, "label": "PER"}}]}}, got {line[:60]!r}'
             ) from error

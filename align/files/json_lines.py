@@ -39,8 +39,8 @@ def json_values(path: Path | str) -> Iterator[tuple[int, Any, str]]:
         value: Any = None
         try:
             value = None if problem else json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            problem = f"not valid JSON ({getattr(error, 'msg', 'too deep')})"
+        except (ValueError, RecursionError) as error:  # a number of more digits than Python reads is a ValueError, too
+            problem = f"not valid JSON ({getattr(error, 'msg', 'too deep or too long a number')})"
         yield number, value, problem
 
 
@@ -63,8 +63,8 @@ def _array(path: Path | str, lines: Iterator[tuple[int, str, str]]) -> Iterator[
                 raise InputError(f"{path}, line {number}: not valid JSON (expected , or ] after a value of the array)")
             try:
                 value, end = _decode(text)
-            except (json.JSONDecodeError, RecursionError) as error:
-                why = getattr(error, "msg", "too deep")
+            except (ValueError, RecursionError) as error:
+                why = getattr(error, "msg", "too deep or too long a number")
                 break
             yield begins, value, ""
             text, after = text[end:].lstrip(), True

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from align.errors import InputError
+from align.errors import InputError, one_line
 from align.files.arrays import read_array
 from align.indexes.faiss_gpu import MOST, Gpu, on_gpu_or_cpu
 from align.similarity.cosine import matrix, normalize, slices
@@ -131,8 +131,8 @@ def read_npy(path: Path, *, mmap: bool) -> NDArray[Any]:
     """
     try:
         return matrix(read_array(path, mmap=mmap))
-    except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError(f"{path} is damaged: {error}") from error
+    except (ValueError, EOFError, OSError) as error:
+        raise error if isinstance(error, InputError) else InputError(f"{path} is damaged: {one_line(error)}") from error
 
 
 def write_npy(path: Path, blocks: Iterable[NDArray[Any]], *, shape: tuple[int, int], dtype: str) -> None:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
-from align.errors import InputError, there_are
+from align.errors import InputError, one_line, there_are
 from align.vectors.folder import Vectors
 
 COLUMNS = ("id", "text_sha256", "language", "script", "text")
@@ -116,7 +116,7 @@ def open_rows(path: Path) -> Rows:
     try:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is damaged: {one_line(error)}") from error
     there = table.column_names
     own = tuple(name for name in there if name not in COLUMNS)
     if there not in ([*COLUMNS, *own], [*COLUMNS[:-1], *own]):

@@ -68,7 +68,7 @@ def load_changed(name: str | Path, changes: Sequence[str]) -> tuple[Recipe, list
         raise InputError(f"no recipe {str(name)!r}: expected a .toml file or one of {there_are(str(name), recipes())}")
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{place} is not valid TOML: {error}") from error
     try:
         before = _sections(table)
@@ -109,7 +109,7 @@ def _written(text: str) -> Any:
     for written in (text, pointed):
         try:
             return tomllib.loads(f"value = {written}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             continue
     return text.strip()
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
-from align.errors import InputError
+from align.errors import InputError, one_line
 from align.files.intact import inside
 from align.files.whole import existing_file, read_json, sha256
 from align.similarity.cosine import matrix
@@ -92,7 +92,7 @@ class Vectors(Described):
                     for batch in file.iter_batches(batch_size=rows, columns=known):
                         yield pa.Table.from_batches([batch])
             except (pa.ArrowException, OSError) as error:
-                raise InputError(f"{path} is damaged: {error}") from error
+                raise InputError(f"{path} is damaged: {one_line(error)}") from error
 
     def part(self, number: int) -> pa.Table:
         """All rows of one part, whose SHA-256 is not compared; of a part without rows, its columns."""

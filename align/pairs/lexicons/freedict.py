@@ -24,6 +24,8 @@ DIGITS = {digit: value for value, digit in enumerate(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 )}  # fmt: skip
 """Base 64 as dictd writes numbers: the most significant digit first, no padding."""
+LONGEST = 10
+"""Digits of an offset: 64 ** 10 is 2 ** 60, and a file has fewer than 2 ** 63 bytes."""
 METADATA = ("00database", "00-database")
 """How the headwords of the entries about the dictionary itself begin."""
 PRONUNCIATION = re.compile(r"(?:^|(?<=[\s,>]))/[^\s/][^/]*/(?=[\s,;)]|$)")
@@ -186,9 +188,10 @@ def _number(digits: str, index: Path, line: int) -> int:
     value = 0
     for digit in digits:
         value = value * 64 + DIGITS.get(digit, 0)
-    if not digits or not DIGITS.keys() >= set(digits):
+    if not 0 < len(digits) <= LONGEST or not DIGITS.keys() >= set(digits):
         place = f"{index}, line {line}"
-        raise InputError(f"{place}: expected a number in base 64 (A-Z a-z 0-9 + /), got {digits[:40]!r}")
+        told = f"{place}: expected a number in base 64 (A-Z a-z 0-9 + /), got {digits[:40]!r}"
+        raise InputError(f"{told}, longer than {LONGEST} digits" if len(digits) > LONGEST else told)
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from align.errors import InputError, there_are
+from align.errors import InputError, one_line, there_are
 from align.files.archives import seekable
 from align.files.cells import cell_lines
 from align.files.hub import no_network
@@ -60,7 +60,7 @@ def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(seekable(existing_file(path))) as file:
             yield file
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path} is not a complete Parquet file: {error}") from error
+        raise InputError(f"{path} is not a complete Parquet file: {one_line(error)}") from error
 
 
 def parquet_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -30,6 +30,7 @@ from align.pairs.table import (
     schema_of,
 )
 from align.text.languages import check_language
+from align.text.surrogates import SURROGATES
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -155,7 +156,7 @@ def _value(name: str, value: Any, place: str) -> str | float | None:
             raise InputError(f"{place}: expected a number as score, got {value!r}") from error
     if name == "group_id" and isinstance(value, int):
         return str(value)
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and not SURROGATES.search(value)):
         return value
     raise InputError(f"{place}: expected text in the column {name!r}, got {value!r}")
 

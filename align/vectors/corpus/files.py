@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from align.errors import InputError
+from align.errors import InputError, one_line
 from align.files.archives import on_disk, open_file, seekable
 from align.files.cells import PEEKED, Cells, all_quoted, cell_lines, tsv_cells
 from align.files.lines import NOT_UTF8, byte_lines
@@ -133,7 +133,7 @@ def _explained(path: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the system: no permission, a bad disk
             raise
-        raise InputError(f"{path} is not a whole Parquet file: {error}") from error
+        raise InputError(f"{path} is not a whole Parquet file: {one_line(error)}") from error
 
 
 def _refuse_page(head: bytes, path: Path) -> None:
