@@ -54,6 +54,9 @@ def encode(
     address: Annotated[
         str | None, typer.Option(help="Of a Ray cluster: auto or host:port; by default Ray is started here.")
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Of an array job: encode this share of the parts alone, 2/8; the last completes.")
+    ] = None,
 ) -> None:
     """Vectors of a corpus, in parts. Stopped at any time, the same command goes on; each row is there exactly once."""
     started = time.monotonic()
@@ -65,7 +68,7 @@ def encode(
         keep=listed(keep) or (), licence=licence,
         romanize=romanize, dtype="float16" if half else "float32", store_texts=not no_texts, part_rows=part_rows,
         deterministic=deterministic, attention=choice.attention, backend=choice.backend, workers=workers, engine=engine,
-        address=address, progress=context.obj, **choice.options(),
+        address=address, shard=shard, progress=context.obj, **choice.options(),
     )  # fmt: skip
     rejected = made.manifest["rejected"]
     show({

@@ -27,7 +27,9 @@ def mine(
         Path | None,
         typer.Option(help="TSV of x_id TAB y_id, right pairs of a part; one id empty: that one has no partner."),
     ] = None,
-    engine: Annotated[str, typer.Option(help="exact, or faiss (extra): approximate neighbours.")] = "exact",
+    engine: Annotated[
+        str, typer.Option(help="exact; faiss (extra): approximate neighbours; ray (extra): exact, by a cluster.")
+    ] = "exact",
     factory: Annotated[
         str | None, typer.Option(help="Of the FAISS index, such as IVF4096,Flat; by default by the number of rows.")
     ] = None,
@@ -37,12 +39,22 @@ def mine(
         Path | None, typer.Option(help="Folder for a copy of the vectors while it runs; by default beside --out.")
     ] = None,
     offsets: TakenOff = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Of an array job: do this share alone, 2/8; then merge by --shards 8.")
+    ] = None,
+    shards: Annotated[
+        int | None, typer.Option(min=1, help="Merge so many shards that were done; of ray, how many tasks (16).")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster: auto or host:port; by default Ray is started here.")
+    ] = None,
 ) -> None:
     """Mine pairs of translations by a margin, best first; no text stands in two pairs."""
     from align.mining.mining import mine as run
 
     found = run(
         x, y, out, score=score, k=k, direction=direction, threshold=threshold, gold=gold, engine=engine,
-        factory=factory, probes=probes, block=block, temporary=temporary, offsets=offsets, progress=context.obj,
+        factory=factory, probes=probes, block=block, temporary=temporary, offsets=offsets, shard=shard,
+        shards=shards, address=address, progress=context.obj,
     )  # fmt: skip
-    show({**found.numbers, "out": str(out)})
+    show(found.numbers if shard else {**found.numbers, "out": str(out)})

@@ -24,6 +24,7 @@ from align.errors import InputError, unknown
 from align.files.nested import differences
 from align.mining.neighbours import ENGINES, faiss_neighbours
 from align.mining.pairs import Candidates, judged, write_mined
+from align.mining.shards import Sharded
 from align.mining.sides import Side, side
 from align.similarity.margin import check_score, margins
 from align.similarity.nearest import Neighbours, exact_neighbours
@@ -32,6 +33,9 @@ from align.vectors.folder import Vectors
 DIRECTIONS = ("intersection", "forward", "backward", "max")
 DECIMALS = 6
 """Of a score: what is written, compared with the threshold, and a tie."""
+
+
+NO_PAIRS = Candidates(*(np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64)))
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ def mine(
     block: int = 2048,
     temporary: Path | str | None = None,
     offsets: Path | str | None = None,
+    shard: str | None = None,
+    shards: int | None = None,
+    address: str | None = None,
     progress: bool = False,
 ) -> Mined:
     r"""Mine the translations that two corpora hold of each other.
@@ -80,12 +87,16 @@ def mine(
             are both; ``max``: pairs that are either.
         threshold: the least score kept; ``None``: with ``gold`` the one of the best F1, else all are kept.
         gold: TSV of x_id TAB y_id; see :func:`align.mining.pairs.judged`.
-        engine: ``exact``, or ``faiss``: approximate neighbours.
+        engine: ``exact``; ``faiss``: approximate neighbours; or ``ray``: exact ones, found by a cluster in ``shards``.
         factory: of the FAISS index, see :func:`align.mining.neighbours.faiss_neighbours`.
         probes: clusters of it that are visited.
         block: rows of each side in one product; bounds memory.
         temporary: folder for the copies, as large as the vectors; ``None``: beside ``out``, or the system's.
         offsets: folder of :func:`align.offsets`, to be taken off vectors that were encoded without.
+        shard: do this share alone, ``2/8``, and leave what it finds beside ``out``: of an array job, whose last step is
+            the same call with ``shards=8``.
+        shards: of ``ray``, how many tasks; else merge so many that were done. What they left is removed in the end.
+        address: of the Ray cluster, ``auto`` or host:port; ``None``: Ray is started on this machine.
         progress: show a bar.
 
     Raises:
@@ -96,15 +107,15 @@ def mine(
     _check_choices(direction, engine, threshold)
     left, right = side(x, offsets), side(y, offsets)
     _check_encoders(left, right)
-    place = Path(temporary) if temporary else Path(out).parent if out else None
-    if place is not None:
-        place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".align-mine.", dir=place) as folder:
-        x_rows, y_rows = left.unique_rows(Path(folder) / "x"), right.unique_rows(Path(folder) / "y")
-        find: Callable[..., tuple[Neighbours, Neighbours]] = exact_neighbours
-        if engine == "faiss":
-            find = partial(faiss_neighbours, factory=factory, probes=probes)
-        near = find(x_rows, y_rows, k=k, block=block, progress=progress)
+    sharded = Sharded(Path(out) if out else None, shard, shards, engine, address)
+    if sharded.asked:
+        found = sharded.neighbours(left, right, k=k, block=block)
+        if found is None:
+            return Mined(NO_PAIRS, {"shard": shard})
+        near = found
+    else:
+        near = _alone(left, right, Path(temporary) if temporary else Path(out).parent if out else None, engine,
+                      factory=factory, probes=probes, k=k, block=block, progress=progress)  # fmt: skip
     pairs, counts = candidates(*near, score=score, direction=direction)
     quality = None if gold is None else judged(Path(gold), pairs, left, right, threshold)
     threshold = quality.threshold if quality else threshold
@@ -116,7 +127,19 @@ def mine(
     } | (quality._asdict() if quality else {})  # fmt: skip
     if out is not None:
         write_mined(Path(out), kept, left.fields(kept.x), right.fields(kept.y))
+        sharded.clear()
     return Mined(kept, numbers)
+
+
+def _alone(left: Side, right: Side, place: Path | None, engine: str, *, factory: str | None, probes: int,
+           **options: Any) -> tuple[Neighbours, Neighbours]:  # fmt: skip
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+    find: Callable[..., tuple[Neighbours, Neighbours]] = exact_neighbours
+    if engine == "faiss":
+        find = partial(faiss_neighbours, factory=factory, probes=probes)
+    with tempfile.TemporaryDirectory(prefix=".align-mine.", dir=place) as folder:
+        return find(left.unique_rows(Path(folder) / "x"), right.unique_rows(Path(folder) / "y"), **options)
 
 
 def candidates(
@@ -176,7 +199,7 @@ def _one_to_one(pairs: Candidates, n: int, m: int) -> Candidates:
 
 
 def _check_choices(direction: str, engine: str, threshold: float | None) -> None:
-    for name, value, known in (("direction", direction, DIRECTIONS), ("engine", engine, ENGINES)):
+    for name, value, known in (("direction", direction, DIRECTIONS), ("engine", engine, (*ENGINES, "ray"))):
         if value not in known:
             raise InputError(unknown(name, value, known))
     if threshold is not None and np.isnan(threshold):

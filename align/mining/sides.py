@@ -56,6 +56,11 @@ class Side:
         return np.unique(self.code, return_index=True)[1]
 
     @property
+    def dtype(self) -> str:
+        """Of the vectors."""
+        return str(self.given.manifest["dtype"] if isinstance(self.given, Vectors) else self.given.dtype)
+
+    @property
     def copies(self) -> int:
         """Rows whose text an earlier row has."""
         return self.rows - len(self.first)

@@ -170,10 +170,23 @@ def exact_neighbours(
     """
     check_at_least_one(k)
     x, y = matrix(x), matrix(y)
-    of_x = no_keys(len(x), min(k, len(y)))
-    of_y = no_keys(len(y), min(k, len(x)))
-    count = math.ceil(len(x) / max(1, block)) * math.ceil(len(y) / max(1, block))
-    for rows, columns, cosines in tqdm(tiles(x, y, block), total=count, unit="tile", disable=not progress):
-        keep_best(of_x[rows], cosines, np.arange(columns.start, columns.stop))
-        keep_best(of_y[columns], cosines.T, np.arange(rows.start, rows.stop))
+    of_x, of_y = nearest_keys(x, y, slice(0, len(x)), k=k, block=block, progress=progress)
     return neighbours_of(of_x), neighbours_of(of_y)
+
+
+def nearest_keys(
+    x: NDArray[np.generic], y: NDArray[np.generic], share: slice, *, k: int, block: int, progress: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Keys of the best of all ``y`` for a share of the rows of ``x``, and of that share for each row of ``y``.
+
+    The first are (rows of the share, min(k, m)). The others, (m, min(k, n)), name rows of all ``x``: the ``min(k, n)``
+    highest of the keys that several shares give are the best of all.
+    """
+    part = x[share]
+    of_x = no_keys(len(part), min(k, len(y)))
+    of_y = no_keys(len(y), min(k, len(x)))
+    count = math.ceil(len(part) / max(1, block)) * math.ceil(len(y) / max(1, block))
+    for rows, columns, cosines in tqdm(tiles(part, y, block), total=count, unit="tile", disable=not progress):
+        keep_best(of_x[rows], cosines, np.arange(columns.start, columns.stop))
+        keep_best(of_y[columns], cosines.T, share.start + np.arange(rows.start, rows.stop))
+    return of_x, of_y

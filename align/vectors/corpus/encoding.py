@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from align.encoders.encoder import Encoder
@@ -19,12 +18,14 @@ from align.errors import InputError
 from align.files.archives import on_disk
 from align.files.folders import named
 from align.files.locks import locked
+from align.files.shards import shard as parsed
 from align.files.whole import read_json, sha256
+from align.vectors.corpus.beginning import begun, cleared, warn_of_space
 from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_model
 from align.vectors.corpus.rows import Corpus, open_corpus
 from align.vectors.corpus.survey import Survey, copies_of, part_count, read_chunks, survey
-from align.vectors.folder import DTYPES, MANIFEST, Vectors, open_vectors, plain
-from align.vectors.writing import PART_ROWS, begin, check_vectors, finish, finished_parts
+from align.vectors.folder import DTYPES, MANIFEST, Vectors, open_vectors, plain, read_manifest
+from align.vectors.writing import PART_ROWS, check_vectors, finish, finished_parts
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def encode(
     workers: int = 1,
     engine: str = "local",
     address: str | None = None,
+    shard: str | None = None,
     progress: bool = False,
     **load: Any,
 ) -> Vectors:
@@ -84,6 +86,8 @@ def encode(
         workers: processes that encode.
         engine: local, or ray: on the machines of a cluster (extra ``ray``).
         address: of the cluster, ``auto`` or host:port; ``None``: Ray is started on this machine.
+        shard: encode this share of the parts alone, ``2/8``, beside others that do theirs in the same folder; the one
+            that ends last completes it. Of any other, what comes back is not complete.
         progress: show a bar with rate and remaining time.
         load: further options of :func:`align.load_encoder`: layer, kind, prompt, bf16, device, offsets, ...
 
@@ -105,9 +109,11 @@ def encode(
     for name in ("offsets", "head"):
         if load.get(name):
             load[name] = Path(load[name]).absolute()  # workers may stand elsewhere
-    out = named(out)
+    out, which = named(out), parsed(shard) if shard else None
     check_vectors(out)
-    with locked(out / MANIFEST, of=out):
+    lock = partial(locked, out / MANIFEST, wait=which is not None, of=out)
+    with ExitStack() as alone:
+        alone.enter_context(lock())
         corpus = open_corpus(
             inputs, text=text, id=id, language=language, language_column=language_column, keep=keep, licence=licence
         )
@@ -125,14 +131,18 @@ def encode(
             "encoder": encoder_identity(encoder, romanize=romanize), "dimension": encoder.dimension, "dtype": dtype,
             "part_rows": part_rows, "store_texts": store_texts, "compute": compute, **of,
         }  # fmt: skip
-        _begin(out, settings)
+        begun(out, settings)
         if read_json(out / MANIFEST)["complete"]:
             log.info("%s is complete: nothing is left to encode", out)
             return open_vectors(out)
         found = _survey(corpus, out, of, progress=progress)
         done = finished_parts(out)
-        _warn_of_space(out, found.rows - sum(about["rows"] for about in done.values()), encoder.dimension, dtype)
-        chunks = read_chunks(corpus, found, copies_of(out / SURVEY), part_rows=part_rows, finished=done)
+        warn_of_space(out, found.rows - sum(about["rows"] for about in done.values()), encoder.dimension, dtype)
+        parts = part_count(found, part_rows)
+        others = {number for number in range(parts) if which and number % which.count != which.number - 1}
+        chunks = read_chunks(corpus, found, copies_of(out / SURVEY), part_rows=part_rows, finished=others | done.keys())
+        if which:
+            alone.close()
         if here:
             log.info("attention %s", encoder.attention_in_use(bf16=bool(load.get("bf16"))))
         before = sum(about["rows"] + about["rejected"] for about in done.values())
@@ -141,13 +151,19 @@ def encode(
                 run_here(encoder, job, chunks, bar.update)
             else:
                 del encoder
-                with closing(_encoded(job, chunks, workers=workers, engine=engine, address=address)) as parts:
-                    for part in parts:
+                with closing(_encoded(job, chunks, workers=workers, engine=engine, address=address)) as written:
+                    for part in written:
                         bar.update(part.lines)
         for source, stamp, now in zip(corpus.sources, stamps, _stamps(corpus), strict=True):
             if stamp != now:
                 raise InputError(f"{source.path} was changed while it was encoded: remove {out} and encode it again")
-        return _finish(out, part_count(found, part_rows))
+        if which:
+            alone.enter_context(lock())
+            if len(there := finished_parts(out)) < parts:
+                log.info("%d of %d parts of %s are there", len(there), parts, out)
+                totals = {what: sum(about[what] for about in there.values()) for what in ("rows", "rejected")}
+                return Vectors(out, {**read_manifest(out), "parts": [], **totals})
+        return _finish(out, parts)
 
 
 def run_here(encoder: Encoder, job: Job, chunks: Iterable[Chunk], progress: Callable[[int], object]) -> None:
@@ -194,47 +210,16 @@ def _described(corpus: Corpus, *, progress: bool) -> dict[str, Any]:
     return {"inputs": inputs, **rules, **kept}
 
 
-def _begin(out: Path, settings: Mapping[str, Any]) -> None:
-    try:
-        begin(out, settings)
-    except InputError:
-        if not _cleared(out):
-            raise
-        begin(out, settings)
-
-
 def _survey(corpus: Corpus, out: Path, of: Mapping[str, Any], *, progress: bool) -> Survey:
     try:
         found = survey(corpus, out / SURVEY, of=plain(of), progress=progress)
     except InputError:
-        _cleared(out)
+        cleared(out)
         raise
     log.info("%d rows to encode, %d copies, %d other rejects", found.rows, found.copies, found.rejected)
     if found.rejected:
         log.warning("cannot be encoded: %s", found.rejected_first)
     return found
-
-
-def _cleared(out: Path) -> bool:
-    """Remove what was begun, the manifest last, and keep the lock; False if there is a part, or of somebody else."""
-    try:
-        check_vectors(out)
-        if read_json(out / MANIFEST)["complete"] is not False or any(out.glob("part-*")):
-            return False
-    except (InputError, KeyError, TypeError, NotADirectoryError):
-        return False
-    for path in sorted(out.iterdir(), key=lambda path: path.name == MANIFEST):
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.suffix != ".lock":
-            path.unlink()
-    return True
-
-
-def _warn_of_space(out: Path, rows: int, dimension: int, dtype: str) -> None:
-    needed, free = rows * dimension * np.dtype(dtype).itemsize, shutil.disk_usage(out).free
-    if needed > free:
-        log.warning("the vectors need %.1f GB and %s has %.1f GB free", needed / 1e9, out, free / 1e9)
 
 
 def _encoded(

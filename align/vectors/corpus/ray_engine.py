@@ -69,7 +69,7 @@ def run_ray(
     model = str(Path(job.model).resolve()) if job.model != "seed" and Path(job.model).is_dir() else job.model
     job = replace(job, out=job.out.resolve(), model=model)
     with (
-        _connected(address, cpus=cpus * workers) as ray,
+        connected(address, cpus=cpus * workers) as ray,
         NamedTemporaryFile(dir=job.out, prefix=".probe-") as probe,
     ):
         if gpus is None:
@@ -156,7 +156,7 @@ def _look(job: Job, probe: Path) -> None:
 
 
 @contextmanager
-def _connected(address: str | None, *, cpus: float) -> Iterator[Any]:
+def connected(address: str | None, *, cpus: float) -> Iterator[Any]:
     """The module ``ray``, connected; what was started here, with at least so many CPUs, is shut down after."""
     ray = _ray(alone=address is None)
     if ray.is_initialized():

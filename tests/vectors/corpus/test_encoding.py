@@ -19,6 +19,7 @@ from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.files import whole as files
 from align.files.whole import read_json
+from align.vectors.corpus import encoding as corpus_encoding
 from align.vectors.corpus.encoding import encode
 from align.vectors.corpus.rows import content_id
 from align.vectors.folder import open_vectors, vectors_of
@@ -387,6 +388,40 @@ def test_chunks_know_the_copies_behind_finished_ones(tmp_path):
         seen = {c.number: ([row.line for row in c.rows], [reject.line for reject in c.rejects]) for c in chunks}
         whole = {0: ([1], [2]), 1: ([3], [4]), 2: ([], [5])}
         assert seen == {number: lines for number, lines in whole.items() if number not in finished}
+
+
+def test_shards_make_the_folder_that_one_makes(tmp_path, encoder, corpus):
+    alone = encode(encoder, [corpus], tmp_path / "alone", part_rows=10, deterministic=True)
+    for number in (3, 1, 2):
+        made = encode(encoder, [corpus], tmp_path / "o", part_rows=10, deterministic=True, shard=f"{number}/3")
+        assert made.manifest["complete"] is (number == 2)
+        if number == 3:
+            assert (made.rows, made.manifest["rejected"]) == (10, 0)
+            assert sorted(finished_parts(tmp_path / "o")) == [2]
+            with pytest.raises(InputError, match="is not complete"):
+                open_vectors(tmp_path / "o")
+    assert made.manifest == alone.manifest
+    with pytest.raises(InputError, match="expected i/n"):
+        encode(encoder, [corpus], tmp_path / "o", shard="4/3")
+
+
+def test_shards_write_at_a_time(tmp_path, encoder, corpus):
+    """While a shard encodes, another begins; it waits only for what is done before that and after."""
+    inside = []
+
+    encode_chunk = corpus_encoding.encode_chunk
+
+    def meanwhile(*args, **options):
+        if not inside:
+            inside.append(1)
+            done = encode(encoder, [corpus], tmp_path / "o", part_rows=10, shard="2/2")
+            assert not done.manifest["complete"]
+        return encode_chunk(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus_encoding, "encode_chunk", meanwhile)
+        made = encode(encoder, [corpus], tmp_path / "o", part_rows=10, shard="1/2")
+    assert made.manifest["complete"] and made.rows == 40 and inside
 
 
 def test_the_same_text_in_two_languages_is_a_row_in_each(tmp_path, encoder):
