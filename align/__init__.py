@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from align.evaluation.evaluate import evaluate as evaluate
     from align.evaluation.listing import list_benchmarks as list_benchmarks
     from align.evaluation.overlap import check_overlap as check_overlap
+    from align.health.caches import cache as cache
     from align.health.doctor import doctor as doctor
     from align.indexes.augment import augment as augment
     from align.indexes.build import index as index
@@ -74,6 +75,7 @@ _HOMES = {
     "check_overlap": "align.evaluation.overlap",
     "compare": "align.evaluation.compare",
     "conditional_pairs": "align.pairs.conditional",
+    "cache": "align.health.caches",
     "doctor": "align.health.doctor",
     "encode": "align.vectors.corpus.encoding",
     "entity_pairs": "align.pairs.entities",

@@ -13,6 +13,7 @@ import typer
 from align.cli import (
     advise,
     augment,
+    cache,
     certify,
     compare,
     doctor,
@@ -49,6 +50,7 @@ class Groups(Verbs):
     groups: ClassVar[Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]]] = {
         "Prepare": {
             "doctor": doctor.doctor,
+            "cache": cache.cache,
             "pairs": pairs.app,
             "romanize": text.romanize,
             "check-overlap": overlap.check_overlap,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from align.health.caches import Cache, caches
+from align.health.caches import Cache, caches, shown
 from align.health.fast_paths import FastPath, fast_paths
 from align.health.installed import Package, packages, python_and_align
 from align.health.two_processes import Agreement, two_processes
@@ -49,7 +49,7 @@ class Health:
         lines += ["", "Fast paths"]
         lines += [_line("yes" if one.taken else "no", one.name, one.says) for one in self.fast_paths]
         lines += ["", "Caches"]
-        lines += [_line(_size(one.bytes), one.name, f"{one.folder}, {one.files:,} files") for one in self.caches]
+        lines += [_line(shown(one.bytes), one.name, f"{one.folder}, {one.files:,} files") for one in self.caches]
         if self.two_processes is not None:
             lines += ["", "Two processes", _line(*self.two_processes.words())]
         return "\n".join(line.rstrip() for line in lines)
@@ -73,12 +73,3 @@ def _line(first: str, name: str, says: str) -> str:
 
 def _of_extra(package: Package) -> str:
     return "; ".join(filter(None, (f"[{package.extra}]" if package.extra else "", package.problem)))
-
-
-def _size(size: int) -> str:
-    number, unit = float(size), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            break
-        number /= 1000
-    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 EXAMPLES = {
     "doctor": ["align doctor", "align doctor --ddp --json"],
+    "cache": ["align cache", "align cache stores --clear --days 30"],
     "romanize": ["align romanize rus_Cyrl.txt rus_Latn.txt --lang rus_Cyrl"],
     "pairs transliteration": [
         "align pairs transliteration rus_Cyrl.txt ell_Grek.txt --out pairs",
