@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test faults lint types wheel clean
+.PHONY: demo test faults lint types wheel lowest clean
 
 demo: $(VENV)/ready
 	$(BIN)/align demo --out demo
@@ -24,6 +24,9 @@ types: $(VENV)/ready
 
 wheel: $(VENV)/ready
 	bash .ci/check_wheel.sh $(BIN)/python
+
+lowest:
+	bash .ci/check_lowest.sh $(PYTHON)
 
 # torch first and pinned: without the pin, pip takes the newest build with gigabytes of CUDA packages.
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -14,9 +14,11 @@ from pathlib import Path
 from align import demo
 from scripts.document import (
     advise,
+    clusters,
     heads,
     laboratory,
     lexicons,
+    licences,
     pairs,
     performance,
     reliability,
@@ -42,6 +44,8 @@ PAGES = {
     "align/data/seed/README.md": {"seed scores": results.seed_scores},
     "docs/advise.md": advise.PARTS,
     "docs/bli.md": heads.PARTS,
+    "docs/clusters.md": clusters.PARTS,
+    "docs/dependencies.md": licences.PARTS,
     "docs/laboratory.md": laboratory.PARTS,
     "docs/lexicons.md": lexicons.PARTS,
     "docs/pairs.md": pairs.PARTS,
