@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from align.pairs.translation import translation_pairs as translation_pairs
     from align.pairs.transliteration import transliteration_pairs as transliteration_pairs
     from align.reporting.report import report as report
+    from align.serving.serve import serve as serve
     from align.text.romanize.romanizer import romanize as romanize
     from align.training.config import load_recipe as load_recipe
     from align.training.train import train as train
@@ -107,6 +108,7 @@ _HOMES = {
     "scripts": "align.encoders.readability",
     "save_vectors": "align.vectors.writing",
     "search": "align.indexes.search",
+    "serve": "align.serving.serve",
     "sts_pairs": "align.pairs.sts",
     "switched_pairs": "align.pairs.switched",
     "synonym_pairs": "align.pairs.synonyms",

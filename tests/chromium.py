@@ -109,12 +109,12 @@ class Chromium:
             self.loaded = True
 
     def open(self, path, *, width=1400, height=900, dark=False, media=""):
-        """Load a file at a width in CSS pixels."""
+        """Load a file, or an address, at a width in CSS pixels."""
         self.errors, self.requests, self.loaded = [], [], False
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
-        self.call("Page.navigate", url=Path(path).resolve().as_uri())
+        self.call("Page.navigate", url=path if "://" in str(path) else Path(path).resolve().as_uri())
         while not self.loaded:
             self._note(self._read())
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")

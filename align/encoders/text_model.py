@@ -92,15 +92,18 @@ class TextModel(nn.Module):
         formed = map(well_formed, texts)
         return list(formed) if self.fallback is None else self.fallback(formed)
 
-    def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> list[list[int]]:
-        """Ids of each text with its prompt and special tokens, at most ``max_tokens`` (None: the model's) of them."""
+    def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None, whole: bool = False) -> list[list[int]]:
+        """Ids of each text with its prompt and special tokens, at most ``max_tokens`` (None: the model's) of them.
+
+        With ``whole`` none is cut, to see how much the model does not read.
+        """
         if not texts:
             return []
         limit = min(max_tokens or self.max_tokens, self.max_tokens)
         texts = [self.prompt + text for text in self.readable(texts)]
         ids: list[list[int]] = self.tokenizer(
-            texts, truncation=True, max_length=limit, verbose=False, return_attention_mask=False,
-            return_token_type_ids=False,
+            texts, truncation=not whole, max_length=None if whole else limit, verbose=False,
+            return_attention_mask=False, return_token_type_ids=False,
         )["input_ids"]  # fmt: skip
         return ids
 

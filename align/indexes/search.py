@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EncodeQueries = Callable[[Sequence[str]], NDArray[Any]]
+EncodeQueries = Callable[..., NDArray[Any]]
+"""Texts, and by choice the language of these, to vectors."""
 
 
 @dataclass(frozen=True)
@@ -112,35 +114,47 @@ def query_encoder(
             another for texts (E5: "query: ", "passage: "), so that given this, prompts are not compared, and of
             offsets, which are estimated with a prompt, the method alone.
         query_language: code of the queries' language, for the romaniser and the offsets; ``None``: no language rules,
-            and the offset of the language that the script of a query decides, or none.
+            and the offset of the language that the script of a query decides, or none. The function that is returned
+            takes another one after the texts.
         romanized: refuse an index whose texts were not romanised.
 
     Raises:
         InputError: another encoder than the index's (the fields that differ are named), another version of the
             romaniser, or an index that was not romanised where one is expected.
     """
-    stored = index.encoder.get("romanizer")
-    if romanized and stored is None:
+    backend = romanizer_of(index)
+    if romanized and backend is None:
         raise InputError(
             f"{index.folder} holds texts that were not romanised before encoding: romanised queries need align encode "
             "--romanize"
         )
-    backend = "fast" if stored and "uroman-fast" in stored else "uroman"
-    identity = encoder.identity() | ({"romanizer": romanizer_version(backend)} if stored else {})
+    identity = encoder.identity() | ({"romanizer": romanizer_version(backend)} if backend else {})
     index.check_encoder(identity, prompt=prompt is None)
 
-    def encode(queries: Sequence[str]) -> NDArray[Any]:
+    def encode(queries: Sequence[str], language: str | None = query_language) -> NDArray[Any]:
         if isinstance(queries, str):
             raise InputError("expected a list of queries, got one string")
-        texts = romanize(queries, lang=query_language, backend=backend) if stored else queries
-        language = latin(query_language or "") if stored else query_language
-        prompt_before, encoder.prompt = encoder.prompt, encoder.prompt if prompt is None else prompt
-        try:
-            return encoder.encode(texts, language=language)
-        finally:
-            encoder.prompt = prompt_before
+        texts = romanize(queries, lang=language, backend=backend) if backend else queries
+        with prompted(encoder, prompt):
+            return encoder.encode(texts, language=latin(language or "") if backend else language)
 
     return encode
+
+
+def romanizer_of(index: Index) -> str | None:
+    """Name of the romaniser that the texts of an index went through before they were encoded; ``None``: none."""
+    stored = index.encoder.get("romanizer")
+    return None if stored is None else "fast" if "uroman-fast" in stored else "uroman"
+
+
+@contextmanager
+def prompted(encoder: Encoder, prompt: str | None) -> Iterator[None]:
+    """The encoder with another prompt than its own, if one is given, while the context lasts."""
+    before, encoder.prompt = encoder.prompt, encoder.prompt if prompt is None else prompt
+    try:
+        yield
+    finally:
+        encoder.prompt = before
 
 
 def find(

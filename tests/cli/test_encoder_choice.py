@@ -54,6 +54,7 @@ WORDS = {
     "certify": "MODEL other/model --data verses",
     "encode": "MODEL lines.txt --out made",
     "search": "MODEL vectors query",
+    "serve": "MODEL vectors",
     "tm": "MODEL memory.tsv query",
     "augment": "vectors queries.tsv --out made --model MODEL",
     "verify-export": "vectors npy exported --queries-file lines.txt --model MODEL",

@@ -121,6 +121,10 @@ EXAMPLES = {
         'align search model index "V nachale bylo Slovo" -k 3 --language rus_Cyrl',
         "align search model index --queries queries.txt --json > hits.jsonl",
     ],
+    "serve": [
+        "align serve model index",
+        "align serve e5 russian english --prompt 'passage: ' --query-prompt 'query: ' --port 8080",
+    ],
     "tm": ["align tm model memory.tmx --languages eng_Latn-hin_Deva --queries new.txt --terms terms.tsv --json"],
     "mine": ["align mine russian english --out mined.tsv --threshold 1.05"],
     "augment-queries": ["align augment-queries vectors --source romanized --out likely.tsv"],
