@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FEW = 100
+"""Queries that are encoded sooner than torch is there to do it."""
+
 
 @takes_encoder(without="prompt")
 def search(
@@ -61,7 +64,8 @@ def search(
         raise InputError("nothing to search for: expected a QUERY, --queries FILE with a line, or --interactive")
     columns = wheres(where)
     stored = load_index(index, verify=verify, device=choice.device)
-    encoder = replace(choice, prompt=prompt).load()
+    asked = replace(choice, prompt=prompt)
+    encoder = asked.for_few() if len(given) <= FEW else asked.load()
     encode = query_encoder(stored, encoder, prompt=prompt, query_language=query_language, romanized=romanize)
 
     def answer(texts: Sequence[str]) -> list[list[Hit]]:

@@ -21,6 +21,7 @@ from align.text.romanize.romanizer import romanize, romanizer_version
 
 if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
+    from align.encoders.light import LightEncoder
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ def search(
 
 def query_encoder(
     index: Index,
-    encoder: Encoder,
+    encoder: Encoder | LightEncoder,
     *,
     prompt: str | None = None,
     query_language: str | None = None,
@@ -148,7 +149,7 @@ def romanizer_of(index: Index) -> str | None:
 
 
 @contextmanager
-def prompted(encoder: Encoder, prompt: str | None) -> Iterator[None]:
+def prompted(encoder: Encoder | LightEncoder, prompt: str | None) -> Iterator[None]:
     """The encoder with another prompt than its own, if one is given, while the context lasts."""
     before, encoder.prompt = encoder.prompt, encoder.prompt if prompt is None else prompt
     try:

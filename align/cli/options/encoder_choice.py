@@ -16,6 +16,7 @@ from align.errors import InputError
 
 if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
+    from align.encoders.light import LightEncoder
     from align.tasks import Protocol
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="seed, a folder, or a name on the Hugging Face Hub.")]
@@ -73,6 +74,18 @@ class EncoderChoice:
         given = asdict(self)
         given["kind"] = given.pop("pooling")
         return {name: value for name, value in given.items() if name not in ("model", "backend", "attention")}
+
+    def for_few(self) -> Encoder | LightEncoder:
+        """What encodes a few texts soonest: without torch, if the model is one that can do without.
+
+        That is so where nothing else is asked of it than a prompt, a length and the CPU.
+        """
+        from align.encoders.light import light_encoder
+
+        usual = EncoderChoice(self.model, prompt=self.prompt, max_tokens=self.max_tokens, device=self.device)
+        given = {"prompt": self.prompt, "max_tokens": self.max_tokens}
+        found = light_encoder(self.model, **given) if self == usual and self.device in (None, "cpu") else None
+        return found or self.load()
 
     def load(self) -> Encoder:
         """The encoder."""
