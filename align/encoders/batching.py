@@ -69,7 +69,8 @@ def encode_batches(
     start = 0
     with tqdm(total=len(texts), unit="text", disable=progress is not True) as bar:
         advance = progress if callable(progress) else bar.update
-        for rows in ahead((tokenize(chunk) for chunk in chunks), depth=1):
+        several = len(texts) > CHUNK  # a thread is no help to one chunk
+        for rows in ahead((tokenize(chunk) for chunk in chunks), depth=int(several)):
             lengths = np.array([len(row.ids) for row in rows])
             vectors: Tensor | None = None  # on the encoder's device, so that a GPU is waited for once a chunk
             cut = ((some, len(some)) for some in budget_batches(lengths, batch_tokens))

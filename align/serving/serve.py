@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
+import threading
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 HERE = ("127.0.0.1", "localhost", "::1")
 PATIENCE = 30
 """Seconds that requests under way have to end, once it is told to stop."""
+IDLE = 75
+"""Seconds that a connection stays open without a request: more than clients keep one, or theirs would meet its end."""
 
 
 def serve(
@@ -74,10 +78,7 @@ def serve(
         log.info("serving %s with %s at %s (OpenAI's API: %s/v1)", what.name, found, at, at)
         if host not in HERE:
             log.warning("%s can be reached from other machines, without a password", at)
-        try:
-            server(what, host).run(sockets=[place])
-        except KeyboardInterrupt:
-            log.info("stopped")
+        run(server(what, host), place)
 
 
 def check_installed() -> None:
@@ -91,6 +92,19 @@ def check_installed() -> None:
         raise InputError(f"align serve needs {' and '.join(missing)}: pip install 'align-encoders[serve]'")
 
 
+def run(server: uvicorn.Server, place: socket.socket) -> None:
+    """Serve on a socket until SIGINT or SIGTERM, which uvicorn raises again once all is answered that was under way."""
+    here = threading.current_thread() is threading.main_thread()  # no other may say what a signal does
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if here else None
+    try:
+        server.run(sockets=[place])
+    except KeyboardInterrupt:
+        log.info("stopped")
+    finally:
+        if here:
+            signal.signal(signal.SIGTERM, before)
+
+
 def server(served: Served, host: str) -> uvicorn.Server:
     """The HTTP server of what is served; it ends what is under way before it stops."""
     import uvicorn
@@ -100,7 +114,7 @@ def server(served: Served, host: str) -> uvicorn.Server:
     hosts = ["localhost", "127.0.0.1", "[::1]", "::1"] if host in HERE else ["*"]
     config = uvicorn.Config(
         app(served, hosts=hosts), lifespan="on", log_config=None, log_level="warning", access_log=False,
-        timeout_graceful_shutdown=PATIENCE,
+        timeout_graceful_shutdown=PATIENCE, timeout_keep_alive=IDLE,
     )  # fmt: skip
     return uvicorn.Server(config)
 

@@ -170,12 +170,15 @@ def named(costs: Mapping[str, Row], base: str) -> list[Row]:
 
 def processor_seconds() -> float:
     """Of this process, of its children that ended and of those that run (workers of a loader)."""
-    running = 0.0
-    for child in multiprocessing.active_children():
-        fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(") ")[2].split()
-        running += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    running = sum(process_seconds(child.pid) for child in multiprocessing.active_children() if child.pid)
     times = os.times()
     return running + time.process_time() + times.children_user + times.children_system
+
+
+def process_seconds(pid: int) -> float:
+    """Of the processor, that a process which runs has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def reset_peak() -> float | None:

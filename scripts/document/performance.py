@@ -16,7 +16,7 @@ Row = dict[str, Any]
 PEER = "sentence-transformers"
 MODELS = {"seed": "seed", "e5": "multilingual-e5-small", "minilm": "all-MiniLM-L6-v2"}
 TEXTS = {"scripts": "UDHR, {scripts} scripts", "latin": "UDHR, Latin"}
-NAMES = ("encode", "step", "ladder", "translico", "caching", "loss", "sampler", "store")
+NAMES = ("encode", "step", "ladder", "translico", "caching", "loss", "sampler", "store", "serve")
 MIB = {"MiB": "{memory:,.0f}"}
 
 
@@ -184,6 +184,20 @@ def store() -> str:
     }, [row for row in rows_of("store") if row["what"] == "build"])  # fmt: skip
 
 
+def serve() -> str:
+    columns = {
+        "clients": "{clients}", "": "{name}", "requests/s": "{per_second:.1f}", "ratio": "{rate_ratio:.2f}",
+        "p50, ms": "{p50:.0f}", "ratio of p50": "{p50_ratio:.2f}", "p99, ms": "{p99:.0f}",
+        "ratio of p99": "{p99_ratio:.2f}", "processor, ms": "{processor:.1f}",
+        "ratio of processor": "{processor_ratio:.2f}", "differs by": "{difference:.0e}",
+    }  # fmt: skip
+    return "\n\n".join(
+        titled(f"{MODELS[rows[0]['model']]}, sentences of {rows[0]['scripts']} scripts:", columns,
+               [row | {name: 1000 * row[name] for name in ("p50", "p99", "processor")} for row in rows])
+        for rows in grouped(rows_of("serve"), "model")
+    )  # fmt: skip
+
+
 def gpu() -> str:
     if not of("gpu"):
         return "Not measured yet. `bash scripts/bench/gpu.sh --out docs/results/performance-gpu.json`"
@@ -290,7 +304,8 @@ def plot(path: Path) -> None:
 
 PARTS = {
     "machine": machine, "encode": encode, "step": step, "ladder": ladder, "translico": translico, "loss": loss,
-    "caching": caching, "sampler": sampler, "padding": padding, "store": store, "gpu": gpu, "growth": growth,
+    "caching": caching, "sampler": sampler, "padding": padding, "store": store, "serve": serve, "gpu": gpu,
+    "growth": growth,
 }  # fmt: skip
 PARTS |= {f"{name} commands": lambda name=name: bash([run["command"] for run in of(name)]) for name in NAMES}
 PARTS |= {f"{name} apart": lambda name=name: apart(name) for name in ("step", "ladder", "translico", "caching")}

@@ -77,7 +77,7 @@ SLOW = """
 import sys, time
 import numpy as np
 from align.serving.embeddings import EMBED
-from align.serving.serve import listening, server
+from align.serving.serve import listening, run, server
 from align.serving.served import Limits, Served
 from align.serving.worker import Worker
 
@@ -91,7 +91,8 @@ def work(texts, language):
 what = Served("slow", 2, 8, True, Worker({EMBED: work}, waiting=9), Limits())
 with listening("127.0.0.1", 0) as place:
     print(place.getsockname()[1], flush=True)
-    server(what, "127.0.0.1").run(sockets=[place])
+    run(server(what, "127.0.0.1"), place)
+print("stopped", flush=True)
 """
 
 
@@ -109,7 +110,7 @@ def test_what_is_under_way_is_answered_before_it_stops():
             return await reply
 
         assert asyncio.run(ask())["data"][0]["embedding"] == [1.0, 1.0]
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.stdout.readline() == "stopped\n" and process.wait(10) == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(request)
 
@@ -161,10 +162,11 @@ def test_what_it_needs(align, ran, bert_folder, tmp_path, monkeypatch):
 
 
 def test_ctrl_c_is_no_error(encoder, monkeypatch, caplog):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     caplog.set_level("INFO")
-    monkeypatch.setattr(module, "server", interrupted)
+    monkeypatch.setattr("uvicorn.Server.run", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
     align_function(encoder, port=0)
-    assert caplog.messages[-1] == "stopped"
+    assert caplog.messages[-1] == "stopped" and signal.getsignal(signal.SIGTERM) is before
