@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test faults lint types wheel lowest clean
+.PHONY: demo test faults lint types wheel site lowest clean
 
 demo: $(VENV)/ready
 	$(BIN)/align demo --out demo
@@ -27,6 +27,10 @@ wheel: $(VENV)/ready
 
 lowest:
 	bash .ci/check_lowest.sh $(PYTHON)
+
+# Pages to read without a network: build/site/index.html.
+site: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file scripts/document/site/mkdocs.yml
 
 # torch first and pinned: without the pin, pip takes the newest build with gigabytes of CUDA packages.
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -122,7 +122,7 @@ def test_type_checkers_see_what_is_imported_on_first_use():
 def test_pages_spell_names_so():
     wanted = {key: names[0] for key, names in spellings().items()}
     wrong = []
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = page.read_text(encoding="utf-8")
         written = set(re.findall(r"\balign(?:\.\w+)+", text))
         for module, names in re.findall(r"^ *from (align[\w.]*) import ([\w, ]+)$", text, re.MULTILINE):

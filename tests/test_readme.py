@@ -49,6 +49,15 @@ def test_the_demo_leaves_what_it_says(workplace):
     assert (workplace / "demo" / "demo.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_it_is_short_and_begins_with_what_to_do():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150
+    assert next(i for i, line in enumerate(lines, 1) if line.startswith("```bash")) < 25
+    assert next(i for i, line in enumerate(lines) if line.startswith("![")) < lines.index("## From the command line")
+    text = "\n".join(lines)
+    assert [link for link in re.findall(r"\]\(([^):]+)\)", text) if not (ROOT / link).exists()] == []
+
+
 def test_the_commands_run(workplace):
     commands = block("From the command line", "bash").replace("train.steps=20", "train.steps=2")
     shims = workplace / "bin"
@@ -111,6 +120,6 @@ def test_the_tables_name_every_objective_and_recipe():
     from align.objectives.registry import objectives
     from align.training.config import recipes
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in [*objectives(), *recipes()]:
-        assert f"`{name}`" in text, name
+    for page, names in (("README.md", recipes()), ("docs/training.md", objectives())):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert [name for name in names if f"`{name}`" not in text] == []

@@ -210,7 +210,7 @@ def explain(recipe: Recipe, *, added: Collection[str] = ()) -> str:
 
 
 def objectives_table() -> str:
-    """Every objective and the first line of its documentation, as a table of Markdown: the README's."""
+    """Every objective and the first line of its documentation, as a table of Markdown: that of docs/training.md."""
     lines = [f"| `{name}` | {one.summary.replace('``', '`').removesuffix('.')} |" for name, one in objectives().items()]
     return "\n".join(["| objective | what it does |", "|---|---|", *lines]) + "\n"
 

@@ -84,8 +84,8 @@ def test_every_objective_says_what_it_is():
 
 
 @CHECKOUT
-def test_the_readme_has_the_table():
-    assert objectives_table() in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_has_the_table():
+    assert objectives_table() in (ROOT / "docs/training.md").read_text(encoding="utf-8")
 
 
 def test_another_package_adds_one(bert_folder, tmp_path):

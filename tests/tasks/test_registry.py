@@ -42,8 +42,8 @@ def test_what_is_no_task_is_refused(monkeypatch):
 
 
 @CHECKOUT
-def test_the_readme_names_every_task():
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_names_every_task():
+    page = (ROOT / "docs/evaluation.md").read_text(encoding="utf-8")
     assert [name for name in tasks() if f"{name}=" not in page] == []
 
 
