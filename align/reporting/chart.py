@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from align.reporting.numbers import finite
+from align.reporting.numbers import axis, finite
 
 DASHES = (None, "6 3", "2 3")
 MARKED = 40
@@ -80,7 +80,7 @@ class Chart:
 
 
 def chart(lines: Sequence[Line], *, x: str, y: str, label: str, zero: bool = False) -> Chart | None:
-    """A chart of lines, or ``None`` when there is no number to draw; ``zero``: the y axis runs from 0 to 1 at least."""
+    """A chart of lines, or ``None`` when there is no number to draw; ``zero``: the y axis is that of scores."""
     known = [(px, value) for line in lines for px, py in line.points if (value := finite(py)) is not None]
     if not known:
         return None
@@ -88,7 +88,8 @@ def chart(lines: Sequence[Line], *, x: str, y: str, label: str, zero: bool = Fal
     if first == last:
         first, last = first - 1, last + 1
     across = [tick for tick in ticks(first, last, whole=True) if first <= tick <= last]
-    values = [py for _, py in known] + ([0.0, 1.0] if zero else [])
+    values = [py for _, py in known]
+    values += [0.0, *axis(values)] if zero else []
     return Chart(lines, x, y, label, across, ticks(min(values), max(values)), (first, last))
 
 

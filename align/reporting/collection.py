@@ -13,7 +13,7 @@ from align.errors import InputError
 from align.evaluation.result_names import baseline_first, result_names
 from align.evaluation.results import read_result, result_files
 from align.reporting.difference import Differences, differences
-from align.reporting.numbers import lowest
+from align.reporting.numbers import Axis, axis, axis_of
 
 Result = Mapping[str, Any]
 
@@ -49,10 +49,20 @@ class Benchmark:
         return differences(self.results)
 
     @cached_property
-    def lowest(self) -> float:
-        """Lower end of the scale of its scores, see ``align.reporting.numbers.lowest``."""
+    def axis(self) -> Axis:
+        """Both ends of the scale of its scores."""
         metric = self.first["metric"]
-        return lowest(score["metrics"].get(metric) for one in self.results.values() for score in one["scores"])
+        return axis(score["metrics"].get(metric) for one in self.results.values() for score in one["scores"])
+
+    @property
+    def lowest(self) -> float:
+        """The lower one."""
+        return self.axis[0]
+
+    @cached_property
+    def headlines(self) -> Axis:
+        """Both ends of the axis of its headlines."""
+        return axis_of(one["headline"] for one in self.results.values())
 
     def having(self, key: str) -> dict[int, Result]:
         """The results that hold something under ``key``."""
@@ -91,25 +101,26 @@ def short_names(names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def collect(results: Sequence[Path], *, baseline: str | None = None) -> Collection:
+def collect(results: Sequence[Path], *, names: Sequence[str] | None = None, baseline: str | None = None) -> Collection:
     """Read result files, and those in folders; models that are called the same are told apart by what differs.
 
     Args:
         results: the files, and folders of them.
+        names: of the models, in the order in which they come; ``None``: what the files call them.
         baseline: name of the model to put first; ``None``: the order in which they come, of a folder the alphabet's.
 
     Raises:
-        InputError: no file, a file that is no result, two results of one model on one benchmark and task, or a baseline
-            that is none of the models.
+        InputError: no file, a file that is no result, two results of one model on one benchmark and task, names that
+            do not fit, or a baseline that is none of the models.
     """
     paths = result_files(results)
     if not paths:
         raise InputError("a report needs at least one result file, got none")
     held = [read_result(path) for path in paths]
-    names = result_names(held, [str(path) for path in paths])
-    models = baseline_first(tuple(dict.fromkeys(names)), baseline)
+    called = result_names(held, [str(path) for path in paths], names)
+    models = baseline_first(tuple(dict.fromkeys(called)), baseline)
     found: dict[tuple[str, str], dict[int, Result]] = {}
-    for name, result in zip(names, held, strict=True):
+    for name, result in zip(called, held, strict=True):
         found.setdefault((result["benchmark"], result["task"]), {})[models.index(name)] = result
     benchmarks = (Benchmark(*key, dict(sorted(by_model.items()))) for key, by_model in found.items())
     return Collection(models, tuple(benchmarks))

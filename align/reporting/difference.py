@@ -33,6 +33,8 @@ class Differences:
     """Of the mean over scores, by the number of the model."""
     scores: Mapping[tuple[int, str], Difference]
     """By the number of the model and the id of the score."""
+    best: frozenset[int] = frozenset()
+    """The best model and those that are not told apart from it; none where there is no test, or one model."""
 
 
 def differences(results: Mapping[int, Result]) -> Differences:
@@ -47,8 +49,10 @@ def differences(results: Mapping[int, Result]) -> Differences:
         return Differences({}, {})
     numbers, held = list(results), list(results.values())
     first = held[0]
-    means, scores = {}, {}
+    means, scores, best = {}, {}, set()
     for place, (number, result) in enumerate(zip(numbers, held, strict=True)):
+        if found.models[place].as_good_as_best and len(results) > 1:
+            best.add(number)
         tested = found.models[place].difference
         if tested is not None:
             means[number] = _difference(tested, first["headline"], result["headline"])
@@ -56,7 +60,7 @@ def differences(results: Mapping[int, Result]) -> Differences:
         for one in found.slices["pair"]:
             if (test := one.differences[place]) is not None:
                 scores[number, one.name] = _difference(test, old[one.name], new[one.name])
-    return Differences(means, scores)
+    return Differences(means, scores, frozenset(best))
 
 
 def unclustered(result: Result) -> bool:

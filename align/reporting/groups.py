@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from align.reporting.collection import Benchmark, Collection
-from align.reporting.numbers import lowest_of
+from align.reporting.numbers import Axis, axis_of
 
 TITLES = {"seen": "in training"}
 
@@ -26,9 +26,9 @@ class Grouped:
         return TITLES.get(self.kind, self.kind)
 
     @property
-    def low(self) -> float:
-        """Lower end of the axis."""
-        return lowest_of(group for held in self.rows.values() for group in held.values())
+    def axis(self) -> Axis:
+        """Both ends of the axis."""
+        return axis_of(group for held in self.rows.values() for group in held.values())
 
     def scores(self, name: str) -> str:
         """How many scores a group has, of all models."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from align.reporting.chart import Chart, Line, chart
 from align.reporting.collection import Benchmark, Collection
-from align.reporting.numbers import lowest
+from align.reporting.numbers import Axis, axis
 from align.reporting.palette import model_class
 
 Layers = Mapping[int, Mapping[str, Any]]
@@ -24,8 +24,8 @@ class Swept:
     chart: Chart | None
     codes: Sequence[str]
     """Languages with a curve of their own."""
-    low: float
-    """Lower end of the scale of these curves."""
+    axis: Axis
+    """Both ends of the scale of these curves."""
 
     def numbers(self, model: int) -> list[int]:
         """The layers of a model."""
@@ -64,5 +64,5 @@ def _swept(benchmark: Benchmark, models: Sequence[str]) -> Swept:
     drawn = chart(lines, x="layer", y=metric, label=f"{benchmark.title}: {metric} by layer", zero=True)
     curves = [held.get("curves") or {} for held in found.values()]
     codes = sorted({code for held in curves for code in held})
-    low = lowest(value for held in curves for curve in held.values() for value in curve)
-    return Swept(benchmark.title, found, drawn, codes, low)
+    ends = axis(value for held in curves for curve in held.values() for value in curve)
+    return Swept(benchmark.title, found, drawn, codes, ends)

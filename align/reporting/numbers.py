@@ -6,6 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+Axis = tuple[float, float]
+REACHES = (0.02, 0.05, 0.1, 0.2)
+"""Where the axis of weak scores may end."""
+
 
 def finite(value: Any) -> float | None:
     """The number, or ``None`` for what is none, NaN or infinite."""
@@ -52,14 +56,30 @@ def interval(holder: Mapping[str, Any]) -> str:
     return f"[{number(ends[0])}, {number(ends[1])}]" if ends else "–"
 
 
-def lowest(values: Iterable[object]) -> float:
-    """Lower end of the axis of scores up to 1: 0, or -1 where one is below 0, as a correlation may be."""
-    return -1.0 if any((finite(value) or 0.0) < 0 for value in values) else 0.0
+def axis(values: Iterable[object]) -> Axis:
+    """Both ends of the axis of scores: up to 1, or less where all are weak; from 0, or as far below it.
+
+    >>> axis([0.4]), axis([0.012, 0.07]), axis([-0.3, 0.5]), axis([])
+    ((0.0, 1.0), (0.0, 0.1), (-1.0, 1.0), (0.0, 1.0))
+    """
+    known = [number for value in values if (number := finite(value)) is not None]
+    widest = max(map(abs, known), default=1.0)
+    high = next((reach for reach in REACHES if widest <= reach), 1.0)
+    return (-high if min(known, default=0.0) < 0 else 0.0, high)
 
 
-def lowest_of(holders: Iterable[Mapping[str, Any]]) -> float:
-    """``lowest`` of all that is drawn of what has a ``value`` and perhaps an ``interval``."""
-    return lowest(number for one in holders for number in (one.get("value"), *(interval_ends(one) or ())))
+def axis_of(holders: Iterable[Mapping[str, Any]]) -> Axis:
+    """``axis`` of all that is drawn of what has a ``value`` and perhaps an ``interval``."""
+    return axis(number for one in holders for number in (one.get("value"), *(interval_ends(one) or ())))
+
+
+def covered(scored: int, left_out: int) -> str:
+    """How many items were scored, and of how many.
+
+    >>> covered(12, 1988), covered(2000, 0)
+    ('12 of 2,000', '2,000')
+    """
+    return f"{scored:,} of {scored + left_out:,}" if left_out else f"{scored:,}"
 
 
 def percent(value: float, low: float, high: float) -> str:

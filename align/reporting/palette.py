@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from align.reporting.numbers import finite
+from align.reporting.numbers import Axis, finite
 
 LEVELS = 21
 """Steps of the heat scale: 0, 0.05, ..., 1."""
@@ -14,8 +14,8 @@ SHAPES = 12
 """Marks on the map: after the eight colours with one shape come eight with the next."""
 
 
-def ground(value: object, low: float = 0.0) -> str:
-    """CSS class of a cell of a heat map from ``low`` to 1, ends included; ``none`` for no number.
+def ground(value: object, ends: Axis = (0.0, 1.0)) -> str:
+    """CSS class of a cell of a heat map from one end to the other; ``none`` for no number.
 
     >>> ground(0.0), ground(0.5), ground(2.0), ground(None)
     ('h0', 'h10', 'h20', 'none')
@@ -23,7 +23,8 @@ def ground(value: object, low: float = 0.0) -> str:
     known = finite(value)
     if known is None:
         return "none"
-    share = (known - low) / (1 - low)
+    low, high = ends
+    share = (known - low) / (high - low)
     return f"h{math.floor(min(max(share, 0.0), 1.0) * (LEVELS - 1) + 0.5)}"
 
 

@@ -15,7 +15,8 @@ from align.files.whole import whole_file
 from align.reporting.collection import Benchmark, collect
 from align.reporting.gaps import found_gaps
 from align.reporting.layers import by_layer, layer_metric
-from align.reporting.numbers import finite, lowest
+from align.reporting.numbers import axis as ends_of
+from align.reporting.numbers import finite
 from align.reporting.points import drawable
 
 CATEGORIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8f7d00", "#4d4d4d")
@@ -26,7 +27,9 @@ COLORS = ("#8b949e", *CATEGORIES)
 MARKERS = ("o", "s", "^", "D", "v", "*", "P", "X", "<", ">", "h", "p")
 
 
-def draw_plots(results: Sequence[Path], folder: Path, *, baseline: str | None = None) -> list[Path]:
+def draw_plots(
+    results: Sequence[Path], folder: Path, *, names: Sequence[str] | None = None, baseline: str | None = None
+) -> list[Path]:
     """Draw heat maps, layer curves, script gaps and maps of every benchmark that has them.
 
     All text in them is codes, names and numbers in ASCII, so that no font lacks a letter. The same results give the
@@ -35,6 +38,7 @@ def draw_plots(results: Sequence[Path], folder: Path, *, baseline: str | None = 
     Args:
         results: result files, as for ``report``.
         folder: where ``heat-BENCHMARK.png``, ``.svg`` and the others go; other files in it stay.
+        names: as for ``report``.
         baseline: as for ``report``.
 
     Returns:
@@ -49,7 +53,7 @@ def draw_plots(results: Sequence[Path], folder: Path, *, baseline: str | None = 
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InputError("plots need matplotlib: pip install 'align-encoders[plots]'") from error
-    collection = collect(results, baseline=baseline)
+    collection = collect(results, names=names, baseline=baseline)
     written: list[Path] = []
     for benchmark, (name, draw) in product(collection.benchmarks, FIGURES.items()):
         figure = Figure(layout="constrained", dpi=150)
@@ -96,7 +100,9 @@ def heat_map(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bool:
     figure.set_size_inches(2.6 + 0.55 * len(columns), 1.8 + 0.16 * len(found))
     axis = figure.subplots()
     colors = LinearSegmentedColormap.from_list("align", HEAT).with_extremes(bad="#ffffff")
-    image = axis.imshow(grid, aspect="auto", vmin=benchmark.lowest, vmax=1, cmap=colors, interpolation="nearest")
+    image = axis.imshow(
+        grid, aspect="auto", vmin=benchmark.axis[0], vmax=benchmark.axis[1], cmap=colors, interpolation="nearest"
+    )
     axis.set_yticks(range(len(found)), [plain(" ".join(filter(None, row))) for row in found], fontsize=6)
     axis.set_xticks(range(len(columns)), columns, rotation=40, ha="right", fontsize=7)
     axis.set_title(plain(f"{benchmark.title}, {metric}"), fontsize=9)
@@ -111,7 +117,7 @@ def layer_curves(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bo
         return False
     figure.set_size_inches(5.4, 3.4)
     axis = figure.subplots()
-    low = lowest(value for result in found.values() for value in result["layers"]["mean"])
+    ends = ends_of(value for result in found.values() for value in result["layers"]["mean"])
     for model, result in found.items():
         held, color = result["layers"], COLORS[model % len(COLORS)]
         curve = {k: finite(value) for k, value in by_layer(held, held["mean"])}
@@ -121,7 +127,7 @@ def layer_curves(figure: Any, benchmark: Benchmark, models: Sequence[str]) -> bo
         if curve.get(best) is not None:
             axis.plot([best], [curve[best]], marker="o", markersize=9, markerfacecolor="none", color=color)
     metric = plain(f"mean {layer_metric(benchmark)}")
-    axis.set(xlabel="layer", ylabel=metric, title=plain(benchmark.title), ylim=(low, 1))
+    axis.set(xlabel="layer", ylabel=metric, title=plain(benchmark.title), ylim=ends)
     axis.xaxis.get_major_locator().set_params(integer=True)  # there is no layer 0.5
     return _framed(axis)
 

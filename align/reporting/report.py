@@ -18,6 +18,7 @@ def report(
     results: Sequence[Path],
     out: Path,
     *,
+    names: Sequence[str] | None = None,
     baseline: str | None = None,
     training: Sequence[Path] = (),
     plots: Path | None = None,
@@ -31,6 +32,7 @@ def report(
     Args:
         results: result files, and folders of them, of one or several models on one or several benchmarks.
         out: the HTML file, written whole or not at all; an older report is replaced.
+        names: of the models, in the order in which they come; ``None``: what the files call them.
         baseline: name of the model that is "before": differences are to it. ``None``: the first that is met.
         training: folders that ``align train`` wrote, for the training curves.
         plots: folder for the figures as PNG and SVG, see :func:`align.reporting.plots.draw_plots`; ``None``: none.
@@ -42,16 +44,16 @@ def report(
 
     Raises:
         InputError: no result, a file that is no result or no training folder, two results of one model on one
-            benchmark, a baseline that is none of the models, or a place that cannot be written to or
-            holds anything but a report.
+            benchmark, names that do not fit, a baseline that is none of the models, or a place that cannot be written
+            to or holds anything but a report.
     """
     _check_place(Path(out))
-    collection = collect(results, baseline=baseline)
+    collection = collect(results, names=names, baseline=baseline)
     runs = [run for folder in training for run in read_training(Path(folder))]
     text = page(collection, runs, title=title, certificate=certificate)
     with whole_file(Path(out)) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return [Path(out), *(draw_plots(results, plots, baseline=baseline) if plots else [])]
+    return [Path(out), *(draw_plots(results, plots, names=names, baseline=baseline) if plots else [])]
 
 
 def _check_place(out: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from align.reporting.collection import Benchmark, Collection
+from align.reporting.numbers import covered, number
 
 KINDS = (("to_pivot", "from_pivot"), ("direct",), ("romanised",), ("",))
 """Directions that share a table."""
@@ -49,11 +50,6 @@ class Table:
         """Whether two languages have several scores."""
         return any(again for *_, again in self.rows)
 
-    @cached_property
-    def left_out(self) -> bool:
-        """Whether a score leaves something out."""
-        return any(score.get("left_out") for cells in self.rows.values() for score in cells.values())
-
     def heading(self, direction: str) -> str:
         """Over the columns of a direction."""
         return HEADINGS[direction].format(self.others[0] if len(self.others) == 1 else "other")
@@ -62,12 +58,18 @@ class Table:
 def scores(collection: Collection) -> dict[str, Any]:
     """The tables of each benchmark."""
     found = [(one, [table for kind in KINDS if (table := _table(one, kind)).rows]) for one in collection.benchmarks]
-    return {"found": [(benchmark, tables) for benchmark, tables in found if tables], "counts": counts}
+    return {"found": [(benchmark, tables) for benchmark, tables in found if tables], "items": items, "seeds": seeds}
 
 
-def counts(cells: Cells, key: str) -> str:
-    """The different numbers under ``key`` in the scores of a row."""
-    return " / ".join(f"{n:,}" for n in sorted({score.get(key) or 0 for score in cells.values()}))
+def items(scores: Iterable[Mapping[str, Any]]) -> str:
+    """How many items each of some scores has, and of how many; each number once."""
+    return " / ".join(covered(*both) for both in sorted({(one["n"], one.get("left_out") or 0) for one in scores}))
+
+
+def seeds(score: Mapping[str, Any]) -> str:
+    """The score with each seed of a tuned encoder, for the end of a sentence; "" where nothing was tuned."""
+    values = (score.get("facts") or {}).get("of_seeds") or []
+    return f", seeds {', '.join(number(value) for value in sorted(values))}" if values else ""
 
 
 def _table(benchmark: Benchmark, kind: Sequence[str]) -> Table:

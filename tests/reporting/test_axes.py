@@ -13,7 +13,9 @@ from reported import CODES, result, save, score
 from align import report
 from align.errors import InputError
 from align.evaluation.averages import trained_languages
+from align.reporting.chart import Line, chart
 from align.reporting.collection import Collection, collect
+from align.reporting.numbers import axis
 from align.reporting.page import section
 from align.reporting.plots import draw_plots
 from align.reporting.templates import environment
@@ -148,3 +150,31 @@ def test_training_of_another_model_is_not_read(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     known = {name: trained_languages(SimpleNamespace(name=name)) for name in (None, "", "seed", "gone/away", "mine")}  # type: ignore[arg-type]
     assert known == {None: None, "": None, "seed": None, "gone/away": None, "mine": {"hin_Deva"}}
+
+
+def test_weak_scores_have_an_axis_that_fits(tmp_path: Path) -> None:
+    weak = result(right=0)
+    for row in weak["scores"]:
+        row |= {"metrics": {"P@1": 0.025}, "interval": [0.0, 0.08], "items": [1] + [0] * 39}
+    weak["headline"] = {"value": 0.025, "interval": [0.0, 0.08]}
+    found = collected(tmp_path, weak)
+    assert (found.benchmarks[0].axis, found.benchmarks[0].headlines) == ((0.0, 0.05), (0.0, 0.1))
+    page = section("scores", found)
+    assert 'class="heat h10"' in page and "</span>0.05</span>" in page
+    page = section("summary", found)
+    assert 'class="strip-cell">0 – 0.1</th>' in page and 'cx="25.00%"' in page
+    assert [axis([value]) for value in (0.02, 0.021, 0.2, 0.3, -0.01, 7)] == [
+        (0.0, 0.02), (0.0, 0.05), (0.0, 0.2), (0.0, 1.0), (-0.02, 0.02), (0.0, 1.0)
+    ]  # fmt: skip
+    drawn = chart([Line("a", "c0", [(0, 0.01), (1, 0.03)])], x="layer", y="P@1", label="", zero=True)
+    assert drawn is not None and (drawn.up[0], drawn.up[-1]) == (0, 0.05)
+
+
+def test_models_are_called_what_one_likes(tmp_path: Path, align) -> None:  # type: ignore[no-untyped-def]
+    save(tmp_path, result("a/b/c"), result("d", 30))
+    align("report", "0.json", "1.json", "--names", "old, new", "--baseline", "new", "--out", "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Differences are to new." in page and "</i>old</span>" in page and "a/b/c</span>" not in page
+    said = align("report", "0.json", "1.json", "--names", "old", "--out", "o.html", code=2).err
+    assert "expected 2 different names, for a/b/c, d; got old" in said
+    assert not (tmp_path / "o.html").exists()

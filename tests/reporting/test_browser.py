@@ -150,3 +150,90 @@ def test_print_shows_whole_tables_on_white(browser, page):
     assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(253, 253, 251)"
     cut = "[...document.querySelectorAll('.box')].filter(box => box.scrollHeight > box.clientHeight + 2).length"
     assert browser.evaluate(cut) == 0
+
+
+def test_rows_are_found_by_language_and_script(browser, page):
+    browser.open(page)
+    look = "(box => {{ box.value = '{}'; box.dispatchEvent(new Event('input')) }})(document.getElementById('find'))"
+    rows = "[...document.querySelectorAll('#scores tbody tr')].filter(row => row.offsetHeight)"
+    shown = f"{rows}.map(row => row.cells[0].querySelector('.code').innerText)"
+    every = browser.evaluate(shown)
+    for asked, left in (
+        ("Thai", ["tha_Thai"]),
+        ("hindi", ["hin_Deva"]),
+        ("srp_", ["srp_Cyrl", "srp_Latn"]),
+        ("qqq", []),
+    ):
+        browser.evaluate(look.format(asked))
+        assert browser.evaluate(shown) == left
+    assert browser.evaluate("document.getElementById('found').innerText").startswith("0 of ")
+    assert browser.evaluate("document.querySelector('#summary tbody tr').offsetHeight") > 0
+    browser.evaluate(look.format(""))
+    assert browser.evaluate(shown) == every and browser.evaluate("document.getElementById('found').innerText") == ""
+
+
+def copied(browser, section, form):
+    browser.evaluate("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }")
+    buttons = f"[...document.querySelectorAll('#{section} .copy button')]"
+    browser.evaluate(f"{buttons}.find(button => button.textContent === '{form}').click()")
+    return browser.evaluate("new Promise(done => setTimeout(() => done(window.copied)))").splitlines()
+
+
+def test_tables_are_copied_as_they_are_shown(browser, page):
+    browser.open(page)
+    browser.evaluate("document.getElementById('find').value = 'srp_cyrl'")
+    browser.evaluate("document.getElementById('find').dispatchEvent(new Event('input'))")
+    head, row = copied(browser, "scores", "CSV")
+    assert head.startswith(
+        "language,language → eng_Latn before,language → eng_Latn with-a-long-name-of-many-words/and-an-end"
+    )
+    assert head.count(",") == row.count(",") == 7
+    assert row == "srp_Cyrl,0.600,0.850,+0.250,0.600,0.850,+0.250,40"
+    head, rule, row = copied(browser, "scores", "Markdown")
+    assert row.startswith("| srp_Cyrl | 0.600 |") and rule == "|" + " --- |" * 8
+    lines = copied(browser, "scores", "LaTeX")
+    assert lines[0] == r"\begin{tabular}{lrrrrrrr}" and lines[-1] == r"\end{tabular}"
+    assert lines[3] == r"srp\_Cyrl & 0.600 & 0.850 & +0.250 & 0.600 & 0.850 & +0.250 & 40 \\"
+    first, second, _ = copied(browser, "summary", "CSV")  # without the drawing
+    assert first == "Benchmark and model,Score,95 % interval,Difference,Items"
+    assert second == '"toy retrieval P@1, 12 scores: before",0.562,"[0.512, 0.612]",,480'
+    (gap,) = copied(browser, "gaps", "CSV")[1:] or [""]
+    assert gap == ""  # srp is not srp_cyrl: the row is hidden
+    assert browser.errors == []
+
+
+def test_a_finger_reads_what_a_mouse_does(browser, page):
+    browser.open(page, width=400)
+    told = "document.getElementById('told')"
+    assert browser.evaluate(f"{told}.hidden")
+    browser.evaluate("document.querySelector('td.heat').click()")
+    assert browser.evaluate(f"{told}.innerText") == "hin_Deva>eng_Latn, 95 % [0.400, 0.600], n = 40"
+    browser.evaluate(
+        "document.querySelector('#groups svg.strip g circle').dispatchEvent(new Event('click', {bubbles: true}))"
+    )
+    assert browser.evaluate(f"{told}.innerText") == "before: 0.500 [0.400, 0.600]"
+    browser.evaluate("document.querySelector('h1').click()")
+    assert browser.evaluate(f"{told}.hidden")
+
+
+def test_at_400_px_nothing_is_covered(browser, page):
+    """The first column stays while the others scroll: it leaves them room."""
+    browser.open(page, width=400)
+    wide = """[...document.querySelectorAll('.box tbody th[scope=row]')].map(cell =>
+        [cell.closest('.box').clientWidth, cell.offsetWidth]).filter(([all, own]) => own > 0.6 * all)"""
+    assert browser.evaluate(wide) == []
+    assert browser.evaluate(
+        "[...document.querySelectorAll('nav a')].every(a => a.getBoundingClientRect().right <= 400)"
+    )
+    assert browser.evaluate("[...document.querySelectorAll('#scores .name')].every(name => name.offsetHeight > 0)")
+
+
+def test_numbers_sort_by_what_they_begin_with(browser, page):
+    browser.open(page)
+    order = "[...document.querySelectorAll('#scores tbody tr')].map(row => row.cells[3].textContent)"
+    values = ["+0.250 ≈", "−0.300", "+1.000", "12 of 2,000", "–", "3"]
+    browser.evaluate(
+        f"document.querySelectorAll('#scores tbody tr').forEach((row, i) => row.cells[3].textContent = {values}[i])"
+    )
+    browser.evaluate("document.querySelectorAll('#scores thead tr:last-child .sort')[3].click()")
+    assert browser.evaluate(order) == ["12 of 2,000", "3", "+1.000", "+0.250 ≈", "−0.300", "–"]

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from reported import CODES, SUMMARY, TEXTS, result, save, score, trained
 
-from align import report
+from align import compare, report
 from align.errors import InputError
 from align.reporting import collection, difference
 from align.reporting.chart import Chart, Line, chart, ticks
@@ -183,6 +183,42 @@ def test_differences_are_marked(made):
     real = [a for a in page.all("td") if a.get("class") == "number real"]
     assert len(real) == 1 and real[0]["title"].endswith("p < 0.001")
     assert "Differences are to before." in page.text
+
+
+def test_the_best_are_marked_as_in_the_comparison(made):
+    results = [result(), result("like", 20), result("better", 32), result("as good", 32)]
+    (found,) = compare(results).benchmarks
+    assert differences(dict(enumerate(results))).best == {2, 3}
+    assert [one.as_good_as_best for one in found.models] == [False, False, True, True]
+    page, _ = made(*results)
+    assert len(page.all("span", **{"aria-label": "as good as the best"})) == 2
+    page, _ = made(result())
+    assert not page.all("span", **{"aria-label": "as good as the best"})  # alone
+
+
+def test_what_a_score_covers_is_said(made):
+    thin, whole = result("thin"), result("whole")
+    thin["scores"][0] |= {"n": 12, "left_out": 1988, "items": [1, 0] * 6}
+    page, text = made(thin)
+    assert (
+        "toy retrieval: 1 of 12 scores cover less than half of their items, hin_Deva>eng_Latn 12 of 2,000." in page.text
+    )
+    assert "12 of 2,000 / 40" in page.text and "n = 12 of 2,000" in text
+    assert "452 of 2,440" in page.text  # eleven scores of 40, and that one
+    page, _ = made(whole)
+    assert "480" in page.texts and " of " not in " ".join(t for t in page.texts if t[:1].isdigit())
+
+
+def test_the_spread_of_seeds_is_said(made):
+    tuned = result(task="topic")
+    assert "Seeds" not in made(tuned)[0].texts
+    for row in tuned["scores"]:
+        row["facts"] = {"of_seeds": [0.75, 0.25, 0.5]}
+    page, text = made(tuned)
+    assert "Seeds" in page.texts and "0.250 0.500 0.750" in " ".join(" ".join(page.texts).split())
+    assert "n = 40, seeds 0.250, 0.500, 0.750" in text
+    tuned["scores"][0]["facts"] = {"of_seeds": [0.5, 0.5]}
+    assert "Seeds" not in made(tuned)[0].texts  # not the same seeds everywhere
 
 
 def test_differences_by_hand():
