@@ -31,9 +31,9 @@ class Distribution:
         )  # fmt: skip
 
 
-def contributed(folder, group, path):
-    """The file that the contributors' page shows under this path, as a distribution of its own."""
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+def contributed(folder, group, path, page="docs/tutorials/task-and-objective.md"):
+    """The file that a page for contributors shows under this path, as a distribution of its own."""
+    page = (ROOT / page).read_text(encoding="utf-8")
     text = page.partition(f"```python\n# {path}\n")[2].partition("```")[0]
     assert 0 < len(text.splitlines()) < 40
     name = Path(path).stem

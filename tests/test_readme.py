@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pages import shimmed
 
 from align import demo
 
@@ -60,14 +60,8 @@ def test_it_is_short_and_begins_with_what_to_do():
 
 def test_the_commands_run(workplace):
     commands = block("From the command line", "bash").replace("train.steps=20", "train.steps=2")
-    shims = workplace / "bin"
-    shims.mkdir(exist_ok=True)
-    (shims / "align").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m align.cli "$@"\n')
-    (shims / "align").chmod(0o755)
-    environment = os.environ | {"PATH": f"{shims}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
-    environment["XDG_CACHE_HOME"] = str(workplace / "cache")
     done = subprocess.run(
-        ["bash", "-euc", commands], cwd=workplace, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-euc", commands], cwd=workplace, env=shimmed(workplace), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "| rus_Latn>rus_Cyrl | 269 |" in re.sub(" +", " ", done.stdout)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pages
 import pytest
+from pages import commands
 
 import align
-from align import cli
 from align.tasks import read_aligned
 
 ROOT = Path(__file__).parent.parent
@@ -23,8 +20,7 @@ pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="only in a checkout o
 
 
 def blocks(language: str) -> str:
-    found = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return "\n".join(found)
+    return "\n".join(text for kind, text in pages.blocks(PAGE) if kind == language)
 
 
 @pytest.fixture(scope="module")
@@ -43,33 +39,12 @@ def workplace(tmp_path_factory):
     return folder
 
 
-def run(commands: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the commands print; those of align run in this process, which has loaded torch."""
-    printed = io.StringIO()
-    for line in commands.splitlines():
-        words = shlex.split(line, comments=True)
-        if not words:
-            continue
-        if words[0] != "align":
-            subprocess.run(["bash", "-euc", line], check=True)
-            continue
-        to = Path(words.pop()) if ">" in words else None
-        words = [word for word in words if word != ">"]
-        monkeypatch.setattr(sys, "argv", ["align", "-q", *words[1:]])
-        shown = io.StringIO()
-        with contextlib.redirect_stdout(shown), pytest.raises(SystemExit) as stopped:
-            cli.main()
-        assert stopped.value.code == 0, line
-        (to.write_text if to else printed.write)(shown.getvalue())
-    return printed.getvalue()
-
-
 def test_the_page_runs(workplace, monkeypatch):
     for needed in ("faiss", "lancedb", "pymilvus", "milvus_lite"):
         pytest.importorskip(needed)
     monkeypatch.chdir(workplace)
     monkeypatch.setenv("XDG_CACHE_HOME", str(workplace / "cache"))
-    printed = run(blocks("bash"), monkeypatch)
+    printed = commands(blocks("bash"), monkeypatch)
     assert json.loads((workplace / "hits.jsonl").read_text().splitlines()[0])["rank"] == 1
     assert '"passed": true' in printed
     assert (workplace / "mined.tsv").read_text().startswith("score\tcosine\tx_id")

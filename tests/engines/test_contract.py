@@ -313,7 +313,7 @@ class TestOfAnotherPackage:
 
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="only in a checkout of the source")
 def test_the_engine_of_the_contributors_page_exports(tmp_path):
-    package = contributed(tmp_path, "align.engines", "align/engines/jsonl.py")
+    package = contributed(tmp_path, "align.engines", "align/engines/jsonl.py", "CONTRIBUTING.md")
     save_vectors(
         tmp_path / "v", ["a", "b"], np.eye(2, 3), texts=["x", "é\u2028"], encoder={"model": "toy"}, part_rows=1
     )

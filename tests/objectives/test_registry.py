@@ -113,7 +113,7 @@ def test_another_package_adds_one(bert_folder, tmp_path):
 
 @CHECKOUT
 def test_the_objective_of_the_contributors_page_trains(bert_folder, tmp_path):
-    package = contributed(tmp_path, "align.objectives", "objectives/squared.py")
+    package = contributed(tmp_path, "align.objectives", "mine/squared.py")
     (tmp_path / "out.toml").write_text("[squared]\n[train]\nsteps = 3\nbatch_size = 8\nlog_every = 1\n")
     use = """
 import sys

@@ -49,7 +49,7 @@ def test_the_page_names_every_task():
 
 @CHECKOUT
 def test_the_task_of_the_contributors_page_is_scored(bert_folder, tmp_path):
-    package = contributed(tmp_path, "align.tasks", "tasks/triplets.py")
+    package = contributed(tmp_path, "align.tasks", "mine/triplets.py")
     (tmp_path / "eng_Latn.tsv").write_text("abc\tabc\txyz\nde\tde\tq\nfg\tzzz\tfg\n")
     words = ["-q", "eval", str(bert_folder), "triplets=eng_Latn.tsv", "--no-cache", "--out", "r.json"]
     done = package.run(*words)

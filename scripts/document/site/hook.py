@@ -16,19 +16,22 @@ BESIDE = ("CONTRIBUTING", "CHANGELOG")
 WORKER = "assets/iframe-worker.js"
 LOADED = re.compile(r"""<(?!a\b)\w+\b[^>]*?\b(?:src|href|data)=["']?(?:https?:)?//[^>]*>""")
 """What a page would load from elsewhere; a link that somebody follows is none."""
+MOVED = {"../README.md#which-recipe": "guides.md"} | {f"../{name}.md": f"{name.lower()}.md" for name in BESIDE}
+"""Where pages of docs link to what stands beside that folder, and where that is on the site."""
 
 
 @cache
 def made() -> dict[str, str]:
     """Pages that are no file of docs: the reference, and what stands elsewhere in the repository."""
-    readme, *others = ((ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("README", *BESIDE))
+    readme, *others = (_beside(name) for name in ("README", *BESIDE))
     recipes = re.search(r"## Which recipe\n(.*?)\n## ", readme, re.DOTALL)[1]
-    links = re.sub(r"\[docs/([\w.]+)\]\(docs/", r"[\1](", recipes)
-    return (
-        pages()
-        | {f"{name.lower()}.md": text for name, text in zip(BESIDE, others, strict=True)}
-        | {"guides.md": f"# By the data you have\n{links}"}
-    )
+    names = [f"{name.lower()}.md" for name in BESIDE]
+    return pages() | dict(zip(names, others, strict=True)) | {"guides.md": f"# By the data you have\n{recipes}"}
+
+
+def _beside(name: str) -> str:
+    text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+    return re.sub(r"\](\(?)docs/", r"]\1", text).replace("[docs/", "[")
 
 
 def on_config(config: Any) -> Any:
@@ -53,6 +56,13 @@ def on_files(files: Files, config: Any) -> Files:
     script = (ROOT / "scripts" / "document" / "site" / "iframe_worker.js").read_text(encoding="utf-8")
     files.append(File.generated(config, WORKER, content=script))
     return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Links to the site's place of what stands beside docs."""
+    for there, here in MOVED.items():
+        markdown = markdown.replace(there, here)
+    return markdown
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
