@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test faults lint types wheel site lowest clean
+.PHONY: demo test faults notebooks lint types wheel site lowest clean
 
 demo: $(VENV)/ready
 	$(BIN)/align demo --out demo
@@ -14,6 +14,10 @@ test: $(VENV)/ready
 # Faults that take longer than CI may: many kills, many mutations, two network namespaces; docs/reliability.md.
 faults: $(VENV)/ready
 	$(BIN)/python -m pytest -m "faults or not faults" tests/faults
+
+# The tutorials as notebooks, each run from its first cell to its last.
+notebooks: $(VENV)/ready
+	$(BIN)/python -m pytest -m slow tests/test_notebooks.py
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

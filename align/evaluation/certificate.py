@@ -103,6 +103,10 @@ class Certificate:
         """How many benchmarks rose, fell and stayed."""
         return {name: sum(line.verdict == name for line in self.lines) for name in ("rose", "fell", "stayed")}
 
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows."""
+        return self.table()
+
     def table(self) -> str:
         """Markdown: a row for each benchmark, then what is missing."""
         low = [f"{line.benchmark} ({line.metric})" for line in self.lines if line.lower_is_better]

@@ -132,6 +132,10 @@ class Comparison:
         """Everything as plain values."""
         return {"format": "align-comparison", "version": 1, **asdict(self)}
 
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows."""
+        return self.table()
+
     def table(self, by: str | None = None) -> str:
         """How to read it, a table of models by benchmarks if these are several, and a section for each.
 

@@ -31,6 +31,7 @@ from scripts.document import (
     unread,
     word_alignment,
 )
+from scripts.document.notebooks import notebooks
 from scripts.document.tables import ROOT, filled, kept
 
 MARKED = re.compile(r"<!-- (?P<name>[^>]+) -->(?P<old>.*?)<!-- end -->", re.DOTALL)
@@ -71,6 +72,7 @@ PAGES = {
     "docs/token_tasks.md": tokens.PARTS,
     "docs/training.md": {"objectives": lambda: objectives_table().rstrip()},
     "docs/trimming.md": {},
+    "docs/tutorials/low-resource-script.md": {},
     "docs/word_alignment.md": word_alignment.PARTS,
 }
 
@@ -94,6 +96,8 @@ def written(name: str) -> str:
 def main() -> None:
     for name in PAGES:
         Path(ROOT / name).write_text(written(name), encoding="utf-8")
+    for path, text in notebooks().items():
+        path.write_text(text, encoding="utf-8")
     performance.plot(ROOT / "docs" / "performance.png")
 
 

@@ -230,6 +230,7 @@ def test_one_model_is_shown_without_a_difference() -> None:
 
 
 def test_the_table() -> None:
+    assert compare(three())._repr_markdown_() == compare(three()).table()  # in a notebook
     parts = compare(three()).table("pair").split("\n\n")
     assert parts[0] == (
         "Intervals: 95 %; differences: paired bootstrap of 1000 resamples, paired permutation test (exact, or 9999 "
