@@ -127,22 +127,27 @@ def measured(encoder: Encoder, queries: dict[str, dict[str, list[str]]], bf16: b
             found["queries"][kind] = cell([first(asked[code], kept[code]) for code in by])
             found["original"][kind] = cell([first(asked[code], english) for code in by])
         found["others"] = cell([first(kept[code], english) for code in OTHERS])
-        sets: dict[str, Any] = {}
-        for code in LIKENESS:
-            sets |= read_sts(data() / "sts" / "stsb" / f"{code}.dev.tsv")
-        found["sts"] = round(sts(lambda texts, _: encoder.encode(texts), sets).headline(), 4)
+        found["sts"] = likeness(encoder)
     return found
+
+
+def likeness(encoder: Encoder) -> float:
+    """Spearman's rho, the mean over four languages."""
+    sets: dict[str, Any] = {}
+    for code in LIKENESS:
+        sets |= read_sts(data() / "sts" / "stsb" / f"{code}.dev.tsv")
+    return round(sts(lambda texts, _: encoder.encode(texts), sets).headline(), 4)
 
 
 def first(queries: Any, candidates: Any) -> np.ndarray:
     return (gold_ranks(queries, candidates) == 1).astype(float)
 
 
-def cell(items: Sequence[np.ndarray]) -> list[float]:
-    """The mean over languages, and its interval by line."""
-    numbers = [np.arange(len(one)) for one in items]
+def cell(items: Sequence[np.ndarray], names: Sequence[Sequence[Any]] = ()) -> list[float]:
+    """The mean over languages, and its interval by line: items of one name are one, by default those of one place."""
     value = float(np.mean([one.mean() for one in items]))
-    return [round(number, 4) for number in (value, *macro_interval(items, lines=numbers))]
+    interval = macro_interval(items, lines=names or [np.arange(len(one)) for one in items])
+    return [round(number, 4) for number in (value, *interval)]
 
 
 if __name__ == "__main__":
