@@ -23,7 +23,7 @@ import align
 from align.encoders.encoder import Encoder
 from align.tasks.entity_alignment import PROTOCOL, TASK
 from align.text.tags import locale_language
-from scripts.bench.harness import Row, command_line, data
+from scripts.bench.harness import Row, command_line
 from scripts.experiments.plans import lines
 from scripts.experiments.switched import OTHERS, cell, first, likeness
 
@@ -48,7 +48,7 @@ def entities(
         if not out.is_dir():
             recipe, began = align.load_recipe("knowledge", changes=changes), time.process_time()
             about = align.train(align.load_encoder(model, prompt=prompt), align.read_pairs(to / "pairs"), recipe, out)
-            result[f"{name}, trained"] = about["parameters"]["trained"]
+            result[f"{name}, trained"] = about["trainable_parameters"]
             result[f"{name}, CPU minutes"] = round((time.process_time() - began) / 60, 1)
         result[name] = measured(align.load_encoder(out), to, bf16)
         print(name, result[name], flush=True)
