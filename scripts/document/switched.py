@@ -1,0 +1,54 @@
+"""The numbers of docs/code_switching.md, from docs/results/switched-*.json and entities-*.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scripts.document.tables import ran, runs, table
+
+ENCODERS = {"E5": "multilingual-e5-small", "seed": "`seed`"}
+METRICS = {"P@1": "hit@1", "NN P@5": "hit@5", "NN MRR": "MRR", "CSLS P@1": "CSLS hit@1"}
+
+
+def encoder(result: Any) -> str:
+    """Which of the two a command names."""
+    return next(name for word, name in ENCODERS.items() if f" {word} " in f"{result['command']} ")
+
+
+def cell(value: Sequence[float]) -> str:
+    """A value with its interval."""
+    return "{:.3f} ({:.3f}-{:.3f})".format(*value)
+
+
+def queries() -> str:
+    """P@1 of each kind of query, and what else, before and after."""
+    rows: list[tuple[str, str, str, str]] = []
+    for one in runs("switched"):
+        name, (before, after) = encoder(one), (one["before"], one["after"])
+        rows += [(name, kind, *(cell(of["queries"][kind]) for of in (before, after))) for kind in before["queries"]]
+        rows += [(name, "other languages to English", *(cell(of["others"]) for of in (before, after)))]
+        rows += [(name, "likeness (STS, rho)", *(f"{of['sts']:.3f}" for of in (before, after)))]
+    names = ("encoder", "queries", "before", "after")
+    return table({name: lambda row, k=k: row[k] for k, name in enumerate(names)}, rows)
+
+
+def names() -> str:
+    """Scores of held-out names before, after all weights and after an adapter, and what else."""
+    rows: list[tuple[str, ...]] = []
+    for one in runs("entities"):
+        ways = ("before", "all weights", "adapters")
+        rows += [(encoder(one), "parameters trained", "0", *(f"{one[f'{way}, trained']:,}" for way in ways[1:]))]
+        for key, title in METRICS.items():
+            values = [one[way][key] for way in ways]
+            rows += [(encoder(one), title, *(cell(v) if isinstance(v, list) else f"{v:.3f}" for v in values))]
+        rows += [(encoder(one), "sentences to English, P@1", *(cell(one[way]["sentences"]) for way in ways))]
+        rows += [(encoder(one), "likeness (STS, rho)", *(f"{one[way]['sts']:.3f}" for way in ways))]
+    heads = ("encoder", "", "before", "all weights", "adapter alone")
+    return table({name: lambda row, k=k: row[k] for k, name in enumerate(heads)}, rows)
+
+
+PARTS = {
+    "mixed queries": queries, "mixed queries ran": lambda: "\n\n".join(map(ran, runs("switched"))),
+    "entity names": names, "entity names ran": lambda: "\n\n".join(map(ran, runs("entities"))),
+}  # fmt: skip
