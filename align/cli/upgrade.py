@@ -28,7 +28,7 @@ def upgrade_index(
     ] = 0.95,
     seed: Annotated[int, typer.Option(help="Of the choice of rows.")] = 0,
 ) -> None:
-    """Carry vectors over to another encoder by a map learnt on some of them: the rest is not encoded again."""
+    """Carry vectors over to another encoder, by a map learnt on some of them: the rest is not encoded again."""
     from align import upgrade_index as run
 
     made = run(

@@ -179,10 +179,10 @@ class Options:
 
 
 def _build(given: Options, out: Path) -> dict[str, Any]:
-    if not given.names:
+    if given.texts and not given.names:
         raise InputError("no names are given: expected --names FILE, a table of a key and locales")
     manifest = entity_pairs(
-        given.texts or (), [*given.names], out, languages=[code for code in given.languages.split(",") if code],
+        given.texts or (), [*(given.names or ())], out, languages=[code for code in given.languages.split(",") if code],
         outputs=given.outputs, seed=given.seed, licence=given.licence,
     )  # fmt: skip
     return shown(manifest, "texts", "with_entities", "entities", "named", "into", "rejects")

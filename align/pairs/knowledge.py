@@ -190,7 +190,7 @@ class Options:
 
 def _build(given: Options, out: Path) -> dict[str, Any]:
     if not given.names:
-        raise InputError("no names are given: expected a table of a key and locales, such as id TAB en TAB hi")
+        raise InputError("no words are given: expected names of entities, such as id TAB en TAB hi")
     manifest = knowledge_pairs(
         [*given.names], out, triples=given.triples, descriptions=given.descriptions or (),
         languages=[code for code in given.languages.split(",") if code], per_entity=given.per_entity, seed=given.seed,

@@ -202,6 +202,8 @@ class Options:
 
 def _build(given: Options, out: Path) -> dict[str, Any]:
     lexicons = given.lexicon or []
+    if not (given.tables or given.texts):
+        raise InputError("no text is given: expected tables of translation pairs, or --texts")
     if not lexicons:
         raise InputError("no dictionary is given: expected --lexicon eng_Latn-deu_Latn=FILE, or a table of synonyms")
     alone = lexicons[0] if len(lexicons) == 1 and Path(lexicons[0]).is_dir() else [*map(given_lexicon, lexicons)]

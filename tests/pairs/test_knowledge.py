@@ -113,4 +113,4 @@ def test_refused(names, tmp_path):
 def test_the_verb(names, triples, tmp_path, align):
     printed = align("pairs", "knowledge", names, "--triples", triples, "--out", tmp_path / "out").out
     assert json.loads(printed)["triple"] == 4
-    assert "no names are given" in align("pairs", "knowledge", "--out", tmp_path / "other", code=2).err
+    assert "no words are given: expected names" in align("pairs", "knowledge", "--out", tmp_path / "other", code=2).err
