@@ -26,7 +26,10 @@ def queries() -> str:
     rows: list[tuple[str, str, str, str]] = []
     for one in runs("switched"):
         name, (before, after) = encoder(one), (one["before"], one["after"])
-        rows += [(name, kind, *(cell(of["queries"][kind]) for of in (before, after))) for kind in before["queries"]]
+        for of, where in (("queries", ""), ("third", ", to a third language")):
+            rows += [
+                (name, f"{kind}{where}", *(cell(state[of][kind]) for state in (before, after))) for kind in before[of]
+            ]
         rows += [(name, "other languages to English", *(cell(of["others"]) for of in (before, after)))]
         rows += [(name, "likeness (STS, rho)", *(f"{of['sts']:.3f}" for of in (before, after)))]
     names = ("encoder", "queries", "before", "after")
