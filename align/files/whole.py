@@ -83,7 +83,7 @@ def explained(path: Path) -> Iterator[None]:
             raise InputError(f"{path} was not written: {error.strerror}") from error
         raise
     except Exception as error:  # libraries in Rust and C++ have exceptions of their own
-        if not UNWRITTEN.search(str(error)):
+        if isinstance(error, InputError) or not UNWRITTEN.search(str(error)):
             raise
         raise InputError(f"{path} was not written: no space left on the disk, or it fails ({error})") from error
 

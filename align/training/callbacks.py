@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +21,13 @@ from transformers import ProgressCallback, TrainerCallback
 from align.encoders.encoder import Encoder
 from align.errors import InputError, there_are
 from align.files.whole import read_json, write_json
-from align.training.distributed import share, total
+from align.training.distributed import TIMEOUT, lost, share, timeout, total, world
 from align.training.engine import eager_blocks
 
 log = logging.getLogger(__name__)
 
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a run that SIGTERM ended, as shells give it."""
 Evaluator = Callable[[Encoder], Mapping[str, float]]
 """Scores of an encoder, by name."""
 
@@ -71,6 +76,66 @@ class LastLine(TrainerCallback):
         """Called after the callbacks that may stop the run."""
         if state.global_step == state.max_steps or control.should_training_stop:
             control.should_log = True
+
+
+class Terminate(TrainerCallback):
+    """SIGTERM lets the step end, writes a checkpoint and stops the run; a second one ends the process at once.
+
+    Clusters send it before they take a machine away. All processes of a run stop at the same step, whichever got it.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.asked = device, False
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """While the block lasts, and then exit code 143; where somebody else handles the signal, he does.
+
+        Raises:
+            SystemExit: the run was stopped.
+        """
+        ours = threading.current_thread() is threading.main_thread()
+        if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            yield
+            return
+        signal.signal(signal.SIGTERM, self._ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self.asked:
+            raise SystemExit(TERMINATED)
+
+    def _ask(self, *_: Any) -> None:
+        self.asked = True
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Called after all other callbacks: the checkpoint is that of a run that goes on."""
+        if world()[1] > 1:
+            self.asked = bool(total(torch.tensor(float(self.asked), device=self.device)))
+        if self.asked and state.global_step < state.max_steps:
+            log.warning("SIGTERM: the run ends with a checkpoint at step %d; resume goes on from it", state.global_step)
+            control.should_save = control.should_training_stop = True
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """In the block, a process of the run that no longer answers becomes a sentence.
+
+    Raises:
+        TrainingStopped: its connection was closed, or nothing came from it for ``ALIGN_TIMEOUT`` seconds.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, TrainingStopped) or not lost(error):
+            raise
+        first = str(error).strip().split("\n")[0]
+        raise TrainingStopped(
+            f"another process of the run is gone, or did not answer within {timeout().total_seconds():g} s "
+            f"({TIMEOUT}): {first}; its checkpoints are good"
+        ) from error
 
 
 class Best(NamedTuple):

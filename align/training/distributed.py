@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from align.errors import InputError
 
 TIMEOUT = "ALIGN_TIMEOUT"
+LOST = re.compile(r"gloo|nccl|connection (closed|reset|refused)|timed out|socket|broken pipe", re.IGNORECASE)
+"""In what the backends of torch.distributed say, which have no exception of their own for it."""
 ROWS = 2**16  # vectors of each process that are gathered at once
 
 
@@ -56,6 +59,12 @@ def timeout() -> timedelta:
     if not 0 < seconds < math.inf:
         raise InputError(f"{TIMEOUT} is {given!r}; expected the seconds that processes of a run wait for one another")
     return timedelta(seconds=seconds)
+
+
+def lost(error: Exception) -> bool:
+    """Whether it says that another process of this run cannot be reached."""
+    distributed = world()[1] > 1 or isinstance(error, dist.DistError)
+    return distributed and LOST.search(str(error)) is not None
 
 
 def backend(device: torch.device) -> str:

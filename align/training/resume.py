@@ -8,21 +8,22 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 
 from align.encoders.encoder import Encoder
 from align.encoders.text_model import value_bytes
 from align.errors import InputError
-from align.files.whole import read_json, sha256, write_json
+from align.files.whole import explained, read_json, sha256, write_json
 from align.provenance import versions
 from align.training.config import as_table
-from align.training.distributed import world
+from align.training.distributed import lost, world
 from align.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,42 @@ def remove_older(work: Path, *, keep: int) -> None:
     """Remove checkpoints but for the newest ``keep``."""
     for folder in checkpoints(work)[keep:]:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def saved(folder: Path) -> Iterator[None]:
+    """In the block a checkpoint is written; where it cannot be, nothing is left of it.
+
+    Raises:
+        InputError: the disk is full, or may not be written to.
+    """
+    try:
+        with explained(folder):
+            yield
+    except InputError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(f"{error}; the checkpoints before it are good") from error
+    except (RuntimeError, SafetensorError) as error:
+        if lost(error):
+            raise
+        full = shutil.disk_usage(folder.parent).free < 2**20  # what torch raises then does not say so
+        shutil.rmtree(folder, ignore_errors=True)
+        why = "no space left on the disk" if full else str(error).strip().split("\n")[0]
+        raise InputError(f"{folder} was not written: {why}; the checkpoints before it are good") from error
+
+
+@contextmanager
+def loaded(folder: str | None) -> Iterator[None]:
+    """In the block a checkpoint is read, which runs no code: what is not numbers is refused.
+
+    Raises:
+        InputError: it holds something else, such as a pickle that names a function, or not what the run needs.
+    """
+    try:
+        yield
+    except Exception as error:  # of torch, safetensors and pickle
+        first = str(error).strip().split("\n")[0] or repr(error)
+        raise InputError(f"{folder} cannot be resumed: {first}") from error
 
 
 def newest_checkpoint(work: Path, settings: Mapping[str, Any]) -> Path:

@@ -17,9 +17,8 @@ from align.encoders.route import refuse_route
 from align.encoders.saving import ENCODER, save_encoder
 from align.errors import InputError, there_are
 from align.files.folders import check_replaceable, writing
-from align.training.callbacks import Evaluator
+from align.training.callbacks import Evaluator, answered
 from align.training.distributed import backend, first_of_launch, launch, world
-from align.training.ending import answered
 from align.training.model_card import model_card, provenance
 from align.training.recipe import Recipe
 from align.training.resume import refuse_kept, remove_kept, restarted, resumable, run_settings

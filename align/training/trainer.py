@@ -20,13 +20,12 @@ from transformers.trainer_utils import SaveStrategy
 from align.encoders.encoder import Encoder
 from align.encoders.prefetch import ahead
 from align.training.batches import Batches, share_predicted
-from align.training.callbacks import Evaluation, LastLine, Progress, Tolerated, TrainingStopped
+from align.training.callbacks import Evaluation, LastLine, Progress, Terminate, Tolerated, TrainingStopped
 from align.training.distributed import world
-from align.training.ending import Terminate, loaded, saved
 from align.training.history import History
 from align.training.optimizer import AdamW, clip_gradients, gradient_norm, not_finite, parameter_groups
 from align.training.recipe import Recipe
-from align.training.resume import remove_older, seal
+from align.training.resume import loaded, remove_older, saved, seal
 from align.training.sampling import BatchStream
 from align.training.step import Alignment
 

@@ -240,7 +240,7 @@ def test_a_rename_that_fails_leaves_the_older_one(tmp_path, monkeypatch):
     def broken():
         raise OSError(errno.ENOTEMPTY if (tmp_path / "f").exists() else errno.EIO, "broken")
 
-    with pytest.raises(OSError, match="broken"):
+    with pytest.raises(InputError, match="f was not written: broken"):
         write(tmp_path / "f", "two")
     assert content(tmp_path / "f") == whole("one") and names(tmp_path) == ["f"]
 
