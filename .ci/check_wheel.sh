@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build sdist and wheel, install the wheel beside the dependencies that are there, and use it from an empty folder.
+# Build sdist and wheel, twice alike; install the wheel beside the dependencies that are there, and use it from an empty folder.
 #   bash .ci/check_wheel.sh .venv/bin/python
 set -euo pipefail
 python=$(realpath -s "${1:?path of a python with the dev extra}")
@@ -7,7 +7,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$python" -m build --quiet --outdir "$work/dist" "$root"
+for build in dist again; do "$python" "$root/.ci/build.py" "$work/$build"; done
+for made in "$work"/dist/*; do cmp "$made" "$work/again/$(basename "$made")"; done  # the same commit, the same bytes
 wheel=$(ls "$work"/dist/*.whl)
 echo "wheel: $(basename "$wheel"), $(stat -c %s "$wheel") bytes"
 
