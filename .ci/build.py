@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(out: Path) -> None:
+    """Build both into a folder."""
     when = (
         os.environ.get("SOURCE_DATE_EPOCH")
         or subprocess.run(
