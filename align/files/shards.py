@@ -9,15 +9,15 @@ from align.errors import InputError
 
 
 class Shard(NamedTuple):
-    """One of ``count`` shares."""
+    """One of so many shares."""
 
     number: int
     """From 1."""
-    count: int
+    of: int
 
     def __str__(self) -> str:
         """As it is given."""
-        return f"{self.number}/{self.count}"
+        return f"{self.number}/{self.of}"
 
     def bounds(self, n: int, step: int = 1) -> slice:
         """Its share of ``n`` rows, in whole steps: the shares of all shards follow each other and differ by a step.
@@ -26,7 +26,7 @@ class Shard(NamedTuple):
         [slice(0, 2, None), slice(2, 6, None), slice(6, 10, None)]
         """
         steps = -(-n // step)
-        first, last = ((number * steps // self.count) * step for number in (self.number - 1, self.number))
+        first, last = ((number * steps // self.of) * step for number in (self.number - 1, self.number))
         return slice(min(first, n), min(last, n))
 
 
@@ -34,7 +34,7 @@ def shard(text: str) -> Shard:
     """A shard as it is written.
 
     >>> shard("2/8")
-    Shard(number=2, count=8)
+    Shard(number=2, of=8)
 
     Raises:
         InputError: it is not ``i/n`` with i from 1 to n.

@@ -75,7 +75,7 @@ class Sharded:
                 "shards are of exact neighbours, beside out: give out, and shard=i/n or shards=n, not both"
             )
         which = parsed(self.shard) if self.shard else None
-        count = which.count if which else TASKS if self.shards is None else self.shards
+        count = which.of if which else TASKS if self.shards is None else self.shards
         if count < 1 or block < 1:
             raise InputError(f"shards and block must be at least 1, got {count} and {block}")
         dtypes = (x.dtype, y.dtype)
@@ -200,7 +200,7 @@ def _outcome(work: Callable[..., None], *args: Any) -> Any:
 
 
 def _file(folder: Path, which: Shard) -> Path:
-    return folder / f"{which.number:05d}-{which.count:05d}.npz"
+    return folder / f"{which.number:05d}-{which.of:05d}.npz"
 
 
 def _rows(path: Path, dtype: str) -> NDArray[Any]:

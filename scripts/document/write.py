@@ -27,6 +27,7 @@ from scripts.document import (
     results,
     romanised,
     search,
+    steady,
     switched,
     tokens,
     unread,
@@ -65,7 +66,7 @@ PAGES = {
     "docs/laboratory.md": laboratory.PARTS,
     "docs/lexicons.md": lexicons.PARTS,
     "docs/pairs.md": pairs.PARTS,
-    "docs/performance.md": performance.PARTS,
+    "docs/performance.md": performance.PARTS | {"steady": steady.shown},
     "docs/reliability.md": reliability.PARTS,
     "docs/results.md": results.PARTS,
     "docs/romanised.md": romanised.PARTS,
@@ -101,6 +102,7 @@ def main() -> None:
     for path, text in notebooks().items():
         path.write_text(text, encoding="utf-8")
     performance.plot(ROOT / "docs" / "performance.png")
+    steady.plot(ROOT / "docs" / "steady.png")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def encode(
         done = finished_parts(out)
         warn_of_space(out, found.rows - sum(about["rows"] for about in done.values()), encoder.dimension, dtype)
         parts = part_count(found, part_rows)
-        others = {number for number in range(parts) if which and number % which.count != which.number - 1}
+        others = {number for number in range(parts) if which and number % which.of != which.number - 1}
         chunks = read_chunks(corpus, found, copies_of(out / SURVEY), part_rows=part_rows, finished=others | done.keys())
         if which:
             alone.close()
