@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from align.pairs.synonyms import synonym_pairs as synonym_pairs
     from align.pairs.translation import translation_pairs as translation_pairs
     from align.pairs.transliteration import transliteration_pairs as transliteration_pairs
+    from align.publishing.push import push as push
     from align.reporting.report import report as report
     from align.serving.serve import serve as serve
     from align.text.romanize.romanizer import romanize as romanize
@@ -100,6 +101,7 @@ _HOMES = {
     "offsets": "align.encoders.offsets.estimate",
     "open_vectors": "align.vectors.folder",
     "project": "align.alignment.project",
+    "push": "align.publishing.push",
     "read_pairs": "align.pairs.reading.table",
     "report": "align.reporting.report",
     "route": "align.encoders.routed",

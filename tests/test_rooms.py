@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "mining": "vectors similarity indexes encoders pairs text",  # negatives are mined for tables of pairs
     "mapping": "vectors similarity encoders pairs text",  # a head is learnt on an encoder's own words
     "engines": "indexes vectors similarity",  # verified against the rows that an index finds
+    "publishing": "evaluation",  # scores stand in the card
     "serving": "indexes encoders text",
     "tasks": "similarity text",
     "evaluation": "tasks encoders indexes vectors pairs similarity text",  # vectors of vocabularies are kept as indexes

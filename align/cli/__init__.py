@@ -92,6 +92,7 @@ class Groups(Verbs):
             "augment": augment.augment,
             "export": export.export,
             "verify-export": export.verify_export,
+            "push": export.push,
         },
     }
 

@@ -1,4 +1,4 @@
-"""``align export`` and ``align verify-export``."""
+"""What leaves: vectors to engines (``align export``, ``align verify-export``), a model to the Hub (``align push``)."""
 
 from __future__ import annotations
 
@@ -117,3 +117,32 @@ def reason(result: dict[str, Any]) -> str:
     if result["wrong_payloads"]:
         found.append(f"the payload of id {result['wrong_payloads'][0]!r} differs")
     return f"{result['engine']} at {result['to']} does not answer as the vectors do: {'; '.join(found)}"
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(help="Folder that Align saved.")],
+    repo: Annotated[str, typer.Argument(help="NAME or USER/NAME; made if it is not there.")],
+    results: Annotated[
+        list[Path] | None, typer.Option(help="Files or folders of align eval --out, of this model; repeat it.")
+    ] = None,
+    license: Annotated[str | None, typer.Option("--license", "--licence", help="If the card does not say it.")] = None,
+    base_model: Annotated[str | None, typer.Option(help="The same.")] = None,
+    datasets: Annotated[list[str] | None, typer.Option("--dataset", help="Id on the Hub; repeat it.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="If it is made: for its owner alone.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print files and the card's head; send nothing.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch; made if it is not there.")] = None,
+    commit_message: Annotated[str, typer.Option(help="Of the commit.")] = "Upload a model of Align",
+) -> None:
+    """Upload a model to the Hugging Face Hub, with its scores in its card."""
+    from align.publishing.push import push as upload
+
+    done = upload(
+        folder, repo, results=results or (), license=license, base_model=base_model, datasets=datasets, private=private,
+        dry_run=dry_run, revision=revision, commit_message=commit_message,
+    )  # fmt: skip
+    if not dry_run:
+        print(done.url)
+        return
+    width = max(map(len, done.files))
+    print("\n".join(f"{name:{width}}  {size:>15,}" for name, size in done.files.items()))
+    print(f"\n---\n{done.card.split('---')[1].strip()}\n---\n\nnothing was sent to {repo}")

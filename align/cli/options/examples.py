@@ -133,6 +133,9 @@ EXAMPLES = {
         "align export vectors npy out/npy",
         "align export vectors milvus http://localhost:19530 --option index=FLAT",
     ],
+    "push": [
+        "align push model user/model --results results --license apache-2.0 --base-model xlm-roberta-base --dry-run",
+    ],
     "verify-export": ["align verify-export vectors lance out/lance --queries 200"],
 }
 """What is typed after ``align`` -> command lines."""
