@@ -69,18 +69,21 @@ class LightEncoder:
         digest = hashlib.sha256()
         for name, value in sorted(self.weights.items()):
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(value))
+            digest.update(np.ascontiguousarray(value).reshape(-1).data)
         digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
         return digest.hexdigest()[:32]
 
     def _pooled(self, ids: list[int]) -> Array:
         states = self._states(np.array(ids))
         if self.pooling["kind"] == "cls":
-            return states[0]
-        counts = np.ones(len(ids)) if self.pooling["special_tokens"] else ~np.isin(ids, self.added_ids)
+            first: Array = states[0]
+            return first
+        counts = np.ones(len(ids), dtype=np.float32)
+        if not self.pooling["special_tokens"]:
+            counts[np.isin(ids, self.added_ids)] = 0
         if self.pooling["kind"] == "weighted":
-            counts = counts * np.arange(1, len(ids) + 1)
-        vector: Array = (counts.astype(np.float32) @ states) / max(float(counts.sum()), 1e-9)
+            counts *= np.arange(1, len(ids) + 1, dtype=np.float32)
+        vector: Array = counts @ states / max(float(counts.sum()), 1e-9)
         return vector
 
     def _states(self, ids: NDArray[np.int64]) -> Array:
@@ -107,12 +110,14 @@ class LightEncoder:
         return x
 
     def _linear(self, x: Array, name: str) -> Array:
-        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        made: Array = x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        return made
 
     def _norm(self, x: Array, name: str) -> Array:
         centred = x - x.mean(-1, keepdims=True)
         scale = np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(self.config["layer_norm_eps"]))
-        return centred / scale * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        made: Array = centred / scale * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        return made
 
 
 def gelu(x: Array) -> Array:
@@ -122,7 +127,7 @@ def gelu(x: Array) -> Array:
     series = np.zeros_like(t)
     for a in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
         series = (series + np.float32(a)) * t
-    erf = np.sign(x) * (1 - series * np.exp(-z * z))
+    erf: Array = np.sign(x) * (1 - series * np.exp(-z * z))
     return x * (1 + erf) / 2
 
 

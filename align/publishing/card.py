@@ -42,17 +42,18 @@ def complete_card(
     except Exception as error:  # YAML has errors of its own
         first = str(error).strip().split("\n")[0]
         raise InputError(f"the head of the model card cannot be read: {first}") from error
+    head: Any = card.data
     for field, value in given.items():
         if value:
-            setattr(card.data, field, value)
-    missing = [f"{field} ({option})" for field, option in NEEDED.items() if not getattr(card.data, field, None)]
+            setattr(head, field, value)
+    missing = [f"{field} ({option})" for field, option in NEEDED.items() if not getattr(head, field, None)]
     if missing:
         raise InputError(f"the model card does not say {' and '.join(missing)}")
     if emissions is not None:
-        card.data.co2_eq_emissions = {"emissions": grams(emissions), "source": "codecarbon"}
+        head.co2_eq_emissions = {"emissions": grams(emissions), "source": "codecarbon"}
     if results:
-        card.data.model_name = name
-        card.data.eval_results = [hub_result(result) for result in results]
+        head.model_name = name
+        head.eval_results = [hub_result(result) for result in results]
         before, _, rest = str(card.text).partition(START)
         parts = [before.rstrip(), scores_table(results), rest.partition(END)[2].strip()]
         card.text = "\n\n".join(part for part in parts if part) + "\n"

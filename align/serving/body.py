@@ -46,7 +46,7 @@ def field(body: Mapping[str, Any], name: str, kind: type, default: Any = None, *
         return default
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise Refused(400, f"{name} must be {NAMES[kind]}, got {_shown(value)}", param=name)
-    return well_formed(value) if kind is str else value
+    return well_formed(value) if isinstance(value, str) else value
 
 
 def strings(body: Mapping[str, Any], name: str) -> list[str] | None:

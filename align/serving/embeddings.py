@@ -114,7 +114,8 @@ def shortened(vectors: NDArray[np.float32], width: int, *, unit: bool) -> NDArra
 def written(vectors: NDArray[np.float32], form: str) -> list[Any]:
     """Vectors as lists of numbers, or as base64 of little-endian float32."""
     if form == "float":
-        return vectors.tolist()
+        numbers: list[Any] = vectors.tolist()
+        return numbers
     return [base64.b64encode(row.astype("<f4").tobytes()).decode("ascii") for row in vectors]
 
 

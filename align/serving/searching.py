@@ -62,14 +62,16 @@ async def search(served: Served, body: Mapping[str, Any]) -> dict[str, Any]:
     k = field(body, "k", int, 10)
     if not 1 <= k <= MOST_HITS:
         raise Refused(422, f"k must be 1 to {MOST_HITS:,}, got {k}", param="k")
-    chosen = {label: strings(body, label) or None for label in ("languages", "scripts")}
+    languages, scripts = (strings(body, label) or None for label in ("languages", "scripts"))
     given = field(body, "where", dict, {})
     where = {column: strings(given, column) or [] for column in given} or None
     language = asked_language(body, "query_language")
     ((vector, reading),) = await served.worker.do(name, [query], language)
 
     def answer() -> dict[str, Any]:
-        (hits,) = find(served.indexes[name], [query], vector[None], k, where=where, **chosen)
+        (hits,) = find(
+            served.indexes[name], [query], vector[None], k, languages=languages, scripts=scripts, where=where
+        )
         romans = romanize([(hit.text or "")[:SHOWN] for hit in hits])
         as_read = romanizer_of(served.indexes[name]) is not None
         shown = [explained(hit, roman, reading) for hit, roman in zip(hits, romans, strict=True)]
@@ -78,7 +80,8 @@ async def search(served: Served, body: Mapping[str, Any]) -> dict[str, Any]:
             about["offset"] = offset_of(served.encoder, *given) if served.encoder else None
         return {"index": name, "query": query, "reading": asdict(reading), "hits": shown}
 
-    return await served.alone(answer)
+    found: dict[str, Any] = await served.alone(answer)
+    return found
 
 
 def explained(hit: Hit, roman: str, reading: Reading) -> dict[str, Any]:

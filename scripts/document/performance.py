@@ -16,7 +16,7 @@ Row = dict[str, Any]
 PEER = "sentence-transformers"
 MODELS = {"seed": "seed", "e5": "multilingual-e5-small", "minilm": "all-MiniLM-L6-v2"}
 TEXTS = {"scripts": "UDHR, {scripts} scripts", "latin": "UDHR, Latin"}
-NAMES = ("encode", "step", "ladder", "translico", "caching", "loss", "sampler", "store", "serve")
+NAMES = ("encode", "step", "ladder", "translico", "caching", "loss", "sampler", "store", "cold", "serve")
 MIB = {"MiB": "{memory:,.0f}"}
 
 
@@ -184,6 +184,11 @@ def store() -> str:
     }, [row for row in rows_of("store") if row["what"] == "build"])  # fmt: skip
 
 
+def cold() -> str:
+    columns = {"": "{name}", "processor, s": "{processor:.2f}", "ratio": "{ratio:.1f}"}
+    return table(columns, rows_of("cold"))
+
+
 def serve() -> str:
     columns = {
         "clients": "{clients}", "": "{name}", "requests/s": "{per_second:.1f}", "ratio": "{rate_ratio:.2f}",
@@ -304,8 +309,8 @@ def plot(path: Path) -> None:
 
 PARTS = {
     "machine": machine, "encode": encode, "step": step, "ladder": ladder, "translico": translico, "loss": loss,
-    "caching": caching, "sampler": sampler, "padding": padding, "store": store, "serve": serve, "gpu": gpu,
-    "growth": growth,
+    "caching": caching, "sampler": sampler, "padding": padding, "store": store, "cold": cold, "serve": serve,
+    "gpu": gpu, "growth": growth,
 }  # fmt: skip
 PARTS |= {f"{name} commands": lambda name=name: bash([run["command"] for run in of(name)]) for name in NAMES}
 PARTS |= {f"{name} apart": lambda name=name: apart(name) for name in ("step", "ladder", "translico", "caching")}

@@ -83,9 +83,11 @@ class EncoderChoice:
         from align.encoders.light import light_encoder
 
         usual = EncoderChoice(self.model, prompt=self.prompt, max_tokens=self.max_tokens, device=self.device)
-        given = {"prompt": self.prompt, "max_tokens": self.max_tokens}
-        found = light_encoder(self.model, **given) if self == usual and self.device in (None, "cpu") else None
-        return found or self.load()
+        if self == usual and self.device in (None, "cpu"):
+            found = light_encoder(self.model, prompt=self.prompt, max_tokens=self.max_tokens)
+            if found is not None:
+                return found
+        return self.load()
 
     def load(self) -> Encoder:
         """The encoder."""
