@@ -128,7 +128,7 @@ def gelu(x: Array) -> Array:
     for a in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
         series = (series + np.float32(a)) * t
     erf: Array = np.sign(x) * (1 - series * np.exp(-z * z))
-    return x * (1 + erf) / 2
+    return (x * (1 + erf) / 2).astype(np.float32, copy=False)
 
 
 def light_encoder(name: str | Path, *, prompt: str | None = None, max_tokens: int | None = None) -> LightEncoder | None:
