@@ -8,6 +8,8 @@ from pathlib import Path
 import pages
 import pytest
 
+import align
+
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "tutorials"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="only in a checkout of the source")
@@ -47,27 +49,41 @@ def test_blocks_become_cells(made, tmp_path, monkeypatch):
     assert "pip install" in cells[0][1]
 
 
-@pytest.mark.parametrize("name", [
-    "search-engine", *(pytest.param(name, marks=pytest.mark.slow) for name in (
-        "low-resource-script", "task-and-objective", "which-encoder",
-    ))
-])  # fmt: skip
-def test_it_runs(name, tmp_path, monkeypatch):
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    for package in ("ipykernel", "qdrant_client"):
-        pytest.importorskip(package)
-    for key, value in pages.shimmed(tmp_path).items():
+def executed(text, folder, monkeypatch):
+    """The cells of code of a notebook, run in a folder."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    for key, value in pages.shimmed(folder).items():
         monkeypatch.setenv(key, value)
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    text = pages.few_steps((FOLDER / f"{name}.ipynb").read_text(encoding="utf-8"))
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
     held = nbformat.reads(text, as_version=4)
     nbformat.validate(held)
-    nbclient.NotebookClient(held, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    ran = [cell for cell in held.cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in ran)
-    printed = json.dumps([cell.outputs for cell in ran])
-    assert (
-        "Traceback" not in printed
-        and {"search-engine": "passed", "which-encoder": "first-token"}.get(name, "") in printed
+    nbclient.NotebookClient(held, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    return [cell for cell in held.cells if cell.cell_type == "code"]
+
+
+def test_cells_run_in_their_order(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(made, "ROOT", tmp_path)
+    page = tmp_path / "a.md"
+    page.write_text(
+        "```toml\n# a.toml\nb = 3\n```\n```bash\nls *.toml\nalign --version\n```\n"
+        "```python\nopen('a.toml').read()\n```\n"
     )
+    _, shell, code = executed(json.dumps(made.notebook(page)), tmp_path, monkeypatch)
+    assert "".join(output.text for output in shell.outputs) == f"a.toml\n{align.__version__}\n"
+    assert code.outputs[0].data["text/plain"] == "'# a.toml\\nb = 3\\n'"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("low-resource-script", "from_pivot"), ("search-engine", '"passed": true'),
+        ("task-and-objective", "triplets"), ("which-encoder", "first-token"),
+    ],
+)  # fmt: skip
+def test_it_runs(name, printed, tmp_path, monkeypatch):
+    pytest.importorskip("qdrant_client")
+    cells = executed(pages.few_steps((FOLDER / f"{name}.ipynb").read_text(encoding="utf-8")), tmp_path, monkeypatch)
+    assert all(cell.execution_count for cell in cells)
+    assert printed in "".join(output.get("text", "") for cell in cells for output in cell.outputs)

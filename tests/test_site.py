@@ -106,6 +106,8 @@ def test_search_works_in_a_file(tmp_path):
     (tmp_path / "docs" / "index.md").write_text("# One\n\nA word: quokka.\n", encoding="utf-8")
     script = CONFIG.with_name("iframe_worker.js").read_text(encoding="utf-8")
     (tmp_path / "docs" / "assets" / "iframe-worker.js").write_text(script, encoding="utf-8")
+    echo = "addEventListener('message', (event) => postMessage(event.data + 1))"
+    (tmp_path / "docs" / "assets" / "echo.js").write_text(echo, encoding="utf-8")
     own = f"INHERIT: {CONFIG}\ndocs_dir: docs\nsite_dir: site\nhooks: []\nnav: [index.md]\nplugins: [search, offline]\n"
     (tmp_path / "mkdocs.yml").write_text(own, encoding="utf-8")
     words = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict"]
@@ -125,5 +127,12 @@ def test_search_works_in_a_file(tmp_path):
     with Chromium(find_chromium()) as browser:
         browser.open(tmp_path / "site" / "index.html")
         assert "quokka" in browser.evaluate(ask)
+        told = """new Promise((done) => {
+            const worker = new Worker("assets/echo.js");
+            worker.addEventListener("message", (event) => done(event.data));
+            worker.postMessage(1); // before its script is loaded
+            setTimeout(() => done("lost"), 5000);
+        })"""
+        assert browser.evaluate(told) == 2
         assert browser.errors == []
         assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []

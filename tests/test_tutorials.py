@@ -1,9 +1,11 @@
-"""The tutorials run as they are written, with few steps of training; the one on search as its notebook."""
+"""The tutorials run as they are written, with few steps of training.
+
+That on a task and an objective of one's own, which needs processes of its own, runs as a notebook (test_notebooks.py).
+"""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pages
@@ -36,17 +38,8 @@ def test_which_encoder(place, monkeypatch):
     assert "third" in (place / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_task_and_an_objective(place):
-    """In processes of their own: what a package offers is looked for once in each."""
-    printed = ""
-    for language, text in pages.blocks(FOLDER / "task-and-objective.md"):
-        if path := pages.FILE.match(text):
-            (place / path[1]).parent.mkdir(exist_ok=True)
-            (place / path[1]).write_text(pages.few_steps(text), encoding="utf-8")
-        else:
-            assert language == "bash"
-            done = subprocess.run(["bash", "-euc", text], capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-            printed += done.stdout
-    assert "squared" in (place / "model" / "align.json").read_text(encoding="utf-8")
-    assert "triplets" in printed and "after" in printed
+def test_a_search_engine(place, monkeypatch):
+    pytest.importorskip("qdrant_client")
+    printed = pages.run(FOLDER / "search-engine.md", monkeypatch)
+    assert '"passed": true' in printed
+    assert len([line for line in printed.splitlines()[-3:] if re.match(r"0\.\d{3} \w", line)]) == 3
