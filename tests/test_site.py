@@ -92,11 +92,11 @@ def test_what_is_loaded_from_elsewhere_is_seen(hook, tag, loads):
 
 def test_roles_of_docstrings_become_code(hook, tmp_path):
     griffe = pytest.importorskip("griffe")
-    text = 'def f():\n    """As :func:`align.certify` and ``x``::\n\n        y\n\n    z\n    """\n'
+    text = 'def f():\n    """As :func:`align.certify` and ``x``::\n\n        y\n\n    Args:\n        z: > 0.\n    """\n'
     (tmp_path / "with_roles.py").write_text(text, encoding="utf-8")
     extensions = griffe.load_extensions("scripts.document.site.roles")
     module = griffe.load("with_roles", search_paths=[tmp_path], extensions=extensions)
-    assert module["f"].docstring.value == "As `align.certify` and ``x``:\n\n    y\n\nz"
+    assert module["f"].docstring.value == "As `align.certify` and ``x``:\n\n    y\n\nArgs:\n    z: \\> 0."
 
 
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed")

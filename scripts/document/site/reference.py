@@ -135,7 +135,8 @@ def _documented(function: Any) -> str:
     """What stands for the documentation of a function or class; of one that is no name of its module, its own words."""
     if "<locals>" in function.__qualname__:
         return f"```text\n{inspect.getdoc(function)}\n```"
-    return f"::: {function.__module__}.{function.__qualname__}\n    options:\n      show_root_heading: false"
+    options = "\n      ".join(["    options:", "show_root_heading: false", "show_root_toc_entry: false"])
+    return f"::: {function.__module__}.{function.__qualname__}\n{options}"
 
 
 def _code(value: Any) -> str:

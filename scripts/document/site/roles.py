@@ -14,4 +14,5 @@ class Roles(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite its docstring."""
         if obj.docstring:
-            obj.docstring.value = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", obj.docstring.value).replace("::\n", ":\n")
+            text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", obj.docstring.value).replace("::\n", ":\n")
+            obj.docstring.value = text.replace(": > ", r": \> ")  # "temperature: > 0" is no quotation
