@@ -13,7 +13,6 @@ import typer
 from align.cli import (
     advise,
     augment,
-    cache,
     certify,
     compare,
     doctor,
@@ -51,7 +50,7 @@ class Groups(Verbs):
     groups: ClassVar[Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]]] = {
         "Prepare": {
             "doctor": doctor.doctor,
-            "cache": cache.cache,
+            "cache": doctor.cache,
             "pairs": pairs.app,
             "romanize": text.romanize,
             "check-overlap": overlap.check_overlap,

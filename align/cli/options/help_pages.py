@@ -76,6 +76,13 @@ class Verbs(TyperGroup):
         """The names of the verbs, group by group."""
         return [name for group in self.groups.values() for name in group] or list(self.commands)
 
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """What it is; of the first page directly below the usage, so that this page fits a screen."""
+        if self.groups:
+            formatter.write(f"  {self.help}\n")
+        else:
+            super().format_help_text(ctx, formatter)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """A section for each group: what each verb does, in a line where it fits."""
         widest = max(map(len, self.commands))
