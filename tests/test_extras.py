@@ -18,7 +18,7 @@ MODULES = {
     "langid": {"py3langid"}, "typology": {"lang2vec"}, "wordnet": {"wn"}, "mteb": {"mteb"}, "openvino": {"openvino"},
     "onnx": {"onnxruntime", "onnx", "onnxscript"}, "ray": {"ray"}, "milvus": {"pymilvus", "milvus_lite", "grpc"},
     "qdrant": {"qdrant_client"}, "qdrant-edge": {"qdrant_edge"}, "pgvector": {"psycopg", "pgvector"},
-    "lance": {"lancedb"}, "fast-romanize": {"uroman_fast"},
+    "lance": {"lancedb"}, "fast-romanize": {"uroman_fast"}, "serve": {"starlette", "uvicorn"}, "docs": set(),
 }  # fmt: skip
 """What each extra brings that is imported."""
 NOT_IMPORTED = {"accelerate", "uroman"}

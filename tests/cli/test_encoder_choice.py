@@ -37,10 +37,12 @@ WITHOUT = {
     "words-align": NO_VECTORS | {"pooling", "special_tokens"},  # of words, in torch
     "project": NO_VECTORS,
     "pairs negatives": NO_VECTORS | {"attention"},  # options of a kind of pairs, of the registry
+    "pairs fragments": NO_VECTORS | {"attention"},
 }
 """Fields that a verb does not have, and why."""
 WORDS = {
     "pairs negatives": "pairs.tsv --out made --model MODEL",
+    "pairs fragments": "pairs.tsv --out made --model MODEL",
     "train": "transliteration --pairs pairs.tsv --out made --model MODEL",
     "offsets": "MODEL --text eng_Latn=lines.txt --out made",
     "trim": "MODEL lines.txt --out made",
