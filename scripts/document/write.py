@@ -16,6 +16,7 @@ from align.demo import COLUMNS
 from align.training.config import objectives_table
 from scripts.document import (
     advise,
+    certificate,
     clusters,
     heads,
     laboratory,
@@ -62,6 +63,7 @@ PAGES = {
     "docs/clusters.md": clusters.PARTS,
     "docs/code_switching.md": switched.PARTS,
     "docs/dependencies.md": licences.PARTS,
+    "docs/evaluation.md": certificate.PARTS,
     "docs/index.md": {"demo table": demo_table},
     "docs/laboratory.md": laboratory.PARTS,
     "docs/lexicons.md": lexicons.PARTS,
