@@ -15,7 +15,7 @@ from align.encoders.trimming import with_pieces
 from align.encoders.vocabulary import pieces_to_keep
 from align.errors import InputError
 from align.files.whole import read_lines
-from align.laboratory.cloning import clone, cloned, is_cloned, mixed, shares
+from align.laboratory.cloning import clone, cloned, is_cloned, mixed, shares, switched
 from align.laboratory.likeness import retrieval
 from align.streams import stream
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ORIGINAL, CLONE, OTHER = "eng_Latn", "qaa_Qaaa", "rus_Cyrl"
 """The language that is cloned, its clone (a code for private use), and one whose translations show what is kept."""
+SWITCHED = 0.35
+"""Share of the words of a text that are in the clone, for objectives of switched words; that of the plan, if less."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,17 @@ def set_up(model: Encoder | str | Path, plan: Plan, text: Mapping[str, Sequence[
         return Dataset.from_dict({**base, **more, "target": targets, "target_lang": languages})
 
     parts = {f"part-{number}": share for number, share in enumerate(shares(plan.share))}
+    originals = {"target": original[:trained], "target_lang": [ORIGINAL] * trained}
     tables = {
         "parallel": {part: table(share, original[:trained], {}) for part, share in parts.items()},
         "graded": {part: table(share, graded, about) for part, share in parts.items()},
+        "switched": {
+            part: Dataset.from_dict({
+                **base, **originals,
+                "source": switched(small.tokenizer, original[:trained], min(share, SWITCHED), seed=plan.seed),
+            })
+            for part, share in parts.items()
+        },
     }  # fmt: skip
     knowing = clone(small, loans=1.0, seed=plan.seed)
     return Bench(start, knowing, tables, original[trained:], twins[trained:], other[trained:])

@@ -121,6 +121,18 @@ def mixed(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], share: float
     return [twin if lot else text for lot, text, twin in zip(lots, texts, clones, strict=True)]
 
 
+def switched(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], share: float, *, seed: int) -> list[str]:
+    """The texts with words in the first clone, each word with the probability ``share``."""
+    rng, made = stream(seed, "switched"), []
+    for text in texts:
+        words = text.split()
+        lots = rng.random(len(words)) < share
+        made.append(" ".join(
+            twin if lot else word for lot, word, twin in zip(lots, words, cloned(tokenizer, words), strict=True)
+        ))  # fmt: skip
+    return made
+
+
 def is_cloned(text: str) -> bool:
     """Whether a text is written in a clone; one without any piece is not."""
     return any(ord(character) >= FIRST for character in text)

@@ -92,7 +92,8 @@ def tried(name: str, bench: Bench, plan: Plan, before: NDArray[np.float32]) -> d
     """
     kind = objective(name)
     options = kind.options(**SETTINGS.get(name, {}))
-    table = "graded" if kind.reads(options) & {"scores", "classes"} else "parallel"
+    reads = kind.reads(options)
+    table = "graded" if reads & {"scores", "classes"} else "switched" if "switched" in reads else "parallel"
     encoder, began = copy.deepcopy(bench.start), time.process_time()
     with tempfile.TemporaryDirectory(prefix="align-lab-") as folder:
         facts = train(

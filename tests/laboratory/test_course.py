@@ -12,6 +12,7 @@ from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
 from align.errors import InputError
 from align.laboratory.bench import CLONE, ORIGINAL, OTHER, Plan, graded_targets, set_up
+from align.laboratory.cloning import is_cloned
 from align.laboratory.course import tried
 from align.laboratory.likeness import by_layer
 from align.objectives.registry import objectives
@@ -22,6 +23,7 @@ SLOWER = replace(PLAN, steps=150, every=50, rate=1e-3, embedding_rate=1e-2)
 ALIGNS_NOT = {
     "spread": "pushes strangers apart, and pulls no partners together",
     "mlm": "each language predicts its own pieces: nothing says which two texts mean the same",
+    "switched_mlm": "predicts words of the clone from their neighbours, and not from what they stand for",
     "tlm": "a piece learns to look at its twin, which takes far more steps",
     "softmax_nli": "a classifier reads the vectors: nearness is none of its business",
     "self_alignment": "makes its own links clearer: from strange pieces those of equal places, whatever the words",
@@ -80,6 +82,14 @@ def test_every_objective_learns(name, bench):
         assert (found["clone"] > 0.5) is (name not in ALIGNS_NOT), found["scores"]
     assert found["aligned_at"] == next((look["step"] for look in found["scores"] if look["clone"] >= 0.9), None)
     assert -1 <= found["kept"] < 1 and len(found["gradients"]) == 2
+
+
+def test_a_third_of_the_words_is_switched(bench):
+    table = bench.tables["switched"]["part-0"]
+    words = [(a, b) for row in table for a, b in zip(row["source"].split(), row["target"].split(), strict=True)]
+    twins = [one for one in words if one[0] != one[1]]
+    assert 0.28 < len(twins) / len(words) < 0.42
+    assert all(is_cloned(a) and not is_cloned(b) for a, b in twins)
 
 
 def test_a_schedule_is_stages(bench):
