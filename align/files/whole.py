@@ -120,9 +120,12 @@ def json_values(value: Any) -> Any:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; a missing or damaged one is an InputError with its path."""
+    path = existing_file(path)
     try:
         with of_file(path):
-            value = json.loads(existing_file(path).read_text(encoding="utf-8"))
+            value = json.loads(path.read_text(encoding="utf-8"))
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
     if isinstance(value, dict) and (seal := value.pop(SEAL, None)) is not None and seal != seal_of(value):

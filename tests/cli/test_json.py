@@ -9,6 +9,7 @@ import typer
 
 from align import cli
 from align.cli.options.arguments import show
+from align.files.whole import read_json
 from align.tasks.task import tasks
 
 SCORED = {
@@ -25,6 +26,7 @@ SCORED = {
     "token_classification": "token_classification=labels --protocol pos",
     "topic": "topic=learnt --set seeds=1 --set epochs=1",
     "word_alignment": "word_alignment=links",
+    "entity_alignment": "entity_alignment=names.tsv",
 }
 
 
@@ -50,6 +52,7 @@ def texts(tmp_path):
     (tmp_path / "sts.tsv").write_text("score\tsentence1\tsentence2\n1\ta\tb\n2\ta\tc\n3\tb\tc\n")
     (tmp_path / "words.tsv").write_text("ζ\tz\nδε\tde\n", encoding="utf-8")
     (tmp_path / "similar.tsv").write_text("a\tb\t1\na\tc\t2\nb\tc\t3\n")
+    (tmp_path / "names.tsv").write_text("key\ten\tel\n1\tab\tαβ\n2\tde\tδε\n", encoding="utf-8")
     return tmp_path
 
 
@@ -64,7 +67,7 @@ def test_every_verb_that_prints_a_table_can_print_json():
 def test_json_is_what_the_file_has(what, align, texts):
     words = ("eval", "seed", *SCORED[what].split(), "--out", "kept.json")
     table = align(*words).out
-    kept = json.loads((texts / "kept.json").read_text(encoding="utf-8"))
+    kept = read_json(texts / "kept.json")
     printed = align(*words, "--json").out
     again = strict(printed)
     for one in (kept, again):
@@ -94,6 +97,7 @@ def test_benchmarks_and_comparisons(align, texts):
         lines = align(*words, "--json").out.splitlines()
         assert [strict(line)["benchmark"] for line in lines] == ["verses", "topics"]
         written = [strict(path.read_text(encoding="utf-8")) for path in (texts / "results").glob(f"{name}.*.json")]
+        assert all(len(one.pop("seal")) == 64 for one in written)  # of the file alone
         assert sorted(written, key=str) == sorted(map(strict, lines), key=str)
     table = align("compare", "results", "--out", "compared.json").out
     assert strict(align("compare", "results", "--json").out) == strict((texts / "compared.json").read_text())

@@ -21,6 +21,7 @@ from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Hidden
 from align.encoders.saving import save_encoder
 from align.errors import InputError
+from align.files.folders import MARK
 
 TEXTS = ["abc", "", " hello  world ", "xyzzy" * 30, "αβγ", "a\ud800b", "x" * 500]
 PLAIN_TEXTS = [text for text in TEXTS if "\ud800" not in text]  # plain sentence-transformers raises on a lone surrogate
@@ -124,6 +125,7 @@ def test_a_folder_from_before_there_was_a_mean_of_layers(bert_folder, tmp_path):
     settings = json.loads((tmp_path / "out" / "align.json").read_text())
     del settings["pooling"]["average_layers"]
     (tmp_path / "out" / "align.json").write_text(json.dumps(settings))
+    (tmp_path / "out" / MARK).unlink()
     again = load_encoder(tmp_path / "out")
     assert again.pooling == encoder.pooling
     assert again.identity()["pooling"] == {"layer": 2, "kind": "mean", "special_tokens": True}

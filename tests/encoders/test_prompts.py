@@ -17,6 +17,7 @@ from align.encoders.checkpoint import load_encoder
 from align.encoders.layers import encode_layers
 from align.encoders.saving import save_encoder
 from align.errors import InputError
+from align.files.folders import MARK
 from align.objectives.contrastive import ContrastiveOptions
 from align.tasks.retrieval import retrieval
 from align.training.options import TrainOptions
@@ -185,5 +186,6 @@ def test_a_folder_from_before_prompts_were_kept(bert_folder, tmp_path):
     settings = json.loads((tmp_path / "out" / "align.json").read_text())
     del settings["prompts"], settings["pooling"]["include_prompt"]
     (tmp_path / "out" / "align.json").write_text(json.dumps(settings))
+    (tmp_path / "out" / MARK).unlink()
     again = load_encoder(tmp_path / "out")
     assert (again.prompt, again.prompts, again.identity()) == ("ask ", {}, encoder.identity())

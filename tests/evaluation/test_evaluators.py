@@ -117,8 +117,8 @@ def test_the_tasks_log_nothing_of_their_own(bert_folder, sets, caplog):
 
 
 def test_messages(sets):
-    known = "retrieval, xsim, mexa, bli, sts, wordsim, classification, bias, identity, token_classification, topic"
-    known += ", word_alignment"
+    known = "retrieval, xsim, mexa, bli, sts, wordsim, classification, bias, entity_alignment, identity"
+    known += ", token_classification, topic, word_alignment"
     for spec in ("retrieval", "retrieval=", "nothing=x", "retrieval:a/b=x", str(sets / "flores")):
         with pytest.raises(InputError, match=f"expected TASK=PATH or TASK:NAME=PATH with a task of {known}; got"):
             evaluators([spec])
