@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 
 from align import cli
 from align.errors import InputError
+from align.files.whole import read_json
 from align.pairs.conditional import conditional_pairs
 from align.pairs.conversion import Conversion, convert, convert_columns
 from align.pairs.filters.shares import Share
@@ -509,7 +510,7 @@ def test_pairs_by_hand(tmp_path):
         {"source": lines[0], "target": "Mama  lybit shopping, ne London!", "group_id": groups[0]} | common,
         {"source": lines[3], "target": "Queen_Anne rad i", "group_id": groups[1]} | common,
     ]
-    assert manifest == json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest == read_json(tmp_path / "out" / "manifest.json")
     assert manifest["rejects"] == {"empty": 1, "identity": 1, "near duplicate": 1}
     assert manifest["lines"] == manifest["rows"] + 3 == 5 and manifest["identity_pairs"] == 1
     assert (manifest["tokens"], manifest["actions"]) == (12, {"translit": 5, "translate": 2, "pass": 5})

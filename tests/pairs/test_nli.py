@@ -12,6 +12,7 @@ import pytest
 from align import nli_pairs, read_pairs, sts_pairs
 from align.errors import InputError
 from align.files.licences import allowing
+from align.files.whole import read_json
 from align.pairs import HubRows
 
 TSV = "label\tpremise\thypothesis"
@@ -20,7 +21,7 @@ XNLI = "language\tgold_label\tsentence1_parse\tsentence1\tsentence2\tpromptID\tp
 
 def build(texts, out, **options):
     manifest = nli_pairs(texts, out, **options)
-    assert manifest == json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest == read_json(out / "manifest.json")
     left = sum(manifest["left_out"].values()) + sum(manifest["rejects"].values())
     assert manifest["lines"] == manifest["rows"] + manifest["negatives"] + left
     assert sum(manifest["labels"].values()) == manifest["lines"] - sum(manifest["rejects"].values())

@@ -10,6 +10,7 @@ import pytest
 
 from align import read_pairs, sts_pairs
 from align.errors import InputError
+from align.files.whole import read_json
 from align.pairs import HubRows
 
 TSV = "score\tsentence1\tsentence2"
@@ -18,7 +19,7 @@ SCORES = [5.0, 0.0, 3.2]
 
 def build(texts, out, **options):
     manifest = sts_pairs(texts, out, **options)
-    assert manifest == json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest == read_json(out / "manifest.json")
     assert manifest["lines"] == manifest["rows"] - manifest["cross_rows"] + sum(manifest["rejects"].values())
     assert sum(manifest["language_pairs"].values()) == manifest["rows"]
     assert all(row["kind"] == "sts" for row in rows(out))

@@ -14,6 +14,7 @@ import pytest
 
 from align import synonym_pairs
 from align.errors import InputError
+from align.files.whole import read_json
 from align.pairs import Lexicon, PairShare, Pivot, WordFilters
 from align.pairs.filters.held_out import EvaluationWords
 from align.pairs.lexicons.entities import entity_words, locale_language
@@ -35,7 +36,7 @@ def write(path, *lines):
 
 def build(sources, out, **options):
     manifest = synonym_pairs(sources, out, **options)
-    assert manifest == json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest == read_json(out / "manifest.json")
     words = manifest["words"]
     assert words["read"] == words["kept"] + words["rejected"] + words["left_out"]
     assert manifest["lines"] == words["read"] + manifest["pairs"]["lines"]

@@ -1,10 +1,10 @@
 import hashlib
-import json
 
 import pyarrow.parquet as pq
 import pytest
 
 from align.errors import InputError
+from align.files.whole import read_json
 from align.pairs.table import COLUMNS, pair_writer, write_pairs
 
 
@@ -17,7 +17,7 @@ def test_rows_and_manifest(tmp_path):
     rows = [row(0), row(1, "urd_Arab"), row(2), row(3, "mar_Deva")]
     manifest = write_pairs(iter(rows), tmp_path / "pairs", manifest={"kind": "test", "rows": "the writer knows better"})
     assert pq.read_table(tmp_path / "pairs" / "pairs.parquet").to_pylist() == rows
-    assert manifest == json.loads((tmp_path / "pairs" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest == read_json(tmp_path / "pairs" / "manifest.json")
     digest = hashlib.sha256((tmp_path / "pairs" / "pairs.parquet").read_bytes()).hexdigest()
     assert manifest == {
         "format": "align-pairs",

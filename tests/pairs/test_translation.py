@@ -14,6 +14,7 @@ import pytest
 from align import translation_pairs
 from align.errors import InputError
 from align.files.licences import allowing
+from align.files.whole import read_json
 from align.pairs import HubRows, RowFile, TranslationFilters
 from align.pairs.filters.texts import letters
 from align.pairs.reading.bitext import read_bitext
@@ -27,7 +28,7 @@ RUSSIAN = ["Чёрная кошка спит.", "Две собаки бегут.
 
 def build(texts, out, **options):
     manifest = translation_pairs(texts, out, **options)
-    assert manifest == json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest == read_json(out / "manifest.json")
     assert manifest["lines"] == manifest["rows"] + sum(manifest["rejects"].values())
     assert sum(manifest["language_pairs"].values()) == manifest["rows"]
     return manifest

@@ -12,6 +12,7 @@ import pytest
 
 from align import transliteration_pairs
 from align.errors import InputError
+from align.files.whole import read_json
 from align.pairs import Filters, HubText, Share, Source
 from align.text.normal_forms import normalised, text_hash
 
@@ -24,7 +25,7 @@ def fake(texts, language):
 
 def build(texts, out, **options):
     manifest = transliteration_pairs(texts, out, **{"romanizer": fake} | options)
-    assert manifest == json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest == read_json(out / "manifest.json")
     assert manifest["lines"] == manifest["rows"] + sum(manifest["rejects"].values()) + manifest["not_sampled"]
     assert manifest["lines"] == sum(source["lines"] for source in manifest["sources"])
     return manifest

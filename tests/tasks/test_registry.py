@@ -19,8 +19,8 @@ CHECKOUT = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="o
 
 def test_every_task_says_what_it_is():
     assert set(tasks()) == {
-        "bias", "bli", "classification", "identity", "mexa", "retrieval", "sts", "token_classification", "topic",
-        "word_alignment", "wordsim", "xsim",
+        "bias", "bli", "classification", "entity_alignment", "identity", "mexa", "retrieval", "sts",
+        "token_classification", "topic", "word_alignment", "wordsim", "xsim",
     }  # fmt: skip
     for name, one in tasks().items():
         assert one.name == name and one.asks.endswith("?") and len(one.asks) < 90

@@ -49,6 +49,8 @@ def run(folder, out, chosen, state):
     columns = {
         "negative": words(seed=1), "score": [i % 5 / 4 for i in range(96)], "label": ["abc"[i % 3] for i in range(96)],
     }  # fmt: skip
+    if "switched_mlm" in chosen.objectives:  # the second letter is another one
+        columns["source"] = [word[0] + other[1] + word[2:] for word, other in zip(words(), greek(words()), strict=True)]
     encoder = load_encoder(folder)
     torch.randn(state)
     facts = train(encoder, table(**columns), chosen, out, teacher=Wider(), rehearsal=words(4, seed=2), progress=False)
