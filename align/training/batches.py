@@ -158,10 +158,10 @@ class Batches(Dataset[dict[str, Any]]):
     ) -> tuple[Tensor, Tensor]:
         """Masked ids and labels of the sources, which are the first rows; nothing is masked in others."""
         options = self.recipe.options_of("switched")
-        originals = filled(*self.store.target.take(rows), self.pad_id)
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        words, originals = self._words(ids, attention), slice(len(rows), 2 * len(rows))  # the targets come next
         return mask_switched(
-            ids, self._words(ids, attention), originals[0], self._words(*originals), options, mask_id=self.mask_id,
+            ids, words, ids[originals], words[originals], options, mask_id=self.mask_id,
             vocabulary=self.vocabulary, generator=generator, special=self.added,
         )  # fmt: skip
 
