@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.errors import InputError
+from align.errors import InputError, one_line
 
 
 def read_array(path: Path, *, mmap: bool = False) -> NDArray[Any]:
@@ -20,5 +20,5 @@ def read_array(path: Path, *, mmap: bool = False) -> NDArray[Any]:
     try:
         found: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
     except (ValueError, EOFError, OSError, MemoryError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is damaged: {one_line(error)}") from error
     return found

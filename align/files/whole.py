@@ -124,8 +124,6 @@ def read_json(path: Path) -> Any:
     try:
         with of_file(path):
             value = json.loads(path.read_text(encoding="utf-8"))
-    except InputError:
-        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
     if isinstance(value, dict) and (seal := value.pop(SEAL, None)) is not None and seal != seal_of(value):

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from align.errors import InputError, one_line
 from align.files.arrays import read_array
 from align.indexes.faiss_gpu import MOST, Gpu, on_gpu_or_cpu
 from align.similarity.cosine import matrix, normalize, slices
@@ -129,10 +128,7 @@ def read_npy(path: Path, *, mmap: bool) -> NDArray[Any]:
     Raises:
         InputError: it is damaged or cut short.
     """
-    try:
-        return matrix(read_array(path, mmap=mmap))
-    except (ValueError, EOFError, OSError) as error:
-        raise error if isinstance(error, InputError) else InputError(f"{path} is damaged: {one_line(error)}") from error
+    return matrix(read_array(path, mmap=mmap))
 
 
 def write_npy(path: Path, blocks: Iterable[NDArray[Any]], *, shape: tuple[int, int], dtype: str) -> None:
