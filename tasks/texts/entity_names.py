@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from align.errors import InputError
+from align.files.json_lines import json_values
 from align.files.packed import plain_suffix
 from align.files.whole import read_lines
 from align.text.tags import locale_language
@@ -64,14 +64,11 @@ def _from_table(path: Path | str) -> Rows:
 
 def _from_json(path: Path | str) -> Rows:
     rows: Rows = []
-    for number, line in enumerate(read_lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            (_, key), *lists = json.loads(line).items()
-        except (ValueError, AttributeError):
+    for number, record, problem in json_values(path):
+        if problem or not isinstance(record, dict) or not record:
             expected = '{"id": "Q585", "en": ["Oslo"]}'
-            raise InputError(f"{path}, line {number}: expected such as {expected}, got {line:.60}") from None
+            raise InputError(f"{path}, line {number}: expected such as {expected}, got {problem or record!s:.60}")
+        (_, key), *lists = record.items()
         for locale, names in lists:
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise InputError(f"{path}, line {number}: expected a list of names in {locale!r}, got {names!r:.60}")

@@ -15,11 +15,11 @@ from align.files.cells import cell_lines
 from align.files.packed import plain_suffix
 from align.files.whole import SIDES, existing_file, read_lines, refuse_markup, two_sides
 from align.pairs.choices import check_choice
-from align.pairs.filters.texts import SURROGATE
 from align.pairs.lexicons.dictionary import DICTIONARY
 from align.pairs.reading.records import file_records
 from align.text.case import one_i
 from align.text.normal_forms import normalised, text_hash
+from align.text.surrogates import SURROGATES
 
 GivenTests = Sequence["Path | str"] | Path | str
 Level = Literal["word", "pair"]
@@ -44,7 +44,7 @@ def _sets(given: GivenTests, read: Callable[[Path], Iterator[Sequence[str]]], wh
     for path in [given] if isinstance(given, (str, Path)) else given:
         sets[str(path)] = held = _Set()
         for texts in read(Path(path)):
-            keys = [one_i(normalised(text)) for text in texts if not SURROGATE.search(text)]
+            keys = [one_i(normalised(text)) for text in texts if not SURROGATES.search(text)]
             held.texts.update(text_hash(key) for key in keys if key)
             if len(keys) == 2:
                 held.pairs.add(_pair_hash(*keys))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -17,6 +16,7 @@ from align.errors import InputError
 from align.pairs.choices import check_choices
 from align.text.languages import macrolanguage, script_share
 from align.text.normal_forms import normalised
+from align.text.surrogates import SURROGATES
 
 Duplicates = Literal["keep", "exact", "near"]
 Identity = Literal["keep", "drop"]
@@ -24,7 +24,6 @@ Identity = Literal["keep", "drop"]
 # compiled here: the cache of ``regex`` costs more a call than the search
 LETTER = regex.compile(r"\p{L}")
 NEITHER_LETTER_NOR_MARK = regex.compile(r"[^\p{L}\p{M}\t]")
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def reject_reason(text: str, filters: Filters) -> str:
         return "too short"
     if len(text) > filters.max_chars:
         return "too long"
-    if SURROGATE.search(text):
+    if SURROGATES.search(text):
         return "lone surrogate"
     return "" if LETTER.search(text) else "no letter"
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from align.errors import InputError
-from align.pairs.filters.texts import SURROGATE
 from align.pairs.reading.bitexts import ENGLISH
 from align.pairs.reading.records import (
     bad_row,
@@ -21,6 +20,7 @@ from align.pairs.reading.records import (
 )
 from align.pairs.reading.sources import AnyRows
 from align.pairs.table import LABELS, text_group
+from align.text.surrogates import SURROGATES
 from align.text.tags import is_tagged, row_language
 
 UNDECIDED = ("", "-", "-1", "nan")
@@ -128,7 +128,7 @@ def premise_groups(rows: Sequence[NliRow]) -> list[str]:
 
 
 def _group(row: NliRow) -> str:
-    usable = row.premise and not SURROGATE.search(row.premise)
+    usable = row.premise and not SURROGATES.search(row.premise)
     return text_group(row.premise) if usable else ""
 
 

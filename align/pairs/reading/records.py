@@ -19,9 +19,9 @@ from align.files.json_lines import json_values
 from align.files.not_text import holding_nul, refuse_nul
 from align.files.packed import said
 from align.files.whole import INDEX, column_names, existing_file, row_split, sha256
-from align.pairs.filters.texts import SURROGATE
 from align.pairs.reading.sources import ROW_SUFFIXES, TSV_SUFFIXES, AnyRows, AnySource, HubDataset, LocalFile
 from align.pairs.table import text_group
+from align.text.surrogates import SURROGATES
 
 BAD = ""
 """Key of a record that stands for a row which cannot be read: why. No column has it, for a column without a name, such
@@ -230,7 +230,7 @@ def two_texts(record: Mapping[str, Any], names: tuple[str, str]) -> tuple[str, s
         return "", "", bad
     (first, one), (second, two) = text_of(record.get(names[0])), text_of(record.get(names[1]))
     problem = one or two or ("" if first and second else "empty")
-    return first, second, problem or ("lone surrogate" if SURROGATE.search(first + second) else "")
+    return first, second, problem or ("lone surrogate" if SURROGATES.search(first + second) else "")
 
 
 def other_split(record: Mapping[str, Any], source: AnySource | AnyRows, number: int) -> str:
