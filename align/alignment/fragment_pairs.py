@@ -54,7 +54,7 @@ def fragment_pairs(
     Raises:
         InputError: as the functions that read, load and encode; nothing was switched. Nothing is written.
     """
-    from align.encoders.checkpoint import load_encoder
+    from align.encoders.checkpoint import given_encoder
     from align.similarity.links import Linking
 
     tables = [tables] if isinstance(tables, (str, Path)) else list(tables)
@@ -62,7 +62,7 @@ def fragment_pairs(
     if not tables:
         raise InputError("no text is given: expected tables of translation pairs")
     rows = read_pairs(*tables)
-    encoder = load_encoder(model, **load) if isinstance(model, (str, Path)) else model
+    encoder = given_encoder(model, load)
     counts: Counter[str] = Counter()
     with pair_writer(out) as writer:
         for number, (row, sides, links) in enumerate(_linked(rows, encoder, linking, tokens)):

@@ -243,6 +243,19 @@ def _from_align(
     return encoder
 
 
+def given_encoder(model: Encoder | Path | str, load: Mapping[str, Any]) -> Encoder:
+    """An encoder in memory as it is, or that of a name.
+
+    Raises:
+        InputError: as :func:`load_encoder`; options beside the device for one in memory.
+    """
+    if isinstance(model, (str, Path)):
+        return load_encoder(model, **load)
+    if any(value is not None and name != "device" for name, value in load.items()):
+        raise InputError("an encoder in memory encodes as it is: give the name of a model instead, with its options")
+    return model
+
+
 def _module(kind: str, folder: Path, path: str) -> nn.Module:
     """What ``modules.json`` names: a class of sentence-transformers; another would be code of the folder's choice."""
     from sentence_transformers.util import import_module_class

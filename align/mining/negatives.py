@@ -88,6 +88,8 @@ def negative_pairs(
         InputError: as :func:`align.read_pairs` and :func:`align.load_encoder`; an option that makes no sense; no pair
             has a negative left. Nothing is written.
     """
+    from align.encoders.checkpoint import given_encoder
+
     tables = [tables] if isinstance(tables, (str, Path)) else list(tables)
     if not tables:
         raise InputError("no text is given: expected a table of pairs, a folder of align pairs or a file")
@@ -103,8 +105,8 @@ def negative_pairs(
         raise InputError(f"{out} is the table that is read: give another folder to write to")
     with writing(out, kind="pair table"):
         pairs = read_pairs(*tables)
-        encoder = _loaded(model, load)
-        judge = None if guide is None else _loaded(guide, {"device": load.get("device")})
+        encoder = given_encoder(model, load)
+        judge = None if guide is None else given_encoder(guide, {"device": load.get("device")})
         with _work(out) as work:
             sources = _sources(tables)
             query_prompt = encoder.prompt if query_prompt is None else query_prompt
@@ -169,16 +171,6 @@ def _sources(tables: Sequence[Path | str]) -> list[dict[str, Any]]:
         known = read_json(manifest).get("sources") if manifest.is_file() else None
         found += known or [{"name": str(table), "licence": "unknown"}]
     return found
-
-
-def _loaded(model: Encoder | Path | str, load: Mapping[str, Any]) -> Encoder:
-    from align.encoders.checkpoint import load_encoder
-
-    if isinstance(model, (str, Path)):
-        return load_encoder(model, **load)
-    if any(value is not None and name != "device" for name, value in load.items()):
-        raise InputError("an encoder in memory encodes as it is: give the name of a model instead, with its options")
-    return model
 
 
 @contextmanager
