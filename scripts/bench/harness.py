@@ -203,19 +203,31 @@ def resident(field: str) -> float:
 
 
 @contextmanager
-def watched() -> Iterator[SimpleNamespace]:
-    """``before`` and ``most``: MiB of memory that is no file's, at first and at most, looked up every 20 ms."""
-    before, done = resident("RssAnon"), threading.Event()
-    seen = SimpleNamespace(before=before, most=before)
+def looking(look: Callable[[], None], every: float) -> Iterator[None]:
+    """In the block ``look`` is called again and again, so many seconds apart, by another thread."""
+    done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.02):
-            seen.most = max(seen.most, resident("RssAnon"))
+        while not done.wait(every):
+            look()
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        yield seen
+        yield
     finally:
         done.set()
         watcher.join()
+
+
+@contextmanager
+def watched() -> Iterator[SimpleNamespace]:
+    """``before`` and ``most``: MiB of memory that is no file's, at first and at most, looked up every 20 ms."""
+    before = resident("RssAnon")
+    seen = SimpleNamespace(before=before, most=before)
+
+    def look() -> None:
+        seen.most = max(seen.most, resident("RssAnon"))
+
+    with looking(look, 0.02):
+        yield seen

@@ -15,14 +15,13 @@ from __future__ import annotations
 import os
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts.bench.harness import Row, apart, command_line, processor_seconds, resident
+from scripts.bench.harness import Row, apart, command_line, looking, processor_seconds, resident
 
 EVERY = 0.25
 POINTS = 60
@@ -142,20 +141,14 @@ def sampled(cache: Path) -> Iterator[Row]:
     os.environ["XDG_CACHE_HOME"] = str(cache / "cache")
     seen: Row = {}
     points: list[tuple[float, float, int]] = []
-    done, began, used = threading.Event(), time.monotonic(), processor_seconds()
+    began, used = time.monotonic(), processor_seconds()
 
-    def watch() -> None:
-        while not done.wait(EVERY):
-            opened = len(list(Path("/proc/self/fd").iterdir()))
-            points.append((time.monotonic() - began, resident("RssAnon"), opened))
+    def look() -> None:
+        opened = len(list(Path("/proc/self/fd").iterdir()))
+        points.append((time.monotonic() - began, resident("RssAnon"), opened))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with looking(look, EVERY):
         yield seen
-    finally:
-        done.set()
-        watcher.join()
     third = max(1, len(points) // 3)
     kept = points[:: max(1, len(points) // POINTS)]
     files = [path.stat().st_size for path in (cache / "cache").rglob("*") if path.is_file()]
