@@ -103,7 +103,7 @@ with locked(sys.argv[1]):
 
 def test_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
     """The last holder removes the file just after another process has opened it."""
-    flock, seen = locks.fcntl.flock, []
+    flock, close, seen, closed = locks.fcntl.flock, os.close, [], []
 
     def late(handle, how):
         if not seen:
@@ -111,11 +111,16 @@ def test_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
         seen.append(handle)
         flock(handle, how)
 
+    def closing(handle):
+        closed.append(handle)
+        close(handle)
+
     monkeypatch.setattr(locks.fcntl, "flock", late)
+    monkeypatch.setattr(os, "close", closing)
     with locked(tmp_path / "out"):
         assert len(seen) == 2 and (tmp_path / ".out.lock").read_text()
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.fstat(max(seen) + 1)
+        assert closed == seen[:1]  # the handle of the removed file is not kept open
+    assert closed == seen
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch, caplog):
