@@ -18,10 +18,14 @@ GROUPS = ("all", "trained", "not trained")
 
 
 class _Cells(string.Formatter):
-    """What is unknown is a dash."""
+    """What is unknown is a dash; three numbers are a value and its interval."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return "-" if value is None else str(super().format_field(value, format_spec))
+        if value is None:
+            return "-"
+        if isinstance(value, list):
+            return "{:.3f} ({:.3f}-{:.3f})".format(*value)
+        return str(super().format_field(value, format_spec))
 
 
 def table(columns: Columns, rows: Iterable[Any]) -> str:
