@@ -22,7 +22,7 @@ from align.encoders.pooling import Pooling
 from align.encoders.route import refuse_route
 from align.encoders.saving import ENCODER, save_encoder
 from align.encoders.vocabulary import cut, pieces_to_keep
-from align.encoders.weights import quiet, with_blocks
+from align.encoders.weights import quiet, with_blocks, without_pooler
 from align.errors import InputError
 from align.files.folders import writing
 from align.files.whole import read_lines, sha256
@@ -199,7 +199,7 @@ def with_vocabulary(
             setattr(config, name, new[value])
     with quiet():
         made: PreTrainedModel = type(model).from_pretrained(None, config=config, state_dict=state, dtype=model.dtype)
-    return made
+    return without_pooler(made)
 
 
 def check_split(before: Encoder, after: Encoder, texts: Sequence[Path | str], kept: list[int]) -> None:

@@ -62,6 +62,13 @@ def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
         )
 
 
+def without_pooler(model: PreTrainedModel) -> PreTrainedModel:
+    """No vector here reads BERT's pooler; where the checkpoint lacks it, its weights would be random."""
+    if getattr(model.base_model, "pooler", None) is not None:
+        model.base_model.pooler = None
+    return model
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """No bars and no notes about BERT's pooler from transformers while the context lasts."""
@@ -136,11 +143,10 @@ def with_blocks(model: PreTrainedModel, layers: Sequence[int]) -> PreTrainedMode
         made, found = type(model).from_pretrained(
             None, config=config, state_dict=state, dtype=model.dtype, output_loading_info=True
         )
-    wrong = sorted({*found["missing_keys"], *found["unexpected_keys"]})
+    wrong = _body_names(made, {*found["missing_keys"], *found["unexpected_keys"]})
     if wrong or found["mismatched_keys"]:
         raise InputError(
             f"the blocks of {type(model).__name__} are not alike, so that {', '.join(map(str, layers))} alone are no "
             f"model: {', '.join(wrong[:2]) or found['mismatched_keys']} does not fit"
         )
-    rebuilt: PreTrainedModel = made
-    return rebuilt
+    return without_pooler(made)
