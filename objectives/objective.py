@@ -24,6 +24,7 @@ NEEDS = {
     "rehearsal": "current vectors of options.rehearsal_size rehearsal texts, and rehearsal_start, their first ones",
     "teacher": "vectors of the sources by the teacher",
     "guide": "guide_source and guide_target: vectors of both sides by the teacher, or by the starting encoder",
+    "features": "states of both sides at every layer, and the teacher's at the layers they stand for, see Features",
     "pieces": "states at options.layer and word numbers of the pieces of both sides, see PieceStates",
     "crossed": "vectors of both texts of a pair in one sequence, and of texts of two pairs; and which are parallel",
     "masked": "states and true pieces at masked positions of both sides, options.rate of all; and the head",
@@ -47,6 +48,8 @@ class Sizes(NamedTuple):
     """Labels of the pairs."""
     teacher: int | None = None
     """Dimensions of the teacher's vectors."""
+    features: tuple[int, int, int] | None = None
+    """Layers whose states a teacher's are compared with, the width of these states and of the teacher's."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,16 +36,36 @@ def blocks(model: PreTrainedModel) -> nn.ModuleList:
 @contextmanager
 def first_blocks(model: PreTrainedModel, count: int | None) -> Iterator[None]:
     """Leave only the first ``count`` blocks in place while the context lasts (None: all)."""
-    owner, name = _block_owner(model)
-    every: nn.ModuleList = getattr(owner, name)
-    if count is None or count == len(every):
+    depth = len(blocks(model))
+    if count is None or count == depth:
         yield
         return
-    setattr(owner, name, every[:count])
+    with some_blocks(model, range(1, min(count, depth) + 1)):
+        yield
+
+
+@contextmanager
+def some_blocks(model: PreTrainedModel, layers: Iterable[int]) -> Iterator[None]:
+    """Leave only these blocks, counted from 1, in place while the context lasts."""
+    owner, name = _block_owner(model)
+    every: nn.ModuleList = getattr(owner, name)
+    setattr(owner, name, nn.ModuleList([every[k - 1] for k in layers]))
     try:
         yield
     finally:
         setattr(owner, name, every)
+
+
+def even_layers(count: int, depth: int) -> list[int]:
+    """Layers of a deep encoder that the layers 1..count of a shallow one stand for: ceil(k depth / count).
+
+    >>> even_layers(4, 12), even_layers(5, 12)
+    ([3, 6, 9, 12], [3, 5, 8, 10, 12])
+
+    References:
+        Jiao et al. 2020, TinyBERT, arXiv:1909.10351, section 3.1 (their g(k), for depths that do not divide, too).
+    """
+    return [-(-k * depth // count) for k in range(1, count + 1)]
 
 
 @contextmanager

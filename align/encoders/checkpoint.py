@@ -26,7 +26,7 @@ from align.encoders.fallback import opened as opened_fallback
 from align.encoders.offsets.folder import open_head, open_offsets
 from align.encoders.pooling import Cut, Pooling
 from align.encoders.route import NATIVE, ROMANISED, Route, refuse_route
-from align.encoders.weights import load_weights, quiet
+from align.encoders.weights import load_weights, quiet, without_pooler
 from align.errors import InputError
 from align.files.hub import hub_or_cache
 from align.files.intact import check_hashes, inside
@@ -199,7 +199,7 @@ def from_transformers(
         model = load_weights(auto, place, revision=revision, dtype=dtype, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
     model.config.output_hidden_states = False  # true in a folder that averages layers: the encoder asks where it needs
-    return _without_pooler(model), tokenizer
+    return without_pooler(model), tokenizer
 
 
 def _has_tokenizer(folder: Path) -> bool:
@@ -207,13 +207,6 @@ def _has_tokenizer(folder: Path) -> bool:
         return True
     settings = folder / "tokenizer_config.json"
     return settings.is_file() and read_json(settings).get("tokenizer_class") in WITHOUT_FILE
-
-
-def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
-    """No vector here reads BERT's pooler; where the checkpoint lacks it, its weights would be random."""
-    if getattr(model.base_model, "pooler", None) is not None:
-        model.base_model.pooler = None
-    return model
 
 
 def _from_align(
@@ -297,7 +290,7 @@ def _from_sentence_transformers(
     unit = isinstance(modules[-1], Normalize)
     model = _read_again(modules[0].model, place, revision)
     encoder = Encoder(
-        _without_pooler(model), modules[0].tokenizer,
+        without_pooler(model), modules[0].tokenizer,
         Pooling(**own | dict(given)),
         tail=modules[2:-1] if unit else modules[2:], unit=unit, prompt=default if prompt is None else prompt,
         prompts={name: text or "" for name, text in plain.prompts.items()},

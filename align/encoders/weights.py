@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from align.encoders.blocks import word_table
+from align.encoders.blocks import some_blocks, word_table
 from align.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,13 @@ def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
             f"the tokenizer does not fit the model: it has ids up to {last} ({piece!r}), but there are embeddings for "
             f"{rows} ids, 0 to {rows - 1}"
         )
+
+
+def without_pooler(model: PreTrainedModel) -> PreTrainedModel:
+    """No vector here reads BERT's pooler; where the checkpoint lacks it, its weights would be random."""
+    if getattr(model.base_model, "pooler", None) is not None:
+        model.base_model.pooler = None
+    return model
 
 
 @contextmanager
@@ -117,3 +125,28 @@ def _sentence(place: str, model: PreTrainedModel, lost: Collection[str], found: 
         f"{place} lacks {len(lost)} of the {count} weights of {type(model.base_model).__name__}, or has them in "
         f"another size: {', '.join(described[:3])}{more}{instead}"
     )
+
+
+def with_blocks(model: PreTrainedModel, layers: Sequence[int]) -> PreTrainedModel:
+    """A model of these blocks of another, counted from 1; embeddings, head and all else are copied.
+
+    Raises:
+        InputError: the blocks of the model are not alike, so that one cannot stand in another's place.
+    """
+    config = copy.deepcopy(model.config)
+    config.num_hidden_layers = len(layers)
+    if getattr(config, "layer_types", None) is not None:  # ModernBERT: one entry a block
+        config.layer_types = [config.layer_types[k - 1] for k in layers]
+    with some_blocks(model, layers):
+        state = {name: value.clone() for name, value in model.state_dict().items()}
+    with quiet():
+        made, found = type(model).from_pretrained(
+            None, config=config, state_dict=state, dtype=model.dtype, output_loading_info=True
+        )
+    wrong = _body_names(made, {*found["missing_keys"], *found["unexpected_keys"]})
+    if wrong or found["mismatched_keys"]:
+        raise InputError(
+            f"the blocks of {type(model).__name__} are not alike, so that {', '.join(map(str, layers))} alone are no "
+            f"model: {', '.join(wrong[:2]) or found['mismatched_keys']} does not fit"
+        )
+    return without_pooler(made)

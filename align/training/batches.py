@@ -28,7 +28,7 @@ from align.training.tokens import Tokens
 
 Taken = tuple[NDArray[np.int32], NDArray[np.int64]]
 """Ids of some texts, one after the other, and the tokens of each."""
-OWN_PASS = frozenset({"joint", "pieces", "crossed"})
+OWN_PASS = frozenset({"joint", "pieces", "crossed", "features"})
 """Needs whose texts go through the encoder by themselves."""
 NOTHING: Taken = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 
@@ -101,6 +101,8 @@ class Batches(Dataset[dict[str, Any]]):
                 )
         if "joint" in needs:
             batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
+        if "features" in needs:
+            batch["features"] = self._both(rows)
         if "pieces" in needs:
             batch["pieces"] = self._pieces(rows)
         if "crossed" in needs:
@@ -140,12 +142,17 @@ class Batches(Dataset[dict[str, Any]]):
         joint["ids"], joint["labels"] = self._mask(joint["ids"], joint["attention"], rate=rate, rng=rng)
         return joint
 
-    def _pieces(self, rows: NDArray[np.int64]) -> dict[str, Any]:
-        """The sources and below them the targets, and the word of each piece."""
+    def _both(self, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """The sources and below them the targets."""
         sides = [self.store.source.take(rows), self.store.target.take(rows)]
         lengths = np.concatenate([counts for _, counts in sides])
         ids, attention = filled(np.concatenate([ids for ids, _ in sides]), lengths, self.pad_id)
-        return {"ids": ids, "attention": attention, "lengths": lengths.tolist(), "words": self._words(ids, attention)}
+        return {"ids": ids, "attention": attention, "lengths": lengths.tolist()}
+
+    def _pieces(self, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """Both sides, and the word of each piece."""
+        both = self._both(rows)
+        return both | {"words": self._words(both["ids"], both["attention"])}
 
     def _words(self, ids: Tensor, attention: Tensor) -> Tensor:
         """(R, T) the word of each piece."""

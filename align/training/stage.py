@@ -23,6 +23,7 @@ from align.training.batches import Batches
 from align.training.callbacks import Evaluation, Evaluator
 from align.training.distributed import world
 from align.training.engine import check_engine, engine, running
+from align.training.features import same_pieces
 from align.training.frozen import frozen_vectors, raw_vectors
 from align.training.inputs import columns
 from align.training.lora import adapted_modules, adapter, scale_adapter, train_adapter_only
@@ -139,7 +140,9 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
     recipe, options, encoder, store = plan.recipe, plan.recipe.train, run.encoder, plan.store
     rank, processes = world()
     dimension = run.teacher.dimension if run.teacher else None
-    module = Alignment(encoder, recipe, classes=len(store.label_names), teacher_dimension=dimension)
+    module = Alignment(
+        encoder, recipe, classes=len(store.label_names), teacher_dimension=dimension, teacher=run.teacher
+    )  # fmt: skip
     trained = set_trainable(module)
     facts = summary(store, recipe, plan.drawn, trained=trained, processes=processes)
     if recipe.name:
@@ -151,7 +154,10 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
     kept = None
     # left before the first step: while autocast lasts it keeps the weights that it rounded, and misses later ones
     with torch.autocast(encoder.device.type, torch.bfloat16, enabled=options.bf16):
-        vectors = frozen_vectors(recipe.needs, encoder, run.teacher, plan.tables, plan.drawn, **how)
+        needs, layers = recipe.needs, module.layers
+        if layers and run.teacher and same_pieces(encoder, run.teacher):
+            needs -= {"features"}  # the teacher reads them beside the encoder, in every step
+        vectors = frozen_vectors(needs, encoder, run.teacher, plan.tables, plan.drawn, layers=layers, **how)
         if "rehearsal" in recipe.needs:
             tokens = tokenize(run.rehearsal, encoder, **how)
             kept = tokens, raw_vectors(encoder, run.rehearsal, device=encoder.device, **how)

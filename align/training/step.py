@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from align.encoders.blocks import masked_lm_head
 from align.encoders.encoder import Encoder
 from align.errors import InputError
+from align.objectives.feature_distil import Features
 from align.objectives.inputs import Inputs
 from align.objectives.mlm import IGNORED, Head, Masked
 from align.objectives.objective import OF_HEAD, Sizes, Terms
 from align.objectives.temperature import Temperature
 from align.objectives.word_alignment.piece_states import PieceStates
 from align.streams import drawn_from
+from align.training.features import features as read_features
+from align.training.features import teacher_layers
 from align.training.gradient_caching import encode_batch
 from align.training.inputs import batch_inputs, masked_positions, masked_sides
 from align.training.recipe import Recipe
@@ -36,8 +39,9 @@ class Alignment(nn.Module):
     _keys_to_ignore_on_save = None  # asked for by transformers' Trainer when it resumes
 
     def __init__(
-        self, encoder: Encoder, recipe: Recipe, *, classes: int = 0, teacher_dimension: int | None = None
-    ) -> None:
+        self, encoder: Encoder, recipe: Recipe, *, classes: int = 0, teacher_dimension: int | None = None,
+        teacher: Encoder | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         if "pieces" in recipe.needs and (layer := recipe.setting("pieces", "layer")) > encoder.layer:
             raise InputError(f"pieces are read at layer {layer}, above layer {encoder.layer}, which the encoder pools")
@@ -45,6 +49,13 @@ class Alignment(nn.Module):
         self.head = Head(*masked_lm_head(encoder.model)) if recipe.needs & OF_HEAD else None
         self.learned = nn.ModuleDict()
         sizes = Sizes(encoder.dimension, classes, teacher_dimension)
+        self.layers: tuple[int, ...] = ()  # of the teacher
+        self.teacher: tuple[Encoder, ...] = ()  # of features; in a tuple, as a module of this one would be trained
+        if "features" in recipe.needs and teacher is not None:
+            self.teacher = (teacher,)
+            self.layers = teacher_layers(encoder, teacher, recipe.setting("features", "layers"))
+            widths = (one.body.config.hidden_size for one in (encoder, teacher))
+            sizes = sizes._replace(features=(encoder.layer, *widths))
         with drawn_from(recipe.train.seed, "heads"):
             for name, objective in recipe.active.items():
                 learner = objective.learned(recipe.objectives[name], sizes)
@@ -61,6 +72,7 @@ class Alignment(nn.Module):
         lengths: Sequence[int] = (),
         labels: Tensor | None = None,
         joint: Mapping[str, Any] | None = None,
+        features: Mapping[str, Any] | None = None,
         pieces: Mapping[str, Any] | None = None,
         crossed: Mapping[str, Any] | None = None,
         predicted: Tensor | None = None,
@@ -76,6 +88,7 @@ class Alignment(nn.Module):
             lengths: tokens of each of the R rows.
             labels: (R, T) pieces to predict, -100 elsewhere.
             joint: ids, attention, labels, types and positions, each (B, T'), of both texts of a pair in one sequence.
+            features: ids and attention, each (2 B, T'), of the sources and then the targets.
             pieces: ids, attention, and the word of each piece, each (2 B, T'), of the sources and then the targets.
             crossed: as joint, without labels, of N true and false pairs; and parallel, (N,), which are true.
             predicted: (3,) masked positions that the masked-LM sums of sources, targets and joint texts are divided by:
@@ -96,6 +109,8 @@ class Alignment(nn.Module):
         passes: dict[str, Callable[[], Any]] = {}
         if joint:
             passes["joint"] = partial(self._joint, joint, predicted)
+        if features:
+            passes["features"] = partial(self._features, features, given)
         if pieces:
             passes["pieces"] = partial(self._pieces, pieces)
         if crossed:
@@ -140,6 +155,9 @@ class Alignment(nn.Module):
         )  # fmt: skip
         count = None if predicted is None else predicted[2]
         return masked_positions(encoded.states, joint["labels"][masked], self.head, count)
+
+    def _features(self, texts: Mapping[str, Any], given: Mapping[str, Any]) -> Features:
+        return read_features(self.encoder, texts, self.teacher[0], self.layers, given)
 
     def _pieces(self, pieces: Mapping[str, Any]) -> PieceStates:
         """The states at the layer that the recipe says, which need not be the one that is pooled."""

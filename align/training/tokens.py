@@ -120,12 +120,12 @@ def _rows(texts: Sequence[str], encoder: Encoder, max_tokens: int) -> list[list[
     return quick(texts) if quick(samples) == expected else encoder.tokenize(texts, max_tokens=max_tokens)
 
 
-def tokenizer_digest(encoder: Encoder) -> str:
-    """Hash of all that decides the ids of a text but for their number: tokenizer, prompt, versions."""
+def tokenizer_digest(encoder: Encoder, *, prompt: bool = True) -> str:
+    """Hash of all that decides the ids of a text but for their number: tokenizer, prompt (if asked for), versions."""
     tokenizer = encoder.tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
     state: dict[str, Any] = {
-        "class": type(tokenizer).__name__, "prompt": encoder.prompt, "side": tokenizer.truncation_side,
+        "class": type(tokenizer).__name__, "side": tokenizer.truncation_side, "prompt": encoder.prompt * prompt,
         "special": getattr(tokenizer, "split_special_tokens", False),
         "versions": [version("tokenizers"), version("transformers")],
     }  # fmt: skip

@@ -19,6 +19,7 @@ from align.errors import InputError, there_are
 from align.files.folders import check_replaceable, writing
 from align.training.callbacks import Evaluator, answered
 from align.training.distributed import backend, first_of_launch, launch, world
+from align.training.features import teacher_layers
 from align.training.model_card import model_card, provenance
 from align.training.recipe import Recipe
 from align.training.resume import refuse_kept, remove_kept, restarted, resumable, run_settings
@@ -159,8 +160,10 @@ def check_arguments(
             raise InputError("train.patience waits for a better score: expected best, the score to watch")
         if "rehearsal" in stage.needs and not rehearsal:
             raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
-        if "teacher" in stage.needs and teacher is None:
+        if stage.needs & {"teacher", "features"} and teacher is None:
             raise InputError("the recipe distils, but no teacher was given")
+        if "features" in stage.needs and teacher is not None:
+            teacher_layers(encoder, teacher, stage.setting("features", "layers"))
         for name, options in stage.objectives.items():
             if getattr(options, "teacher", False) and teacher and teacher.dimension != encoder.dimension:
                 raise InputError(

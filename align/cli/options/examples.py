@@ -45,7 +45,10 @@ EXAMPLES = {
         "align scripts e5 --prompt 'query: '",
         "align scripts e5 --text lines.txt --prompt 'query: ' --out model",
     ],
-    "trim": ["align trim xlm-roberta-base hin_Deva.txt tam_Taml.txt eng_Latn.txt --scripts Deva,Taml --out small"],
+    "trim": [
+        "align trim xlm-roberta-base hin_Deva.txt tam_Taml.txt eng_Latn.txt --scripts Deva,Taml --out small",
+        "align trim e5 --layers 4 --prompt 'query: ' --out student",
+    ],
     "extend": [
         "align extend e5 --text amh_Ethi.txt --pieces 2000 --prompt 'query: ' --out larger",
         "align extend e5 --text chr_Cher.txt --rows romanised --prompt 'query: ' --out larger",
