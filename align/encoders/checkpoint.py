@@ -20,6 +20,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from align.encoders.adapters.folder import BASE, read_bottlenecks
 from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
 from align.encoders.fallback import opened as opened_fallback
@@ -216,6 +217,10 @@ def _from_align(
     if "route" in config:
         made, tower = (_from_align(folder / one, given, prompt, max_tokens, where) for one in (NATIVE, ROMANISED))
         made.route = Route(tower.to(where).eval(), **config["route"])
+        return made
+    if "bottlenecks" in config:
+        made = _from_align(folder / BASE, given, prompt, max_tokens, where)
+        read_bottlenecks(folder, config["bottlenecks"], made.model)
         return made
     whole = folder / MASKED_LM
     model, tokenizer = from_transformers(str(whole if whole.is_dir() else folder))

@@ -6,13 +6,12 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import (
     Dense,
@@ -22,9 +21,12 @@ from sentence_transformers.sentence_transformer.modules import (
     WordWeights,
 )
 from sentence_transformers.sentence_transformer.modules import Pooling as PlainPooling
-from torch import Tensor, nn
+from torch import nn
 
 from align import __version__
+from align.encoders.adapters.bottleneck import refuse_bottlenecks, without_bottlenecks
+from align.encoders.adapters.folder import BASE, CARD, write_bottlenecks
+from align.encoders.adapters.low_rank import Adapter
 from align.encoders.blocks import blocks, first_blocks, reads_molecules
 from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
 from align.encoders.encoder import Encoder
@@ -34,33 +36,13 @@ from align.encoders.romanising import RomanisingTransformer
 from align.encoders.route import refuse_route
 from align.encoders.weights import quiet
 from align.errors import InputError
-from align.files.folders import whole_folder
-from align.files.whole import read_json, write_json
+from align.files.folders import MARK, whole_folder
+from align.files.whole import write_json
 
 log = logging.getLogger(__name__)
 
 ENCODER = "encoder"  # kind of folder
 DOCUMENT = ("document", "passage", "corpus")  # names of prompts that encode_document looks for, in this order
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"  # of peft
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """What peft needs to put a low-rank adapter (LoRA, DoRA) on the encoder that it was trained on."""
-
-    config: dict[str, Any]
-    weights: dict[str, Tensor]
-
-    def save(self, folder: Path) -> None:
-        """Write the two files that ``PeftModel.from_pretrained(model, folder)`` reads."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CONFIG, self.config)
-        save_file(self.weights, folder / WEIGHTS)
-
-    @classmethod
-    def load(cls, folder: Path) -> Adapter:
-        """Read them back."""
-        return cls(read_json(folder / CONFIG), load_file(folder / WEIGHTS))
 
 
 def save_encoder(
@@ -73,7 +55,8 @@ def save_encoder(
 ) -> None:
     """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
 
-    One that romanises scripts (:func:`align.scripts`) it loads with ``trust_remote_code`` and this package alone.
+    One that romanises scripts (:func:`align.scripts`) it loads with ``trust_remote_code`` and this package alone; one
+    with bottleneck adapters it refuses, and loads ``folder/base``, the encoder without them.
 
     A layer-k encoder is cut after layer k. If that drops layers, or the model has a masked-LM head, the whole
     checkpoint goes to ``folder/masked_lm`` for ``AutoModelForMaskedLM`` and token-level fine-tuning.
@@ -97,24 +80,36 @@ def save_encoder(
             "%s: sentence-transformers fills texts up to the longest beside them, which changes the vectors of %s a "
             "little; load it with align", folder, type(encoder.body).__name__,
         )  # fmt: skip
-    with whole_folder(folder, kind=ENCODER, hashed=True) as temporary:
-        with quiet():
-            to_sentence_transformer(encoder).save_pretrained(str(temporary), create_model_card=False)
-            if encoder.model is not encoder.body or encoder.layer < len(blocks(encoder.model)):
-                encoder.model.save_pretrained(temporary / MASKED_LM)
-                encoder.tokenizer.save_pretrained(temporary / MASKED_LM)
+    identity = encoder.identity()
+    with whole_folder(folder, kind=ENCODER, hashed=True) as temporary, without_bottlenecks(encoder.model) as on:
+        if on:
+            save_encoder(encoder, temporary / BASE, card=card)
+            (temporary / BASE / MARK).unlink()  # it is part of this folder
+        else:
+            _save_weights(encoder, temporary)
         settings = {
             "align": __version__, "pooling": asdict(encoder.pooling), "unit": encoder.unit, "prompt": encoder.prompt,
             "prompts": encoder.prompts, "max_tokens": encoder.max_tokens, "tail": len(_kept_in_modules(encoder)),
-            "identity": encoder.identity(), "similarity": encoder.similarity, "truncate_dim": _truncate_dim(encoder),
+            "identity": identity, "similarity": encoder.similarity, "truncate_dim": _truncate_dim(encoder),
         }  # fmt: skip
         if encoder.fallback is not None:
             settings["fallback"] = encoder.fallback.saved()
+        if on:
+            settings["bottlenecks"] = write_bottlenecks(temporary, on)
         for name, adapter in (adapters or {}).items():
             adapter.save(temporary / "adapter" / name)
         write_json(temporary / "align.json", settings | (extra or {}))
         text = with_card(card or encoder.card or NO_CARD, encoder.fallback)
+        text += CARD if on and CARD not in text else ""
         (temporary / "README.md").write_text(text, encoding="utf-8")
+
+
+def _save_weights(encoder: Encoder, folder: Path) -> None:
+    with quiet():
+        to_sentence_transformer(encoder).save_pretrained(str(folder), create_model_card=False)
+        if encoder.model is not encoder.body or encoder.layer < len(blocks(encoder.model)):
+            encoder.model.save_pretrained(folder / MASKED_LM)
+            encoder.tokenizer.save_pretrained(folder / MASKED_LM)
 
 
 def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
@@ -124,8 +119,10 @@ def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
     is its ``WeightedLayerPooling`` with equal weights. Its prompts are :func:`saved_prompts`.
 
     Raises:
-        InputError: a pooling whose vectors sentence-transformers makes in another length, where the length matters.
+        InputError: a pooling whose vectors sentence-transformers makes in another length, where the length matters;
+            bottleneck adapters.
     """
+    refuse_bottlenecks(encoder.model, "sentence-transformers has no place for them; load it with align.load_encoder")
     pooling = encoder.pooling
     # WordWeights tells Pooling the sum of its weights, which knows of no positions and of no prompt left out
     scaled = "by position" * (pooling.kind == "weighted") or "without the prompt" * (not pooling.include_prompt)

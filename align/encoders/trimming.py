@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from align.encoders.adapters.bottleneck import refuse_bottlenecks
 from align.encoders.blocks import even_layers
 from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Encoder
@@ -190,6 +191,7 @@ def with_vocabulary(
         change: of (V, ...) rows into those of the new vocabulary.
         new: the new ids of old pieces, for the tokens that the configuration names.
     """
+    refuse_bottlenecks(model, "give the encoder without them")
     rows, state = int(model.get_input_embeddings().weight.shape[0]), dict(model.state_dict())
     state = {name: change(value) if value.shape[:1] == (rows,) else value for name, value in state.items()}
     config = copy.deepcopy(model.config)

@@ -72,6 +72,40 @@ def word_encoder(
     return encode
 
 
+def span_tokens(encoder: Encoder, texts: Sequence[str], places: Sequence[tuple[int, int]]) -> list[Input]:
+    """Texts as the encoder takes them, behind its prompt, with the tokens of a part of each counted.
+
+    A token counts if it has a character of the part, also one that reaches beyond it; so does that of the space before.
+
+    >>> [one.counted for one in span_tokens(load_encoder("seed"), ["Oslo is in Norway."], [(11, 17)])]  # doctest: +SKIP
+    [[False, False, False, False, False, True, True, False, False]]
+
+    Args:
+        encoder: with a fast tokenizer.
+        texts: n of them; what does not fit is cut.
+        places: characters ``start`` to ``end`` - 1 of each.
+
+    Raises:
+        InputError: a slow tokenizer, a part outside its text, empty, without token or not whole within the encoder's
+            limit; the sentence names the text.
+    """
+    if not encoder.tokenizer.is_fast:
+        raise InputError(f"a part of a text needs a fast tokenizer: {type(encoder.tokenizer).__name__} is slow")
+    made = []
+    for text, (start, end) in zip(texts, places, strict=True):
+        if not 0 <= start < end <= len(text):
+            raise InputError(f"no part of {text[:60]!r}, of {len(text)} characters: {start} to {end}")
+        before, part, after = encoder.readable([text[:start], text[start:end], text[end:]])
+        before = encoder.prompt + before
+        (cut,) = _encodings(encoder, [before + part + after], limit=encoder.max_tokens)
+        span = len(before.rstrip()), len(before) + len(part)
+        counted = _inside(cut, span)
+        if not any(_inside(cut, (len(before), span[1]))) or max(map(max, cut.offsets)) < len(before + part.rstrip()):
+            raise InputError(f"{part[:60]!r} in {text[:60]!r} has no token, or is beyond {encoder.max_tokens} of them")
+        made.append(Input(cut.ids, cut.type_ids, counted))
+    return made
+
+
 def _word_tokens(
     encoder: Encoder, before: str, after: str, glosses: Mapping[str, str], words: Sequence[str]
 ) -> list[Input]:

@@ -130,7 +130,7 @@ def _stages(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _sections(table: Mapping[str, Any]) -> set[str]:
-    """Names of the objectives, ``matryoshka`` and ``lora`` in a recipe: ``nt_xent``, or ``STAGE.nt_xent``."""
+    """Names of the objectives, ``matryoshka``, ``lora`` and ``bottleneck`` in a recipe: ``nt_xent``, or ``STAGE.nt_xent``."""
     names = {name for name in sections() if name in table and name not in ("encoder", "train")}
     return names.union(*({f"{stage}.{name}" for name in _sections(one)} for stage, one in _stages(table).items()))
 
@@ -176,7 +176,10 @@ def as_table(recipe: Recipe) -> dict[str, Any]:
 def sections() -> dict[str, Any]:
     """The tables of a recipe and of a stage by name, with the class of each."""
     hints = typing.get_type_hints(Recipe)
-    plain = {name: next(iter(typing.get_args(hints[name])), hints[name]) for name in ("matryoshka", "lora", "train")}
+    plain = {
+        name: next(iter(typing.get_args(hints[name])), hints[name])
+        for name in ("matryoshka", "lora", "bottleneck", "train")
+    }
     return {"encoder": EncoderOptions} | {name: one.options for name, one in objectives().items()} | plain
 
 

@@ -72,6 +72,7 @@ def _check_sparse_embeddings(encoder: Encoder, recipe: Recipe) -> None:
             f"{type(encoder.model).__name__} whose weights are the word embeddings: all rows get one"
         )
     frozen = "train.freeze_embeddings" if recipe.train.freeze_embeddings else "lora" if recipe.lora else ""
+    frozen = frozen or ("bottleneck" if recipe.bottleneck else "")
     if frozen:
         raise InputError(f"train.sparse_embeddings has nothing to update: {frozen} keeps the word embeddings fixed")
     if world()[1] > 1 and backend(encoder.device) == "nccl":

@@ -64,6 +64,18 @@ class LoraOptions:
 
 
 @dataclass(frozen=True)
+class BottleneckOptions:
+    """Train bottleneck adapters on the blocks only: x + W_u gelu(W_d LN(x)); they are kept beside the weights."""
+
+    reduction: Annotated[int, AT_LEAST_1] = 16
+    """What the width of the states is divided by: numbers between W_d and W_u."""
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their limits."""
+        check_options(self, "bottleneck")
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """The optimisation."""
 

@@ -11,7 +11,7 @@ from align.errors import InputError, there_are
 from align.objectives.objective import OF_HEAD, Objective
 from align.objectives.ranges import check_options, need
 from align.objectives.registry import objectives
-from align.training.options import EncoderOptions, LoraOptions, MatryoshkaOptions, TrainOptions
+from align.training.options import BottleneckOptions, EncoderOptions, LoraOptions, MatryoshkaOptions, TrainOptions
 
 
 @dataclass(frozen=True, init=False)
@@ -31,6 +31,7 @@ class Recipe:
     """Options of the objectives in the sum, by name, in the order of the registry."""
     matryoshka: MatryoshkaOptions | None
     lora: LoraOptions | None
+    bottleneck: BottleneckOptions | None
     train: TrainOptions
     stages: tuple[Recipe, ...]
     """Instead of objectives: recipes that run one after the other, each from where the last one ended."""
@@ -44,6 +45,7 @@ class Recipe:
         objectives: Mapping[str, Any] | None = None,
         matryoshka: MatryoshkaOptions | None = None,
         lora: LoraOptions | None = None,
+        bottleneck: BottleneckOptions | None = None,
         train: TrainOptions | None = None,
         stages: tuple[Recipe, ...] = (),
         **sections: Any,
@@ -56,7 +58,7 @@ class Recipe:
         chosen = dict(objectives or {}) | sections
         values = {
             "encoder": encoder or EncoderOptions(), "name": name, "pairs": pairs, "objectives": in_order(chosen),
-            "matryoshka": matryoshka, "lora": lora, "train": train or TrainOptions(), "stages": stages,
+            "matryoshka": matryoshka, "lora": lora, "bottleneck": bottleneck, "train": train or TrainOptions(), "stages": stages,
         }  # fmt: skip
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -122,6 +124,7 @@ class Recipe:
             "joint" not in self.needs or train.max_tokens >= 3, "tlm needs room for a piece of each text between three "
             "special tokens: train.max_tokens must be at least 3", train.max_tokens,
         )  # fmt: skip
+        need(not (self.lora and self.bottleneck), "one kind of adapter is trained: lora or bottleneck", ["both"])
         if self.lora and self.lora.dora:
             need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
 
@@ -130,7 +133,7 @@ class Recipe:
         need(all(names) and len(set(names)) == len(names), "every stage needs a name of its own", names)
         bad = [name for name in names if not re.fullmatch(r"[\w-]+", name) or name in ("encoder", "train")]
         need(not bad, "a stage's name must be of letters, digits, _ and -, and neither encoder nor train", bad)
-        own = [*self.objectives, *(name for name in ("matryoshka", "lora") if getattr(self, name))]
+        own = [*self.objectives, *(name for name in ("matryoshka", "lora", "bottleneck") if getattr(self, name))]
         need(not own, "a recipe with stages has its objectives inside them", own)
         need(self.train == TrainOptions(), "a recipe with stages has its [train] inside them", ["train"])
         need(not self.pairs, "a recipe with stages has its pairs inside them", list(self.pairs))

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import TrainerCallback
 
+from align.encoders.adapters.low_rank import Adapter
 from align.encoders.blocks import blocks, word_table
 from align.encoders.encoder import Encoder
 from align.encoders.language_tags import add_tags
-from align.encoders.saving import Adapter
 from align.errors import InputError, there_are
+from align.training.adapters import bottleneck, lora
+from align.training.adapters.blocks import adapted_blocks, train_only
 from align.training.batches import Batches
 from align.training.callbacks import Evaluation, Evaluator
 from align.training.distributed import world
@@ -26,7 +28,6 @@ from align.training.engine import check_engine, engine, running
 from align.training.features import same_pieces
 from align.training.frozen import frozen_vectors, raw_vectors
 from align.training.inputs import columns
-from align.training.lora import adapted_modules, adapter, scale_adapter, train_adapter_only
 from align.training.recipe import Recipe
 from align.training.resume import checkpoints, finish_stage, load_finished, newest_checkpoint
 from align.training.sampling import BatchStream
@@ -82,7 +83,9 @@ def plan(stage: Recipe, tables: Mapping[str, Dataset], encoder: Encoder, progres
     tables = {name: tables[name] for name in stage.pairs} if stage.pairs else tables
     options = stage.train
     if stage.lora:
-        adapted_modules(encoder, stage)  # refuses what has none
+        lora.adapted_modules(encoder, stage)  # refuses what has none
+    if stage.bottleneck:
+        adapted_blocks(encoder, stage)
     needed = len(encoder.tokenize([""])[0]) + 1
     if options.max_tokens < needed:
         raise InputError(
@@ -121,13 +124,14 @@ def plan(stage: Recipe, tables: Mapping[str, Dataset], encoder: Encoder, progres
 def run_stage(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
     """Train one stage from where the encoder is, and say what was done."""
     recipe, encoder = plan.recipe, run.encoder
+    bottleneck.add_bottlenecks(encoder, recipe)
     finished = load_finished(encoder, work, run.settings) if run.resume else None
     if finished:
         log.info("stage %s is finished", recipe.name)
         if recipe.lora:
             run.adapters[recipe.name] = Adapter.load(work / "finished")
         return finished
-    with adapter(encoder, recipe, run.adapters):
+    with lora.adapter(encoder, recipe, run.adapters):
         facts = _train(run, plan, work)
     if recipe.train.save_every and recipe.name and world()[0] == 0:
         if recipe.lora:
@@ -184,7 +188,7 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
     if start is not None:
         interpolate(module, start, options.interpolate)
     if recipe.lora:
-        scale_adapter(encoder, options.interpolate)
+        lora.scale_adapter(encoder, options.interpolate)
     if stopped := evaluation.stopped(options.steps):
         log.info("stopped early: %s", ", ".join(f"{name} {value:.4g}" for name, value in stopped["stopped"].items()))
     if learned := {name: value for name, value in module.numbers().items() if name.startswith("temperature/")}:
@@ -211,8 +215,8 @@ def set_trainable(module: Alignment) -> int:
             words.requires_grad_(True)
     if recipe.train.freeze_embeddings and words is not None:
         words.requires_grad_(False)
-    if recipe.lora:
-        train_adapter_only(encoder)
+    if recipe.lora or recipe.bottleneck:
+        train_only(encoder, lora.MARK if recipe.lora else bottleneck.MARK)
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 

@@ -14,7 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Dense
 
 from align import InputError, load_encoder, merge, save_encoder
 from align.encoders.merging.formulas import dare, linear, slerp, task, ties
-from align.encoders.merging.merge import put_weights, weights_of
+from align.encoders.merging.alike import put_weights, weights_of
 
 SHAPES = [(1,), (7,), (3, 5)]
 

@@ -16,8 +16,8 @@ from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.mlm import MlmOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
+from align.training.adapters.lora import adapted_modules
 from align.training.config import as_table, load_recipe
-from align.training.lora import adapted_modules
 from align.training.options import LoraOptions, TrainOptions
 from align.training.recipe import Recipe
 from align.training.train import train

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from align.encoders.adapters.bottleneck import bottlenecks, fused, put_bottlenecks
 from align.encoders.checkpoint import load_encoder, model_place
 from align.encoders.encoder import Encoder
+from align.encoders.merging.alike import check_adapters, check_alike, put_weights, weights_of
 from align.encoders.merging.formulas import dare, linear, slerp, task, ties
 from align.encoders.saving import ENCODER, save_encoder
 from align.errors import InputError, unknown
@@ -61,6 +63,9 @@ def merge(
     All that is learnt is merged, a masked-LM head and the modules after the pooling too; tokenizer, pooling and prompts
     are those of the first. What was merged how stands in ``align.json``, as ``merge``, and in the card.
 
+    Encoders with bottleneck adapters on the same weights are not averaged: ``linear`` puts their adapters side by side,
+    and the weights are the shares of what each adds to the states of a block.
+
     Args:
         models: two or more folders or names, of one architecture and vocabulary.
         out: the folder, whole or not at all; an older encoder is replaced.
@@ -85,49 +90,36 @@ def merge(
         origin = None if start is None else load_encoder(start, device="cpu")
         for name, other in [*zip(models, encoders, strict=True), (start, origin)][1:]:
             if other is not None:
-                _check_alike(first, other, str(models[0]), str(name))
+                check_alike(first, other, str(models[0]), str(name))
+                check_adapters(first, other, method, str(models[0]), str(name))
         names = [str(one) for one in (*models, *([start] if start is not None else []))]
         whole = encoders if origin is None else [*encoders, origin]
         fingerprints = {name: one.fingerprint() for name, one in zip(names, whole, strict=True)}
         states = [weights_of(one) for one in whole]
         states[0] = {name: value.clone() for name, value in states[0].items()}  # the first becomes the merged one
         trials: list[dict[str, Any]] = []
+        adapters = [bottlenecks(one.model) for one in whole]
+
+        def make(weights: Weights) -> None:
+            if adapters[0]:
+                put_bottlenecks(first.model, fused(adapters, weights))
+            else:
+                put_weights(first, _made(states, method, weights, density, seed))
+
         for one in sets:
-            put_weights(first, _made(states, method, one, density, seed))
+            make(one)
             if score is not None:
                 trials.append({"weights": list(one), "score": float(score(first))})
                 log.info("weights %s: score %.4f", ", ".join(f"{w:g}" for w in one), trials[-1]["score"])
         best = max(range(len(sets)), key=lambda i: (trials[i]["score"], -i)) if trials else 0
         if best != len(sets) - 1:
-            put_weights(first, _made(states, method, sets[best], density, seed))
+            make(sets[best])
         made = Merged(
             method, tuple(map(str, models)), None if start is None else str(start), density,
             seed if method == "dare" else None, tuple(sets[best]), tuple(trials), fingerprints,
         )  # fmt: skip
         save_encoder(first, out, card=_card(first.card, made), extra={"merge": asdict(made)} | _languages(models))
     return made
-
-
-def weights_of(encoder: Encoder) -> dict[str, Tensor]:
-    """All that is learnt, by name: of the model with its head, and of what comes after the pooling; tied ones once."""
-    found: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for part, module in _parts(encoder).items():
-        for name, value in module.state_dict().items():
-            if value.data_ptr() not in seen:
-                found[f"{part}.{name}"] = value
-            seen.add(value.data_ptr())
-    return found
-
-
-def put_weights(encoder: Encoder, weights: Mapping[str, Tensor]) -> None:
-    """Give an encoder the weights that :func:`weights_of` names."""
-    for name, own in weights_of(encoder).items():
-        own.copy_(weights[name])
-
-
-def _parts(encoder: Encoder) -> dict[str, nn.Module]:
-    return {"model": encoder.model, "tail": encoder.tail}
 
 
 def merged(
@@ -196,27 +188,6 @@ def _checked(
         missing = "a score to choose by" if score is None else "several sets of weights to choose from"
         raise InputError(f"a sweep needs {missing}")
     return sets
-
-
-def _check_alike(first: Encoder, other: Encoder, one: str, two: str) -> None:
-    """Refuse encoders that no formula joins; the reason is the first thing in which they differ."""
-    kinds = type(first.model).__name__, type(other.model).__name__
-    if kinds[0] != kinds[1]:
-        raise InputError(f"{one} is a {kinds[0]}, {two} a {kinds[1]}: only encoders of one architecture merge")
-    shapes = [{name: tuple(value.shape) for name, value in weights_of(each).items()} for each in (first, other)]
-    for name in (*shapes[0], *shapes[1]):
-        here, there = (str(each.get(name, "none")) for each in shapes)
-        if here != there:
-            raise InputError(f"only encoders of one architecture merge: {name} is {here} in {one}, {there} in {two}")
-    pieces = [each.tokenizer.get_vocab() for each in (first, other)]
-    if pieces[0] != pieces[1]:
-        differ = sorted(dict(pieces[0].items() ^ pieces[1].items()))[:3]
-        raise InputError(f"{one} and {two} have other vocabularies ({', '.join(map(repr, differ))}): they do not merge")
-    ways = [(each.pooling.kind, each.layer, each.pooling.special_tokens, each.prompt) for each in (first, other)]
-    if ways[0] != ways[1]:
-        raise InputError(
-            f"{one} and {two} make vectors in other ways (kind, layer, special tokens, prompt: {ways[0]} and {ways[1]})"
-        )
 
 
 def _languages(models: Sequence[str | Path]) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from align.encoders.adapters.low_rank import Adapter
 from align.encoders.blocks import blocks
 from align.encoders.encoder import Encoder
-from align.encoders.saving import Adapter
 from align.errors import InputError, there_are
 from align.streams import drawn_from
+from align.training.adapters.blocks import adapted_blocks
 from align.training.recipe import Recipe
 
 MARK = "lora_"  # in the name of every parameter of an adapter, and of no other
@@ -24,8 +25,7 @@ QUERY_VALUE = (("query", "value"), ("q_lin", "v_lin"), ("Wqkv",))  # BERT and XL
 def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
     """Paths in the encoder's body of the linear modules that the recipe's adapter changes.
 
-    They are in the blocks that it trains: from ``train.freeze_blocks`` to the pooled layer, or to the last one where a
-    masked-LM head reads it.
+    They are in the blocks that it trains: see :func:`align.training.adapters.blocks.adapted_blocks`.
 
     Raises:
         InputError: peft is not installed, a target that no module has, or no block left to train.
@@ -33,10 +33,7 @@ def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
     if find_spec("peft") is None:
         raise InputError("lora needs peft: pip install 'align-encoders[lora]'")
     every = blocks(encoder.model)
-    top = len(every) if recipe.trains_head else encoder.layer
-    chosen = list(every[recipe.train.freeze_blocks : top])
-    if not chosen:
-        raise InputError(f"lora has no block to adapt: {top} are used, the lowest {recipe.train.freeze_blocks} frozen")
+    chosen = [every[number] for number in adapted_blocks(encoder, recipe)]
     linear = [name for name, module in chosen[0].named_modules() if isinstance(module, nn.Linear)]
     targets = recipe.lora.targets if recipe.lora else ()
     families = [names for names in QUERY_VALUE if all(_matching(linear, name) for name in names)]
@@ -88,12 +85,6 @@ def _as_json(config: dict[str, Any], *, base: str | None) -> dict[str, Any]:
     """The configuration as peft saves it: of an adapter that is not trained on, on the encoder ``base``."""
     table = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
     return table | {"base_model_name_or_path": base, "inference_mode": True}
-
-
-def train_adapter_only(encoder: Encoder) -> None:
-    """Freeze all of the encoder but its adapter."""
-    for name, parameter in encoder.named_parameters():
-        parameter.requires_grad_(parameter.requires_grad and MARK in name)
 
 
 @torch.no_grad()
