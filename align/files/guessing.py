@@ -64,7 +64,10 @@ _ASCII = re.compile(r"[\0-\x7f]")
 _MARKS = re.compile("[“”„‚‘’–—…•€«»]")
 """All that text of English has beyond ASCII."""
 _MIXED = re.compile(r"(?<=[A-Za-z])[^\0-\x7f]+|[^\0-\x7f]+(?=[A-Za-z])")
-NAMES = {codec: name for codec, name, _, _ in _CANDIDATES} | {"utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE"}
+NAMES = {codec: name for codec, name, _, _ in _CANDIDATES} | {
+    codec: codec.upper().replace("-LE", "LE").replace("-BE", "BE")
+    for codec in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+}
 
 
 class Guess(NamedTuple):
@@ -125,7 +128,14 @@ def _weights(usual: str) -> dict[str, float]:
 
 
 def _wide(data: bytes) -> Guess | None:
-    """UTF-16 without a byte-order mark: a byte of each character says its block, the same for most."""
+    """UTF-32 or UTF-16 without a byte-order mark: a byte of each character says its block, the same for most."""
+    for codec in ("utf-32-le", "utf-32-be"):  # what is not UTF-32 gives numbers beyond all characters
+        try:
+            text = data[: len(data) // 4 * 4].decode(codec)
+        except UnicodeDecodeError:
+            continue
+        if text and "\0" not in text:
+            return Guess(codec, _shown(text))
     for codec, high in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])):
         if len(set(high)) <= min(8, len(high) // 2) and b"\0" in high:
             text = data[: len(data) // 2 * 2].decode(codec, "replace")

@@ -25,11 +25,13 @@ _FORMATS = {
     rb"ARROW1\0": "an Arrow file",
     rb"\x93NUMPY": "a NumPy array",
     rb"SQLite format 3\0": "an SQLite database",
+    rb"version https://git-lfs\.github\.com/": "a pointer to a file in Git LFS",
 }
 """What a file is, by how it begins; the first that fits."""
-_UNPACK = {
+_HOW = {
     "a gzip file": ", or let its name end in .gz", "an xz file": ", or let its name end in .xz",
     "a bzip2 file": ", or let its name end in .bz2", "a zstd file": ", or let its name end in .zst",
+    "a pointer to a file in Git LFS": " by git lfs pull",
 }  # fmt: skip
 
 
@@ -41,11 +43,11 @@ def refuse_format(head: bytes, path: Path | str) -> None:
     """
     found = next((name for mark, name in _FORMATS.items() if re.match(mark, head)), None)
     if found:
-        raise InputError(f"{path} is {found}; expected text in UTF-8: convert it first{_UNPACK.get(found, '')}")
+        raise InputError(f"{path} is {found}; expected text in UTF-8: convert it first{_HOW.get(found, '')}")
 
 
 def refuse_unmarked(head: bytes, path: Path | str) -> None:
-    """Refuse UTF-16 that does not say so by a byte-order mark.
+    """Refuse UTF-16 and UTF-32 that do not say so by a byte-order mark.
 
     Raises:
         InputError: ``head``, first bytes without a mark, is such text.

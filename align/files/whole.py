@@ -207,6 +207,8 @@ SIDES = (
     ("sourceword", "targetword"), ("word", "translation"), ("sentence1", "sentence2"), ("text1", "text2"),
     ("xtext", "ytext"), ("sent1", "sent2"), ("l1", "l2"), ("s1", "s2"), ("anchor", "positive"), ("query", "passage"),
     ("input", "output"), ("original", "translation"), ("originaltext", "translatedtext"),
+    ("text", "translation"), ("sentence", "translation"), ("src", "mt"), ("src", "ref"), ("source", "reference"),
+    ("original", "translated"), ("sentencea", "sentenceb"), ("texta", "textb"),
 )  # fmt: skip
 """What the two sides of translations are called in headers, as :func:`column_names` gives them."""
 

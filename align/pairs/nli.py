@@ -13,7 +13,7 @@ from align.pairs.builder import Builder, Parallel, RowOptions, shown
 from align.pairs.choices import check_choice
 from align.pairs.reading.finding import find_rows
 from align.pairs.reading.nli_rows import AlignedPremises, NliRow, premise_groups, read_nli
-from align.pairs.reading.sources import GivenRows, described
+from align.pairs.reading.sources import ROW_SUFFIXES, GivenRows, described
 from align.pairs.table import LABELS, PairWriter, pair_writer
 from align.text.normal_forms import normalised, text_hash
 
@@ -59,7 +59,7 @@ def nli_pairs(
     check_choice("form", form, Form)
     if sorted(numbers) != sorted(LABELS):
         raise InputError(f"numbers name {', '.join(LABELS)}, each once; got {', '.join(numbers)}")
-    sources = find_rows(texts, licence=licence, unnamed=True)
+    sources = find_rows(texts, licence=licence, unnamed=ROW_SUFFIXES)
     entries, aligned = [], AlignedPremises() if parallel else None
     with pair_writer(out) as writer:
         build = _Table(writer, form)

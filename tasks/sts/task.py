@@ -225,7 +225,7 @@ def scored_pairs(score: StsScore, one: StsSet, unit: Unit) -> Row:
         score.name, score.first, score.second, "direct" if score.first != score.second else "",
         [round(cosine, 6) for cosine, *_ in kept],
         [line if unit.lines == "number" else f"{score.name} {line}" for *_, line in kept],
-        value=score.spearman, left_out=score.left_out,
+        value=score.spearman, left_out=score.left_out + one.unread,
         metrics={"spearman": score.spearman, "pearson": score.pearson}, gold=[gold for _, gold, _ in kept],
     )  # fmt: skip
 

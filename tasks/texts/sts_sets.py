@@ -7,7 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ _SCORES = ("score", "similarityscore", "relatednessscore", "similarity", "goldsc
 _SENTENCES = (("sentence1", "sentence2"), ("sentencea", "sentenceb"), ("sent1", "sent2"), ("text1", "text2"))
 """What columns go by, as ``align.files.whole.column_names`` gives them."""
 _SPLIT = "|".join(SPLIT_NAMES)
-UNSCORED = ("", "na", "nan")
+UNSCORED = ("", "na", "nan", "none", "null")
 """What stands in the place of a score that is missing."""
 _LAYOUTS = (
     "<name>.tsv, <name>.test.tsv, test.tsv, sts-test.csv or STS.input.<name>.txt with STS.gs.<name>.txt, "
@@ -53,6 +53,8 @@ class StsSet:
     """(n,) sentence 2 of each pair."""
     languages: tuple[str, str]
     """Of sentence 1 and of sentence 2: labels such as ``de`` or ``deu_Latn``, handed to the encoder."""
+    unread: int = field(default=0, compare=False)
+    """Rows of the source that are not among these: without a score, or such as cannot be read."""
 
     def __post_init__(self) -> None:
         """Refuse sides of unequal length and unknown ``lang_Script`` codes."""
@@ -172,10 +174,9 @@ def _read_file(path: Path, name: str, split: str) -> StsSet:
         raise InputError(f"{path}, line 1: expected a header with score, sentence1, sentence2 between tabs, got {head}")
     marked = names.index("split") if "split" in names else None
     others: Counter[str] = Counter()
-    unscored: list[int] = []
     odd: list[str] = []
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[Row | str]:
         for number, cells, problem in lines:
             where = f"{path}, line {number}"
             if not problem and not any(map(str.strip, cells)):
@@ -186,24 +187,19 @@ def _read_file(path: Path, name: str, split: str) -> StsSet:
                 odd.append(f"{where}: {problem}")
             elif marked is not None and (other := row_split(cells[marked], where)) != split:
                 others[other] += 1
-            elif cells[places[0]].strip().casefold() in UNSCORED:
-                unscored.append(number)
             else:
                 yield _row(*(cells[place] for place in places), where=where)
 
     found = _as_set(name, rows())
     if others and not found.scores:
         raise InputError(f"{path} has no row of the split {split}: its column split has {', '.join(others)}")
-    if (unscored or odd) and not found.scores:
-        raise InputError(odd[0] if odd else f"{path} holds no score")
-    if unscored:
-        first = ", ".join(map(str, unscored[:5]))
-        logger.warning("%s: %d rows have no score and are left out: line %s", path, len(unscored), first)
+    if odd and not found.scores:
+        raise InputError(odd[0])
     if odd:
         logger.warning("%d rows are left out: %s", len(odd), odd[0])
     if others:
         logger.info("%s: rows of other splits are not read: %s", path, dict(others))
-    return found
+    return replace(found, unread=found.unread + len(odd))
 
 
 def _places(names: Sequence[str]) -> tuple[int, int, int] | None:
@@ -213,7 +209,7 @@ def _places(names: Sequence[str]) -> tuple[int, int, int] | None:
     return None if score is None or sides is None else (score, *sides)
 
 
-def _benchmark(path: Path) -> Iterator[Row]:
+def _benchmark(path: Path) -> Iterator[Row | str]:
     for number, line in enumerate(read_lines(path, blank_bad=True), 1):
         cells = line.split("\t")
         if not line.strip():
@@ -223,29 +219,26 @@ def _benchmark(path: Path) -> Iterator[Row]:
         yield _row(*cells[4:7], where=f"{path}, line {number}")
 
 
-def _semeval(path: Path) -> Iterator[Row]:
+def _semeval(path: Path) -> Iterator[Row | str]:
     gold = path.with_name(path.name.replace("STS.input.", "STS.gs.", 1))
     if not gold.exists():
         raise InputError(f"{path} has no gold scores: expected {gold.name} beside it")
     pairs, scores = list(read_lines(path, blank_bad=True)), list(read_lines(gold))
     if len(pairs) != len(scores):
         raise InputError(f"{path} has {len(pairs)} lines, {gold.name} has {len(scores)}: expected a score for each")
-    unscored = sum(score.strip().casefold() in UNSCORED for score in scores)
-    if unscored == len(scores):
-        raise InputError(f"{gold} holds no score")
-    if unscored:
-        logger.warning("%s: %d of %d pairs have no score and are left out", gold, unscored, len(scores))
     for number, (pair, score) in enumerate(zip(pairs, scores, strict=True), 1):
         cells = pair.split("\t")
         if not pair.strip():
             continue
         if len(cells) < 2:
             raise InputError(f"{path}, line {number}: {len(cells)} columns, expected 2 sentences")
-        if score.strip().casefold() not in UNSCORED:
-            yield _row(score, *cells[:2], where=f"{gold}, line {number}")
+        yield _row(score, *cells[:2], where=f"{gold}, line {number}")
 
 
-def _row(score: str, first: str, second: str, *, where: str) -> Row:
+def _row(score: str, first: str, second: str, *, where: str) -> Row | str:
+    """A pair; its place if nobody scored it."""
+    if score.strip().casefold() in UNSCORED:
+        return where
     try:
         value = float(score)
     except ValueError:
@@ -255,9 +248,16 @@ def _row(score: str, first: str, second: str, *, where: str) -> Row:
     return value, first, second
 
 
-def _as_set(name: str, rows: Iterable[Row]) -> StsSet:
-    kept = list(rows)
-    return StsSet(tuple(r[0] for r in kept), tuple(r[1] for r in kept), tuple(r[2] for r in kept), labels(name))
+def _as_set(name: str, rows: Iterable[Row | str]) -> StsSet:
+    every = list(rows)
+    kept = [row for row in every if not isinstance(row, str)]
+    unscored = [row for row in every if isinstance(row, str)]
+    if unscored and not kept:
+        raise InputError(f"{unscored[0]}: expected a score, got none, as in each of its {len(unscored)} pairs")
+    if unscored:
+        logger.warning("%d of %d pairs have no score and are left out: %s", len(unscored), len(every), unscored[0])
+    scores, first, second = zip(*kept, strict=True) if kept else ((), (), ())
+    return StsSet(scores, first, second, labels(name), len(unscored))
 
 
 def _read_hub(name: str, languages: Sequence[str] | None, split: str, revision: str | None = None) -> dict[str, StsSet]:
@@ -276,7 +276,7 @@ def _read_hub(name: str, languages: Sequence[str] | None, split: str, revision: 
     return {config: _as_set(config, _hub_rows(rows, f"data set {name}, {config}")) for config, rows in tables.items()}
 
 
-def _hub_rows(rows: Dataset, where: str) -> Iterator[Row]:
+def _hub_rows(rows: Dataset, where: str) -> Iterator[Row | str]:
     places = _places(column_names(rows.column_names))
     if places is None:
         found = ", ".join(rows.column_names)

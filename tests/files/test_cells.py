@@ -7,7 +7,6 @@ import io
 
 import pytest
 
-from align.errors import InputError
 from align.files.cells import cell_lines
 
 ROWS = [["id", "source", "target"], ["1", 'He said "yes", twice', 'Ja; "ja"'], ["2", "tab\there", "zwei\nZeilen"]]
@@ -74,9 +73,58 @@ def test_a_broken_line_says_so(tmp_path):
     assert [(cells.number, cells.problem) for cells in cell_lines(tmp_path / "a.csv")] == [
         (1, ""), (2, ""), (3, "invalid UTF-8 (its encoding is none that is known here: convert it to UTF-8)"), (4, ""),
     ]  # fmt: skip
-    (tmp_path / "b.csv").write_text('a,b\n"' + "x" * 200_000)
-    with pytest.raises(InputError, match=r"b\.csv, line 2: field larger than field limit"):
-        list(cell_lines(tmp_path / "b.csv"))
+    (tmp_path / "b.csv").write_text('a,b\n"' + "x" * 200_000 + "\nu,v\n")
+    found = [
+        (cells.number, cells.cells[:9], cells.problem.partition(" (")[0]) for cells in cell_lines(tmp_path / "b.csv")
+    ]
+    assert [(number, problem) for number, _, problem in found] == [(1, ""), (2, "no row of CSV"), (3, "")]
+    assert found[2][1] == ["u", "v"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("sep=;\nsource;target\na, b;c\n", [(2, ["source", "target"]), (3, ["a, b", "c"])]),
+        ("SEP=|\r\nsource|target\r\n", [(2, ["source", "target"])]),
+        ("source|target\na b|c\n", [(1, ["source", "target"]), (2, ["a b", "c"])]),
+        ("source,target\na | b,c|d\n", [(1, ["source", "target"]), (2, ["a | b", "c|d"])]),
+    ],
+)
+def test_the_sign_between_cells_of_csv(tmp_path, text, rows):
+    (tmp_path / "a.csv").write_text(text)
+    assert read(tmp_path / "a.csv") == rows
+
+
+def test_a_cell_in_quotes_goes_on_in_lines_that_are_no_rows(tmp_path):
+    path = tmp_path / "a.tsv"  # as pandas writes TSV: quotes where they are needed alone
+    path.write_text(
+        'source\ttarget\n"The boat\nis old"\t"Das ""Boot""\n\nist alt"\nx\t"y\nz"\n"Yes.\t"Ja.\nplain\tblank\n'
+    )
+    assert read(path) == [
+        (1, ["source", "target"]), (2, ["The boat\nis old", 'Das "Boot"\n\nist alt']), (6, ["x", "y\nz"]),
+        (8, ['"Yes.', '"Ja.']), (9, ["plain", "blank"]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['x\t"He said', 'y\tshe did"', "z\tw"],  # each is a row
+        ['"Yes', "a\tb", 'c"'],  # together they are none
+        ['x\t"open', *["plain\tblank"] * 30, 'alone"'],  # too far away
+        ['x\t"open', 'no"body\tz'],
+        ['x\t"open'],
+    ],
+)
+def test_quotation_marks_of_texts_over_lines(tmp_path, lines):
+    (tmp_path / "a.tsv").write_text("\n".join(["source\ttarget", *lines]))
+    assert [cells for _, cells in read(tmp_path / "a.tsv")][1:] == [line.split("\t") for line in lines]
+
+
+def test_a_broken_line_ends_the_search_for_the_end_of_a_cell(tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b'source\ttarget\n"a\n\xff\nb"\tc\nd\te\n')
+    found = [(cells.number, cells.cells, bool(cells.problem)) for cells in cell_lines(tmp_path / "a.tsv")]
+    assert found[1:] == [(2, ['"a'], False), (3, ["\\xff"], True), (4, ['b"', "c"], False), (5, ["d", "e"], False)]
 
 
 def test_a_quotation_mark_that_is_never_closed_spoils_one_line(tmp_path):

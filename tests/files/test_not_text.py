@@ -38,6 +38,10 @@ def saved(array):
 TEXT = "a line\nein Satz\n"
 OTHERS = {
     " is UTF-16LE without a byte-order mark, 'a line'; expected": TEXT.encode("utf-16-le"),
+    " is UTF-16BE without a byte-order mark, 'a line'; expected": TEXT.encode("utf-16-be"),
+    " is UTF-32LE without a byte-order mark, 'a line'; expected": TEXT.encode("utf-32-le"),
+    " is UTF-32BE without a byte-order mark, 'a line'; expected": TEXT.encode("utf-32-be"),
+    "a pointer to a file in Git LFS; .* by git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n",
     "line 2: a NUL byte": b"a line\nein\0Satz\n",
     "line 1: a NUL byte, ": b"\0" * 100,
     "a PDF document": b"%PDF-1.4\n1 0 obj\n(A line of text)\nendobj\n",

@@ -39,6 +39,11 @@ ENGLISH, GERMAN = "The boat is old.", "Der Kahn ist alt."
         ["German\tEnglish", f"{GERMAN}\t{ENGLISH}"],
         ["deu_Latn\teng_Latn", f"{GERMAN}\t{ENGLISH}"],
         ["id\tscore\ttarget\tsource", f"7\t0.9\t{GERMAN}\t{ENGLISH}"],
+        ["src\tmt", f"{ENGLISH}\t{GERMAN}"],
+        ["text\ttranslation", f"{ENGLISH}\t{GERMAN}"],
+        ["source\ttarget", f"1\t{ENGLISH}\t{GERMAN}"],
+        ['"source"\t"target"', f'"1"\t"{ENGLISH}"\t"{GERMAN}"'],
+        ["target\tsource", f"1\t{GERMAN}\t{ENGLISH}"],
         [f"{ENGLISH}\t{GERMAN}\tCC BY"],
     ],
 )
@@ -62,6 +67,26 @@ def test_a_bitext_whose_columns_cannot_be_told(tmp_path: Path) -> None:
     assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN)]
     with pytest.raises(InputError, match="line 1: expected a column 'c'; found a, b"):
         translation_pairs(path, tmp_path / "out", columns=("b", "c"))
+
+
+def test_a_first_row_with_a_cell_too_many_is_no_sign_of_names_of_rows(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "eng_Latn-deu_Latn.tsv", "source\ttarget", f"{ENGLISH}\t{GERMAN}\t", f"{ENGLISH}!\t{GERMAN}"
+    )
+    translation_pairs(path, tmp_path / "out")
+    assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN), (ENGLISH + "!", GERMAN)]
+
+
+def test_names_of_rows_of_labelled_text(tmp_path: Path) -> None:
+    rows = ["label\tpremise\thypothesis", "1\te\tA man rows.\tHe moves.", "2\tc\tA man rows.\tHe sleeps."]
+    manifest = nli_pairs(write(tmp_path / "eng_Latn.tsv", *rows), tmp_path / "out")
+    assert pairs(tmp_path / "out") == [("A man rows.", "He moves.")] and not manifest["rejects"]
+
+
+def test_a_page_of_markup_is_no_bitext(tmp_path: Path) -> None:
+    path = write(tmp_path / "eng_Latn-deu_Latn.tsv", "<!DOCTYPE html><html>", "<p>Not\tfound</p>")
+    with pytest.raises(InputError, match="line 1: expected source TAB target, got an XML or HTML page"):
+        translation_pairs(path, tmp_path / "out")
 
 
 def test_human_romanisations_by_names(tmp_path: Path) -> None:

@@ -268,6 +268,30 @@ def test_translation_memory(tmp_path, monkeypatch, chunk):
         assert manifest["lines"] == 5
 
 
+@pytest.mark.parametrize("name", ["memory.tmx", "iw.tmx", "chs.tmx"])
+def test_a_translation_memory_of_any_name_has_the_languages_that_are_asked_for(tmp_path, name):
+    units = [(tuv("en", ENGLISH[0]), tuv("el", GREEK[0])), (tuv("en", ENGLISH[1]), tuv("ru", RUSSIAN[1]))]
+    path = tmx(tmp_path / name, *units)
+    manifest = build([path], tmp_path / "out", pairs=[("eng_Latn", "ell_Grek"), ("rus_Cyrl", "eng_Latn")])
+    assert [(row["source"], row["target"]) for row in rows(tmp_path / "out")] == [
+        (ENGLISH[0], GREEK[0]),
+        (RUSSIAN[1], ENGLISH[1]),
+    ]
+    assert [source["languages"] for source in manifest["sources"]] == [["ell_Grek", "eng_Latn", "rus_Cyrl"]]
+    with pytest.raises(InputError, match=rf"{name}: unknown .*; name the file by its language or give CODE=FILE"):
+        build([path], tmp_path / "out")
+
+
+def test_a_table_of_any_name_has_the_one_pair_that_is_asked_for(tmp_path):
+    path = write(tmp_path / "corpus.tsv", f"{ENGLISH[0]}\t{GREEK[0]}")
+    pairs = [("eng_Latn", "ell_Grek"), ("eng_Latn", "rus_Cyrl")]
+    assert build([path], tmp_path / "out", pairs=pairs[:1])["rows"] == 1
+    with pytest.raises(InputError, match="corpus.tsv: expected one pair of languages, which its name does not tell, g"):
+        build([path], tmp_path / "out", pairs=pairs)
+    with pytest.raises(InputError, match="corpus.txt: unknown language code 'corpus'"):
+        build([write(tmp_path / "corpus.txt", "a")], tmp_path / "out", pairs=pairs[:1])
+
+
 def test_translation_memory_in_utf16(tmp_path):
     text = '<?xml version="1.0" encoding="utf-16"?><tmx><tu>' + "".join(UNITS[0]) + "</tu></tmx>"
     (tmp_path / "a.tmx").write_bytes(text.encode("utf-16"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -74,21 +74,32 @@ AnyBitext = LineFiles | RowFile | HubRows | Export
 def find_bitexts(given: GivenRows, directions: Directions, *, licence: str = "unknown") -> list[AnyBitext]:
     """Line-aligned files, two by two, then whatever holds both sides: TMX, tables, datasets.
 
-    The files of one language in a folder are aligned with each other, and so are those given by themselves.
+    The files of one language in a folder are aligned with each other, and so are those given by themselves. What holds
+    both sides and does not name them (``memory.tmx``) has the languages of the pairs that are asked for.
     """
     folders, others = _folders(given)
     exports = [folder for folder in folders if is_export(folder)]
     folders = [folder for folder in folders if folder not in exports]
     sets = [(str(path), path.resolve().name, find_rows(path, suffixes=SUFFIXES, licence=licence)) for path in folders]
     if others or not (folders or exports):
-        rows = find_rows(others, licence=licence)
+        rows = find_rows(others, licence=licence, unnamed=BOTH_SIDES if directions.pairs else ())
         sets.append(("the files given", _collection(rows), rows))
     found: list[AnyBitext] = []
     for place, collection, rows in sets:
         lines = [row for row in rows if isinstance(row, RowFile) and len(row.languages) == 1]
         found += _two_by_two(lines, directions, place, collection) if lines else []
-        found += [_checked(row) for row in rows if row not in lines]
+        found += [_checked(each) for row in rows if row not in lines for each in _of_pairs(row, directions.pairs)]
     return found + [export for folder in exports for export in _exports(folder, directions)]
+
+
+def _of_pairs(source: AnyRows, pairs: Sequence[tuple[str, str]]) -> list[AnyRows]:
+    """A source that names no language, once for each of the pairs; its text tells them apart in TMX alone."""
+    if source.languages:
+        return [source]
+    if len(pairs) > 1 and not source.name.endswith(TMX_SUFFIXES):
+        named = ", ".join("-".join(pair) for pair in pairs)
+        raise InputError(f"{source.name}: expected one pair of languages, which its name does not tell, got {named}")
+    return [replace(source, languages=pair) for pair in pairs]
 
 
 def _exports(folder: Path, directions: Directions) -> list[AnyBitext]:
@@ -146,4 +157,5 @@ def described_bitexts(lines: dict[AnyBitext, int]) -> list[dict[str, Any]]:
             for file in files_of_export(source) if isinstance(source, Export) else (source,):
                 if file.name not in entries:
                     entries[file.name] = described(file, count, source.languages)
+                entries[file.name]["languages"] = sorted({*entries[file.name]["languages"], *source.languages})
     return list(entries.values())

@@ -52,14 +52,14 @@ def find_sources(given: Given, *, human: bool = False, licence: str = "unknown")
 
 
 def find_rows(
-    given: GivenRows, *, suffixes: Sequence[str] = ROW_SUFFIXES, licence: str = "unknown", unnamed: bool = False
+    given: GivenRows, *, suffixes: Sequence[str] = ROW_SUFFIXES, licence: str = "unknown", unnamed: Sequence[str] = ()
 ) -> list[AnyRows]:
     """The files and datasets of rows that ``given`` names, in that order; those of a folder by name.
 
     Of a folder, files whose names end in dev or test (``eng_Latn.snli.test.tsv``) are passed over and logged.
 
     A file without codes has them at the start of its name: ``eng_Latn.snli.tsv``, ``eng_Latn-hin_Deva.tsv``. With
-    ``unnamed`` it may also do without, for its rows name the language.
+    an ending in ``unnamed`` it may also do without: its rows name the language, or the user.
     """
     found: list[AnyRows] = _named(
         given,
@@ -177,7 +177,7 @@ def _checked_text(source: AnySource, human: bool) -> AnySource:
     return replace(source, path=path, language=language, human=human)
 
 
-def _checked_rows(source: AnyRows, unnamed: bool) -> AnyRows:
+def _checked_rows(source: AnyRows, unnamed: Sequence[str]) -> AnyRows:
     if source.languages:
         languages_of("-".join(source.languages))
     if isinstance(source, HubRows):
@@ -192,7 +192,7 @@ def _checked_rows(source: AnyRows, unnamed: bool) -> AnyRows:
     except InputError as error:
         if code := language_of_ending(path):
             return replace(source, path=path, languages=(code,))
-        if unnamed:
+        if path.name.endswith(tuple(unnamed)):
             return replace(source, path=path)
         raise InputError(
             f"{path}: {error}; name the file by its language or give CODE=FILE, in Python {{code: file}}"

@@ -16,6 +16,7 @@ from scipy import stats
 from align.errors import InputError
 from align.tasks import StsSet, read_sts
 from align.tasks.sts import sts
+from align.tasks.sts.task import scored_pairs, units_of
 from align.tasks.texts.sts_sets import labels
 
 
@@ -312,7 +313,11 @@ def test_rows_without_a_score_are_left_out_and_said(tmp_path: Path, caplog: pyte
     write(tmp_path, {"x.tsv": HEADER + "1\ta\tb\n\tc\td\nNA\te\tf\n2\tg\th\n\t\t\n\n"})
     (found,) = read_sts(tmp_path).values()
     assert (found.scores, found.first) == ((1.0, 2.0), ("a", "g"))
-    assert "x.tsv: 2 rows have no score and are left out: line 3, 4" in caplog.text
+    assert f"2 of 4 pairs have no score and are left out: {tmp_path / 'x.tsv'}, line 3" in caplog.text
+    (unit,) = units_of({"x": found}, None)
+    vectors = {"a": (1, 0), "b": (1, 0), "g": (1, 0), "h": (0, 1)}
+    score = sts(lambda texts, _: np.array([vectors[text] for text in texts]), {"x": found}, per_item=True).scores[0]
+    assert scored_pairs(score, found, unit)["left_out"] == 2
 
 
 @pytest.mark.parametrize("ending", ["tsv", "csv"])
@@ -345,7 +350,7 @@ def test_bad_rows_are_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptur
         (HEADER + "2\ta\n", r"x.tsv, line 2: 2 columns, expected 3 as in the header$"),
         (HEADER + "1\ta\tb\tc\n", r"x.tsv, line 2: 4 columns, expected 3"),
         (HEADER + "2,5\ta\tb\n", r"x.tsv, line 2: the score is '2,5', expected a number$"),
-        (HEADER + "nan\ta\tb\n", r"x.tsv holds no score$"),
+        (HEADER + "nan\ta\tb\n", r"x.tsv, line 2: expected a score, got none, as in each of its 1 pairs$"),
         (HEADER + "inf\ta\tb\n", "the score is 'inf', expected a number"),
         (
             "1\ta\tb\n",
@@ -423,8 +428,8 @@ def test_hub(monkeypatch: pytest.MonkeyPatch, column: str) -> None:
         (ConnectionError("no network\nat all"), "^data set a/b could not be loaded from the Hub .* cache: no network$"),
         (Table(text=["a"]), "^data set a/b, de: expected the columns score, sentence1 and sentence2, got text$"),
         (
-            Table(score=[1.0, None], sentence1=["a", "b"], sentence2=["a", "b"]),
-            "^data set a/b, de, row 2: the score is 'None', expected a number$",
+            Table(score=[1.0, "high"], sentence1=["a", "b"], sentence2=["a", "b"]),
+            "^data set a/b, de, row 2: the score is 'high', expected a number$",
         ),
     ],
 )
