@@ -2,8 +2,8 @@
 
     manifest.json             written first: format, encoder, dimension, dtype, and whatever else made the vectors;
                               with ``complete`` true, and every part's rows and SHA-256, once the last part is there
-    part-00000.parquet        a row for each text: id, text_sha256, language, script, vector; by choice text, and any
-                              columns of the user's own, all of them text
+    part-00000.parquet        a row for each text: id, text_sha256, language, script, vector; by choice text, any
+                              columns of the user's own, all of them text, and a sparse vector (``sparse``)
     part-00000.json           written after its part: rows, SHA-256 of the part and of its rejects, the encoder's
     rejects/part-00000.jsonl  rows that could not be encoded: file, line, reason
 
@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,11 +31,15 @@ from align.files.whole import existing_file, read_json, sha256
 from align.similarity.cosine import matrix
 from align.text.hashing import text_sha256
 from align.text.surrogates import well_formed
+from align.vectors.sparse import SPARSE, sparse_columns
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 FORMAT = "align-vectors/1"
 MANIFEST = "manifest.json"
 DTYPES = ("float32", "float16")
-OWN = ("id", "text_sha256", "language", "script", "text", "vector")
+OWN = ("id", "text_sha256", "language", "script", "text", "vector", *SPARSE)
 """Columns that Align writes; those of users have other names."""
 
 
@@ -141,6 +145,7 @@ def vector_table(
     scripts: Sequence[str] | None = None,
     store_texts: bool = True,
     columns: Mapping[str, Sequence[str]] | None = None,
+    sparse: csr_array | None = None,
 ) -> pa.Table:
     """A table of the columns of a part; arguments as of :func:`align.vectors.writing.save_vectors`.
 
@@ -154,9 +159,12 @@ def vector_table(
         rows = rows if rows.dtype == np.float16 else rows.astype(np.float32, copy=False)
     given = {"ids": ids, "texts": texts, "languages": languages, "scripts": scripts}
     given |= {f"values of {name!r}": values for name, values in own.items()}
-    for what, values in given.items():
-        if values is not None and len(values) != len(rows):
-            raise InputError(f"{len(rows)} vectors but {len(values)} {what}: expected one for each row")
+    lengths = {what: len(values) for what, values in given.items() if values is not None}
+    if sparse is not None:
+        lengths["sparse vectors"] = sparse.shape[0]
+    for what, number in lengths.items():
+        if number != len(rows):
+            raise InputError(f"{len(rows)} vectors but {number} {what}: expected one for each row")
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise InputError(f"the vector of id {ids[bad[0]]!r} holds NaN or Inf; expected finite numbers")
@@ -171,6 +179,8 @@ def vector_table(
         made["text"] = pa.array([well_formed(text) for text in texts], pa.string())
     made |= {name: pa.array(map(well_formed, values), pa.string()) for name, values in own.items()}
     made["vector"] = vector_column(rows)
+    if sparse is not None:
+        made |= zip(SPARSE, sparse_columns(sparse), strict=True)
     return pa.table(made)
 
 

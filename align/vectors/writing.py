@@ -31,14 +31,15 @@ from align.vectors.folder import (
     vector_table,
     vectors_of,
 )
+from align.vectors.sparse import SPARSE, SparseVectors, described, terms_of, write_terms
 
 log = logging.getLogger(__name__)
 
 PART_ROWS = 50_000
 """Rows of a part; of 768 dimensions as float32, 154 MB."""
 
-_UNFINISHED = r"(rejects/)?\.(part-\d+|manifest)\.[^/]+|\.survey\.[^/]+(/.*)?"
-_WHOLE = r"manifest\.json|part-\d+\.(json|parquet)|rejects/part-\d+\.jsonl|survey/[^/]+"
+_UNFINISHED = r"(rejects/)?\.(part-\d+|manifest|terms)\.[^/]+|\.survey\.[^/]+(/.*)?"
+_WHOLE = r"(manifest|terms)\.json|part-\d+\.(json|parquet)|rejects/part-\d+\.jsonl|survey/[^/]+"
 
 
 def begin(out: Path, settings: Mapping[str, Any]) -> None:
@@ -127,6 +128,8 @@ def _write_part(path: Path, number: int, table: pa.Table, rejects: Sequence[Mapp
     came = (table.schema.field("vector").type.list_size, str(vectors_of(table).dtype))
     if came != expected:
         raise InputError(f"{path}: vectors have (dimension, dtype) {came}, but {MANIFEST} says {expected}")
+    if (SPARSE[0] in table.column_names) != ("sparse" in manifest):
+        raise InputError(f"{path}: {MANIFEST} and the rows do not agree whether there are sparse vectors")
     there = _note(path.with_suffix(".json"))
     if _is_whole(path, there, manifest):
         counts, now = ((there["rows"], there["rejected"]), (table.num_rows, len(rejects)))
@@ -160,7 +163,7 @@ def finish(out: Path, parts: int) -> Vectors:
     The hashes are those that the writers of the parts noted: of a part that changes after that, the reader will tell.
 
     Raises:
-        InputError: one is missing.
+        InputError: one is missing, or the names of the terms of sparse vectors.
     """
     encoder = plain(read_manifest(out)["encoder"])
     found = {about["number"]: about for _, about in _noted(Path(out)) if about.get("encoder") == encoder}
@@ -173,6 +176,7 @@ def finish(out: Path, parts: int) -> Vectors:
     ]
     totals = {what: sum(found[number][what] for number in range(parts)) for what in ("rows", "rejected")}
     facts = {**read_manifest(out), "complete": True, "parts": entries, **totals}
+    terms_of(Vectors(Path(out), facts))
     write_json(Path(out) / MANIFEST, facts, sealed=True)
     return open_vectors(out)
 
@@ -188,6 +192,7 @@ def save_vectors(
     scripts: Sequence[str] | None = None,
     store_texts: bool = True,
     columns: Mapping[str, Sequence[str]] | None = None,
+    sparse: SparseVectors | None = None,
     part_rows: int = PART_ROWS,
 ) -> Vectors:
     """Write vectors that are in memory as a folder.
@@ -203,6 +208,7 @@ def save_vectors(
         store_texts: keep the texts themselves, so that a search can show them.
         columns: of one's own, such as ``licence``: text for each row, "" where it has none. Searches can be filtered
             by them, and engines get them as payload.
+        sparse: lexical vectors of the same rows, to keep beside them.
         part_rows: rows of a part.
 
     Raises:
@@ -214,16 +220,20 @@ def save_vectors(
         twice = next(name for name, times in Counter(ids).items() if times > 1)
         raise InputError(f"id {twice!r} is there twice: expected each id once")
     table = vector_table(
-        ids, vectors, texts=texts, languages=languages, scripts=scripts, store_texts=store_texts, columns=columns
-    )
+        ids, vectors, texts=texts, languages=languages, scripts=scripts, store_texts=store_texts, columns=columns,
+        sparse=sparse.matrix if sparse else None,
+    )  # fmt: skip
     made = vectors_of(table)
     settings = {
         "encoder": encoder, "dimension": made.shape[1], "dtype": str(made.dtype), "part_rows": part_rows,
         "content": _content(table), **({"columns": list(columns)} if columns else {}),
+        **({"sparse": described(sparse)} if sparse else {}),
     }  # fmt: skip
     check_vectors(out)
     with locked(out / MANIFEST, of=out):
         begin(out, settings)
+        if sparse:
+            write_terms(out, sparse.terms)
         count = -(-len(ids) // part_rows)
         for number in range(count):
             write_part(out, number, table.slice(number * part_rows, part_rows))
