@@ -13,6 +13,13 @@ file that is sent twice changes nothing. To load them::
 
 In that order: an index that is made by its first row has no vectors to search. The rows are the same for both; how
 either declares a vector is its :class:`Dialect`.
+
+A sparse vector is the field ``sparse``: ``{"12": 0.5}``, its terms by their numbers, which ``terms.json`` names: the
+servers refuse dots in the names of features. They keep 9 bits of a weight, an error of 0.4 %. Queries, of OpenSearch
+and Elasticsearch (which since 9.1 drops frequent terms from a query unless it is told not to)::
+
+    {"query": {"neural_sparse": {"sparse": {"query_tokens": {"12": 0.5}}}}}
+    {"query": {"sparse_vector": {"field": "sparse", "query_vector": {"12": 0.5}, "prune": false}}}
 """
 
 from __future__ import annotations
@@ -31,6 +38,7 @@ import pyarrow as pa
 
 from align.engines.folder import Add, Folder
 from align.engines.json_rows import bounded_files, fields, table_of
+from align.engines.sparse import check_weights
 from align.engines.target import Engine, Schema
 from align.errors import InputError
 from align.files.whole import write_json
@@ -54,6 +62,7 @@ class Dialect:
         vector: the rest of its declaration, from the dimensions, m and ef_construction.
         ef_construction: the engine's own default.
         settings: of the index.
+        sparse: kind of a field that holds a sparse vector.
         zeros: a vector of zeros is taken.
     """
 
@@ -62,6 +71,7 @@ class Dialect:
     dimensions: int
     vector: Callable[[int, int, int], Mapping[str, Any]]
     ef_construction: int
+    sparse: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     zeros: bool = True
 
@@ -78,6 +88,8 @@ class Dialect:
         if schema.texts:
             properties["text"] = {"type": "text"}
         properties["vector"] = {"type": self.kind, **self.vector(schema.dimension, m, ef_construction)}
+        if schema.sparse:
+            properties["sparse"] = {"type": self.sparse}
         mappings = {"dynamic": "strict", "_meta": {"align.export": schema.described()}, "properties": properties}
         return {**self.settings, "mappings": mappings}
 
@@ -123,6 +135,8 @@ def _write(folder: Path, schema: Schema, *, dialect: Dialect, most: int, m: int,
             if not dialect.zeros and (empty := ~vectors_of(table).any(axis=1)).any():
                 key = table["id"][int(empty.argmax())].as_py()
                 raise InputError(f"the vector of id {key!r} is all zeros, which {dialect.engine} refuses: leave it out")
+            if schema.sparse:
+                check_weights(table, dialect.engine)
             for key, source in fields(table):
                 if not key:
                     raise InputError(f"a row of {dialect.engine} needs an id, got one that is empty")
@@ -153,7 +167,15 @@ def _dense_vector(dimensions: int, m: int, ef_construction: int) -> dict[str, An
 
 
 DIALECTS = (
-    Dialect("opensearch", "knn_vector", 16_000, _knn_vector, 128, settings={"settings": {"index": {"knn": True}}}),
-    Dialect("elasticsearch", "dense_vector", 4096, _dense_vector, 100, zeros=False),
+    Dialect(
+        "opensearch",
+        "knn_vector",
+        16_000,
+        _knn_vector,
+        128,
+        "rank_features",
+        settings={"settings": {"index": {"knn": True}}},
+    ),
+    Dialect("elasticsearch", "dense_vector", 4096, _dense_vector, 100, "sparse_vector", zeros=False),
 )
 ENGINES = tuple(Engine(one.engine, "a folder: index.json, bulk-*.ndjson", opener(one)) for one in DIALECTS)

@@ -1,6 +1,7 @@
 """An export that is a folder of files: written whole or not at all, described by ``_align-export.json``, read back.
 
     _align-export.json  what wrote it, the schema, the number of rows, and every file's SHA-256
+    terms.json          of vectors that have sparse ones beside them: what their terms are called, by their numbers
     ...                 the files of the format
 
 An export of the same encoder, dimension, dtype and columns is replaced once the new one is whole. A format is two
@@ -12,25 +13,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from align.engines.sparse import chosen, exact_sparse
 from align.engines.target import Schema, Where, absent, agree
 from align.errors import InputError
 from align.files.folders import check_replaceable, whole_folder
 from align.files.whole import existing_file, explained, read_json, sha256, write_json
 from align.similarity.nearest import top_k
 from align.vectors.folder import vectors_of
+from align.vectors.sparse import write_terms
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 KIND = "export"
 MANIFEST = "_align-export.json"  # by its first letter, readers of a folder of Parquet files pass it over
 
 Add = Callable[[pa.Table], None]
-"""Writes rows: columns id, payload, vector."""
+"""Writes rows: columns id, payload, vector, and those of sparse vectors."""
 Write = Callable[[Path, Schema], AbstractContextManager[Add]]
 """Begins in an empty folder; what the block leaves open is closed at its end, also when the export is given up."""
 Read = Callable[[Path, Schema], Iterator[pa.Table]]
@@ -89,6 +95,10 @@ class Folder:
         """Exact, over what is read back."""
         return exact_search(self._tables(), queries, k, where=where)
 
+    def search_sparse(self, queries: csr_array, k: int, *, where: Where | None = None) -> list[list[str]]:
+        """The same, of the sparse vectors."""
+        return exact_sparse(self._tables(), queries, k, where=where)
+
     def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """The payload of each of these ids that is there."""
         found = {}
@@ -109,6 +119,8 @@ class Folder:
         with whole_folder(self.path, kind=KIND) as folder:
             with self._write(folder, self._schema) as add:
                 yield add
+            if self._schema.sparse:
+                write_terms(folder, self._schema.terms)
             files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
             facts = {"engine": self.engine, "name": self._schema.name, "rows": self._rows, "files": files}
             write_json(folder / MANIFEST, {**facts, "schema": self._schema.described()}, sealed=True)
@@ -128,8 +140,7 @@ def exact_search(
     scores = np.empty((len(queries), 0), dtype=np.float32)
     ids = np.empty((len(queries), 0), dtype=object)
     for table in tables:
-        for column, values in (where or {}).items():
-            table = table.filter(pc.is_in(table[column], pa.array(values, pa.string())))
+        table = chosen(table, where)
         if table.num_rows:
             here, rows = top_k(queries, vectors_of(table), k)
             names = table["id"].to_numpy()

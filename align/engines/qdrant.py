@@ -1,8 +1,12 @@
 """Vectors in Qdrant: one collection, searched by the dot product of unit vectors, which is their cosine.
 
-A point's id is a UUID there, made of the row's id (:func:`point_id`); the row's own id and the other columns are its
-payload. What made the vectors is the collection's metadata, under ``align``. A folder, or ``:memory:``, is the
-client's local mode: exact, for small collections, and kept as pickles, so open only a folder that you trust.
+A point's id is a UUID there, made of the row's id (:mod:`align.engines.qdrant_requests`); the row's own id and the
+other columns are its payload. What made the vectors is the collection's metadata, under ``align``. A folder, or
+``:memory:``, is the client's local mode: exact, for small collections, and kept as pickles, so open only a folder that
+you trust.
+
+A sparse vector is the point's vector of the name ``sparse``, its indices the numbers of the terms. From elsewhere:
+``client.query_points("align", query=SparseVector(indices=[12], values=[0.5]), using="sparse")``.
 """
 
 from __future__ import annotations
@@ -10,37 +14,35 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from align.engines.qdrant_requests import SPARSE_NAME, fused, lexical, nearest, point_id, sparse_vectors
 from align.engines.retry import INDEX_WAIT, await_index
 from align.engines.target import Engine, Schema, Unreachable, Where, absent, agree, check_counts, check_seconds, client
 from align.errors import InputError
 from align.files.whole import read_json
 from align.vectors.folder import vectors_of
+from align.vectors.sparse import sparse_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 log = logging.getLogger(__name__)
 
-NAMESPACE = uuid.UUID("8f2c1b1e-5a0d-5c3b-9d57-0c0f4a7f6e21")
 BATCH = 128
 """Points of a request."""
 TIMEOUT = 30
 """Seconds of a request."""
 LOCAL_POINTS = 20_000
 """Above which the client's local mode, which compares every vector in Python, is slow."""
-
-
-def point_id(row_id: str) -> str:
-    """The UUID (version 5) of a row's id, the same on every machine."""
-    return str(uuid.uuid5(NAMESPACE, row_id))
 
 
 class Qdrant:
@@ -102,6 +104,7 @@ class Qdrant:
                         size=schema.dimension, distance=models.Distance.DOT, datatype=dtype
                     ),
                     hnsw_config=models.HnswConfigDiff(m=self._m, ef_construct=self._ef_construct),
+                    sparse_vectors_config={SPARSE_NAME: models.SparseVectorParams()} if schema.sparse else None,
                     metadata={"align": schema.described()},
                 )
                 if not client.get_collection(self._name).config.metadata:  # nor could it say later what is in it
@@ -120,9 +123,13 @@ class Qdrant:
             for first in range(0, table.num_rows, BATCH):
                 rows = table.slice(first, BATCH)
                 payloads = rows.select(columns).to_pylist()
+                vectors: Any = vectors_of(rows).astype("float32").tolist()
+                if self._schema.sparse:
+                    sparse = sparse_of(rows, self._schema.sparse["terms"])
+                    vectors = {"": vectors, SPARSE_NAME: sparse_vectors(sparse, models.SparseVector)}
                 points = models.Batch(
                     ids=[point_id(row["id"]) for row in payloads],
-                    vectors=vectors_of(rows).astype("float32").tolist(),
+                    vectors=vectors,
                     payloads=payloads,
                 )
                 client.upsert(self._name, points=points, wait=True)
@@ -141,28 +148,19 @@ class Qdrant:
 
     def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """Ids, by requests of ``BATCH`` queries."""
-        from qdrant_client import models
-
         if not all((where or {}).values()):
             return [[] for _ in queries]
-        must: list[Any] = [
-            models.FieldCondition(key=column, match=models.MatchAny(any=list(values)))
-            for column, values in (where or {}).items()
-        ]
-        chosen = models.Filter(must=must) if must else None
-        params = None
-        if self._server:  # local mode has none
-            params = models.SearchParams(exact=self.exact, hnsw_ef=max(self._ef_search, k))
-        requests = [
-            models.QueryRequest(query=query, limit=k, filter=chosen, params=params, with_payload=["id"])
-            for query in queries.tolist()
-        ]
-        found: list[list[str]] = []
-        with self._reached() as client:
-            for first in range(0, len(requests), BATCH):
-                answers = client.query_batch_points(self._name, requests=requests[first : first + BATCH])
-                found += [[point.payload["id"] for point in answer.points] for answer in answers]
-        return found
+        return self._found(nearest(queries, k, where, self._params(k)))
+
+    def search_sparse(self, queries: csr_array, k: int, *, where: Where | None = None) -> list[list[str]]:
+        """The same, by terms."""
+        if not all((where or {}).values()):
+            return [[] for _ in range(queries.shape[0])]
+        return self._found(lexical(queries, k, where))
+
+    def search_hybrid(self, queries: NDArray[Any], sparse: csr_array, k: int) -> list[list[str]]:
+        """The same, by both."""
+        return self._found(fused(queries, sparse, k, self._params(k)))
 
     def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """The payload of each, without the id."""
@@ -175,6 +173,19 @@ class Qdrant:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _params(self, k: int) -> Any:
+        from qdrant_client.models import SearchParams
+
+        return SearchParams(exact=self.exact, hnsw_ef=max(self._ef_search, k)) if self._server else None
+
+    def _found(self, requests: Sequence[Any]) -> list[list[str]]:
+        found: list[list[str]] = []
+        with self._reached() as client:
+            for first in range(0, len(requests), BATCH):
+                answers = client.query_batch_points(self._name, requests=requests[first : first + BATCH])
+                found += [[point.payload["id"] for point in answer.points] for answer in answers]
+        return found
 
     def _indexing(self, client: Any) -> str:
         """What the server says while it builds the index; "" once it is done."""

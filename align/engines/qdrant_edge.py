@@ -8,19 +8,23 @@ Points are as in :mod:`align.engines.qdrant`. A batch is flushed to the disk bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from align.engines.qdrant import point_id
-from align.engines.target import Engine, Schema, Where, absent, agree, check_counts, client
+from align.engines.qdrant_requests import FUSION, SPARSE_NAME, point_id, sparse_vectors
+from align.engines.target import DEPTH, Engine, Schema, Where, absent, agree, check_counts, client
 from align.errors import InputError
 from align.files.whole import read_json, write_json
 from align.vectors.folder import vectors_of
+from align.vectors.sparse import sparse_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 DESCRIPTION = "align.json"
 BATCH = 256
@@ -76,7 +80,10 @@ class QdrantEdge:
         with self._opened() as shard:
             for first in range(0, table.num_rows, BATCH):
                 rows = table.slice(first, BATCH)
-                vectors = vectors_of(rows).astype("float32").tolist()
+                vectors: list[Any] = vectors_of(rows).astype("float32").tolist()
+                if self._schema.sparse:
+                    sparse = sparse_vectors(sparse_of(rows, self._schema.sparse["terms"]), qdrant_edge.SparseVector)
+                    vectors = [{"": vector, SPARSE_NAME: one} for vector, one in zip(vectors, sparse, strict=True)]
                 points = [
                     qdrant_edge.Point(point_id(row["id"]), vector, row)
                     for row, vector in zip(rows.select(columns).to_pylist(), vectors, strict=True)
@@ -99,20 +106,52 @@ class QdrantEdge:
 
     def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """Ids, by requests of ``BATCH`` queries."""
+        from qdrant_edge import Query
+
+        return self._found(map(Query.Nearest, queries.tolist()), k, where, params=self._params(k))
+
+    def search_sparse(self, queries: csr_array, k: int, *, where: Where | None = None) -> list[list[str]]:
+        """Ids, which Qdrant finds exactly."""
+        return self._found(self._lexical(queries), k, where)
+
+    def search_hybrid(self, queries: NDArray[Any], sparse: csr_array, k: int) -> list[list[str]]:
+        """Ids, of both searches as prefetches."""
         import qdrant_edge as edge
 
+        dense = map(edge.Query.Nearest, queries.tolist())
+        prefetches = [
+            [edge.Prefetch(DEPTH, query=one, params=self._params(DEPTH)), edge.Prefetch(DEPTH, query=other)]
+            for one, other in zip(dense, self._lexical(sparse), strict=True)
+        ]
+        fusion = edge.Fusion.Rrf(FUSION)
+        return self._found([fusion] * len(prefetches), k, None, prefetches=prefetches)
+
+    def _lexical(self, queries: csr_array) -> list[Any]:
+        import qdrant_edge as edge
+
+        return [edge.Query.Nearest(one, using=SPARSE_NAME) for one in sparse_vectors(queries, edge.SparseVector)]
+
+    def _params(self, k: int) -> Any:
+        import qdrant_edge
+
+        return qdrant_edge.SearchParams(hnsw_ef=max(self._ef_search, k), exact=self.exact)
+
+    def _found(
+        self, queries: Iterable[Any], k: int, where: Where | None, *, prefetches: Sequence[Any] | None = None,
+        **options: Any,
+    ) -> list[list[str]]:  # fmt: skip
+        import qdrant_edge as edge
+
+        asked = list(queries)
         if not all((where or {}).values()):
-            return [[] for _ in queries]
+            return [[] for _ in asked]
         must: list[Any] = [
             edge.FieldCondition(column, match=edge.MatchAny(list(values))) for column, values in (where or {}).items()
         ]
         chosen = edge.Filter(must=must) if must else None
-        params = edge.SearchParams(hnsw_ef=max(self._ef_search, k), exact=self.exact)
         requests = [
-            edge.QueryRequest(
-                limit=k, query=edge.Query.Nearest(query), filter=chosen, params=params, with_payload=["id"]
-            )
-            for query in queries.tolist()
+            edge.QueryRequest(limit=k, query=query, filter=chosen, with_payload=["id"], prefetches=prefetch, **options)
+            for query, prefetch in zip(asked, prefetches or [None] * len(asked), strict=True)
         ]
         found: list[list[str]] = []
         with self._opened() as shard:
@@ -163,6 +202,7 @@ class QdrantEdge:
             hnsw_config=edge.HnswIndexConfig(
                 m=self._m, ef_construct=self._ef_construct, full_scan_threshold=10_000
             ),
+            sparse_vectors={SPARSE_NAME: edge.EdgeSparseVectorParams()} if self._schema.sparse else None,
         )  # fmt: skip
         shard = edge.EdgeShard.create(str(self._folder), config)
         for field in ("language", "script"):

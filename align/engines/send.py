@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,13 @@ from tqdm import tqdm
 
 from align.engines.opening import opened, shown
 from align.engines.retry import again
-from align.engines.target import Schema
+from align.engines.target import Schema, Sparse, Target
 from align.errors import InputError
 from align.similarity.cosine import normalize
 from align.vectors.folder import Vectors, open_vectors, vector_column, vectors_of
+from align.vectors.sparse import SPARSE, terms_of
+
+log = logging.getLogger(__name__)
 
 BATCH_ROWS = 1024
 """Rows of one upsert; of 768 dimensions as float32, 3 MB: servers refuse messages of 64 MB or more."""
@@ -54,7 +59,7 @@ def export(
     Returns:
         ``engine, to`` (without a password)``, name, rows`` written, ``seconds, rows_per_second``, ``count`` of rows
         that the engine has now, and ``others``: how many of those were there before, under ids that are not in
-        ``vectors``.
+        ``vectors``. Of a folder that has sparse vectors, ``sparse``: whether the engine holds them.
 
     Raises:
         InputError: no such engine or option; a collection of other vectors is there; a part of the folder is damaged
@@ -69,6 +74,7 @@ def export(
         opened(engine, to, name, options) as target,
         tqdm(total=source.rows, unit=" rows", unit_scale=True, disable=not progress) as bar,
     ):
+        schema = held(schema, target, where)
         call(target.prepare, schema)
         started = time.perf_counter()
         for table in unit_tables(source, schema, rows=batch_rows):
@@ -82,6 +88,7 @@ def export(
     return {
         "engine": engine, "to": shown(to), "name": name, "rows": source.rows, "seconds": round(seconds, 3),
         "rows_per_second": round(source.rows / seconds, 1), "count": count, "others": count - source.rows,
+        **({"sparse": bool(schema.sparse)} if "sparse" in source.manifest else {}),
     }  # fmt: skip
 
 
@@ -89,14 +96,24 @@ def schema_of(source: Vectors, name: str) -> Schema:
     """What a collection of these vectors holds."""
     parts = source.manifest["parts"]
     texts = bool(parts) and "text" in pq.read_schema(source.folder / parts[0]["name"]).names
-    return Schema(name, source.dimension, str(source.manifest["dtype"]), source.encoder, texts, source.columns)
+    sparse, terms = source.manifest.get("sparse", {}), terms_of(source) or ()
+    dtype = str(source.manifest["dtype"])
+    return Schema(name, source.dimension, dtype, source.encoder, texts, source.columns, sparse, terms)
+
+
+def held(schema: Schema, target: Target, where: str) -> Schema:
+    """What of a schema an engine holds: without the sparse vectors, where it has none, which is said."""
+    if not schema.sparse or isinstance(target, Sparse):
+        return schema
+    log.warning("%s holds no sparse vectors: the dense ones alone are there", where)
+    return replace(schema, sparse={}, terms=())
 
 
 def unit_tables(
     source: Vectors, schema: Schema, *, rows: int, columns: Sequence[str] | None = None, verify: bool = True
 ) -> Iterator[pa.Table]:
-    """Tables of the columns id, payload and vector, the vectors unit, in the folder's dtype."""
-    wanted = list(columns or ("id", *schema.payload, "vector"))
+    """Tables of the columns id, payload and vector: unit vectors, in the folder's dtype; sparse ones as they are."""
+    wanted = list(columns or ("id", *schema.payload, "vector", *(SPARSE if schema.sparse else ())))
     for table in source.tables(wanted, rows=rows, verify=verify):
         unit = normalize(vectors_of(table)).astype(schema.dtype, copy=False)
         yield table.select(wanted).set_column(wanted.index("vector"), "vector", vector_column(unit))

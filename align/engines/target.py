@@ -9,9 +9,9 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -20,10 +20,17 @@ from align.errors import InputError
 from align.files.nested import differences
 from align.vectors.folder import plain
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 FORMAT = "align-export/1"
 PAYLOAD = ("text_sha256", "language", "script")
 """What every row has beside its id and its vector; and ``text`` and columns of the user's own, where the vectors'
 folder has them."""
+RRF = 60
+"""Of reciprocal rank fusion; ranks are from 1 (Cormack, Clarke and Buettcher 2009)."""
+DEPTH = 100
+"""Rows of either search that are fused."""
 Where = Mapping[str, Sequence[str]]
 """Of each column that it names, the values that a row may have; of no value no row has one."""
 
@@ -43,6 +50,10 @@ class Schema:
         encoder: what made the vectors, as :attr:`align.vectors.folder.Vectors.encoder`.
         texts: whether the texts are stored too.
         columns: of the user's own, such as ``licence``: names of letters, digits and _.
+        sparse: what the folder's manifest says of its sparse vectors, ``terms`` (how many there are) among it; of a
+            folder that has none, empty.
+        terms: what those are called, by their numbers. An engine knows a term by its number: a name may be empty, hold
+            a dot, or be longer than the name of a field may be.
     """
 
     name: str
@@ -51,6 +62,8 @@ class Schema:
     encoder: Mapping[str, Any]
     texts: bool
     columns: tuple[str, ...] = ()
+    sparse: Mapping[str, Any] = field(default_factory=dict)
+    terms: Sequence[str] = ()
 
     @property
     def payload(self) -> tuple[str, ...]:
@@ -65,7 +78,8 @@ class Schema:
     def described(self) -> dict[str, Any]:
         """What is stored with the collection, as JSON; :func:`agree` compares it."""
         facts = {"dimension": self.dimension, "dtype": self.dtype, "texts": self.texts}
-        own = {"columns": sorted(self.columns)} if self.columns else {}
+        own: dict[str, Any] = {"columns": sorted(self.columns)} if self.columns else {}
+        own |= {"sparse": dict(self.sparse)} if self.sparse else {}
         return plain({"format": FORMAT, **facts, **own, "encoder": dict(self.encoder)})
 
 
@@ -86,7 +100,8 @@ class Target(Protocol):
         """Write rows, each in the place of the one of its id; all are durable when it returns.
 
         Args:
-            table: columns ``id``, those of :attr:`Schema.payload`, and ``vector``: unit vectors of the schema's dtype.
+            table: columns ``id``, those of :attr:`Schema.payload`, and ``vector``: unit vectors of the schema's dtype;
+                and the columns of :mod:`align.vectors.sparse`, where :attr:`Schema.sparse` says so.
         """
 
     def finish(self) -> None:
@@ -109,6 +124,34 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Let go of everything; what was not finished may be given up. Never raises :class:`Unreachable`."""
+
+
+@runtime_checkable
+class Sparse(Protocol):
+    """A target that holds sparse vectors too; to one that is none of these, :func:`align.export` writes dense alone."""
+
+    def search_sparse(self, queries: csr_array, k: int, *, where: Where | None = None) -> list[list[str]]:
+        """The ids of the ``k`` rows of the highest inner product with each query, best first; none below or at 0.
+
+        Args:
+            queries: (n, terms) float32, not made unit.
+            k: how many.
+            where: as :meth:`Target.search`.
+        """
+
+
+@runtime_checkable
+class Hybrid(Sparse, Protocol):
+    """A target whose engine fuses both itself, by reciprocal ranks."""
+
+    def search_hybrid(self, queries: NDArray[Any], sparse: csr_array, k: int) -> list[list[str]]:
+        """The ids of the ``k`` rows of the highest sum of 1 / (RRF + rank) over the best DEPTH of either search.
+
+        Args:
+            queries: (n, d) as of :meth:`Target.search`.
+            sparse: (n, terms) as of :meth:`Sparse.search_sparse`, of the same n queries.
+            k: how many.
+        """
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from align.engines.agreement import Floats, agreement
 from align.engines.opening import opened, shown
 from align.engines.retry import again
-from align.engines.send import RETRIES, schema_of, unit_tables
+from align.engines.send import RETRIES, held, schema_of, unit_tables
 from align.engines.target import Schema
+from align.engines.verify_sparse import verify_sparse
 from align.errors import InputError
 from align.indexes.rows import rows_of_vectors
 from align.similarity.cosine import TIE_TOLERANCE, normalize
@@ -36,8 +38,6 @@ RAREST = 3
 """Languages, the rarest, for whose rows alone the engine is asked too."""
 FILTERED_QUERIES = 100
 """Queries to each of them, at the most."""
-
-Floats = NDArray[np.float32]
 
 
 def verify_export(
@@ -79,7 +79,9 @@ def verify_export(
         ``wrong_queries`` (with an answer that is not right), ``tolerance``, ``rows``, ``count`` (of the engine, which
         must have at least ``rows``), ``unknown_ids`` (answers that are not in ``vectors``), ``payloads`` compared,
         ``wrong_payloads`` (ids), and ``filtered``: ``column``, ``value``, how many ``rows`` have it, ``queries``,
-        ``recall`` and ``wrong_queries`` of each filter; none of a column where all rows have one value.
+        ``recall`` and ``wrong_queries`` of each filter; none of a column where all rows have one value. Of a
+        collection that has sparse vectors also ``sparse`` and ``hybrid``, as
+        :func:`align.engines.verify_sparse.verify_sparse` gives them.
 
     Raises:
         InputError: as :func:`align.engines.send.export`; the collection is not there; or queries of another width.
@@ -91,8 +93,10 @@ def verify_export(
         raise InputError(f"{source.folder} has no rows: there is nothing to verify")
     schema = schema_of(source, name)
     asked, sample = _drawn(source, schema, queries, np.random.default_rng(seed))
-    call: Any = partial(again, retries=retries, where=f"{engine} at {shown(to)}")
+    where_to = f"{engine} at {shown(to)}"
+    call: Any = partial(again, retries=retries, where=where_to)
     with opened(engine, to, name, options) as target:
+        schema = held(schema, target, where_to)
         call(target.prepare, schema, make=False)
         exact, count = target.exact, call(target.count)
         asks = [Ask(None, source.rows, asked)]
@@ -103,10 +107,14 @@ def verify_export(
             for start in range(0, len(ask.queries), QUERIES_A_CALL):
                 ask.answers += call(search, ask.queries[start : start + QUERIES_A_CALL])
         found = call(target.payloads, list(sample))
+        lexical = verify_sparse(source, schema, target, asked, k, call, seed) if schema.sparse else {}
     tolerance = TOLERANCE[schema.dtype]
     scores = true_scores(source, schema, asks, k)
     judged = [agreement(best, true, tolerance) for best, true in scores]
     right = all(wrong == 0 if exact else measured >= recall for wrong, measured in judged)
+    for of in lexical.values():
+        of["passed"] = of["recall"] >= recall and not (exact and of.get("wrong_queries"))
+    right &= all(of["passed"] for of in lexical.values())
     (wrong, measured), *of_filters = judged
     filtered = [
         {"column": ask.where[0], "value": ask.where[1], "rows": ask.rows, "queries": len(ask.queries),
@@ -120,7 +128,7 @@ def verify_export(
         "recall": round(measured, 6), "least_recall": None if exact else recall, "wrong_queries": wrong,
         "tolerance": tolerance, "rows": source.rows, "count": count, "unknown_ids": unknown,
         "payloads": len(sample), "wrong_payloads": unlike, "filtered": filtered,
-        "passed": bool(right and count >= source.rows and not unlike),
+        **lexical, "passed": bool(right and count >= source.rows and not unlike),
     }  # fmt: skip
 
 
@@ -232,11 +240,3 @@ class _Scores:
         """The true cosines."""
         rounded: Floats = (np.rint(self.true / TIE_TOLERANCE) * TIE_TOLERANCE).astype(np.float32)
         return rounded
-
-
-def agreement(best: Floats, true: Floats, tolerance: float) -> tuple[int, float]:
-    """Queries with an answer that is not right, and recall@k."""
-    slack = tolerance + TIE_TOLERANCE / 2  # both are rounded to steps of TIE_TOLERANCE
-    wrong = np.abs(true - best) > slack
-    among = true >= best[:, -1:] - slack
-    return int(wrong.any(axis=1).sum()), float(among.mean()) if among.size else 1.0

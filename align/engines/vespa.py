@@ -7,7 +7,10 @@ Vespa takes no control characters: an id, text or other value that holds one is 
 of it (``json:"a\u0001"``), and so is one that begins with ``json:``; ``align verify-export`` reads both as they were.
 
 To search: ``select id from NAME where {targetHits: 10}nearestNeighbor(vector, q)`` with ``ranking=cosine`` and
-``input.query(q)=[...]``.
+``input.query(q)=[...]``. A sparse vector is a tensor of one mapped dimension, its terms by their numbers, which
+``terms.json`` names. Vespa has no index of those: ``select id from NAME where true`` with ``ranking=sparse`` and
+``input.query(s)={12:0.5}`` compares every document. ``ranking=hybrid``, with both inputs, orders what the dense query
+above finds by the reciprocal ranks of both.
 """
 
 from __future__ import annotations
@@ -24,8 +27,9 @@ import pyarrow as pa
 
 from align.engines.folder import Add, Folder
 from align.engines.json_rows import fields, table_of
-from align.engines.target import Engine, Schema
+from align.engines.target import DEPTH, Engine, Schema
 from align.errors import InputError
+from align.vectors.sparse import SPARSE
 
 MARK = "json:"
 # what Vespa refuses in a string: control characters but tab and line ends, and code points that are none
@@ -34,6 +38,34 @@ _REFUSED = re.compile(
     + "".join(chr(plane + end) for plane in range(0, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF))
     + "]"
 )
+
+
+LEXICAL = ["        function lexical() {", "            expression: sum(query(s) * attribute(sparse))", "        }"]
+INPUT = ["        inputs {", "            query(s) tensor<float>(term{})", "        }"]
+SPARSE_FIELD = [
+    "        field sparse type tensor<float>(term{}) {",
+    "            indexing: summary | attribute",
+    "            attribute: fast-rank",
+    "        }",
+]
+SPARSE_PROFILES = [
+    "    rank-profile sparse {",
+    *INPUT,
+    *LEXICAL,
+    "        first-phase {",
+    "            rank-score-drop-limit: 0.0",
+    "            expression: lexical",
+    "        }",
+    "    }",
+    "    rank-profile hybrid inherits cosine {",
+    *INPUT,
+    *LEXICAL,
+    "        global-phase {",
+    f"            rerank-count: {DEPTH}",
+    "            expression: reciprocal_rank_fusion(closeness(field, vector), lexical)",
+    "        }",
+    "    }",
+]
 
 
 def open_target(to: str, *, name: str, namespace: str = "align", m: int = 16, ef_construction: int = 200) -> Folder:
@@ -63,11 +95,11 @@ def _write(folder: Path, schema: Schema, *, namespace: str, m: int, ef_construct
 
         def add(table: pa.Table) -> None:
             for place, column in enumerate(table.column_names):
-                if column != "vector":
+                if column not in ("vector", *SPARSE):
                     table = table.set_column(
                         place, column, pa.array(map(_taken, table[column].to_pylist()), pa.string())
                     )
-            for key, document in fields(table, '"vector": {"values":{}}'):
+            for key, document in fields(table, '"vector": {"values":{}}', '"sparse": {"cells":{}}'):
                 if not key:
                     raise InputError("a document of Vespa needs an id, got one that is empty")
                 put = json.dumps(f"id:{namespace}:{schema.name}::{key}", ensure_ascii=False)
@@ -81,7 +113,9 @@ def _read(folder: Path, schema: Schema) -> Iterator[pa.Table]:
         documents = (json.loads(line)["fields"] for line in lines)
         while rows := list(islice(documents, 4096)):
             vectors = [row.pop("vector")["values"] for row in rows]
-            yield table_of([{name: _given(text) for name, text in row.items()} for row in rows], vectors, schema.dtype)
+            sparse = [{"sparse": row.pop("sparse")["cells"]} if schema.sparse else {} for row in rows]
+            texts = [{name: _given(text) for name, text in row.items()} for row in rows]
+            yield table_of([text | more for text, more in zip(texts, sparse, strict=True)], vectors, schema.dtype)
 
 
 def _taken(text: str) -> str:
@@ -118,6 +152,7 @@ def schema_text(schema: Schema, m: int, ef_construction: int) -> str:
         "                }",
         "            }",
         "        }",
+        *(SPARSE_FIELD if schema.sparse else ()),
         "    }",
         "    rank-profile cosine {",
         "        inputs {",
@@ -127,6 +162,7 @@ def schema_text(schema: Schema, m: int, ef_construction: int) -> str:
         "            expression: closeness(field, vector)",
         "        }",
         "    }",
+        *(SPARSE_PROFILES if schema.sparse else ()),
         "}",
     ]
     return "\n".join(lines) + "\n"

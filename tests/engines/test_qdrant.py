@@ -29,7 +29,8 @@ from exported import (
 
 from align import export
 from align.engines import qdrant
-from align.engines.qdrant import Qdrant, point_id
+from align.engines.qdrant import Qdrant
+from align.engines.qdrant_requests import point_id
 from align.engines.target import Unreachable
 from align.errors import InputError
 from align.vectors.writing import save_vectors

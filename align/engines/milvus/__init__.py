@@ -1,10 +1,13 @@
 """Vectors in Milvus: one collection, searched by cosine.
 
     id VARCHAR primary key, text_sha256, language, script[, text] VARCHAR, vector FLOAT_VECTOR or FLOAT16_VECTOR
+    [, sparse SPARSE_FLOAT_VECTOR]
 
 What made the vectors is the collection's property ``align.export``, and its description, as JSON. From elsewhere::
 
     MilvusClient("http://127.0.0.1:19530").search("align", data=[vector], limit=10, filter='language == "hin_Deva"')
+
+and with ``data=[{12: 0.5}], anns_field="sparse"`` by terms, which are known by their numbers.
 """
 
 from __future__ import annotations

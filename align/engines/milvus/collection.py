@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,22 @@ import grpc  # type: ignore[import-untyped]
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus import AnnSearchRequest, DataType, MilvusClient, MilvusException, RRFRanker
+from scipy.sparse import csr_array
 
 from align.engines.milvus import PROPERTY, Options
+from align.engines.milvus.failures import away, cause, refused
+from align.engines.milvus.queries import lexical, quoted
 from align.engines.opening import shown
 from align.engines.retry import await_index
-from align.engines.target import Schema, Unreachable, Where, absent, agree
+from align.engines.sparse import term_weights
+from align.engines.target import DEPTH, RRF, Schema, Unreachable, Where, absent, agree
 from align.errors import InputError
 from align.vectors.folder import vectors_of
+from align.vectors.sparse import sparse_of
 
 BYTES = 65_535
 """Of a VARCHAR."""
-ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
-"""Of a string in an expression."""
-AWAY = {2, 4, 8}
-"""Codes of Milvus worth another try, beside those it calls so itself: unavailable, too many requests, rate limit."""
 TYPES = {"float32": DataType.FLOAT_VECTOR, "float16": DataType.FLOAT16_VECTOR}
 
 
@@ -45,6 +47,7 @@ class Collection:
         self.where = f"collection {name} of {shown(to)}"
         self.index, self.dtype = "", "float32"
         self.payload: tuple[str, ...] = ()
+        self.terms = 0
         self._client: MilvusClient | None = None
         # Its errors are raised here as one sentence; it logs each with a traceback too.
         for noisy in ("pymilvus", "grpc", "milvus_lite"):
@@ -53,7 +56,7 @@ class Collection:
     def prepare(self, schema: Schema, *, make: bool = True) -> None:
         """Make the collection with its index and load it, or check the one there."""
         self.dtype = "float32" if self.options.float32 else schema.dtype
-        self.payload = schema.payload
+        self.payload, self.terms = schema.payload, int(schema.sparse.get("terms", 0))
         with self._asked() as client:
             if client.has_collection(self.name, timeout=self.options.timeout):
                 there = client.describe_collection(self.name, timeout=self.options.timeout)
@@ -78,6 +81,9 @@ class Collection:
                         f"{BYTES:,}: encode without stored texts"
                     )
             row["vector"] = vector
+        if self.terms:
+            for row, weights in zip(rows, term_weights(sparse_of(table, self.terms)), strict=True):
+                row["sparse"] = weights or {self.terms: 1.0}  # Milvus has no empty ones: a term that no query asks for
         with self._asked() as client:
             client.upsert(self.name, rows, timeout=self.options.timeout)
 
@@ -85,7 +91,8 @@ class Collection:
         """Seal what was written and wait until its index is built, for so long."""
         with self._asked() as client:
             client.flush(self.name, timeout=self.options.timeout)
-            await_index(lambda: self._pending(client), seconds=self.options.index_wait, where=self.where)
+            for field in self._vectors():
+                await_index(partial(self._pending, client, field), seconds=self.options.index_wait, where=self.where)
 
     def count(self) -> int:
         """Rows that are there now, of what was acknowledged."""
@@ -98,14 +105,39 @@ class Collection:
 
     def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
         """The ids of the nearest rows."""
-        if not len(queries) or not all((where or {}).values()):
-            return [[] for _ in queries]
-        chosen = " and ".join(f"{column} in {_quoted(values)}" for column, values in (where or {}).items())
+        return self._found(self._dense(queries, k), k, where)
+
+    def search_sparse(self, queries: csr_array, k: int, *, where: Where | None = None) -> list[list[str]]:
+        """The same, by terms."""
+        return self._found(lexical(queries), k, where)
+
+    def search_hybrid(self, queries: NDArray[Any], sparse: csr_array, k: int) -> list[list[str]]:
+        """The same by both, fused, one query after the other."""
+        found = []
+        for row in range(len(queries)):
+            asked = self._dense(queries[row : row + 1], DEPTH), lexical(sparse[row : row + 1])
+            both = [AnnSearchRequest(**one, limit=DEPTH) for one in asked]
+            with self._asked() as client:
+                hits = client.hybrid_search(
+                    self.name, reqs=both, ranker=RRFRanker(RRF), limit=k, output_fields=["id"],
+                    consistency_level="Strong", timeout=self.options.timeout,
+                )  # fmt: skip
+            found.append([hit["id"] for hit in hits[0]])
+        return found
+
+    def _dense(self, queries: NDArray[Any], k: int) -> dict[str, Any]:
+        param = {"metric_type": "COSINE", "params": self.options.search(self.index, k)}
+        return {"data": list(np.asarray(queries).astype(self.dtype)), "anns_field": "vector", "param": param}
+
+    def _found(self, asked: Mapping[str, Any], k: int, where: Where | None) -> list[list[str]]:
+        data, field, params = asked["data"], asked["anns_field"], asked["param"]
+        if not data or not all((where or {}).values()):
+            return [[] for _ in data]
+        chosen = " and ".join(f"{column} in {quoted(values)}" for column, values in (where or {}).items())
         with self._asked() as client:
             found = client.search(
-                self.name, data=list(np.asarray(queries).astype(self.dtype)), limit=k, filter=chosen,
-                output_fields=["id"], anns_field="vector", consistency_level="Strong", timeout=self.options.timeout,
-                search_params={"metric_type": "COSINE", "params": self.options.search(self.index, k)},
+                self.name, data=data, limit=k, filter=chosen, output_fields=["id"], anns_field=field,
+                consistency_level="Strong", timeout=self.options.timeout, search_params=params,
             )  # fmt: skip
         return [[hit["id"] for hit in hits] for hits in found]
 
@@ -115,7 +147,7 @@ class Collection:
             return {}
         with self._asked() as client:
             rows = client.query(  # get() would not quote the ids
-                self.name, filter=f"id in {_quoted(ids)}", output_fields=["id", *self.payload],
+                self.name, filter=f"id in {quoted(ids)}", output_fields=["id", *self.payload],
                 consistency_level="Strong", timeout=self.options.timeout,
             )  # fmt: skip
         return {row["id"]: {column: row[column] for column in self.payload} for row in rows}
@@ -131,9 +163,12 @@ class Collection:
 
             server_manager_instance.release_server(self.to)
 
-    def _pending(self, client: MilvusClient) -> str:
-        """How many rows are not in the index yet, in words; "": none."""
-        there = client.describe_index(self.name, "vector", timeout=self.options.timeout) or {}
+    def _vectors(self) -> list[str]:
+        return ["vector", *(["sparse"] if self.terms else [])]
+
+    def _pending(self, client: MilvusClient, field: str) -> str:
+        """How many rows are not in the index of a field yet, in words; "": none."""
+        there = client.describe_index(self.name, field, timeout=self.options.timeout) or {}
         pending = int(there.get("pending_index_rows") or 0)
         return f"{pending:,} rows to go" if pending else ""
 
@@ -144,11 +179,15 @@ class Collection:
         for column in self.payload:
             fields.add_field(column, DataType.VARCHAR, max_length=BYTES)
         fields.add_field("vector", TYPES[self.dtype], dim=schema.dimension)
+        if self.terms:
+            fields.add_field("sparse", DataType.SPARSE_FLOAT_VECTOR)
         index = self.options.index or "HNSW"
         wanted = MilvusClient.prepare_index_params()
         # Nested: milvus-lite reads nothing of what pymilvus flattens, Milvus reads both.
         nested = {"params": self.options.build(index)}
         wanted.add_index("vector", index_type=index, metric_type="COSINE", params=nested)
+        if self.terms:
+            wanted.add_index("sparse", index_type="SPARSE_INVERTED_INDEX", metric_type="IP")
         try:
             client.create_collection(
                 self.name, schema=fields, index_params=wanted, properties={PROPERTY: facts},
@@ -163,7 +202,7 @@ class Collection:
 
     def _check_fields(self, there: dict[str, Any]) -> None:
         kinds = {field["name"]: field["type"] for field in there["fields"]}
-        expected = {"id", *self.payload, "vector"}
+        expected = {"id", *self.payload, *self._vectors()}
         if set(kinds) != expected or kinds["vector"] != TYPES[self.dtype]:
             wanted = f"{sorted(expected)}, vector {TYPES[self.dtype].name}"
             found = f"{sorted(kinds)}, vector {DataType(kinds.get('vector', 0)).name}"
@@ -190,13 +229,13 @@ class Collection:
                 self._client = self._connected()
             yield self._client
         except (MilvusException, grpc.RpcError, OSError, ValueError) as error:
-            if isinstance(error, InputError) or not _away(error):
-                raise _refused(error, self.where) from error
+            if isinstance(error, InputError) or not away(error):
+                raise refused(error, self.where) from error
             if self._client is not None:
                 with suppress(Exception):
                     self._client.close()
                 self._client = None
-            raise Unreachable(_cause(error)) from error
+            raise Unreachable(cause(error)) from error
 
     def _connected(self) -> MilvusClient:
         seconds = min(10.0, self.options.timeout)
@@ -209,35 +248,3 @@ class Collection:
             socket.create_connection((url.hostname, url.port or 19530), timeout=seconds).close()
         access = {key: value for key, value in self.access.items() if value}
         return MilvusClient(uri=self.to, timeout=seconds, dedicated=True, **access)
-
-
-def _quoted(words: Sequence[str]) -> str:
-    """A list as an expression of Milvus has it: not as JSON, whose escapes of control characters it does not know."""
-    return "[" + ", ".join(f'"{word.translate(ESCAPES)}"' for word in words) + "]"
-
-
-def _away(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return True
-    if isinstance(error, ValueError):  # of gRPC: the channel was closed under a call
-        return "closed channel" in str(error)
-    response: Any = error
-    code = response.code() if isinstance(error, grpc.RpcError) else response.code
-    if isinstance(code, grpc.StatusCode):
-        return code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
-    return code in AWAY or response.retriable or "Retry" in response.message  # the client's own retries ran out of time
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, grpc.RpcError):
-        return str(error.code().name)
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(getattr(error, "message", error)).partition("\n")[0]
-
-
-def _refused(error: Exception, where: str) -> Exception:
-    """What the server says no to, as one sentence; anything else as it is."""
-    if isinstance(error, MilvusException):
-        return InputError(f"{where}: {_cause(error)}")
-    return error

@@ -1,9 +1,12 @@
 """Vectors in PostgreSQL with the extension pgvector: one table, searched by inner product.
 
     id text primary key, text_sha256 text, language text, script text, [text text,] vector vector(d) or halfvec(d)
+    [, sparse sparsevec(terms)]
 
 What made the vectors is the comment of the table, as JSON. To search it from elsewhere, order by the operator that the
-index is of: ``SELECT id FROM align ORDER BY vector <#> %s LIMIT 10``.
+index is of: ``SELECT id FROM align ORDER BY vector <#> %s LIMIT 10``, and by terms ``sparse <#> '{13:0.5}/30000'``,
+which pgvector numbers from 1: term 12 of ``terms.json`` is its 13. A row has at most 1,000 terms where the index is
+hnsw, and 16,000 else; ivfflat is of the dense vectors alone.
 """
 
 from __future__ import annotations

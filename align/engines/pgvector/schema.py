@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection, errors, sql
@@ -17,6 +17,8 @@ INDEXED = {"float32": 2_000, "float16": 4_000}
 """Dimensions of an index, by dtype."""
 STORED = 16_000
 """Dimensions of a column."""
+TERMS = {"hnsw": 1_000, "ivfflat": 16_000, "none": 16_000}
+"""Of a row's sparse vector, by index: ivfflat has none of those."""
 VERSION = (0, 8)
 """Of pgvector: the first with iterative scans, without which a filtered search gives fewer than k."""
 
@@ -82,30 +84,41 @@ def make_table(connection: Connection[Any], name: str, schema: Schema, where: st
 def index(
     connection: Connection[Any], table: sql.Identifier, name: str, schema: Schema, options: Options, rows: int
 ) -> None:
-    """Put the index that is wanted in the place of the one there, unless it is the same."""
+    """Put the indexes that are wanted in the place of those there, unless they are the same."""
     wanted: dict[str, int] = {}
     if options.index == "hnsw":
         wanted = {"m": options.m, "ef_construction": options.ef_construction}
     elif options.index == "ivfflat":
         wanted = {"lists": options.lists or lists_for(rows)}
+    _put_index(connection, table, name, ("vector", TYPES[schema.dtype]), options.index, wanted)
+    if schema.sparse:
+        method = "hnsw" if options.index == "hnsw" else "none"
+        _put_index(connection, table, name, ("sparse", "sparsevec"), method, wanted)
+
+
+def _put_index(
+    connection: Connection[Any], table: sql.Identifier, name: str, column: tuple[str, str], method: str,
+    wanted: Mapping[str, int],
+) -> None:  # fmt: skip
+    named = f"{name}_{column[0]}"
     there = connection.execute(
         "SELECT a.amname, i.reloptions, n.nspname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
         "JOIN pg_namespace n ON n.oid = i.relnamespace JOIN pg_am a ON a.oid = i.relam "
         "WHERE x.indrelid = %s::regclass AND i.relname = %s",
-        (table.as_string(connection), f"{name}_vector"),
+        (table.as_string(connection), named),
     ).fetchall()
-    for method, settings, namespace in there:
-        if method == options.index and set(settings) == {f"{option}={value}" for option, value in wanted.items()}:
+    for found, settings, namespace in there:
+        if found == method and set(settings) == {f"{option}={value}" for option, value in wanted.items()}:
             return
-        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(namespace, f"{name}_vector")))
-    if options.index == "none":
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(namespace, named)))
+    if method == "none":
         return
     settings = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(option), sql.Literal(value)) for option, value in wanted.items()
     )
     connection.execute(
-        sql.SQL(f"CREATE INDEX {{}} ON {{}} USING {options.index} (vector {TYPES[schema.dtype]}_ip_ops) WITH ({{}})")
-        .format(sql.Identifier(f"{name}_vector"), table, settings)
+        sql.SQL(f"CREATE INDEX {{}} ON {{}} USING {method} ({column[0]} {column[1]}_ip_ops) WITH ({{}})")
+        .format(sql.Identifier(named), table, settings)
     )  # fmt: skip
 
 
@@ -121,7 +134,8 @@ def identifiers(names: Sequence[str]) -> sql.Composed:
 
 def _columns(schema: Schema) -> dict[str, str]:
     vector = f"{TYPES[schema.dtype]}({schema.dimension})"
-    return {"id": "text", **dict.fromkeys(schema.payload, "text"), "vector": vector}
+    sparse = {"sparse": f"sparsevec({schema.sparse['terms']})"} if schema.sparse else {}
+    return {"id": "text", **dict.fromkeys(schema.payload, "text"), "vector": vector, **sparse}
 
 
 def _make_extension(connection: Connection[Any], where: str) -> None:

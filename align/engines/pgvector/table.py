@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import os
-import socket
+import math
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pgvector import HalfVector, Vector
-from pgvector.psycopg import register_vector
+from pgvector import HalfVector, SparseVector, Vector
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.types import TypeInfo
+from scipy.sparse import csr_array
 
 from align.engines.pgvector import Options
-from align.engines.pgvector.schema import TYPES, identifiers, index, lists_for, make_table, present, refuse_dimension
+from align.engines.pgvector.connection import AWAY, at_most, connect, register
+from align.engines.pgvector.schema import (
+    TERMS,
+    TYPES,
+    identifiers,
+    index,
+    lists_for,
+    make_table,
+    present,
+    refuse_dimension,
+)
 from align.engines.retry import index_late
+from align.engines.sparse import check_weights, term_weights
 from align.engines.target import Schema, Unreachable, Where, absent
-from align.errors import InputError
+from align.errors import InputError, one_line
 from align.vectors.folder import vectors_of
+from align.vectors.sparse import sparse_of
 
-SETTINGS = {
-    "connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
-    "fallback_application_name": "align",
-}  # fmt: skip
-"""Of a connection, unless the address sets them: seconds to make it, and until a peer that is gone is noticed."""
-AWAY = {"40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03"}
-"""SQLSTATE of what another try may mend: deadlock, too many connections, a time limit, shutdown, start-up."""
-CANCEL = 5.0
-"""Seconds that cancelling a call may take."""
-STARTING = ("the database system is", "too many", "remaining connection slots", "server closed the connection")
+
+class Ask(NamedTuple):
+    """What rows are ordered by: with + 0 at its end it is an expression that no index is of."""
+
+    distance: str
+    query: Any
 
 
 class Table:
@@ -56,23 +61,25 @@ class Table:
                 raise absent(self._where)
             namespace = found or make_table(connection, self._name, schema, self._where)
             self._table = sql.Identifier(namespace, self._name)
-            _register(connection)
+            register(connection)
 
     def upsert(self, table: pa.Table) -> None:
         """Copy the rows into a temporary table, and insert or update from there; one transaction."""
-        columns = ["id", *self._schema.payload]
-        rows = zip(*(self._texts(table, column) for column in columns), self._vectors(table), strict=True)
-        names = identifiers([*columns, "vector"])
-        updates = sql.SQL(", ").join(
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in [*columns[1:], "vector"]
-        )
+        texts = ["id", *self._schema.payload]
+        columns = dict.fromkeys(texts, "text") | {"vector": TYPES[self._schema.dtype]}
+        values: list[Any] = [*(self._texts(table, column) for column in texts), self._vectors(table)]
+        if self._schema.sparse:
+            columns["sparse"] = "sparsevec"
+            values.append(self._sparse(table))
+        names = identifiers(list(columns))
+        updates = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in columns)
         with self._transaction() as connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = on")
             cursor.execute(sql.SQL("CREATE TEMPORARY TABLE align_batch (LIKE {}) ON COMMIT DROP").format(self._table))
             batch = sql.SQL("COPY pg_temp.align_batch ({}) FROM STDIN (FORMAT binary)").format(names)
             with cursor.copy(batch) as copy:
-                copy.set_types([*["text"] * len(columns), TYPES[self._schema.dtype]])
-                for row in rows:
+                copy.set_types(list(columns.values()))
+                for row in zip(*values, strict=True):
                     copy.write_row(row)
             insert = "INSERT INTO {} ({}) SELECT {} FROM pg_temp.align_batch ON CONFLICT (id) DO UPDATE SET {}"
             cursor.execute(sql.SQL(insert).format(self._table, names, names, updates))
@@ -92,16 +99,20 @@ class Table:
             return int(connection.execute(sql.SQL("SELECT count(*) FROM {}").format(self._table)).fetchall()[0][0])
 
     def search(self, queries: NDArray[Any], k: int, *, where: Where | None = None) -> list[list[str]]:
-        """Ids by the index, and by all rows for a query to which the index gives fewer than ``k``."""
-        settings = self._settings(k)
-        found = []
-        with self._transaction() as connection:
-            for name, value in settings.items():
-                connection.execute("SELECT set_config(%s, %s, true)", (name, value))
-            for query in queries:
-                ids = [] if self.exact else self._nearest(connection, query, k, where or {}, exact=False)
-                found.append(ids if len(ids) == k else self._nearest(connection, query, k, where or {}, exact=True))
-        return found
+        """Ids by the index, and by all rows for a query to which the index gives fewer than ``k``.
+
+        All rows are compared in the precision of the query, also those of halfvec.
+        """
+        kind = HalfVector if self._schema.dtype == "float16" else Vector
+        by = "vector <#> %(query)s", "(vector::vector <#> %(query)s) + 0"
+        asked = [(Ask(by[0], kind(query)), Ask(by[1], Vector(query))) for query in queries]
+        return self._found(asked, k, where or {})
+
+    def search_sparse(self, queries: csr_array, k: int, *, where: Where | None = None) -> list[list[str]]:
+        """The same, by terms."""
+        given = [SparseVector(weights, queries.shape[1]) for weights in term_weights(queries)]
+        by = "sparse <#> %(query)s"
+        return self._found([(Ask(by, one), Ask(f"({by}) + 0", one)) for one in given], k, where or {}, below=0.0)
 
     def payloads(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """The columns beside id and vector."""
@@ -129,6 +140,11 @@ class Table:
     def _vectors(self, table: pa.Table) -> Iterator[Any]:
         return map(HalfVector if self._schema.dtype == "float16" else Vector, vectors_of(table))
 
+    def _sparse(self, table: pa.Table) -> Iterator[Any]:
+        terms, index = self._schema.sparse["terms"], self._options.index
+        check_weights(table, f"{self._where}, index {index},", most=TERMS[index])
+        return (SparseVector(weights, terms) for weights in term_weights(sparse_of(table, terms)))
+
     def _settings(self, k: int) -> dict[str, str]:
         """Of a search; the iterative scans go on where a filter drops candidates."""
         options = self._options
@@ -141,25 +157,29 @@ class Table:
             return {"ivfflat.probes": str(probes), "ivfflat.iterative_scan": "relaxed_order"}
         return {}
 
-    def _nearest(
-        self, connection: psycopg.Connection[Any], query: NDArray[Any], k: int, where: Where, *,
-        exact: bool,
-    ) -> list[str]:  # fmt: skip
-        """Ids by the index, or by all rows; those compare halfvec in the precision of the query."""
-        given: HalfVector | Vector
-        if exact:  # an expression that no index is of
-            distance, given = "(vector::vector <#> %(query)s) + 0", Vector(query)
-        else:
-            distance = "vector <#> %(query)s"
-            given = HalfVector(query) if self._schema.dtype == "float16" else Vector(query)
+    def _found(
+        self, asked: Sequence[tuple[Ask, Ask]], k: int, where: Where, *, below: float = math.inf
+    ) -> list[list[str]]:
+        """Ids at distances below a bound, of each query as an index knows it, and as all rows are compared."""
+        found = []
+        with self._transaction() as connection:
+            for name, value in self._settings(k).items():
+                connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+            for indexed, exact in asked:
+                ids = [] if self.exact else self._nearest(connection, indexed, k, where, below)
+                found.append(ids if len(ids) == k else self._nearest(connection, exact, k, where, below))
+        return found
+
+    def _nearest(self, connection: psycopg.Connection[Any], ask: Ask, k: int, where: Where, below: float) -> list[str]:
         parts = [
             sql.SQL("{} = ANY({})").format(sql.Identifier(column), sql.Placeholder(f"of_{column}")) for column in where
         ]
         chosen = sql.SQL("WHERE ") + sql.SQL(" AND ").join(parts) if parts else sql.SQL("")
-        statement = sql.SQL(f"SELECT id, {distance} AS distance FROM {{}} {{}} ORDER BY distance LIMIT %(k)s")
-        values = {"query": given, "k": k, **{f"of_{column}": list(of) for column, of in where.items()}}
+        statement = sql.SQL(f"SELECT id, {ask.distance} AS distance FROM {{}} {{}} ORDER BY distance LIMIT %(k)s")
+        values = {"query": ask.query, "k": k, **{f"of_{column}": list(of) for column, of in where.items()}}
         rows = connection.execute(statement.format(self._table, chosen), values).fetchall()
-        return [row[0] for row in sorted(rows, key=lambda row: float(row[1]))]  # ivfflat gives them almost in order
+        nearest = sorted(rows, key=lambda row: float(row[1]))  # ivfflat gives them almost in order
+        return [key for key, distance in nearest if distance < below]
 
     @contextmanager
     def _transaction(self, *, indexing: bool = False) -> Iterator[psycopg.Connection[Any]]:
@@ -169,10 +189,10 @@ class Table:
         try:
             new = self._connection is None or self._connection.closed
             if self._connection is None or new:
-                self._connection = _connect(self._to, self._where)
-            with _at_most(seconds, self._connection, given_up):
+                self._connection = connect(self._to, self._where)
+            with at_most(seconds, self._connection, given_up):
                 if new:
-                    _register(self._connection)
+                    register(self._connection)
                 with self._connection.transaction():
                     yield self._connection
         except psycopg.Error as error:
@@ -180,50 +200,8 @@ class Table:
                 self.close()
                 late = index_late(self._where, seconds, "CREATE INDEX was given up")
                 raise (late if indexing else Unreachable(f"no answer within {seconds:g} s")) from error
-            message = _words(error.diag.message_primary or error)
+            message = error.diag.message_primary or one_line(error)
             if self._connection is None or self._connection.closed or error.sqlstate in AWAY:
                 self.close()
                 raise Unreachable(message) from error
             raise InputError(f"{self._where}: {message}") from error
-
-
-@contextmanager
-def _at_most(seconds: float, connection: psycopg.Connection[Any], given_up: threading.Event) -> Iterator[None]:
-    """Cancel what the connection does after so many seconds, and hang up: a server that hangs obeys no cancelling."""
-
-    def give_up() -> None:
-        given_up.set()
-        with suppress(psycopg.Error, OSError):
-            connection.cancel_safe(timeout=CANCEL)
-        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, give_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _connect(to: str, where: str) -> psycopg.Connection[Any]:
-    try:
-        # no prepared statements: a pooler in front of the database may not keep them
-        settings: dict[str, Any] = {**SETTINGS, **conninfo_to_dict(to)}
-        return psycopg.connect(make_conninfo(**settings), autocommit=True, prepare_threshold=None)
-    except psycopg.OperationalError as error:
-        message = _words(error)  # before there is a session libpq gives no SQLSTATE, only words
-        if "FATAL" in message and not any(words in message for words in STARTING):
-            raise InputError(f"{where}: {message}") from error
-        raise Unreachable(message) from error
-
-
-def _register(connection: psycopg.Connection[Any]) -> None:
-    """Teach the connection vector and halfvec, if the database knows them."""
-    if TypeInfo.fetch(connection, "vector") is not None:
-        register_vector(connection)
-
-
-def _words(error: object) -> str:
-    return " ".join(str(error).split())
