@@ -72,10 +72,33 @@ def word_encoder(
     return encode
 
 
-def span_tokens(encoder: Encoder, texts: Sequence[str], places: Sequence[tuple[int, int]]) -> list[Input]:
-    """Texts as the encoder takes them, behind its prompt, with the tokens of a part of each counted.
+def part_tokens(encoder: Encoder, text: str, place: tuple[int, int], *, max_tokens: int | None = None) -> Input | None:
+    """A text as the encoder takes it, behind its prompt, with the tokens of a part of it counted.
 
     A token counts if it has a character of the part, also one that reaches beyond it; so does that of the space before.
+    None: the part is not read, or not whole, for it has no token or more than ``max_tokens`` come before its end.
+
+    Raises:
+        InputError: a slow tokenizer, or a part that is empty or outside the text.
+    """
+    start, end = place
+    if not encoder.tokenizer.is_fast:
+        raise InputError(f"a part of a text needs a fast tokenizer: {type(encoder.tokenizer).__name__} is slow")
+    if not 0 <= start < end <= len(text):
+        raise InputError(f"no part of {text[:60]!r}, of {len(text)} characters: {start} to {end}")
+    before, part, after = encoder.readable([text[:start], text[start:end], text[end:]])
+    before = encoder.prompt + before
+    limit = min(max_tokens or encoder.max_tokens, encoder.max_tokens)
+    (read,) = _encodings(encoder, [before + part + after], limit=limit)
+    inside = _inside(read, (len(before), len(before) + len(part)))
+    last = max(end for _, end in read.offsets)
+    if not any(inside) or last < len(before + part.rstrip()):
+        return None
+    return Input(read.ids, read.type_ids, _inside(read, (len(before.rstrip()), len(before) + len(part))))
+
+
+def span_tokens(encoder: Encoder, texts: Sequence[str], places: Sequence[tuple[int, int]]) -> list[Input]:
+    """Texts as the encoder takes them, with the tokens of a part of each counted; see :func:`part_tokens`.
 
     >>> [one.counted for one in span_tokens(load_encoder("seed"), ["Oslo is in Norway."], [(11, 17)])]  # doctest: +SKIP
     [[False, False, False, False, False, True, True, False, False]]
@@ -86,23 +109,15 @@ def span_tokens(encoder: Encoder, texts: Sequence[str], places: Sequence[tuple[i
         places: characters ``start`` to ``end`` - 1 of each.
 
     Raises:
-        InputError: a slow tokenizer, a part outside its text, empty, without token or not whole within the encoder's
-            limit; the sentence names the text.
+        InputError: as :func:`part_tokens`, or a part that is not read.
     """
-    if not encoder.tokenizer.is_fast:
-        raise InputError(f"a part of a text needs a fast tokenizer: {type(encoder.tokenizer).__name__} is slow")
     made = []
-    for text, (start, end) in zip(texts, places, strict=True):
-        if not 0 <= start < end <= len(text):
-            raise InputError(f"no part of {text[:60]!r}, of {len(text)} characters: {start} to {end}")
-        before, part, after = encoder.readable([text[:start], text[start:end], text[end:]])
-        before = encoder.prompt + before
-        (cut,) = _encodings(encoder, [before + part + after], limit=encoder.max_tokens)
-        span = len(before.rstrip()), len(before) + len(part)
-        counted = _inside(cut, span)
-        if not any(_inside(cut, (len(before), span[1]))) or max(map(max, cut.offsets)) < len(before + part.rstrip()):
+    for text, place in zip(texts, places, strict=True):
+        row = part_tokens(encoder, text, place)
+        if row is None:
+            part = text[slice(*place)]
             raise InputError(f"{part[:60]!r} in {text[:60]!r} has no token, or is beyond {encoder.max_tokens} of them")
-        made.append(Input(cut.ids, cut.type_ids, counted))
+        made.append(row)
     return made
 
 

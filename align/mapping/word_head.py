@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, replace
@@ -27,8 +26,7 @@ from align.files.whole import sha256, write_json
 from align.mapping.lexical_head import HeadFit, HeadOptions, Pairs, lexical_head
 from align.pairs.filters.texts import WordFilters
 from align.pairs.lexicons.lexicon import GivenLexicons
-from align.pairs.reading.table import read_pairs
-from align.pairs.synonyms import synonym_pairs
+from align.pairs.word_pairs import word_pairs
 from align.text.case import lower as in_lower_case
 
 log = logging.getLogger(__name__)
@@ -137,20 +135,9 @@ def _words(
     dictionaries: Any, vocabularies: Words, exclude: Sequence[Path | str], lower: bool
 ) -> tuple[dict[str, dict[str, int]], Pairs, dict[str, Any]]:
     """Words of each language by row, those of the vocabulary first; pairs of rows; and what was counted."""
-    with tempfile.TemporaryDirectory() as scratch:
-        table = isinstance(dictionaries, (str, Path)) and (Path(dictionaries) / "manifest.json").is_file()
-        counts: dict[str, Any] = {}
-        if table and exclude:
-            raise InputError(
-                f"{dictionaries} is a table already: exclude words where it is made (align pairs synonyms)"
-            )
-        if not table:
-            filters = WordFilters(max_words=1, case="lower" if lower else "keep")
-            manifest = synonym_pairs(dictionaries, Path(scratch, "pairs"), exclude=tuple(exclude), filters=filters)
-            counts |= {name: manifest[name] for name in ("rejects", "excluded")}
-        rows = read_pairs(dictionaries if table else Path(scratch, "pairs"))
-        columns = [rows[name] for name in ("source", "target", "source_lang", "target_lang")]
-        given = [*zip(*columns, strict=True)]
+    filters = WordFilters(max_words=1, case="lower" if lower else "keep")
+    given, manifest = word_pairs(dictionaries, exclude=exclude, filters=filters)
+    counts: dict[str, Any] = {name: manifest[name] for name in ("rejects", "excluded")} if manifest else {}
     words = {
         code: {w: i for i, w in enumerate(dict.fromkeys(_cased(of, code, lower)))} for code, of in vocabularies.items()
     }

@@ -16,7 +16,8 @@ from align.files.lines import text_lines
 from align.files.whole import existing_file
 from align.pairs.builder import Builder, Licence, shown
 from align.pairs.lexicons.lexicon import GivenLexicons, Lexicon
-from align.pairs.switching.entities import Names, read_names
+from align.pairs.mentions import MENTION
+from align.pairs.switching.entities import Names, name_finder, read_names
 from align.pairs.table import PairWriter, pair_writer
 from align.streams import stream
 from align.text.languages import check_language
@@ -51,8 +52,8 @@ def knowledge_pairs(
 
     - ``entity names`` (EP): two names of one entity, in two languages.
     - ``triple`` (TP): the name of the subject and that of the relation, and the name of the object.
-    - ``description`` (ES): what is said of an entity, and its name. The whole text is pooled, where the paper pools the
-      mention alone.
+    - ``description`` (ES): what is said of an entity, and its name. Where it names the entity, the first mention stands
+      in the column ``mention``, and training pools its tokens alone; else the whole text.
     - ``described triple`` (TS): what is said of the subject, and the name of the object.
 
     ``group_id`` is the entity of the target, so that names of one entity are never negatives of each other.
@@ -83,11 +84,11 @@ def knowledge_pairs(
     told = {keys[plain]: of for key, of in said.items() if (plain := key.partition(":")[2]) in keys}
     counts = dict.fromkeys(("entity names", "triple", "description", "described triple"), 0)
     with pair_writer(out) as writer:
-        made = _Made(writer, known, per_entity, counts)
+        made = _Made(writer, known, per_entity, counts, bool(told))
         for number, entity in enumerate(known):
             rng = stream(seed, "knowledge", number)
             made.names(entity, rng)
-            made.texts("description", told.get(entity, {}), "", entity, rng)
+            made.texts("description", told.get(entity, {}), "", entity, rng, mentioned=True)
         for one in _triples(triples, keys) if triples else ():
             if one.problem:
                 problem, _, value = one.problem.partition(": ")
@@ -101,8 +102,8 @@ def knowledge_pairs(
         if unused:
             log.warning("%d of %d descriptions are of entities without names", unused, len(said))
         writer.manifest |= {
-            "kind": "knowledge", "entities": len(known), **counts, "descriptions_without_names": unused,
-            "licences": [licence], "options": {"languages": wanted, "per_entity": per_entity, "seed": seed},
+            "kind": "knowledge", "entities": len(known), **counts, "mentions": made.mentions,
+            "descriptions_without_names": unused, "licences": [licence], "options": {"languages": wanted, "per_entity": per_entity, "seed": seed},
         }  # fmt: skip
     return writer.manifest
 
@@ -115,6 +116,8 @@ class _Made:
     known: Names
     most: int
     counts: dict[str, int]
+    described: bool
+    mentions: int = 0
 
     def names(self, entity: str, rng: np.random.Generator) -> None:
         """Names of an entity in two languages."""
@@ -124,7 +127,9 @@ class _Made:
             one, other = ways[k] if rng.random() < 0.5 else ways[k][::-1]
             self.add("entity names", _one(of[one], rng), one, _one(of[other], rng), other, entity)
 
-    def texts(self, kind: str, sources: Any, relation: str, entity: str, rng: np.random.Generator) -> None:
+    def texts(
+        self, kind: str, sources: Any, relation: str, entity: str, rng: np.random.Generator, *, mentioned: bool = False
+    ) -> None:
         """Texts in the languages that they are in, each with a name of the entity in any."""
         named = self.known[entity]
         for k in rng.permutation(len(sources))[: self.most]:
@@ -134,11 +139,20 @@ class _Made:
                 labels = self.known.get(relation, {}).get(language)
                 text += " " + (_one(labels, rng) if labels else relation.rpartition(":")[2].replace("_", " "))
             other = sorted(named)[int(rng.integers(len(named)))]
-            self.add(kind, text, language, _one(named[other], rng), other, entity)
+            place = self.place(text, entity, language) if mentioned else ""
+            self.add(kind, text, language, _one(named[other], rng), other, entity, place)
 
-    def add(self, kind: str, source: str, one: str, target: str, other: str, entity: str) -> None:
+    def place(self, text: str, entity: str, language: str) -> str:
+        """Characters of the first mention of an entity in a text, ``0-4``; empty: there is none."""
+        find, _ = name_finder({entity: self.known[entity]}, language)
+        first = next(iter(find(text)), None)
+        self.mentions += first is not None
+        return f"{first.start}-{first.end}" if first else ""
+
+    def add(self, kind: str, source: str, one: str, target: str, other: str, entity: str, place: str = "") -> None:
         if source != target:
             row = {"source": source, "target": target, "source_lang": one, "target_lang": other}
+            row |= {MENTION: place} if self.described else {}
             self.writer.add(row | {"kind": kind, "group_id": entity})
             self.counts[kind] += 1
 
@@ -196,7 +210,9 @@ def _build(given: Options, out: Path) -> dict[str, Any]:
         languages=[code for code in given.languages.split(",") if code], per_entity=given.per_entity, seed=given.seed,
         licence=given.licence,
     )  # fmt: skip
-    return shown(manifest, "entities", "entity names", "triple", "description", "described triple", "rejects")
+    return shown(
+        manifest, "entities", "entity names", "triple", "description", "mentions", "described triple", "rejects"
+    )
 
 
 BUILDER = Builder("knowledge", Options, _build)

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+import numpy as np
+
 from align.errors import InputError
 from align.pairs.builder import Builder, Licence, shown
 from align.pairs.choices import check_choice
@@ -18,7 +20,7 @@ from align.pairs.reading.lines import read_source
 from align.pairs.reading.sources import Given
 from align.pairs.reading.table import read_pairs
 from align.pairs.switching.lexicon import Languages, Switching, coverage, read_translations, switch_words
-from align.pairs.switching.sentence import cut
+from align.pairs.switching.sentence import Sentence, cut
 from align.pairs.table import PairWriter, pair_writer, text_group
 from align.pairs.tagging.tokens import Tokens
 from align.streams import stream
@@ -90,11 +92,12 @@ def switched_pairs(
         languages = sorted({one.language for one in given})
         made = ", ".join(sorted("-".join(way) for way in known))
         raise InputError(f"no dictionary of the languages of the texts, {', '.join(languages)}; there are {made}")
-    covered = _coverage(given, known, tokens)
+    sentences = [cut(one.text, one.language, tokens) for one in given]
+    covered = _coverage(given, sentences, known)
     with pair_writer(out) as writer:
         counts: Counter[str] = Counter()
-        for number, one in enumerate(given):
-            counts += _write(writer, one, known, how, rows, tokens, (seed, number))
+        for number, one in enumerate(zip(given, sentences, strict=True)):
+            counts += _write(writer, *one, known, how, rows, stream(seed, "switched", number))
         writer.manifest |= {
             "kind": "switched", "texts": len(given), **counts, "coverage": covered, "lexicons": about,
             "licences": sorted({source.get("licence", "unknown") for source in about} | {licence}),
@@ -131,19 +134,19 @@ def _ways(one: Text, known: Any) -> list[Languages]:
     return [way for way in ways if way in known and not one.problem]
 
 
-def _coverage(given: Sequence[Text], known: Any, tokens: Tokens) -> dict[str, dict[str, int]]:
+def _coverage(given: Sequence[Text], sentences: Sequence[Sentence], known: Any) -> dict[str, dict[str, int]]:
     """Words that have a translation, of all, by two languages; logged.
 
     Raises:
         InputError: there is none.
     """
-    of: dict[Languages, list[Text]] = {}
-    for one in given:
+    of: dict[Languages, list[Sentence]] = {}
+    for one, sentence in zip(given, sentences, strict=True):
         for way in _ways(one, known):
-            of.setdefault(way, []).append(one)
+            of.setdefault(way, []).append(sentence)
     found: dict[str, dict[str, int]] = {}
-    for way, texts in sorted(of.items()):
-        covered, words = coverage([cut(one.text, way[0], tokens) for one in texts], known[way], way[0])
+    for way, some in sorted(of.items()):
+        covered, words = coverage(some, known[way], way[0])
         found["-".join(way)] = {"covered": covered, "words": words}
         log.info("%s into %s: %d of %d words have a translation", *way, covered, words)
         if not covered:
@@ -157,16 +160,14 @@ def _coverage(given: Sequence[Text], known: Any, tokens: Tokens) -> dict[str, di
 
 
 def _write(
-    writer: PairWriter, one: Text, known: Any, how: Switching, rows: Rows, tokens: Tokens, place: tuple[int, int]
+    writer: PairWriter, one: Text, sentence: Sentence, known: Any, how: Switching, rows: Rows, rng: np.random.Generator
 ) -> Counter[str]:
     ways = _ways(one, known)
     if not ways:
         problem = one.problem or f"no dictionary of {one.language}" + (f" into {one.other}" if one.other else "")
         writer.reject(problem, one.file, one.number, one.text)
         return Counter()
-    rng = stream(place[0], "switched", place[1])
     way = ways[int(rng.integers(len(ways)))]
-    sentence = cut(one.text, way[0], tokens)
     made = switch_words(sentence, known[way], way, rng, how)
     counts = Counter(words=len(sentence.words), switched=len(made.changes), unknown=made.unknown)
     if not made.changes:

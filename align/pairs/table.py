@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from align.errors import InputError
 from align.files.folders import whole_folder
 from align.files.whole import sha256, write_json
+from align.pairs.mentions import MENTION
 from align.text.normal_forms import normalised, text_hash
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,9 @@ REQUIRED = ("source", "target", "source_lang", "target_lang")
 COLUMNS = (*REQUIRED, "kind", "group_id")
 """Columns of every table. ``group_id`` names the meaning: rows that share it, or a text, are never each other's
 negatives (the sampler sees to the texts, as ``normal_forms.normalised`` has them)."""
-OPTIONAL = ("score", "negative", "label")
-"""Columns of tables whose data has them: a similarity, a text known to be wrong, one of ``LABELS``. Of several wrong
+OPTIONAL = ("score", "negative", "label", MENTION)
+"""Columns of tables whose data has them: a similarity, a text known to be wrong, one of ``LABELS``, the characters of
+the source that its vector is made of (``0-4``; empty: all). Of several wrong
 texts the columns are ``negative_1``, ``negative_2``, ...; a row that has fewer than others has none in the rest."""
 LABELS = ("entailment", "neutral", "contradiction")
 """How the source (premise) bears on the target (hypothesis)."""

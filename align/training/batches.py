@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from align.encoders.blocks import longest_input
 from align.encoders.encoder import Encoder
+from align.encoders.pooling import after_prompt
 from align.encoders.text_model import filled
 from align.objectives.mlm import IGNORED
 from align.objectives.objective import OF_HEAD
@@ -65,6 +66,7 @@ class Batches(Dataset[dict[str, Any]]):
         self.mask_id = encoder.tokenizer.mask_token_id
         self.added = torch.tensor(encoder.added_ids)
         first = encoder.tokenizer.cls_token_id
+        self.special_tokens, self.prompt_pooled = encoder.pooling.special_tokens, encoder.prompt_tokens
         self.begin = first if first is not None else -1
         self.joint_tokens = min(2 * recipe.train.max_tokens, longest_input(encoder.model, encoder.tokenizer))
         self.vocabulary = int(getattr(encoder.model.config, "vocab_size", 0))  # of what has a masked-LM head
@@ -92,6 +94,8 @@ class Batches(Dataset[dict[str, Any]]):
             # Numbers that the host needs stay plain ones: on a GPU each would be waited for.
             batch |= extra | {"sides": [len(counts) for _, counts in sides], "lengths": lengths.tolist()}
             batch["ids"], batch["attention"] = filled(np.concatenate([ids for ids, _ in sides]), lengths, self.pad_id)
+            if store.mentions is not None and "source" in needs:
+                batch["counted"] = self._counted(batch["ids"], batch["attention"], rows)
             if "switched" in needs:
                 batch["ids"], batch["labels"] = self._mask_switched(batch["ids"], batch["attention"], rows, rng)
             if "masked" in needs:
@@ -159,6 +163,18 @@ class Batches(Dataset[dict[str, Any]]):
         real = attention.bool() & ~torch.isin(ids, self.added)
         real[:, : self.prompt] = False
         return word_numbers(ids, real, self.kinds)
+
+    def _counted(self, ids: Tensor, attention: Tensor, rows: NDArray[np.int64]) -> Tensor:
+        """(R, T) the tokens that vectors are pooled from: those of a source's mention, or what the pooling says."""
+        counted = after_prompt(attention, self.prompt_pooled).bool()
+        if not self.special_tokens:
+            counted &= ~torch.isin(ids, self.added)
+        assert self.store.mentions is not None
+        for row, (start, end) in enumerate(self.store.mentions[rows].tolist()):
+            if end:
+                counted[row] = False
+                counted[row, start:end] = True
+        return counted
 
     def _mask_switched(
         self, ids: Tensor, attention: Tensor, rows: NDArray[np.int64], rng: np.random.Generator

@@ -130,7 +130,7 @@ def _stages(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _sections(table: Mapping[str, Any]) -> set[str]:
-    """Names of the objectives, ``matryoshka``, ``lora`` and ``bottleneck`` in a recipe: ``nt_xent``, or ``STAGE.nt_xent``."""
+    """Names of the tables in a recipe but ``encoder`` and ``train``: ``nt_xent``, or ``STAGE.nt_xent``."""
     names = {name for name in sections() if name in table and name not in ("encoder", "train")}
     return names.union(*({f"{stage}.{name}" for name in _sections(one)} for stage, one in _stages(table).items()))
 

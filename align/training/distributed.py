@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from align.errors import InputError
 
+Made = TypeVar("Made")
 TIMEOUT = "ALIGN_TIMEOUT"
 LOST = re.compile(r"gloo|nccl|connection (closed|reset|refused)|timed out|socket|broken pipe", re.IGNORECASE)
 """In what the backends of torch.distributed say, which have no exception of their own for it."""
@@ -153,3 +154,23 @@ def share(module: nn.Module) -> None:
     if world()[1] > 1:
         for value in module.state_dict().values():
             dist.broadcast(value, 0)
+
+
+def first_process_first(build: Callable[[], Made]) -> Made:
+    """Build in the first process, then, with the files there, in the others; its error is the error of all."""
+    rank, processes = world()
+    if processes == 1:
+        return build()
+    failure: list[str | None] = [None]
+    made = None
+    try:
+        if rank == 0:
+            made = build()
+    except BaseException as error:
+        failure = [str(error) or repr(error)]
+        raise
+    finally:
+        dist.broadcast_object_list(failure)
+    if failure[0]:
+        raise InputError(failure[0])
+    return made or build()

@@ -39,23 +39,24 @@ def encode_batch(
     masked: Tensor | None = None,
     types: Tensor | None = None,
     positions: Tensor | None = None,
+    counted: Tensor | None = None,
     micro_tokens: int = 0,
 ) -> Encoded:
     """Vectors of (R, T) ids, and the states that a masked-LM head reads at the (R, T) ``masked`` positions.
 
     Runs ``micro_tokens`` at a time, texts of similar length together, and again in the backward pass; 0: all at once.
-    For the rest see :meth:`align.encoders.encoder.Encoder.hidden`.
+    ``counted`` is explained at :meth:`align.encoders.encoder.Encoder.pool`, the rest at its ``hidden``.
     """
     run = partial(_encode, encoder)
     if not micro_tokens or sum(lengths) <= micro_tokens:
-        return run(ids, attention, masked, types, positions, list(lengths))
+        return run(ids, attention, masked, types, positions, counted, list(lengths))
     sizes = np.asarray(lengths, dtype=np.int64)
     vectors, states, places = [], [], []
     order = []
     for part in budget_batches(sizes, micro_tokens):
         rows, width = torch.from_numpy(part).to(ids.device), int(sizes[part[0]])  # the longest comes first
         order.append(rows)
-        inputs = [None if x is None else x[rows, :width] for x in (ids, attention, masked, types, positions)]
+        inputs = [None if x is None else x[rows, :width] for x in (ids, attention, masked, types, positions, counted)]
         encoded: Encoded = checkpoint(run, *inputs, sizes[part].tolist(), use_reentrant=False)
         vectors.append(encoded.vectors)
         states.append(encoded.states)
@@ -68,8 +69,8 @@ def encode_batch(
 
 def _encode(
     encoder: Encoder, ids: Tensor, attention: Tensor, masked: Tensor | None, types: Tensor | None,
-    positions: Tensor | None, lengths: list[int],
+    positions: Tensor | None, counted: Tensor | None, lengths: list[int],
 ) -> Encoded:  # fmt: skip
     hidden = encoder.hidden(ids, attention, head=masked is not None, types=types, positions=positions, lengths=lengths)
     states = hidden.last[masked] if masked is not None else hidden.last[:0, 0]
-    return Encoded(encoder.pool(hidden.layer, ids, attention), states)
+    return Encoded(encoder.pool(hidden.layer, ids, attention, counted=counted), states)

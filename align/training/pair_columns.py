@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from align.errors import InputError
 from align.pairs.meanings import group_numbers, text_numbers
+from align.pairs.mentions import MENTION
 from align.pairs.table import negative_columns
 from align.pairs.text_columns import as_text, is_text
 from align.training.hard_negatives import NEGATIVE, are_lists, counts_of, is_list, lists_of
@@ -60,6 +61,16 @@ def read_blocks(rows: Dataset, columns: Sequence[str], *, lists: bool, table: st
         if several:
             found[NEGATIVE] = lists_of({name: block.column(name) for name in several}, table)
         yield {name: found[name] for name in columns}
+
+
+def with_mentions(tables: Mapping[str, Dataset]) -> Mapping[str, Dataset]:
+    """Tables, all of which have the column ``mention`` if one has it."""
+    if not any(MENTION in getattr(rows, "column_names", ()) for rows in tables.values()):
+        return tables
+    return {
+        name: rows if MENTION in rows.column_names else rows.add_column(MENTION, [""] * len(rows))
+        for name, rows in tables.items()
+    }
 
 
 def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
@@ -175,7 +186,7 @@ def _check_shape(rows: Dataset, columns: Sequence[str], table: str) -> None:
 
 def _check_values(column: Any, name: str, table: str, first: int) -> None:
     """Refuse values that cannot be trained on; the first of the column is in row ``first``."""
-    if is_list(column):  # what is empty is not in it
+    if is_list(column) or name == MENTION:  # what is empty is not in the former, and means the whole text in the latter
         return
     why = "every pair needs one" if name in NEEDED else "an objective of this recipe reads it"
     if column.null_count:

@@ -58,7 +58,8 @@ class Recipe:
         chosen = dict(objectives or {}) | sections
         values = {
             "encoder": encoder or EncoderOptions(), "name": name, "pairs": pairs, "objectives": in_order(chosen),
-            "matryoshka": matryoshka, "lora": lora, "bottleneck": bottleneck, "train": train or TrainOptions(), "stages": stages,
+            "matryoshka": matryoshka, "lora": lora, "bottleneck": bottleneck,
+            "train": train or TrainOptions(), "stages": stages,
         }  # fmt: skip
         for key, value in values.items():
             object.__setattr__(self, key, value)

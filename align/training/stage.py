@@ -19,6 +19,7 @@ from align.encoders.blocks import blocks, word_table
 from align.encoders.encoder import Encoder
 from align.encoders.language_tags import add_tags
 from align.errors import InputError, there_are
+from align.pairs.mentions import MENTION
 from align.training.adapters import bottleneck, lora
 from align.training.adapters.blocks import adapted_blocks, train_only
 from align.training.batches import Batches
@@ -26,7 +27,7 @@ from align.training.callbacks import Evaluation, Evaluator
 from align.training.distributed import world
 from align.training.engine import check_engine, engine, running
 from align.training.features import same_pieces
-from align.training.frozen import frozen_vectors, raw_vectors
+from align.training.frozen import frozen, frozen_vectors, raw_vectors
 from align.training.inputs import columns
 from align.training.recipe import Recipe
 from align.training.resume import checkpoints, finish_stage, load_finished, newest_checkpoint
@@ -98,6 +99,8 @@ def plan(stage: Recipe, tables: Mapping[str, Dataset], encoder: Encoder, progres
         tables, encoder, max_tokens=options.max_tokens, columns=columns(stage.needs), progress=progress,
         language_tags=options.language_tags,
     )  # fmt: skip
+    if store.mentions is not None:
+        check_mentions(encoder, stage)
     if options.freeze_blocks > encoder.layer:
         raise InputError(f"train.freeze_blocks is {options.freeze_blocks}, the encoder has {encoder.layer} blocks")
     if stage.matryoshka and max(stage.matryoshka.dimensions) > encoder.dimension:
@@ -119,6 +122,21 @@ def plan(stage: Recipe, tables: Mapping[str, Dataset], encoder: Encoder, progres
         world=world()[1],
     )  # fmt: skip
     return Plan(stage, tables, store, stream, stream.drawn())  # refuses a batch larger than the data
+
+
+def check_mentions(encoder: Encoder, stage: Recipe) -> None:
+    """Refuse what pools no part of a source.
+
+    Raises:
+        InputError: pooling by one token, or an objective that compares with vectors of whole sources.
+    """
+    if encoder.pooling.kind == "cls":
+        raise InputError(
+            "the table has mentions, whose tokens are pooled: cls pooling reads one that is in none of them"
+        )
+    whole = [name for name in stage.active if any(one.column == "source" for one in frozen(stage.reads(name)))]
+    if whole:
+        raise InputError(f"{whole[0]} compares with vectors of whole sources: leave the column {MENTION} out")
 
 
 def run_stage(run: Run, plan: Plan, work: Path) -> dict[str, Any]:

@@ -76,6 +76,7 @@ class Alignment(nn.Module):
         pieces: Mapping[str, Any] | None = None,
         crossed: Mapping[str, Any] | None = None,
         predicted: Tensor | None = None,
+        counted: Tensor | None = None,
         **given: Tensor | None,
     ) -> dict[str, Tensor]:
         """Unweighted terms of one batch, by name, and their weighted sum as ``loss``; terms of weight 0 are detached.
@@ -93,6 +94,7 @@ class Alignment(nn.Module):
             crossed: as joint, without labels, of N true and false pairs; and parallel, (N,), which are true.
             predicted: (3,) masked positions that the masked-LM sums of sources, targets and joint texts are divided by:
                 the step's, over its forward passes in all processes; None: of this pass, over the processes.
+            counted: (R, T) bool, the tokens that vectors are pooled from; None: those that the pooling says.
             given: what else objectives read, by name; see :data:`align.objectives.objective.NEEDS`.
         """
         masked = labels != IGNORED if labels is not None else None
@@ -100,7 +102,7 @@ class Alignment(nn.Module):
         encoded = None
         if ids is not None and attention is not None:
             encoded = encode_batch(
-                self.encoder, ids, attention, lengths=lengths, masked=masked,
+                self.encoder, ids, attention, lengths=lengths, masked=masked, counted=counted,
                 micro_tokens=self.recipe.train.micro_tokens,
             )  # fmt: skip
             if labels is not None and masked is not None and self.head is not None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
-import torch.distributed as dist
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -19,11 +18,12 @@ from align.errors import InputError
 from align.files.folders import whole_folder
 from align.files.locks import locked
 from align.files.whole import user_cache
-from align.training.distributed import world
+from align.pairs.mentions import MENTION
+from align.training.distributed import first_process_first
 from align.training.hard_negatives import NEGATIVE, counts_of
-from align.training.pair_columns import NEEDED, TEXTS, Survey, flat, integers, read_blocks, survey
+from align.training.pair_columns import NEEDED, TEXTS, Survey, flat, integers, read_blocks, survey, with_mentions
 from align.training.store_files import MANIFEST, growing_arrays, open_arrays, seal
-from align.training.tokens import Tokens, spans, texts_of, token_block, tokenizer_digest
+from align.training.tokens import Tokens, mentions_of, spans, texts_of, token_block, tokenizer_digest
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 VERSION = 2  # of the files; another number leaves the older ones alone
 STORED = (
     "languages", "language_pairs", "groups", "tables", "negative_texts", "negative_bounds", "scores", "labels",
+    "mentions",
 )  # fmt: skip
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class PairStore:
     """(n,) index into ``label_names``, where the objectives ask for it."""
     label_names: tuple[str, ...] = ()
     """Labels, sorted."""
+    mentions: NDArray[np.int64] | None = None
+    """(n, 2) first and one behind the last token of the source that its vector is pooled from; 0 and 0: of all."""
     folder: Path | None = field(default=None, init=False, repr=False, compare=False)
     """Whose files the arrays map; None: they are in memory."""
 
@@ -140,8 +143,9 @@ def build_store(
         InputError: a table lacks a column, a value or any row, a score is outside 0..1, or ``cache`` cannot be
             written to.
     """
-    tables = pairs if isinstance(pairs, Mapping) else {"pairs": pairs}
-    read = tuple(dict.fromkeys((*NEEDED, *columns)))
+    tables = with_mentions(pairs if isinstance(pairs, Mapping) else {"pairs": pairs})
+    mentioned = [MENTION] if any(MENTION in rows.column_names for rows in tables.values()) else []
+    read = tuple(dict.fromkeys((*NEEDED, *columns, *mentioned)))
     limit = min(max_tokens or encoder.max_tokens, encoder.max_tokens)
 
     def build() -> PairStore:
@@ -161,7 +165,7 @@ def build_store(
         log.info("%d pairs are tokenised, and kept in %s", rows, folder)
         return open_store(folder, verify=True)
 
-    return _first_process_first(build)
+    return first_process_first(build)
 
 
 def open_store(folder: Path, *, verify: bool = False) -> PairStore:
@@ -212,7 +216,7 @@ def _write(
     with growing_arrays(folder) as append, bar:
         for side in ends:
             append(f"{side}_offsets", np.zeros(1, dtype=np.int64))
-        negatives = 0
+        negatives = unread = 0
         if facts.lists:
             append("negative_bounds", np.zeros(1, dtype=np.int64))
         for number, (table, rows) in enumerate(tables.items()):
@@ -222,7 +226,12 @@ def _write(
                     negatives += len(flat(block[NEGATIVE]))
                 for side in ends:
                     texts = texts_of(block, side, encoder if language_tags else None)
-                    ids, lengths = token_block(texts, encoder, max_tokens=limit)
+                    given: dict[int, Any] = {}
+                    if side == "source" and MENTION in block:
+                        given, places, missed = mentions_of(texts, block, encoder, max_tokens=limit)
+                        append("mentions", places)
+                        unread += missed
+                    ids, lengths = token_block(texts, encoder, max_tokens=limit, given=given)
                     append(f"{side}_ids", ids)
                     append(f"{side}_offsets", ends[side] + np.cumsum(lengths))
                     ends[side] += len(ids)
@@ -230,27 +239,9 @@ def _write(
                 for name, values in (integers(block, facts) | {"tables": np.full(size, number)}).items():
                     append(name, values)
                 bar.update(size)
+    if unread:
+        log.warning("%d mentions are not within %d tokens: their texts are pooled whole", unread, limit)
     seal(folder, {
         "version": VERSION, "digest": facts.digest, "names": facts.names, "table_names": list(facts.rows),
         "label_names": facts.label_names, "max_tokens": limit, "prompt": encoder.prompt,
     })  # fmt: skip
-
-
-def _first_process_first(build: Callable[[], PairStore]) -> PairStore:
-    """Build in the first process, then, with the files there, in the others; its error is the error of all."""
-    rank, processes = world()
-    if processes == 1:
-        return build()
-    failure: list[str | None] = [None]
-    store = None
-    try:
-        if rank == 0:
-            store = build()
-    except BaseException as error:
-        failure = [str(error) or repr(error)]
-        raise
-    finally:
-        dist.broadcast_object_list(failure)
-    if failure[0]:
-        raise InputError(failure[0])
-    return store or build()

@@ -19,6 +19,8 @@ from tqdm import tqdm
 from align.encoders.encoder import Encoder
 from align.encoders.language_tags import tagged
 from align.encoders.text_model import vocabulary
+from align.encoders.words import part_tokens
+from align.pairs.mentions import MENTION, mention_place
 from align.training.hard_negatives import NEGATIVE, counts_of, is_list
 from align.training.pair_columns import flat
 
@@ -93,12 +95,46 @@ def texts_of(block: Mapping[str, Any], side: str, tagging: Encoder | None) -> li
 
 
 def token_block(
-    texts: Sequence[str], encoder: Encoder, *, max_tokens: int
+    texts: Sequence[str], encoder: Encoder, *, max_tokens: int, given: Mapping[int, Sequence[int]] | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Ids of (k,) texts, one after the other, and the (k,) tokens of each, as ``encoder.tokenize`` defines them."""
+    """Ids of (k,) texts, one after the other, and the (k,) tokens of each, as ``encoder.tokenize`` defines them.
+
+    Those of some rows may be ``given``.
+    """
     rows = _rows(texts, encoder, max_tokens)
+    for row, ids in (given or {}).items():
+        rows[row] = list(ids)
     lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
     return np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(lengths.sum())), lengths
+
+
+def mentions_of(
+    texts: Sequence[str], block: Mapping[str, Any], encoder: Encoder, *, max_tokens: int
+) -> tuple[dict[int, Sequence[int]], NDArray[np.int64], int]:
+    """Ids of the sources with a ``mention``, by row; its first token and the one behind the last; how many are not read.
+
+    (k, 2) tokens are 0 where there is no mention, and where it is not read.
+
+    Args:
+        texts: the sources, perhaps behind a tag.
+        block: with the columns ``source`` and ``mention``.
+        encoder: with a fast tokenizer.
+        max_tokens: of a text.
+    """
+    ids: dict[int, Sequence[int]] = {}
+    places, unread = np.zeros((len(texts), 2), dtype=np.int64), 0
+    plain, cells = (block[name].to_pylist() for name in ("source", MENTION))
+    for row, (text, source, cell) in enumerate(zip(texts, plain, cells, strict=True)):
+        place = mention_place(cell, source, f"{source[:60]!r}")
+        if place is None:
+            continue
+        tag = len(text) - len(source)
+        found = part_tokens(encoder, text, (place[0] + tag, place[1] + tag), max_tokens=max_tokens)
+        unread += found is None
+        if found is not None:
+            counted = np.flatnonzero(found.counted)
+            ids[row], places[row] = found.ids, (counted[0], counted[-1] + 1)
+    return ids, places, unread
 
 
 def _rows(texts: Sequence[str], encoder: Encoder, max_tokens: int) -> list[list[int]]:

@@ -29,9 +29,9 @@ def adapted(
     split(to)
     result: Row = {"settings": {"learning_rate": learning_rate, "bf16": bf16}}
     for name, lists in PARTS.items():
-        result[f"{name}, trained"], result[f"{name}, CPU minutes"] = trained(
-            model, lists, to, to / name.replace(" ", "-"), prompt, bf16, learning_rate, STEPS if name == "one" else STEPS // 2
-        )  # fmt: skip
+        steps, out = STEPS if name == "one" else STEPS // 2, to / name.replace(" ", "-")
+        made = trained(model, lists, to, out, prompt, bf16, learning_rate, steps)
+        result[f"{name}, trained"], result[f"{name}, CPU minutes"] = made
     align.merge([to / "territories", to / "the-others"], to / "fused")
     for name in ("one", "fused"):
         result[name] = measured(align.load_encoder(to / name), to, bf16)

@@ -13,8 +13,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense
 
 from align import InputError, load_encoder, merge, save_encoder
-from align.encoders.merging.formulas import dare, linear, slerp, task, ties
 from align.encoders.merging.alike import put_weights, weights_of
+from align.encoders.merging.formulas import dare, linear, slerp, task, ties
 
 SHAPES = [(1,), (7,), (3, 5)]
 

@@ -86,7 +86,8 @@ def test_stages_share_the_adapters(bert_folder, tmp_path):
         recipe(name="one", train={"save_every": 3}), recipe(name="two", train={"save_every": 3}),
     ))  # fmt: skip
     facts = run(load_encoder(bert_folder), tmp_path / "out", stages)
-    assert [one["trainable_parameters"] for one in facts["stages"]][0] == facts["stages"][1]["trainable_parameters"]
+    one, two = facts["stages"]
+    assert one["trainable_parameters"] == two["trainable_parameters"]
     assert len(bottlenecks(load_encoder(tmp_path / "out").model)[0].each) == 1
 
 

@@ -16,6 +16,7 @@ from align.files.intact import inside
 from align.files.licences import check_licence, stated_licence
 from align.files.packed import also_packed, plain_suffix, said
 from align.files.whole import INDEX, existing_file, read_json, sha256
+from align.pairs.mentions import MENTION, mention_place
 from align.pairs.reading.records import json_records, parquet_file, tsv_records
 from align.pairs.table import (
     COLUMNS,
@@ -194,6 +195,9 @@ def _check_values(table: pa.Table | pa.RecordBatch, place: Place) -> None:
         row = pc.index(bad, True).as_py()
         if row >= 0:
             raise InputError(f"{place(row)}: {name} {what}")
+    if MENTION in table.column_names:
+        for row, (cell, text) in enumerate(zip(table[MENTION].to_pylist(), table["source"].to_pylist(), strict=True)):
+            mention_place(cell, text, place(row))
     for name in ("source_lang", "target_lang"):
         for code in pc.unique(table[name]).to_pylist():
             try:

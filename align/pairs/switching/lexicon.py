@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +13,9 @@ import numpy as np
 from align.errors import InputError
 from align.pairs.filters.texts import WordFilters
 from align.pairs.lexicons.lexicon import GivenLexicons
-from align.pairs.reading.table import read_pairs
 from align.pairs.switching.sentence import Place, Sentence
 from align.pairs.switching.spans import draw_spans
-from align.pairs.synonyms import synonym_pairs
+from align.pairs.word_pairs import word_pairs
 from align.text.case import like_case, lower
 
 Languages = tuple[str, str]
@@ -91,16 +89,8 @@ def read_translations(lexicons: Path | str | GivenLexicons) -> tuple[dict[Langua
     Raises:
         InputError: as these functions; no pair is of two languages.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        table = Path(lexicons) if isinstance(lexicons, (str, Path)) else None
-        if table is None or not (table / "manifest.json").is_file():
-            table = Path(scratch, "words")
-            about = synonym_pairs(lexicons, table, filters=WordFilters(max_words=3, case="keep"))["sources"]
-        else:
-            about = [{"name": str(table)}]
-        rows = read_pairs(table)
-        columns = [rows[name] for name in ("source", "target", "source_lang", "target_lang")]
-        given = [*zip(*columns, strict=True)]
+    given, manifest = word_pairs(lexicons, filters=WordFilters(max_words=3, case="keep"))
+    about = manifest["sources"] if manifest else [{"name": str(lexicons)}]
     found: dict[Languages, dict[str, dict[str, None]]] = {}
     for source, target, one, other in given:
         if one != other:

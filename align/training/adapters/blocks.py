@@ -9,8 +9,9 @@ from align.training.recipe import Recipe
 
 
 def adapted_blocks(encoder: Encoder, recipe: Recipe) -> range:
-    """Numbers of the blocks that the recipe trains: from ``train.freeze_blocks`` to the pooled layer, or to the last
-    one where a masked-LM head reads it.
+    """Numbers of the blocks that the recipe trains.
+
+    They go from ``train.freeze_blocks`` to the pooled layer, or to the last one where a masked-LM head reads it.
 
     Raises:
         InputError: there is none.

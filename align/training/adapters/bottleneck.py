@@ -1,4 +1,4 @@
-"""Bottleneck adapters on the blocks that a recipe trains; they stay on the encoder, and are saved beside its weights."""
+"""Bottleneck adapters on the blocks that a recipe trains; they stay there, and are saved beside the weights."""
 
 from __future__ import annotations
 
