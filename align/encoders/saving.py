@@ -110,6 +110,8 @@ def save_encoder(
         }  # fmt: skip
         if encoder.fallback is not None:
             settings["fallback"] = encoder.fallback.saved()
+        if encoder.lexical is not None:
+            settings["lexical"] = asdict(encoder.lexical)
         for name, adapter in (adapters or {}).items():
             adapter.save(temporary / "adapter" / name)
         write_json(temporary / "align.json", settings | (extra or {}))
