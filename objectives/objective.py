@@ -30,10 +30,12 @@ NEEDS = {
     "masked": "states and true pieces at masked positions of both sides, options.rate of all; and the head",
     "switched": "the same at words that a source has and its target, the text as it was, has not; see options.mask",
     "joint": "the same of both texts of a pair in one sequence, whose positions options.restart_positions counts anew",
+    "terms": "source_terms and target_terms: weights of the terms of both sides by the masked-LM head, as options say; "
+    "and step, the number of the optimiser's, from 0",
 }
 """What an objective can read, by the name that asks for it."""
 
-OF_HEAD = frozenset({"masked", "switched", "joint"})
+OF_HEAD = frozenset({"masked", "switched", "joint", "terms"})
 """Those that the masked-LM head is for."""
 Terms = Mapping[str, tuple[float, Tensor]]
 """Terms of a sum by name: weight and value. What has the weight 0 is reported, not trained."""

@@ -27,6 +27,8 @@ class Input(NamedTuple):
     """Of two texts in one sequence: 0 at the first, 1 at the second."""
     counted: Sequence[bool] | None = None
     """The tokens that the vector is pooled from; None: those that the pooling says."""
+    place: int = -1
+    """Which of the texts it is, for whom it was given; -1: nobody asked."""
 
 
 @contextmanager

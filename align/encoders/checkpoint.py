@@ -24,6 +24,7 @@ from align.encoders.adapters.folder import BASE, read_bottlenecks
 from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
 from align.encoders.fallback import opened as opened_fallback
+from align.encoders.lexical.settings import Lexical
 from align.encoders.offsets.folder import open_head, open_offsets
 from align.encoders.pooling import Cut, Pooling
 from align.encoders.route import NATIVE, ROMANISED, Route, refuse_route
@@ -238,6 +239,7 @@ def _from_align(
     )  # fmt: skip
     encoder.similarity = config.get("similarity", encoder.similarity)
     encoder.fallback = opened_fallback(config["fallback"]) if "fallback" in config else None
+    encoder.lexical = Lexical(**config["lexical"]) if "lexical" in config else None
     return encoder
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial, reduce
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from align.encoders.blocks import (
 )
 from align.encoders.device import computes_bfloat16
 from align.encoders.language_tags import tagged
+from align.encoders.lexical.encoding import encode_both
+from align.encoders.lexical.head import head_fingerprint
+from align.encoders.lexical.settings import Lexical
 from align.encoders.offsets.folder import Offsets
 from align.encoders.packing import can_pack, kernel_for, lengths_of, pack, packed_inputs
 from align.encoders.pooling import Pooling, after_prompt, through
@@ -34,7 +37,13 @@ from align.encoders.route import Route
 from align.encoders.text_model import TextModel, padded
 from align.errors import InputError
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 log = logging.getLogger(__name__)
+
+Beside = Callable[[Sequence[Input], Tensor, Tensor, Tensor], object]
+"""Takes the inputs of a batch, their (B, T) ids and attention, and the (B, T, D) last states."""
 
 
 class Hidden(NamedTuple):
@@ -86,6 +95,8 @@ class Encoder(TextModel):
         self.round_to = 1  # tokens of a packed batch are filled up to a multiple of this
         self.offsets: Offsets | None = None  # of languages, which encode takes off
         self.route: Route | None = None  # to the encoder of romanised text
+        self.lexical: Lexical | None = None  # how sparse vectors are made; None: as usual
+        self.head_fingerprint: str | None = None  # of the float32 masked-LM head, once it is rounded
         self._can_pack: bool | None = None  # not asked yet
         self._fingerprint: str | None = None  # of the float32 weights, once they are rounded
         if pooling.layer is not None and pooling.layer > self.depth:
@@ -203,10 +214,16 @@ class Encoder(TextModel):
         types: Tensor | None = None,
         counted: Tensor | None = None,
         lengths: Sequence[int] | None = None,
+        beside: Callable[[Tensor, Tensor, Tensor], object] | None = None,
     ) -> Tensor:
-        """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such and not ``raw``; see hidden and pool."""
-        states = self.hidden(ids, attention, types=types, lengths=lengths).layer
-        vectors = self.pool(states, ids, attention, counted=counted)
+        """(B, D) vectors of (B, T) ids, unit ones if the encoder makes such and not ``raw``; see hidden and pool.
+
+        ``beside`` is called with ids, attention and (B, T, D) last states.
+        """
+        hidden = self.hidden(ids, attention, head=beside is not None, types=types, lengths=lengths)
+        if beside is not None:
+            beside(ids, attention, hidden.last)
+        vectors = self.pool(hidden.layer, ids, attention, counted=counted)
         return normalize(vectors, dim=-1) if self.unit and not raw else vectors
 
     def encode(
@@ -222,6 +239,7 @@ class Encoder(TextModel):
         deterministic: bool = False,
         finite: bool = True,
         progress: bool | Callable[[int], object] = False,
+        beside: Beside | None = None,
     ) -> NDArray[np.float32]:
         """Vectors of texts, in their order.
 
@@ -244,6 +262,7 @@ class Encoder(TextModel):
                 product has the same number of rows. Slower for few texts, and for models that cannot run packed.
             finite: refuse a vector that is NaN or infinite; False: leave it as it is.
             progress: show a bar; or what to call with the number of texts encoded since the last call.
+            beside: what to call with each batch and its last states, for what else is made of them.
 
         Returns:
             (n, D) float32, or ``out``.
@@ -261,7 +280,7 @@ class Encoder(TextModel):
             texts = tagged(self, texts, language)
         encode = partial(
             Encoder._encode, max_tokens=max_tokens, tokens=tokens, raw=raw, batch_tokens=batch_tokens,
-            deterministic=deterministic, finite=finite, progress=progress,
+            deterministic=deterministic, finite=finite, progress=progress, beside=beside,
         )  # fmt: skip
         if self.route is None:
             vectors = encode(self, texts, out=out)
@@ -275,7 +294,7 @@ class Encoder(TextModel):
     def _encode(
         self, texts: Sequence[str], *, max_tokens: int | None, raw: bool, batch_tokens: int | None, deterministic: bool,
         tokens: Callable[[Sequence[str]], Sequence[Input]] | None, out: NDArray[np.floating[Any]] | None = None,
-        finite: bool, progress: bool | Callable[[int], object],
+        finite: bool, progress: bool | Callable[[int], object], beside: Beside | None = None,
     ) -> NDArray[np.float32]:  # fmt: skip
         """Vectors by the weights of this encoder."""
         tokens = tokens or (lambda part: [Input(ids) for ids in self.tokenize(part, max_tokens=max_tokens)])
@@ -286,20 +305,32 @@ class Encoder(TextModel):
         try:
             with evaluating(self):
                 return encode_batches(
-                    texts, tokens, lambda rows: self._vectors(rows, raw=raw), dimension=self.dimension, out=out,
+                    texts, tokens, lambda rows: self._vectors(rows, raw, beside), dimension=self.dimension, out=out,
                     batch_tokens=budget, fixed=deterministic and not self.packs, finite=finite, progress=progress,
                 )  # fmt: skip
         finally:
             self.round_to = round_to
 
-    def _vectors(self, rows: Sequence[Input], *, raw: bool) -> Tensor:
+    def sparse(self, texts: Sequence[str], **how: Any) -> csr_array:
+        """(n, V) lexical vectors of n texts by the masked-LM head, as :attr:`lexical` says: unit rows, cut.
+
+        Args:
+            texts: n strings; the prompt is put before each, and is none of its terms.
+            how: ``max_tokens``, ``batch_tokens``, ``deterministic``, ``progress``: see :meth:`encode`.
+
+        Raises:
+            InputError: the model has no masked-LM head; or as :meth:`encode`.
+        """
+        return encode_both(self, texts, **how)[1]
+
+    def _vectors(self, rows: Sequence[Input], raw: bool, beside: Beside | None) -> Tensor:
         ids, attention = self.pad([row.ids for row in rows])
         types = [row.types for row in rows if row.types is not None]
         counted = [row.counted for row in rows if row.counted is not None]
         vectors: Tensor = self(
             ids, attention, raw=raw, types=padded(types, 0)[0].to(self.device) if types else None,
             counted=padded(counted, 0)[0].bool().to(self.device) if counted else None,
-            lengths=[len(row.ids) for row in rows],
+            lengths=[len(row.ids) for row in rows], beside=None if beside is None else partial(beside, rows),
         )  # fmt: skip
         return vectors
 
@@ -317,6 +348,8 @@ class Encoder(TextModel):
         float32 weights: what either encodes can be searched with the other.
         """
         self._fingerprint = self.fingerprint()
+        if self.model is not self.body:
+            self.head_fingerprint = head_fingerprint(self)
         if not computes_bfloat16(self.device):
             kind = self.device.type
             log.warning("this %s has no bfloat16 instructions: encoding in it may be slower than in float32", kind)

@@ -96,6 +96,8 @@ def save_encoder(
             settings["fallback"] = encoder.fallback.saved()
         if on:
             settings["bottlenecks"] = write_bottlenecks(temporary, on)
+        if encoder.lexical is not None:
+            settings["lexical"] = asdict(encoder.lexical)
         for name, adapter in (adapters or {}).items():
             adapter.save(temporary / "adapter" / name)
         write_json(temporary / "align.json", settings | (extra or {}))

@@ -172,6 +172,7 @@ def with_parts(
         prompt=encoder.prompt, prompts=encoder.prompts, max_tokens=encoder.max_tokens,
     )  # fmt: skip
     made.similarity, made.card, made.fallback = encoder.similarity, encoder.card, encoder.fallback
+    made.lexical = encoder.lexical
     return made.to(encoder.device).eval()
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from align.encoders.blocks import longest_input
 from align.encoders.encoder import Encoder
+from align.encoders.lexical.pieces import piece_kinds, prompt_pieces
 from align.encoders.pooling import after_prompt
 from align.encoders.text_model import filled
 from align.objectives.mlm import IGNORED
@@ -22,7 +23,7 @@ from align.streams import stream
 from align.training.distributed import total, world
 from align.training.masking.switched import mask_switched
 from align.training.masking.texts import join, join_pairs, mask_tokens, padded_joints
-from align.training.pieces import piece_kinds, prompt_pieces, word_numbers
+from align.training.pieces import word_numbers
 from align.training.recipe import Recipe
 from align.training.store import PairStore
 from align.training.tokens import Tokens
@@ -119,6 +120,8 @@ class Batches(Dataset[dict[str, Any]]):
             batch["negative_counts"] = [len(store.negatives_of(share)) for share in shares]
         if not needs.isdisjoint(OF_HEAD):
             batch["predicted"] = predicted(batch)
+        if "terms" in needs:
+            batch["step"] = number // self.recipe.train.accumulate
         if store.scores is not None:
             batch["scores"] = torch.from_numpy(store.scores[rows]).float()
         if store.labels is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from align.encoders.lexical.head import LexicalHead
 from align.objectives.inputs import Inputs
 from align.objectives.mlm import Head, Masked
 from align.training.distributed import gather, total, world
@@ -55,6 +56,22 @@ def masked_sides(
         side: masked_positions(read, right, head, None if predicted is None else predicted[i])
         for i, (side, read, right) in enumerate(parts)
     }  # nothing is masked in the others
+
+
+def either(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    """Positions that are true in one of two masks, or None if there is neither."""
+    return first | second if first is not None and second is not None else second if first is None else first
+
+
+def chosen(states: Tensor, mask: Tensor, other: Tensor | None) -> Tensor:
+    """Those at ``mask`` of the states at the positions of either mask."""
+    return states if other is None else states[mask[mask | other]]
+
+
+def lexical_sides(states: Tensor, lengths: Sequence[int], sides: Sequence[int], head: LexicalHead) -> dict[str, Tensor]:
+    """(B, K) weights of the terms of sources and targets, from the (P, D) states of their tokens that speak."""
+    weights = torch.split(head(states, lengths[: sum(sides[:2])]), list(sides[:2]))
+    return {f"{side}_terms": of for side, of in zip(SIDES[:2], weights, strict=True)}
 
 
 def masked_positions(states: Tensor, truth: Tensor, head: Head, count: Tensor | None) -> Masked:

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from align.encoders.blocks import masked_lm_head
 from align.encoders.encoder import Encoder
+from align.encoders.lexical.head import LexicalHead
+from align.encoders.lexical.settings import Lexical
 from align.errors import InputError
 from align.objectives.feature_distil import Features
 from align.objectives.inputs import Inputs
@@ -25,7 +27,7 @@ from align.streams import drawn_from
 from align.training.features import features as read_features
 from align.training.features import teacher_layers
 from align.training.gradient_caching import encode_batch
-from align.training.inputs import batch_inputs, masked_positions, masked_sides
+from align.training.inputs import batch_inputs, chosen, either, lexical_sides, masked_positions, masked_sides
 from align.training.recipe import Recipe
 
 
@@ -47,6 +49,11 @@ class Alignment(nn.Module):
             raise InputError(f"pieces are read at layer {layer}, above layer {encoder.layer}, which the encoder pools")
         self.encoder, self.recipe = encoder, recipe
         self.head = Head(*masked_lm_head(encoder.model)) if recipe.needs & OF_HEAD else None
+        self.lexical: LexicalHead | None = None
+        if "terms" in recipe.needs:
+            options = recipe.options_of("terms")
+            encoder.lexical = Lexical(options.activation, options.pivot, options.continuations, options.top)
+            self.lexical = LexicalHead(encoder, encoder.lexical)
         self.learned = nn.ModuleDict()
         sizes = Sizes(encoder.dimension, classes, teacher_dimension)
         self.layers: tuple[int, ...] = ()  # of the teacher
@@ -98,15 +105,20 @@ class Alignment(nn.Module):
             given: what else objectives read, by name; see :data:`align.objectives.objective.NEEDS`.
         """
         masked = labels != IGNORED if labels is not None else None
+        speaks = self._speaking(ids, attention, sides)
         values: dict[str, Any] = {"groups": groups, **given}
         encoded = None
         if ids is not None and attention is not None:
             encoded = encode_batch(
-                self.encoder, ids, attention, lengths=lengths, masked=masked, counted=counted,
+                self.encoder, ids, attention, lengths=lengths, masked=either(masked, speaks), counted=counted,
                 micro_tokens=self.recipe.train.micro_tokens,
             )  # fmt: skip
             if labels is not None and masked is not None and self.head is not None:
-                values["masked"] = masked_sides(encoded.states, labels, masked, sides, self.head, predicted)
+                states = chosen(encoded.states, masked, speaks)
+                values["masked"] = masked_sides(states, labels, masked, sides, self.head, predicted)
+            if speaks is not None and self.lexical is not None:
+                states = chosen(encoded.states, speaks, masked)
+                values |= lexical_sides(states, speaks.sum(1).tolist(), sides, self.lexical)
         inputs = batch_inputs(encoded, sides, values, plain=self.recipe.train.loss == "plain")
         passes: dict[str, Callable[[], Any]] = {}
         if joint:
@@ -122,6 +134,14 @@ class Alignment(nn.Module):
         # DistributedDataParallel waits for a gradient of whatever an output depends on.
         return {name: value if weight else value.detach() for name, (weight, value) in terms.items()} | {"loss": loss}
 
+    def _speaking(self, ids: Tensor | None, attention: Tensor | None, sides: Sequence[int]) -> Tensor | None:
+        """(R, T) bool: the tokens of sources and targets whose states lexical vectors are made of."""
+        if self.lexical is None or ids is None or attention is None:
+            return None
+        speaks = self.lexical.read(ids, attention)
+        speaks[sum(sides[:2]) :] = False
+        return speaks
+
     def _terms(self, inputs: Inputs, passes: Mapping[str, Callable[[], Any]]) -> Terms:
         terms: dict[str, tuple[float, Tensor]] = {}
         for name, options in self.recipe.objectives.items():
@@ -129,7 +149,7 @@ class Alignment(nn.Module):
             for need, run in passes.items():  # of their own through the encoder, when they are first asked for
                 if need in reads and need not in inputs:
                     inputs.given[need] = run()
-            states = reads & OF_HEAD
+            states = reads & OF_HEAD and "terms" not in reads
             # autocast would round the vectors
             with nullcontext() if states else torch.autocast(self.encoder.device.type, enabled=False):
                 value = self._value(name, inputs)

@@ -9,6 +9,7 @@ from toy import quiet, table
 from transformers import PreTrainedTokenizerFast
 
 from align.encoders.checkpoint import load_encoder
+from align.encoders.lexical.pieces import ALONE, BEGINS, CONTINUES, SPACE, piece_kinds, prompt_pieces
 from align.errors import InputError
 from align.laboratory.cloning import clone, cloned
 from align.objectives.objective import PlainOptions
@@ -18,7 +19,7 @@ from align.objectives.word_alignment.piece_states import NO_WORD, PieceStates
 from align.objectives.word_alignment.self_alignment import SelfAlignmentOptions, self_alignment
 from align.training.batches import Batches
 from align.training.options import TrainOptions
-from align.training.pieces import ALONE, BEGINS, CONTINUES, SPACE, piece_kinds, prompt_pieces, word_numbers
+from align.training.pieces import word_numbers
 from align.training.recipe import Recipe
 from align.training.step import Alignment
 from align.training.store import build_store
