@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.sparse import csr_array
 
 from align import export, verify_export
-from align.engines.target import Schema
+from align.engines.folder import Folder
+from align.engines.target import Hybrid, Schema
 from align.errors import InputError
 from align.vectors.folder import vector_table, vectors_of
+from align.vectors.sparse import SPARSE, sparse_columns
 from align.vectors.writing import save_vectors
 
 DIMENSION = 8
@@ -31,6 +34,16 @@ HOSTILE = [
     "'",
 ]
 """Ids that break what quotes badly."""
+PLACES = {
+    "milvus": ("align.db", {"index": "FLAT"}),
+    "qdrant": ("align", {"exact": True}),
+    "qdrant-edge": ("align", {"exact": True}),
+}
+"""Where a test writes to, and with what to be exact, unless a folder will do."""
+CLIENTS = {
+    "milvus": ("pymilvus", "milvus_lite"), "qdrant": ("qdrant_client",), "qdrant-edge": ("qdrant_edge",),
+    "lance": ("lancedb",), "pgvector": ("psycopg",),
+}  # fmt: skip
 LANGUAGES = ["deu", "o'x", "", 'q"']
 
 
@@ -144,6 +157,89 @@ def check_columns(make: Callable[[], Any], *, start: int = 0) -> None:
     with pytest.raises(InputError, match=r"holds other vectors: columns \(\[.Licence_2., .domain., .order.\] there"):
         other.prepare(schema(columns=("domain",)))
     other.close()
+
+
+TERMS = ["", "a.b", 'say "x"', "ल", "%s", "é", *(f"term {number}" for number in range(6, 40))]
+"""Names of terms that break what quotes badly; an engine knows them by their numbers."""
+
+
+def sparse_rows(count: int, *, start: int = 0, seed: int = 0) -> tuple[pa.Table, list[dict[int, float]]]:
+    """:func:`rows` with sparse vectors, and these as ``{term: weight}``; every seventh is empty."""
+    table, made = rows(count, start=start, seed=seed), []
+    for number in range(start, start + count):
+        rng = np.random.default_rng([seed, number, 7])
+        terms = rng.choice(len(TERMS), size=0 if number % 7 == 3 else 6, replace=False)
+        made.append({int(term): float(np.float32(rng.uniform(0.1, 2))) for term in sorted(terms)})
+    for name, column in zip(SPARSE, sparse_columns(weights_matrix(made)), strict=True):
+        table = table.append_column(name, column)
+    return table, made
+
+
+def weights_matrix(made: Sequence[Mapping[int, float]]) -> csr_array:
+    dense = np.zeros((len(made), len(TERMS)), dtype=np.float32)
+    for row, weights in enumerate(made):
+        for term, weight in weights.items():
+            dense[row, term] = weight
+    return csr_array(dense)
+
+
+def by_terms(query: Mapping[int, float], ids: Sequence[str], made: Sequence[Mapping[int, float]], k: int) -> list[str]:
+    """The definition: products of the weights that both have, rows that share none left out."""
+    scores = {
+        key: sum(query.get(term, 0) * weight for term, weight in row.items())
+        for key, row in zip(ids, made, strict=True)
+    }
+    return sorted((key for key in ids if scores[key] > 0), key=lambda key: -scores[key])[:k]
+
+
+def by_both(first: Sequence[str], second: Sequence[str]) -> dict[str, float]:
+    """Reciprocal rank fusion of two lists, 100 deep."""
+    total: dict[str, float] = {}
+    for ids in (first[:100], second[:100]):
+        for rank, key in enumerate(ids, start=1):
+            total[key] = total.get(key, 0) + 1 / (60 + rank)
+    return total
+
+
+def check_sparse(make: Callable[[], Any], *, start: int = 0) -> None:
+    """Load, search by terms and by both, filter, change a row, open again; other terms are refused."""
+    (table, made), wanted = sparse_rows(150, start=start), schema(sparse={"terms": len(TERMS)}, terms=TERMS)
+    ids, languages = table["id"].to_pylist(), table["language"].to_pylist()
+    asked = [{0: 1.0, 5: 0.25}, made[0], {}, dict.fromkeys(range(len(TERMS)), 0.5), {39: 2.0}]
+    given, dense = weights_matrix(asked), queries(len(asked))
+    target = make()
+    fill(target, table, wanted=wanted)
+    assert target.search(dense, 10) == nearest(table, dense, 10)
+    assert target.search_sparse(given, 10) == [by_terms(query, ids, made, 10) for query in asked]
+    assert target.search_sparse(given, 500)[3] == by_terms(asked[3], ids, made, 500)
+    assert target.search_sparse(given[:0], 3) == []
+    for values in (["o'x"], ["", 'q"'], []):
+        some = [row for row, language in enumerate(languages) if language in values]
+        answer = [by_terms(query, [ids[row] for row in some], [made[row] for row in some], 5) for query in asked]
+        assert target.search_sparse(given, 5, where={"language": values}) == answer, values
+    if isinstance(target, Hybrid):
+        found = target.search_hybrid(dense, given, 10)
+        for one, query, answer in zip(dense, asked, found, strict=True):
+            total = by_both(nearest(table, one[None], 100)[0], by_terms(query, ids, made, 100))
+            assert len(set(answer)) == 10
+            np.testing.assert_allclose([total[key] for key in answer], sorted(total.values(), reverse=True)[:10], 1e-5)
+        assert target.search_hybrid(dense[:0], given[:0], 3) == []
+    target.close()
+    if not isinstance(target, Folder):  # which is replaced whole
+        again = make()
+        again.prepare(wanted)
+        other, _ = sparse_rows(1, start=start + 20, seed=5)
+        again.upsert(other)
+        again.finish()
+        _, [made[20]] = sparse_rows(1, start=start + 20, seed=5)
+        assert again.count() == 150
+        assert again.search_sparse(given, 10) == [by_terms(query, ids, made, 10) for query in asked]
+        again.close()
+    for refused in (schema(), schema(sparse={"terms": len(TERMS) + 1}, terms=[*TERMS, "z"])):
+        reader = make()
+        with pytest.raises(InputError, match=r"align.* holds other vectors: sparse"):
+            reader.prepare(refused, make=False)
+        reader.close()
 
 
 def check_refusals(make: Callable[[], Any], *, start: int = 0) -> None:

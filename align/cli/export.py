@@ -114,8 +114,9 @@ def reason(result: dict[str, Any]) -> str:
             )
     for one, how in (("sparse", "by terms"), ("hybrid", "by vectors and terms")):
         if one in result and not result[one]["passed"]:
-            wrong = f", {result[one]['wrong_queries']} were answered otherwise" if "wrong_queries" in result[one] else ""
-            found.append(f"of {result[one]['queries']} queries {how} it found {result[one]['recall']:.4f}{wrong}")
+            found.append(
+                f"to {result[one]['queries']} queries {how} it found {result[one]['recall']:.4f} of the answers"
+            )
     if result["unknown_ids"]:
         found.append(f"{result['unknown_ids']} answers are rows that are not in the vectors")
     if result["wrong_payloads"]:

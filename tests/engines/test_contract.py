@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exported import (
+    CLIENTS,
+    PLACES,
     check_columns,
     check_empty,
     check_export,
@@ -45,19 +47,9 @@ from align.vectors.writing import save_vectors
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(engines())
-CHECKS = ("check_engine", "check_export", "check_refusals", "check_empty", "check_columns")
+CHECKS = ("check_engine", "check_export", "check_refusals", "check_empty", "check_columns", "check_sparse")
 SERVERS = {"pgvector"}
 """Engines whose own test has a server: what is checked here is checked there."""
-PLACES = {
-    "milvus": ("align.db", {"index": "FLAT"}),
-    "qdrant": ("align", {"exact": True}),
-    "qdrant-edge": ("align", {"exact": True}),
-}
-"""Where a test writes to, and with what to be exact, unless a folder will do."""
-CLIENTS = {
-    "milvus": ("pymilvus", "milvus_lite"), "qdrant": ("qdrant_client",), "qdrant-edge": ("qdrant_edge",),
-    "lance": ("lancedb",), "pgvector": ("psycopg",),
-}  # fmt: skip
 
 
 @pytest.fixture(params=[name for name in NAMES if name not in SERVERS])

@@ -9,12 +9,12 @@ import pytest
 
 from align import export, verify_export
 from align.cli.export import reason
+from align.engines.agreement import agreement
 from align.engines.folder import exact_search
 from align.engines.opening import hidden, secrets, shown
 from align.engines.registry import engines
 from align.engines.retry import again, await_index
 from align.engines.target import Engine, Schema, Unreachable, absent, agree, check_seconds
-from align.engines.agreement import agreement
 from align.errors import InputError
 from align.vectors.folder import vectors_of
 from align.vectors.writing import save_vectors

@@ -10,26 +10,36 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from exported import (
     ENCODER,
+    TERMS,
     check_columns,
     check_empty,
     check_engine,
     check_export,
     check_inner_product,
     check_refusals,
+    check_sparse,
     fill,
     nearest,
     payload,
     queries,
     rows,
     schema,
+    sparse_rows,
+    weights_matrix,
 )
+from scipy.sparse import csr_array
 
+from align import export, verify_export
 from align.engines.pgvector import open_target
 from align.engines.target import Unreachable
 from align.errors import InputError
+from align.vectors.folder import vectors_of
+from align.vectors.sparse import SparseVectors
+from align.vectors.writing import save_vectors
 
 psycopg = pytest.importorskip("psycopg", reason="needs psycopg")
 pytest.importorskip("pgvector", reason="needs pgvector")
@@ -167,6 +177,56 @@ def test_other_vectors_are_refused(database, table):
 
 def test_columns_of_the_users_own_are_payload_and_filters(database, table):
     check_columns(lambda: table(index="none"))
+
+
+@pytest.mark.parametrize("index", ["none", "hnsw", "ivfflat"])
+def test_an_engine_finds_by_terms(table, index):
+    check_sparse(lambda: table(index=index, probes=1, lists=1))
+
+
+def test_terms_are_numbered_from_1_and_indexed(database, table):
+    corpus, made = sparse_rows(30, start=20)
+    fill(table(), corpus, wanted=schema(sparse={"terms": len(TERMS)}, terms=TERMS))
+    stored = dict(sql(database, "SELECT id, sparse::text FROM align"))
+    for key, weights in zip(corpus["id"].to_pylist(), made, strict=True):
+        text, _, width = stored[key].partition("/")
+        found = dict(word.split(":") for word in text.strip("{}").split(",") if word)
+        assert width == str(len(TERMS))
+        assert {int(term) - 1: np.float32(weight) for term, weight in found.items()} == weights
+    (indexed,) = sql(database, "SELECT indexdef FROM pg_indexes WHERE indexname = 'align_sparse'")
+    assert "hnsw (sparse sparsevec_ip_ops)" in indexed[0]
+    sql(database, f"ALTER DATABASE {database.rpartition('/')[2]} SET enable_seqscan = off")
+    plan = sql(database, f"EXPLAIN SELECT id FROM align ORDER BY sparse <#> '{{1:1}}/{len(TERMS)}' LIMIT 5")
+    assert "align_sparse" in str(plan)
+
+
+@pytest.mark.parametrize(("index", "most"), [("hnsw", 1_000), ("none", 16_000)])
+def test_a_row_of_too_many_terms_is_refused_before_it_is_sent(table, index, most):
+    """The numbers are pgvector's: of the elements of an index, and of a column."""
+    wanted = schema(sparse={"terms": 20_000}, terms=[""] * 20_000)
+
+    def row(terms):
+        made = rows(1, start=20).append_column("sparse_terms", pa.array([range(terms)], pa.list_(pa.int32())))
+        return made.append_column("sparse_weights", pa.array([[0.5] * terms], pa.list_(pa.float32())))
+
+    target = table(index=index)
+    target.prepare(wanted)
+    with pytest.raises(InputError, match=rf"index {index}, takes at most {most:,} terms of a row, but id 'id-20' has"):
+        target.upsert(row(most + 1))
+    assert target.count() == 0
+    fill(target, row(most), wanted=wanted)
+    assert target.search_sparse(csr_array(np.eye(1, 20_000, most - 1, dtype=np.float32)), 3) == [["id-20"]]
+
+
+def test_the_whole_way_of_terms(database, tmp_path):
+    corpus, made = sparse_rows(60, start=20)
+    save_vectors(
+        tmp_path / "v", corpus["id"].to_pylist(), vectors_of(corpus), texts=[""] * 60, encoder=ENCODER,
+        sparse=SparseVectors(weights_matrix(made), TERMS),
+    )  # fmt: skip
+    assert export(tmp_path / "v", "pgvector", database)["sparse"] is True
+    proof = verify_export(tmp_path / "v", "pgvector", database, queries=30)
+    assert proof["passed"] and proof["sparse"]["recall"] == 1 and "hybrid" not in proof
 
 
 def test_no_rows(database, table):
