@@ -36,7 +36,13 @@ class Alignment(nn.Module):
     _keys_to_ignore_on_save = None  # asked for by transformers' Trainer when it resumes
 
     def __init__(
-        self, encoder: Encoder, recipe: Recipe, *, classes: int = 0, teacher_dimension: int | None = None
+        self,
+        encoder: Encoder,
+        recipe: Recipe,
+        *,
+        classes: int = 0,
+        teacher_dimension: int | None = None,
+        **of_data: int,
     ) -> None:
         super().__init__()
         if "pieces" in recipe.needs and (layer := recipe.setting("pieces", "layer")) > encoder.layer:
@@ -44,7 +50,7 @@ class Alignment(nn.Module):
         self.encoder, self.recipe = encoder, recipe
         self.head = Head(*masked_lm_head(encoder.model)) if recipe.needs & OF_HEAD else None
         self.learned = nn.ModuleDict()
-        sizes = Sizes(encoder.dimension, classes, teacher_dimension)
+        sizes = Sizes(encoder.dimension, classes, teacher_dimension, **of_data)
         with drawn_from(recipe.train.seed, "heads"):
             for name, objective in recipe.active.items():
                 learner = objective.learned(recipe.objectives[name], sizes)
