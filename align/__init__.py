@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from align.memory.translation_memory import tm as tm
     from align.mining.mining import mine as mine
     from align.mining.negatives import negative_pairs as negative_pairs
+    from align.pairs.classes import class_pairs as class_pairs
     from align.pairs.conditional import conditional_pairs as conditional_pairs
     from align.pairs.entities import entity_pairs as entity_pairs
     from align.pairs.knowledge import knowledge_pairs as knowledge_pairs
@@ -75,6 +76,7 @@ _HOMES = {
     "augment_queries": "align.indexes.queries",
     "certify": "align.evaluation.certificate",
     "check_overlap": "align.evaluation.overlap",
+    "class_pairs": "align.pairs.classes",
     "compare": "align.evaluation.compare",
     "conditional_pairs": "align.pairs.conditional",
     "cache": "align.health.caches",

@@ -12,6 +12,7 @@ from align.objectives.matryoshka import matryoshka
 from align.objectives.mlm import mlm
 from align.objectives.multi_similarity import multi_similarity
 from align.objectives.multiple_negatives import multiple_negatives
+from align.objectives.prototypes import prototypes
 from align.objectives.softmax_nli import softmax_nli
 from align.objectives.word_alignment.alignment_consistency import alignment_consistency
 from align.objectives.word_alignment.parallel_or_not import parallel_or_not
@@ -33,6 +34,7 @@ __all__ = [
     "multiple_negatives",
     "nt_xent",
     "parallel_or_not",
+    "prototypes",
     "self_alignment",
     "softmax_nli",
     "supcon",

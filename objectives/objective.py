@@ -19,6 +19,8 @@ NEEDS = {
     "negatives": "current vectors of the column negative, or of negative_1, ...; and negative_groups, their meanings",
     "scores": "the column score, in 0..1",
     "classes": "the column label, as integers",
+    "classified": "the column class, as integers, -1 where it is empty; source_languages and target_languages, as "
+    "integers; and numbers, which pairs these are",
     "start": "vectors of the sources by the encoder as it was before the first step",
     "bank": "the same of other sources, options.bank of them",
     "rehearsal": "current vectors of options.rehearsal_size rehearsal texts, and rehearsal_start, their first ones",
@@ -52,6 +54,14 @@ class Sizes(NamedTuple):
     """Dimensions of the teacher's vectors."""
     features: tuple[int, int, int] | None = None
     """Layers whose states a teacher's are compared with, the width of these states and of the teacher's."""
+    named: int = 0
+    """Classes that the column class names."""
+    languages: int = 0
+    """Languages of both sides of these pairs."""
+    pairs: int = 0
+    """Pairs of all tables."""
+    draws: int = 0
+    """Pairs that the run reads, each as often as it does."""
 
 
 @dataclass(frozen=True)

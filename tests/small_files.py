@@ -124,6 +124,11 @@ SMALL = {
     "human": Small("a.tsv", lines("native\troman", "αβ\tav", "γ\tg"), source),
     "nli": Small("a.tsv", NLI, rows("pairs.reading.nli_rows", "read_nli", ("eng_Latn",))),
     "sts": Small("a.tsv", STS, rows("pairs.sts", "read_sts", ("eng_Latn",), (0.0, 5.0))),
+    "classes": Small(
+        "a.tsv",
+        lines("text\tclass", "It rains\tweather", "Two goals\tsport", "So it is\t"),
+        rows("pairs.classes", "read_classes", ("eng_Latn",)),
+    ),
     "export": Small(
         "links.csv", lines("1\t2", "2\t1", "3\t9"), export, {"sentences.csv": lines("1\tdeu\tJa", "2\teng\tYes")}
     ),

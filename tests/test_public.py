@@ -22,6 +22,7 @@ NAMED_OTHERWISE = {
     "list": "list_benchmarks",  # align.list would say nothing of what is listed
     "eval": "evaluate",
     "recipe": "load_recipe",  # the verb prints what the function returns
+    "pairs classes": "class_pairs",
     "pairs synonyms": "synonym_pairs",
     "pairs negatives": "negative_pairs",
     "pairs fragments": "fragment_pairs",

@@ -103,6 +103,7 @@ def set_up(model: Encoder | str | Path, plan: Plan, text: Mapping[str, Sequence[
     base = {
         "source": original[:trained], "source_lang": [ORIGINAL] * trained,
         "group_id": [str(i) for i in range(trained)],
+        "class": [line.partition(" ")[0] for line in original[:trained]],  # their first words
         "negative": [twins[(i + trained // 2) % trained] for i in range(trained)],
     }  # fmt: skip
     graded, about = graded_targets(original[:trained], plan.seed)

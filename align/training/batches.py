@@ -126,6 +126,9 @@ class Batches(Dataset[dict[str, Any]]):
             batch["scores"] = torch.from_numpy(store.scores[rows]).float()
         if store.labels is not None:
             batch["classes"] = torch.from_numpy(store.labels[rows])
+        if store.classes is not None and store.sides is not None:
+            batch["classified"], batch["numbers"] = torch.from_numpy(store.classes[rows]), batch["rows"]
+            batch["source_languages"], batch["target_languages"] = torch.from_numpy(store.sides[rows]).T.unbind()
         batch |= {name: torch.from_numpy(vectors[rows]) for name, vectors in self.frozen.items()}
         if "bank" in needs:
             others = rng.choice(self.banked, size=min(self.bank_size + len(every), len(self.banked)), replace=False)

@@ -15,7 +15,7 @@ from align.training.distributed import gather, total, world
 from align.training.gradient_caching import Encoded
 
 SIDES = ("source", "target", "negatives", "rehearsal")
-COLUMNS = {"negatives": "negative", "scores": "score", "classes": "label"}
+COLUMNS = {"negatives": "negative", "scores": "score", "classes": "label", "classified": "class"}
 """The column of the pairs that a need reads, beside those that every table has."""
 
 

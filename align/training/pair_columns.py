@@ -31,6 +31,7 @@ WHERE = {
     "align pairs negatives find some",
     "score": "align pairs sts writes it",
     "label": "align pairs nli --form labels writes it",
+    "class": "align pairs classes writes it",
 }
 
 
@@ -48,6 +49,8 @@ class Survey:
     """Languages of a pair, each pair sorted, and sorted."""
     label_names: tuple[str, ...]
     """Labels, sorted."""
+    class_names: tuple[str, ...]
+    """Classes, sorted."""
     lists: bool
     """Whether the hard negatives of each pair are a list, since a table has several columns of them."""
 
@@ -85,6 +88,7 @@ def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
     sources: set[str] = set()
     pairs: set[tuple[str, str]] = set()
     labels: dict[str, Any] = {}
+    classes: set[str] = set()
     lists, listed = NEGATIVE in columns and are_lists(tables), 0
     for table, rows in tables.items():
         first = 1
@@ -99,10 +103,16 @@ def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
             pairs |= {(min(row.values()), max(row.values())) for row in found}
             if "label" in block:
                 labels |= {str(value): value for value in pc.unique(block["label"]).to_pylist()}
+            if "class" in block:
+                classes |= {value for value in pc.unique(as_text(block["class"])).to_pylist() if value}
             listed += len(block[NEGATIVE].values) if lists else 0
             first += len(block["source"])
     if lists and not listed:
         raise InputError("no pair has a hard negative: every one of the columns negative_1, negative_2, ... is empty")
+    if "class" in columns and len(classes) < 2:
+        raise InputError(
+            f"the column class names {len(classes)} classes: expected two or more, and none where it is empty"
+        )
     content = [(name, *(running.hexdigest() for running in hashes[name])) for name in columns]
     return Survey(
         digest=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
@@ -110,6 +120,7 @@ def survey(tables: Mapping[str, Dataset], columns: Sequence[str]) -> Survey:
         names=tuple(sorted(sources)),
         language_pairs=tuple(sorted(pairs)),
         label_names=tuple(sorted(labels, key=lambda name: (isinstance(labels[name], str), labels[name]))),
+        class_names=tuple(sorted(classes)),
         lists=lists,
     )
 
@@ -119,7 +130,8 @@ def integers(block: Mapping[str, Any], facts: Survey) -> dict[str, NDArray[Any]]
     every = sorted({language for pair in facts.language_pairs for language in pair})
     place = {language: i for i, language in enumerate(every)}
     known = np.array([[place[language] for language in pair] for pair in facts.language_pairs])  # (p, 2), sorted
-    codes = np.sort([_places(block[f"{side}_lang"], every) for side in ("source", "target")], axis=0)  # (2, n)
+    sides = np.stack([_places(block[f"{side}_lang"], every) for side in ("source", "target")])  # (2, n)
+    codes = np.sort(sides, axis=0)
     arrays: dict[str, NDArray[Any]] = {
         "languages": _places(block["source_lang"], facts.names),
         "language_pairs": np.searchsorted(known @ [len(every), 1], [len(every), 1] @ codes),
@@ -133,6 +145,8 @@ def integers(block: Mapping[str, Any], facts: Survey) -> dict[str, NDArray[Any]]
         arrays["scores"] = _as_numbers(block["score"])
     if "label" in block:
         arrays["labels"] = _places(block["label"], facts.label_names)
+    if "class" in block:
+        arrays["classes"], arrays["sides"] = _places(block["class"], facts.class_names), sides.T
     return arrays
 
 
@@ -147,8 +161,8 @@ def _as_numbers(column: Any) -> NDArray[np.float64]:
 
 
 def _places(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
-    """(n,) index of each value in ``names``."""
-    found = pc.index_in(as_text(column), value_set=pa.array(names, pa.large_string()))
+    """(n,) index of each value in ``names``, -1 of one that is not there."""
+    found = pc.index_in(as_text(column), value_set=pa.array(names, pa.large_string())).fill_null(-1)
     places: NDArray[np.int64] = found.to_numpy(zero_copy_only=False).astype(np.int64)
     return places
 
@@ -189,12 +203,12 @@ def _check_values(column: Any, name: str, table: str, first: int) -> None:
     if is_list(column) or name == MENTION:  # what is empty is not in the former, and means the whole text in the latter
         return
     why = "every pair needs one" if name in NEEDED else "an objective of this recipe reads it"
-    if column.null_count:
+    if column.null_count and name != "class":  # which need not be known
         row = first + pc.index(pc.is_null(column), True).as_py()
         raise InputError(f"{table}, row {row}: {name} is {'null' if name in NEEDED else 'empty'}; {why}")
-    if name in (*TEXTS, "source_lang", "target_lang") and not is_text(column.type):
+    if name in (*TEXTS, "source_lang", "target_lang", "class") and not is_text(column.type):
         raise InputError(f"{table}: expected text in the column {name}, got {column.type}")
-    if name not in NEEDED and is_text(column.type):
+    if name not in (*NEEDED, "class") and is_text(column.type):
         place = pc.index(as_text(column), "").as_py()
         if place >= 0:
             raise InputError(f"{table}, row {first + place}: {name} is empty; {why}")

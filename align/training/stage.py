@@ -163,7 +163,9 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
     rank, processes = world()
     dimension = run.teacher.dimension if run.teacher else None
     module = Alignment(
-        encoder, recipe, classes=len(store.label_names), teacher_dimension=dimension, teacher=run.teacher
+        encoder, recipe, classes=len(store.label_names), teacher_dimension=dimension, teacher=run.teacher,
+        named=len(store.class_names), languages=0 if store.sides is None else int(store.sides.max()) + 1,
+        pairs=len(store.groups), draws=int(plan.drawn.sum()),
     )  # fmt: skip
     trained = set_trainable(module)
     facts = summary(store, recipe, plan.drawn, trained=trained, processes=processes)

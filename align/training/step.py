@@ -42,7 +42,7 @@ class Alignment(nn.Module):
 
     def __init__(
         self, encoder: Encoder, recipe: Recipe, *, classes: int = 0, teacher_dimension: int | None = None,
-        teacher: Encoder | None = None,
+        teacher: Encoder | None = None, **of_data: int,
     ) -> None:  # fmt: skip
         super().__init__()
         if "pieces" in recipe.needs and (layer := recipe.setting("pieces", "layer")) > encoder.layer:
@@ -55,7 +55,7 @@ class Alignment(nn.Module):
             encoder.lexical = Lexical(options.activation, options.pivot, options.continuations, options.top)
             self.lexical = LexicalHead(encoder, encoder.lexical)
         self.learned = nn.ModuleDict()
-        sizes = Sizes(encoder.dimension, classes, teacher_dimension)
+        sizes = Sizes(encoder.dimension, classes, teacher_dimension, **of_data)
         self.layers: tuple[int, ...] = ()  # of the teacher
         self.teacher: tuple[Encoder, ...] = ()  # of features; in a tuple, as a module of this one would be trained
         if "features" in recipe.needs and teacher is not None:

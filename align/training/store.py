@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 VERSION = 2  # of the files; another number leaves the older ones alone
 STORED = (
     "languages", "language_pairs", "groups", "tables", "negative_texts", "negative_bounds", "scores", "labels",
-    "mentions",
+    "mentions", "classes", "sides",
 )  # fmt: skip
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,12 @@ class PairStore:
     """Labels, sorted."""
     mentions: NDArray[np.int64] | None = None
     """(n, 2) first and one behind the last token of the source that its vector is pooled from; 0 and 0: of all."""
+    classes: NDArray[np.int64] | None = None
+    """(n,) index into ``class_names``, -1 where a pair has none, where the objectives ask for it."""
+    class_names: tuple[str, ...] = ()
+    """Classes, sorted."""
+    sides: NDArray[np.int64] | None = None
+    """(n, 2) integers of the languages of source and target, where the objectives ask for classes."""
     folder: Path | None = field(default=None, init=False, repr=False, compare=False)
     """Whose files the arrays map; None: they are in memory."""
 
@@ -179,7 +185,7 @@ def open_store(folder: Path, *, verify: bool = False) -> PairStore:
         side: Tokens(arrays[f"{side}_ids"], arrays[f"{side}_offsets"]) for side in TEXTS if f"{side}_ids" in arrays
     }
     given = {name: arrays.get(name) for name in STORED}
-    names = {name: tuple(facts[name]) for name in ("names", "table_names", "label_names")}
+    names = {name: tuple(facts.get(name, ())) for name in ("names", "table_names", "label_names", "class_names")}
     store = PairStore(**sides, **given, **names, digest=facts["digest"])  # type: ignore[arg-type]
     object.__setattr__(store, "folder", folder)
     return store
@@ -243,5 +249,6 @@ def _write(
         log.warning("%d mentions are not within %d tokens: their texts are pooled whole", unread, limit)
     seal(folder, {
         "version": VERSION, "digest": facts.digest, "names": facts.names, "table_names": list(facts.rows),
-        "label_names": facts.label_names, "max_tokens": limit, "prompt": encoder.prompt,
+        "label_names": facts.label_names, "class_names": facts.class_names, "max_tokens": limit,
+        "prompt": encoder.prompt,
     })  # fmt: skip

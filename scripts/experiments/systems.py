@@ -14,9 +14,7 @@ vector, by the letters of the English, and by lot.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch

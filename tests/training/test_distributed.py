@@ -31,6 +31,7 @@ from align.objectives.mlm import MlmOptions
 from align.objectives.multi_similarity import MultiSimilarityOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.objectives.objective import PlainOptions
+from align.objectives.prototypes import PrototypesOptions
 from align.objectives.siglip import SiglipOptions
 from align.objectives.smooth_l1 import SmoothL1Options
 from align.objectives.spread import SpreadOptions
@@ -75,8 +76,10 @@ RECIPES = {
         guided=GuidedOptions(learn_temperature=True, temperature=0.5),
         nt_xent=ContrastiveOptions(teacher=True, false_negatives=0.1, hardness=2.0),
     ),
+    "classes": Recipe(prototypes=PrototypesOptions()),
     "muril": Recipe(tlm=TlmOptions(rate=0.5), distil=DistilOptions()),
 }  # fmt: skip
+CLASSIFIED = ("classified", "numbers", "source_languages", "target_languages")
 
 
 MICRO = 16  # tokens of a micro-batch: a few texts of the many that every process has
@@ -94,6 +97,7 @@ def pairs():
         "source": ["".join(chr(0x3B1 + ord(c) - 97) for c in word) for word in words], "target": words,
         "source_lang": ["ell_Grek"] * 12, "target_lang": ["ell_Latn"] * 12, "group_id": GROUPS,
         "negative": words[::-1], "score": [i % 5 / 4 for i in range(12)], "label": ["ab"[i % 2] for i in range(12)],
+        "class": ["ab"[i % 3 % 2] * (i % 4 > 0) for i in range(12)],
     })  # fmt: skip
 
 
@@ -109,7 +113,7 @@ def step(folder, name, rank, processes, micro_tokens=0):
     mine = ROWS[rank::processes]
     texts = np.concatenate([mine + 12 * i for i, size in enumerate(whole["sides"]) if size])
     share = {name: whole[name][texts] for name in ("ids", "attention", "labels") if name in whole}
-    share |= {name: whole[name][mine] for name in ("groups", "scores", "classes", *made) if name in whole}
+    share |= {name: whole[name][mine] for name in ("groups", "scores", "classes", *CLASSIFIED, *made) if name in whole}
     share["sides"] = [len(mine) if size else 0 for size in whole["sides"]]
     share["lengths"] = [whole["lengths"][text] for text in texts]
     if "joint" in whole:
@@ -118,7 +122,9 @@ def step(folder, name, rank, processes, micro_tokens=0):
         share["joint"]["lengths"] = [lengths[row] for row in mine]
     assert sum(share["lengths"]) > 2 * MICRO
     torch.manual_seed(0)  # of the classifier's weights
-    module = Alignment(encoder, recipe, classes=len(store.label_names))
+    module = Alignment(
+        encoder, recipe, classes=len(store.label_names), named=len(store.class_names), languages=2, pairs=12
+    )
     return loss_and_gradients(module.eval(), share, processes)
 
 

@@ -48,6 +48,7 @@ def run(folder, out, chosen, state):
     torch.manual_seed(state)  # what the caller drew before must not matter
     columns = {
         "negative": words(seed=1), "score": [i % 5 / 4 for i in range(96)], "label": ["abc"[i % 3] for i in range(96)],
+        "class": ["xyz"[i % 3] * (i % 2) for i in range(96)],
     }  # fmt: skip
     if "switched_mlm" in chosen.objectives:  # the second letter is another one
         columns["source"] = [word[0] + other[1] + word[2:] for word, other in zip(words(), greek(words()), strict=True)]

@@ -16,6 +16,9 @@ EXAMPLES = {
     ],
     "pairs conditional": ["align pairs conditional mlt_Latn.txt --labelled tagged.tsv --lang mlt_Latn --out pairs"],
     "pairs nli": ["align pairs nli eng_Latn.train.tsv hin_Deva.train.tsv --parallel --out pairs"],
+    "pairs classes": [
+        "align pairs classes eng_Latn.tsv deu_Latn.tsv --labelled eng_Latn --out pairs",
+    ],
     "pairs sts": ["align pairs sts eng_Latn.train.tsv --scale 0 5 --out pairs"],
     "pairs synonyms": [
         "align pairs synonyms eng_Latn-deu_Latn=train.tsv --exclude eng_Latn-deu_Latn.tsv --out pairs",
