@@ -50,14 +50,18 @@ def files(tmp_path_factory):
             (label, english[k], english[k + of]) for k in range(6)
             for of, label in ((0, "entailment"), (3, "neutral"), (7, "contradiction"))
         )),
-        "eng_Latn.sts.tsv": rows(("score", "sentence1", "sentence2"), *((k % 6, english[k], english[k + 1]) for k in range(12))),
+        "eng_Latn.sts.tsv": rows(
+            ("score", "sentence1", "sentence2"), *((k % 6, english[k], english[k + 1]) for k in range(12))
+        ),
         "eng.txt": "Anna saw Rome\nPaul went home", "ell.txt": "Η Άννα είδε τη Ρώμη\nΟ Παύλος πήγε σπίτι",
         "eng.iob2": "Anna\tB-PER\nsaw\tO\nRome\tB-LOC\n\nPaul\tB-PER\nwent\tO\nhome\tO\n",
         "en.vec": vectors(english_words), "el.vec": vectors(greek_words),
         "tagged.tsv": rows(*((word, "foreign" if k % 2 else "own") for k, word in enumerate(greek_words))),
         "names.tsv": rows(("key", "en", "el"), *((f"Q{k}", *both) for k, both in enumerate(WORDS))),
         "triples.tsv": rows(("Q0", "made", "Q4"), ("Q1", "was", "Q0")),
-        "scores.tsv": rows(("source", "target", "score"), *((*both, CODES.index(both[0]) / 10) for both in directions())),
+        "scores.tsv": rows(
+            ("source", "target", "score"), *((*both, CODES.index(both[0]) / 10) for both in directions())
+        ),
         "texts/ell_Grek.txt": "\n".join(greek[:2]), "texts/eng_Latn.txt": "\n".join(english[:2]),
     }  # fmt: skip
     for name, text in texts.items():

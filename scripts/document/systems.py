@@ -9,9 +9,9 @@ from typing import Any
 
 from scripts.document.tables import bash, filled, kept, table
 
-SYSTEMS: list[dict[str, Any]] = tomllib.loads(
-    (Path(__file__).with_name("systems.toml")).read_text(encoding="utf-8")
-)["systems"]
+SYSTEMS: list[dict[str, Any]] = tomllib.loads((Path(__file__).with_name("systems.toml")).read_text(encoding="utf-8"))[
+    "systems"
+]
 
 
 def shown() -> str:
@@ -33,7 +33,8 @@ def section(system: dict[str, Any]) -> str:
     """What it is, what of it is here, commands, figure."""
     figure = filled(system["figure"], Results()) if "figure" in system else f"No figure: {system['no_figure']}."
     parts = (
-        f"## {system['name']}", f"{system['about'].capitalize()}.", f"{system['here'].strip()}", bash(system["commands"]),
+        f"## {system['name']}", f"{system['about'][0].upper()}{system['about'][1:]}.", system["here"].strip(),
+        bash(system["commands"]),
         f"{figure.strip()} [More]({system['page']}).",
     )  # fmt: skip
     return "\n\n".join(parts)
