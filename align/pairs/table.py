@@ -32,8 +32,8 @@ negatives (the sampler sees to the texts, as ``normal_forms.normalised`` has the
 OPTIONAL = ("score", "negative", "label", "class", MENTION)
 """Columns of tables whose data has them: a similarity, a text known to be wrong, one of ``LABELS``, the class of a
 pair, such as its topic (none where it is not known), the characters of the source that its vector is made of (``0-4``;
-empty: all). Of several wrong texts the columns are ``negative_1``, ``negative_2``, ...; a row that has fewer than others
-has none in the rest."""
+empty: all). Of several wrong texts the columns are ``negative_1``, ``negative_2``, ...; a row that has fewer than
+others has none in the rest."""
 LABELS = ("entailment", "neutral", "contradiction")
 """How the source (premise) bears on the target (hypothesis)."""
 NUMBERED = re.compile(r"negative_[1-9][0-9]*")
