@@ -7,8 +7,8 @@ MEXA of the languages of TICO-19 with English on the first 100 lines of SIB-200,
 goes with P@1 over all lines (Pearson). Tags: the recipe `translation` on 31 languages of TICO-19 (lines 1-768), with
 `train.language_tags` and without; P@1 of SIB-200, and a probe that tells the language of its vectors. Without meaning:
 every word of the English lines is another made-up word, always the same. Fuzzy matches: TICO-19's lines 1-768 are a
-memory, English with Hindi, and the others are looked up in it: how like their own Hindi the Hindi found is, by the nearest
-vector, by the letters of the English, and by lot.
+memory, English with Hindi, and the others are looked up in it: how like their own Hindi the Hindi found is, by the
+nearest vector, by the letters of the English, and by lot.
 """
 
 from __future__ import annotations
