@@ -16,7 +16,7 @@ either declares a vector is its :class:`Dialect`.
 
 A sparse vector is the field ``sparse``: ``{"12": 0.5}``, its terms by their numbers, which ``terms.json`` names: the
 servers refuse dots in the names of features. They keep 9 bits of a weight, an error of 0.4 %. Queries, of OpenSearch
-and Elasticsearch (which since 9.1 drops frequent terms from a query unless it is told not to)::
+and of Elasticsearch, whose newer versions drop frequent terms of a query unless they are told not to::
 
     {"query": {"neural_sparse": {"sparse": {"query_tokens": {"12": 0.5}}}}}
     {"query": {"sparse_vector": {"field": "sparse", "query_vector": {"12": 0.5}, "prune": false}}}

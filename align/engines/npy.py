@@ -28,6 +28,9 @@ from align.errors import InputError
 from align.vectors.folder import vector_column, vectors_of
 from align.vectors.sparse import SPARSE, sparse_columns, sparse_of
 
+ROWS = 16_384
+"""Of a table that is read."""
+
 
 def open_target(to: str, *, name: str) -> Folder:
     """A folder with the two files.
@@ -102,8 +105,8 @@ def _read(folder: Path, schema: Schema) -> Iterator[pa.Table]:
 
         sparse = load_npz(folder / "sparse.npz")
     with open(folder / "ids.jsonl", encoding="utf-8") as lines:
-        for start in range(0, len(vectors), 16_384):
-            here = vectors[start : start + 16_384]
+        for start in range(0, len(vectors), ROWS):
+            here = vectors[start : start + ROWS]
             table = pa.Table.from_pylist([json.loads(line) for line in islice(lines, len(here))])
             table = table.append_column("vector", vector_column(here))
             if sparse is not None:

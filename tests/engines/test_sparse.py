@@ -15,8 +15,7 @@ from scipy.sparse import csr_array, load_npz
 
 from align import export, verify_export
 from align.cli.export import reason
-from align.engines import verify_sparse
-from align.engines.npy import open_target
+from align.engines import npy, verify_sparse
 from align.engines.opening import opened
 from align.engines.registry import engine, engines
 from align.engines.send import schema_of
@@ -89,6 +88,13 @@ def test_a_folder_of_dense_vectors_says_nothing_of_sparse_ones(tmp_path: Path) -
     assert "sparse" not in schema_of(vectors, "align").described()
 
 
+def test_files_are_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npy, "ROWS", 7)
+    vectors = folder(tmp_path / "v")
+    export(vectors, "npy", str(tmp_path / "out"))
+    assert verify_export(vectors, "npy", str(tmp_path / "out"), queries=30)["passed"]
+
+
 @pytest.mark.parametrize("name", ["npy", "parquet", "opensearch", "elasticsearch", "vespa"])
 def test_a_reader_finds_every_weight(name: str, tmp_path: Path) -> None:
     _, weights = sparse_rows(60, start=20)
@@ -139,7 +145,7 @@ def test_servers_that_score_features_get_names_without_dots(name: str, kind: str
 
 
 def test_servers_that_score_features_get_no_weight_below_zero(tmp_path: Path) -> None:
-    weights = [{1: 0.5}, {}, {0: 1.0, 2: -0.25}]
+    weights = [{1: 0.5}, {}, {0: -0.25, 2: 1.0}]
     vectors = save_vectors(
         tmp_path / "v", ["a", "b", "c"], np.eye(3), texts=["", "", ""], encoder=ENCODER,
         sparse=SparseVectors(weights_matrix(weights), TERMS),
@@ -202,7 +208,7 @@ class TestVerification:
     def told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         vectors = folder(tmp_path / "v")
         export(vectors, "npy", str(tmp_path / "out"))
-        kind = type(open_target("x", name="align"))
+        kind = type(npy.open_target("x", name="align"))
         honest = kind.search_sparse
 
         def verify(change: Any = None, fuse: Any = None) -> dict[str, Any]:
