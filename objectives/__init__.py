@@ -12,6 +12,7 @@ from align.objectives.matryoshka import matryoshka
 from align.objectives.mlm import mlm
 from align.objectives.multi_similarity import multi_similarity
 from align.objectives.multiple_negatives import multiple_negatives
+from align.objectives.self_teaching import self_teaching
 from align.objectives.softmax_nli import softmax_nli
 from align.objectives.word_alignment.alignment_consistency import alignment_consistency
 from align.objectives.word_alignment.parallel_or_not import parallel_or_not
@@ -34,6 +35,7 @@ __all__ = [
     "nt_xent",
     "parallel_or_not",
     "self_alignment",
+    "self_teaching",
     "softmax_nli",
     "supcon",
     "unexplained",
