@@ -58,6 +58,9 @@ if TYPE_CHECKING:
     from align.pairs.transliteration import transliteration_pairs as transliteration_pairs
     from align.publishing.push import push as push
     from align.reporting.report import report as report
+    from align.reranking.hits import rerank as rerank
+    from align.reranking.learning import fusion_head as fusion_head
+    from align.reranking.scorer import load_scorer as load_scorer
     from align.serving.serve import serve as serve
     from align.text.romanize.romanizer import romanize as romanize
     from align.training.config import load_recipe as load_recipe
@@ -86,6 +89,7 @@ _HOMES = {
     "evaluate": "align.evaluation.evaluate",
     "extend": "align.encoders.extending",
     "export": "align.engines.send",
+    "fusion_head": "align.reranking.learning",
     "fragment_pairs": "align.alignment.fragment_pairs",
     "index": "align.indexes.build",
     "knowledge_pairs": "align.pairs.knowledge",
@@ -95,6 +99,7 @@ _HOMES = {
     "load_encoder": "align.encoders.checkpoint",
     "load_index": "align.indexes.index",
     "load_recipe": "align.training.config",
+    "load_scorer": "align.reranking.scorer",
     "map": "align.mapping.methods",
     "merge": "align.encoders.merging.merge",
     "mine": "align.mining.mining",
@@ -106,6 +111,7 @@ _HOMES = {
     "push": "align.publishing.push",
     "read_pairs": "align.pairs.reading.table",
     "report": "align.reporting.report",
+    "rerank": "align.reranking.hits",
     "route": "align.encoders.routed",
     "romanize": "align.text.romanize.romanizer",
     "save_encoder": "align.encoders.saving",

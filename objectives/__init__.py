@@ -13,6 +13,7 @@ from align.objectives.mlm import mlm
 from align.objectives.multi_similarity import multi_similarity
 from align.objectives.multiple_negatives import multiple_negatives
 from align.objectives.prototypes import prototypes
+from align.objectives.self_teaching import self_teaching
 from align.objectives.softmax_nli import softmax_nli
 from align.objectives.word_alignment.alignment_consistency import alignment_consistency
 from align.objectives.word_alignment.parallel_or_not import parallel_or_not
@@ -36,6 +37,7 @@ __all__ = [
     "parallel_or_not",
     "prototypes",
     "self_alignment",
+    "self_teaching",
     "softmax_nli",
     "supcon",
     "unexplained",

@@ -28,6 +28,7 @@ NAMED_OTHERWISE = {
     "pairs fragments": "fragment_pairs",
     "pairs entities": "entity_pairs",
     "head words": "word_head",
+    "head fusion": "fusion_head",
     "words-align": "word_alignments",
 }
 WITHOUT_FUNCTION = {"demo"}

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "engines": "indexes vectors similarity",  # verified against the rows that an index finds
     "publishing": "evaluation",  # scores stand in the card
     "serving": "indexes encoders text",
+    "reranking": "indexes encoders pairs text",  # hits of an index, pairs with negatives
     "tasks": "similarity text",
     "evaluation": "tasks encoders indexes vectors pairs similarity text",  # vectors of vocabularies are kept as indexes
     "transfer": "evaluation encoders tasks pairs similarity text",  # scores are results, or tables read as pairs are

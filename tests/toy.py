@@ -27,6 +27,17 @@ def table(n=N, **columns):
     return Dataset.from_dict(base | columns)
 
 
+def hard(path, *, lacking=0):
+    """A Latin word, the same in Greek, and two others as negatives; the last rows have none."""
+    latin = words(96)
+    rows = ["source\ttarget\tsource_lang\ttarget_lang\tnegative_1\tnegative_2"]
+    for i, word in enumerate(latin):
+        wrong = greek([latin[(i + 7) % 96], latin[(i + 31) % 96]]) if i < 96 - lacking else ["", ""]
+        rows.append("\t".join([word, *greek([word]), "ell_Latn", "ell_Grek", *wrong]))
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
 def p1(encoder):
     latin = words()
     a, b = encoder.encode(greek(latin)), encoder.encode(latin)

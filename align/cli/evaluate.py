@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from align.evaluation.encoding import Asked, StaticWords
     from align.evaluation.layers import Layers
     from align.evaluation.rules import Rules
+    from align.reranking.scorer import Scorer
 
 
 @takes_encoder()
@@ -61,6 +62,10 @@ def evaluate(
         float | None, typer.Option(help="Weight of --static beside a model, 0 to 1.  [default: 0.8]")
     ] = None,
     lowercase: Annotated[bool, typer.Option("--lowercase", help="Fold --static and words to lower case.")] = False,
+    rerank: Annotated[
+        Path | None, typer.Option(help="Scorer (align head fusion) that puts the nearest in its order: retrieval, bli.")
+    ] = None,
+    rerank_depth: Annotated[int, typer.Option(min=2, help="How many of each query.")] = 10,
     template: Template = None,
     dtype: Annotated[str, typer.Option(help="Of a decoder's weights: float32, bfloat16 or float16.")] = "float32",
     batch_tokens: Annotated[int, typer.Option(min=1, help="Padded tokens of one forward pass over layers.")] = 4096,
@@ -111,6 +116,7 @@ def evaluate(
     if choice.backend != "torch" and any(one.inputs == "labels" for one in plan):
         raise InputError("what learns labels reads and tunes the model in torch: not with --backend")
     called = name or model or "static"
+    scorer = _scorer(rerank, choice)
     if out and not single:  # other models and benchmarks may be scored into the same folder meanwhile
         short = file_part("-".join(Path(called).parts[-2:]))
         for one in plan:
@@ -120,7 +126,7 @@ def evaluate(
         result = run(
             encoder, one.benchmark, data=data, languages=listed(languages), protocol=one.rules.protocol,
             settings={**one.rules.reading, **({"top": 10} if translations and "top" not in one.rules.reading else {})},
-            layers=numbers,
+            layers=numbers, rerank=scorer, rerank_depth=rerank_depth,
             asked=source.asked(one), name=called, items=not no_items, cache=cache, use_cache=not no_cache,
             resamples=resamples, seed=seed, progress=context.obj,
         )  # fmt: skip
@@ -175,6 +181,15 @@ def _words(static: Sequence[str] | None, lowercase: bool) -> StaticWords | None:
     from align.evaluation.encoding import StaticWords
 
     return StaticWords(static, lowercase=lowercase) if static else None
+
+
+def _scorer(folder: Path | None, choice: EncoderChoice) -> Scorer | None:
+    """The scorer of a folder, on the encoder that it was trained on."""
+    if folder is None:
+        return None
+    from align.reranking.scorer import load_scorer
+
+    return load_scorer(folder, device=choice.device, bf16=choice.bf16)
 
 
 def _layers(text: str | None, keep: str) -> Layers | None:

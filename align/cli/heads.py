@@ -1,4 +1,4 @@
-"""``align head words``."""
+"""``align head words`` and ``align head fusion``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from align.cli.options.arguments import Out, show
 from align.cli.options.encoder_choice import EncoderChoice, takes_encoder
 from align.cli.options.help_pages import Verbs, add_verbs
 from align.errors import InputError
+from align.files.whole import read_json
 
 
 @takes_encoder(without="layer pooling special_tokens average_layers backend attention offsets head language_tags")
@@ -82,5 +83,34 @@ def _vocabularies(given: list[str], size: int) -> dict[str, tuple[str, ...]]:
     return {code: read_vocabulary(path)[:size] for code, path in files.items()}
 
 
+@takes_encoder(without="bf16 backend attention offsets head language_tags average_layers")
+def fusion(
+    context: typer.Context,
+    choice: EncoderChoice,
+    pairs: Annotated[list[str], typer.Option(help="A table with negatives, of align pairs negatives; repeatable.")],
+    out: Out,
+    joint: Annotated[int, typer.Option(min=1, help="Layers that read both texts together.")] = 1,
+    rest: Annotated[int, typer.Option(min=0, help="Layers above them that read each for itself again.")] = 0,
+    loss: Annotated[str, typer.Option(help="softmax: the target out of its candidates; bce: each alone.")] = "softmax",
+    steps: Annotated[int, typer.Option(min=1, help="Of training.")] = 300,
+    batch: Annotated[int, typer.Option(min=1, help="Sources of a step.")] = 16,
+    negatives: Annotated[int, typer.Option(min=1, help="Of each source in a step, drawn anew each time.")] = 3,
+    rate: Annotated[float, typer.Option(help="Learning rate of the layers.")] = 1e-4,
+    head_rate: Annotated[float, typer.Option(help="That of the numbers on top.")] = 1e-3,
+    autocast: Annotated[bool, typer.Option("--autocast", help="Compute in bfloat16, with float32 weights.")] = False,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+) -> None:
+    """Train a scorer of pairs: copies of the top layers of an encoder read both texts together."""
+    from align import fusion_head
+    from align.reranking.learning import FusionOptions
+
+    options = FusionOptions(
+        joint=joint, rest=rest, loss=loss, steps=steps, batch=batch, negatives=negatives, rate=rate,
+        head_rate=head_rate, seed=seed, max_tokens=choice.max_tokens or FusionOptions.max_tokens,
+    )  # fmt: skip
+    made = fusion_head(choice.load(), pairs, out, options=options, bf16=autocast, progress=bool(context.obj))
+    show({**read_json(out / "manifest.json"), **made.identity(), "out": str(out)})
+
+
 app = typer.Typer(cls=Verbs, no_args_is_help=True, help="Train a head on a frozen encoder.")
-add_verbs(app, {"words": words})
+add_verbs(app, {"words": words, "fusion": fusion})

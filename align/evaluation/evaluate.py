@@ -30,11 +30,12 @@ from align.evaluation.encoding import (
 )  # fmt: skip
 from align.evaluation.layers import Layers, sweep
 from align.evaluation.reading import units
-from align.evaluation.rules import Rules, described, rules_of
+from align.evaluation.rules import Rules, described, reranked_rules, rules_of
 from align.evaluation.run import Kept, Run
 from align.files.archives import is_there
 from align.files.licences import check_licence, known_licence
 from align.tasks.layers import best_layer, mean_curve
+from align.tasks.reranked import Reranked
 from align.tasks.task import Unit, task
 from align.text.hashing import text_sha256
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from align.encoders.decoder import Decoder
     from align.encoders.encoder import Encoder
     from align.tasks.embedding import Encode
+    from align.tasks.reranked import PairScorer
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ def evaluate(
     protocol: str | Any | None = None,
     settings: Mapping[str, Any] | None = None,
     layers: Layers | None = None,
+    rerank: PairScorer | None = None,
+    rerank_depth: int = 10,
     asked: Asked | None = None,
     name: str | None = None,
     items: bool = True,
@@ -77,6 +81,9 @@ def evaluate(
         protocol: another than the benchmark's or the task's own: its name, or one of one's own.
         settings: of the protocol (``{"candidates": 1000}``) and of the task's reader (``{"vocabulary": "lists"}``).
         layers: score at each of several layers; one half of the data chooses, the other is scored.
+        rerank: a scorer of pairs (:func:`align.load_scorer`) that puts the nearest candidates in its own order, in
+            tasks that search (retrieval, bli).
+        rerank_depth: how many of each query.
         asked: how the encoder is asked: in bfloat16, words in a template.
         name: of the model in the result; ``None``: what was loaded.
         items: keep the outcome of every item, which comparisons need.
@@ -111,6 +118,10 @@ def evaluate(
     licence = known_licence(folder, chosen.licence) if folder and is_there(folder) else chosen.licence
     check_licence(chosen.name, licence)
     rules = rules_of(chosen, protocol, settings or {})
+    if rerank is not None:
+        rules = reranked_rules(chosen, rules, rerank_depth)
+        if layers:
+            raise InputError("a scorer stands on one layer of its encoder: a sweep over layers is without")
     if chosen.name in BENCHMARKS:
         log.info("%s: %s; licence %s; %s", chosen.name, chosen.about, chosen.licence, folder or f"Hub, {chosen.hub}")
     every = _units(encoder, chosen, folder, languages, rules)
@@ -118,6 +129,7 @@ def evaluate(
     if hasattr(rules.protocol, "check_pooling"):
         rules.protocol.check_pooling(identity["pooling"])
     made_by = identity | {"tokenizer": tokenizer_hash(encoder), "bf16": asked.bf16}
+    made_by |= {"rerank": rerank.identity()} if rerank is not None else {}
     run = Run(chosen.name, kind, rules, Kept(Path(cache) if cache else None) if use_cache else None, made_by, progress)
     facts: dict[str, Any] = {}
     if layers:
@@ -131,7 +143,10 @@ def evaluate(
             encode = _cached(encode, made_by, cache)
         if not isinstance(encoder, StaticWords) and kind.inputs not in ("tokens", "labels"):
             encode = keeping_lists(encode, rows=100_000 if kind.inputs == "layers" else 400_000)
+        encode = Reranked(encode, rerank.score) if rerank is not None else encode
         found = [row for unit in every for row in run.rows(unit, encode)]
+        if rerank is not None:
+            facts["rerank"] = rerank.identity() | {"pairs": encode.pairs, "seconds": round(encode.seconds, 2)}
     if not found:
         reason = run.missing[0]["reason"] if run.missing else "it has no subset of these languages"
         raise InputError(f"{chosen.name}: nothing could be scored: {reason}")

@@ -54,6 +54,18 @@ def rules_of(benchmark: Benchmark, protocol: Any = None, settings: Mapping[str, 
     return Rules(chosen if other == chosen else replace(other, name=_changed(chosen.name)), reading)
 
 
+def reranked_rules(benchmark: Benchmark, rules: Rules, depth: int) -> Rules:
+    """The same rules, but that the nearest ``depth`` of each query are re-ranked.
+
+    Raises:
+        InputError: a task that does not search, or a protocol that cannot be re-ranked.
+    """
+    if "rerank_depth" not in _fields(rules.protocol):
+        raise InputError(f"{benchmark.name}: {benchmark.task} searches nothing: re-ranked are retrieval and bli")
+    name = rules.protocol.name
+    return replace(rules, protocol=replace(rules.protocol, rerank_depth=depth, name=f"{name}, re-ranked"))
+
+
 def _changed(name: str) -> str:
     return name if name.endswith("(changed)") else f"{name} (changed)"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from align.errors import InputError, unknown
+from align.tasks.reranked import check_depth, described_depth
 
 METRICS = ("P@1", "P@5", "P@10", "MRR")
 METHODS = ("NN", "CSLS")
@@ -54,6 +55,9 @@ class BliProtocol:
     """The number to quote."""
     reference: str = ""
     """Where the protocol comes from."""
+    rerank_depth: int | None = None
+    """Nearest candidates of each query that a scorer of pairs puts in its own order; ``None``: none is asked
+    Translations and examples that are kept are those of the vectors."""
 
     def __post_init__(self) -> None:
         """Refuse a setting that does not exist."""
@@ -64,6 +68,7 @@ class BliProtocol:
         if (self.candidates is not None and self.candidates < 1) or self.csls_k < 1:
             sizes = f"candidates {self.candidates}, csls_k {self.csls_k}"
             raise InputError(f"protocol {self.name}: {sizes}; expected at least 1")
+        check_depth(self.name, self.rerank_depth)
         method, _, metric = self.headline.partition(" ")
         if method not in METHODS or metric not in METRICS:
             raise InputError(f"protocol {self.name}: headline is {self.headline!r}; expected such as 'CSLS P@1'")
@@ -95,7 +100,7 @@ class BliProtocol:
             f"protocol {self.name}: units: {unit[self.unit]}; denominator: {self.denominator}{outside}; "
             f"case: {case[self.case]}; candidates: {first}{script}; cosine, {by}; "
             f"ties: {ties[self.ties]} (tolerance 1e-06); identical pairs: {self.identical}; "
-            f"headline {self.headline}: mean over directions"
+            f"headline {self.headline}: mean over directions{described_depth(self.rerank_depth)}"
         )
 
 

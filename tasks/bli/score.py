@@ -14,6 +14,7 @@ from align.similarity.ranks import best_gold_ranks
 from align.tasks.bli.protocols import BliProtocol
 from align.tasks.bli.units import Questions, Unit
 from align.tasks.bli.words import Side, Vocabulary
+from align.tasks.reranked import Reranked
 
 Means = NDArray[np.float32] | None
 """(m,) r_S of the target vocabulary; ``None``: CSLS is not asked for."""
@@ -109,9 +110,12 @@ def score_direction(
     *,
     per_word: bool,
     translations: int,
+    reranked: Reranked | None = None,
 ) -> BliScore:
     """The score of one direction; arguments as of ``bli_pairs``."""
     ranks = _ranks(asked.covered, source, target, candidates, means, protocol)
+    if reranked is not None:
+        ranks = _reranked(reranked, ranks, source, target, candidates, means, protocol)
     covered = [unit for unit in asked.chosen if unit.golds]
     golds: dict[str, set[int]] = {}
     for unit in covered:
@@ -157,6 +161,22 @@ def _ranks(
     return found
 
 
+def _reranked(
+    by: Reranked, ranks: Mapping[str, Ranks], source: Side, target: Side, candidates: Vocabulary, means: Means,
+    protocol: BliProtocol,
+) -> dict[str, Ranks]:  # fmt: skip
+    """The same once a scorer has put the nearest of each method in its order."""
+    units = list(next(iter(ranks.values())))
+    words = [unit.source for unit in units]
+    found: dict[str, Ranks] = {}
+    for method, _, nearest in _nearest(words, source, target, candidates, means, protocol.rerank_depth or 0, protocol):
+        right = np.array([np.isin(rows, unit.golds) for rows, unit in zip(nearest, units, strict=True)])
+        before = np.array([ranks[method][unit] for unit in units])
+        after = by.ranks(before, nearest, right, words, candidates.words)
+        found[method] = dict(zip(units, after.tolist(), strict=True))
+    return found
+
+
 def _counted(units: Sequence[Unit], protocol: BliProtocol) -> list[Unit]:
     return [unit for unit in units if unit.golds or protocol.denominator == "all"]
 
@@ -185,17 +205,26 @@ def _best(
     """The ``k`` best candidates of each source word: by NN all of them, then by CSLS."""
     if not k:
         return
-    queries, vectors, mask = source.look_up(list(golds)), target.vectors, candidates.mask
-    rows = np.arange(len(vectors)) if mask is None else np.flatnonzero(mask)
-    searched = vectors if mask is None else vectors[rows]
-    found = {"NN": csls_top_k(queries, searched, k)}
-    if means is not None:
-        query_means, _ = neighbourhood_means(queries, vectors, k=protocol.csls_k)
-        found["CSLS"] = csls_top_k(queries, searched, k, query_means=query_means, candidate_means=means[rows])
-    for method, (scores, places) in found.items():
-        for word, word_scores, word_rows in zip(golds, scores.tolist(), rows[places].tolist(), strict=True):
+    for method, scores, rows in _nearest(list(golds), source, target, candidates, means, k, protocol):
+        for word, word_scores, word_rows in zip(golds, scores.tolist(), rows.tolist(), strict=True):
             for rank, (score, row) in enumerate(zip(word_scores, word_rows, strict=True), 1):
                 yield Translation(method, word, rank, candidates.words[row], score, row in golds[word])
+
+
+def _nearest(
+    words: Sequence[str], source: Side, target: Side, candidates: Vocabulary, means: Means, k: int,
+    protocol: BliProtocol,
+) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.int64]]]:  # fmt: skip
+    """By method, the scores and the rows of the ``k`` best candidates of each source word: first NN, then CSLS."""
+    queries, vectors, mask = source.look_up(words), target.vectors, candidates.mask
+    rows = np.arange(len(vectors)) if mask is None else np.flatnonzero(mask)
+    searched = vectors if mask is None else vectors[rows]
+    scores, places = csls_top_k(queries, searched, k)
+    yield "NN", scores, rows[places]
+    if means is not None:
+        query_means, _ = neighbourhood_means(queries, vectors, k=protocol.csls_k)
+        scores, places = csls_top_k(queries, searched, k, query_means=query_means, candidate_means=means[rows])
+        yield "CSLS", scores, rows[places]
 
 
 def translation_lines(scores: Iterable[BliScore]) -> Iterator[str]:

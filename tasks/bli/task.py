@@ -23,6 +23,7 @@ from align.tasks.bli.words import Side, encode_side, vocabulary_of
 from align.tasks.embedding import Encode
 from align.tasks.layers import split_lines
 from align.tasks.measures.ranks import expected_by_chance
+from align.tasks.reranked import reranked_by
 from align.tasks.result import Result
 from align.tasks.retrieval.task import outcomes
 from align.tasks.task import Halving, Row, Task, Unit, row
@@ -121,6 +122,7 @@ def bli_pairs(
     if translations < 0:
         raise InputError(f"translations must be 0 or more, got {translations}")
     directions = _directions(dictionaries, both)
+    reranked = reranked_by(encode, chosen)
     known = {code: vocabulary_of(code, vocabularies, chosen) for code in chain.from_iterable(directions)}
     asked = {(s, t): questions(one, known[s], known[t], chosen) for (s, t), one in directions.items()}
     sources = {code: [u.source for way, one in asked.items() if way[0] == code for u in one.covered] for code in known}
@@ -139,7 +141,7 @@ def bli_pairs(
         for s, t in ways:
             scores[s, t] = score_direction(
                 asked[s, t], sides[s], sides[t], known[t], means.get(t), chosen,
-                per_word=per_word, translations=translations,
+                per_word=per_word, translations=translations, reranked=reranked,
             )  # fmt: skip
             p1 = ", ".join(f"{name} P@1 {found.metrics['P@1']:.3f}" for name, found in scores[s, t].methods.items())
             logger.info("bli, pair %d/%d: %s-%s, %s", number, len(groups), s, t, p1)

@@ -9,6 +9,7 @@ from typing import Any
 
 from align.errors import InputError, unknown
 from align.similarity.margin import check_score
+from align.tasks.reranked import check_depth, described_depth
 
 Pair = tuple[str, str]
 METRICS = ("P@1", "P@5", "P@10", "MRR")
@@ -51,6 +52,8 @@ class Protocol:
     twin: str = ""
     """The other language queries in Latin letters, too: as a romaniser of this name writes it, or as files of this
     folder do (``hin_Latn.txt``, line-aligned); "": it does not."""
+    rerank_depth: int | None = None
+    """Nearest candidates of each query that a scorer of pairs puts in its own order; ``None``: none is asked."""
 
     def __post_init__(self) -> None:
         """Refuse what nothing scores by: a protocol says what is done, and no more."""
@@ -70,6 +73,11 @@ class Protocol:
         if any(given) and not all(given):
             raise InputError(f"protocol {self.name}: expected layer, pooling and special_tokens together, or none")
         check_score(self.similarity, self.margin_k)
+        check_depth(self.name, self.rerank_depth)
+        if self.rerank_depth is not None and self.similarity != "cosine":
+            raise InputError(
+                f"protocol {self.name}: the nearest by cosine are re-ranked, not those by {self.similarity}"
+            )
 
     @property
     def twin_name(self) -> str:
@@ -125,6 +133,7 @@ class Protocol:
             f"headline {self.headline}: mean of the searches with {self.pivot}, of all where none has it{apart}"
             + f"; romanised twin ({self.twin_name}): the same queries in Latin letters, in no other mean"
             * bool(self.twin)
+            + described_depth(self.rerank_depth)
         )
 
 

@@ -19,6 +19,7 @@ from align.tasks.embedding import Encode, Side, embed
 from align.tasks.layers import split_lines
 from align.tasks.measures.geometry import anisotropy, hubness
 from align.tasks.measures.ranks import expected_by_chance, mean_reciprocal_rank, precision_at
+from align.tasks.reranked import Reranked, reranked_by
 from align.tasks.result import Result
 from align.tasks.retrieval.protocols import PROTOCOLS, ROMANISED, Pair, Protocol, find_protocol, in_headline
 from align.tasks.retrieval.twins import twin_pair, with_twins
@@ -98,6 +99,7 @@ def retrieval(
     check_aligned(texts)
     pairs = _default_pairs(texts, chosen) if pairs is None else checked_pairs(pairs, texts)
     searches = [chosen.searches(pair) for pair in pairs]  # refused before anything is encoded
+    reranked = reranked_by(encode, chosen)
     uses = Counter(code for pair in pairs for code in pair)
     sides: dict[str, Side] = {}
     scores: list[Score] = []
@@ -109,7 +111,7 @@ def retrieval(
         if check_alignment:
             first, second = (sides[code].embeddings[lines] for code in pair)
             check_shift(first, second, lines, pair, block=block)
-        ranks = _ranks(sides, texts, pair, lines, chosen, block)
+        ranks = _ranks(sides, texts, pair, lines, chosen, block, reranked, ways)
         for queries, candidates in ways:
             score = _score(queries, candidates, ranks[queries], lines, len(texts[queries]), per_item)
             if geometry and len(lines) > 1:
@@ -157,8 +159,10 @@ def _ranks(
     lines: NDArray[np.int64],
     protocol: Protocol,
     block: int,
+    reranked: Reranked | None,
+    ways: Sequence[Pair],
 ) -> dict[str, NDArray[np.int64]]:
-    """Ranks of the answers to the lines of each language of the pair, in the other."""
+    """Ranks of the answers to the lines of each language of the pair, in the other; re-ranked, if so, in ``ways``."""
     first, second = (sides[code].embeddings[lines] for code in pair)
     groups: list[NDArray[np.int64] | None] = [None, None]
     if protocol.duplicates == "right":
@@ -167,7 +171,16 @@ def _ranks(
         first, second, score=protocol.similarity, k=protocol.margin_k, x_groups=groups[0], y_groups=groups[1],
         block=block,
     )  # fmt: skip
-    return dict(zip(pair, ranks, strict=True))
+    found = dict(zip(pair, ranks, strict=True))
+    if reranked is not None and protocol.rerank_depth:
+        vectors, meanings = dict(zip(pair, (first, second), strict=True)), dict(zip(pair, groups, strict=True))
+        for asking, asked in ways:
+            queries, candidates = ([texts[code][line] for line in lines] for code in (asking, asked))
+            nearest = csls_top_k(vectors[asking], vectors[asked], protocol.rerank_depth, block=block)[1]
+            of = meanings[asked]
+            same = np.arange(len(lines)) if of is None else of
+            found[asking] = reranked.ranks(found[asking], nearest, same[nearest] == same[:, None], queries, candidates)
+    return found
 
 
 def numbered(texts: Sequence[str]) -> NDArray[np.int64]:

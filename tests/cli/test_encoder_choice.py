@@ -31,6 +31,7 @@ WITHOUT = {
     "scripts": NO_ENCODING | {"attention"},  # as trim
     "extend": NO_ENCODING | {"attention"},  # as trim
     "head words": POOLED | NO_VECTORS | {"attention"},  # it pools as heads do
+    "head fusion": NO_ENCODING | {"attention", "average_layers"},  # it runs single layers, in torch
     "advise": NO_VECTORS,  # it reads the tokenizer; likeness is the encoder's own
     "lab": NO_ENCODING,  # it trains, on languages of its own
     "certify": POOLED | {"attention", "backend"},  # both encoders as they were saved
@@ -51,6 +52,7 @@ WORDS = {
     "route": "MODEL other --languages ell_Latn --out made",
     "upgrade-index": "vectors --out made --model MODEL",
     "head words": "MODEL eng_Latn-ell_Grek=words.tsv --out made",
+    "head fusion": "MODEL --pairs pairs.tsv --out made",
     "advise": "scores.tsv --model MODEL",
     "lab": "--objectives info_nce --model MODEL",
     "certify": "MODEL other/model --data verses",

@@ -32,6 +32,7 @@ from align.objectives.multi_similarity import MultiSimilarityOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.prototypes import PrototypesOptions
+from align.objectives.self_teaching import SelfTeachingOptions
 from align.objectives.siglip import SiglipOptions
 from align.objectives.smooth_l1 import SmoothL1Options
 from align.objectives.spread import SpreadOptions
@@ -75,6 +76,7 @@ RECIPES = {
         siglip=SiglipOptions(), barlow_twins=BarlowTwinsOptions(), spread=SpreadOptions(), smooth_l1=SmoothL1Options(),
         guided=GuidedOptions(learn_temperature=True, temperature=0.5),
         nt_xent=ContrastiveOptions(teacher=True, false_negatives=0.1, hardness=2.0),
+        self_teaching=SelfTeachingOptions(teacher=True),
     ),
     "classes": Recipe(prototypes=PrototypesOptions()),
     "muril": Recipe(tlm=TlmOptions(rate=0.5), distil=DistilOptions()),

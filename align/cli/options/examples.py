@@ -67,6 +67,7 @@ EXAMPLES = {
         "align head words model pairs --vocabulary lists --out head",
         "align head words model eng_Latn-deu_Latn=train.tsv --exclude tests --vocabulary lists --save whole --out head",
     ],
+    "head fusion": ["align head fusion model --pairs hard --joint 1 --rest 1 --out scorer"],
     "route": [
         "align route e5 tower --prompt 'query: ' --languages hin_Latn,tam_Latn --out model",
         "align route romanising tower --scripts fallback --out model",
@@ -131,6 +132,7 @@ EXAMPLES = {
         "align serve model index",
         "align serve e5 russian english --prompt 'passage: ' --query-prompt 'query: ' --port 8080",
     ],
+    "rerank": ["align rerank scorer hits.jsonl --depth 10 > reranked.jsonl"],
     "tm": ["align tm model memory.tmx --languages eng_Latn-hin_Deva --queries new.txt --terms terms.tsv --json"],
     "mine": ["align mine russian english --out mined.tsv --threshold 1.05"],
     "augment-queries": ["align augment-queries vectors --source romanized --out likely.tsv"],
