@@ -23,6 +23,7 @@ from transformers import (
 from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
 from align.encoders.fallback import opened as opened_fallback
+from align.encoders.mixture.folder import BASE, put_mixture
 from align.encoders.offsets.folder import open_head, open_offsets
 from align.encoders.pooling import Cut, Pooling
 from align.encoders.route import NATIVE, ROMANISED, Route, refuse_route
@@ -224,6 +225,8 @@ def _from_align(
         made, tower = (_from_align(folder / one, given, prompt, max_tokens, where) for one in (NATIVE, ROMANISED))
         made.route = Route(tower.to(where).eval(), **config["route"])
         return made
+    if "mixture" in config:
+        return put_mixture(_from_align(folder / BASE, given, prompt, max_tokens, where), folder, config["mixture"])
     whole = folder / MASKED_LM
     model, tokenizer = from_transformers(str(whole if whole.is_dir() else folder))
     pooling = Pooling(**config["pooling"] | dict(given))

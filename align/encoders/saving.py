@@ -29,6 +29,9 @@ from align.encoders.blocks import blocks, first_blocks, reads_molecules
 from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
 from align.encoders.encoder import Encoder
 from align.encoders.fallback import with_card
+from align.encoders.mixture.folder import CARD as MIXED
+from align.encoders.mixture.folder import write_mixture
+from align.encoders.mixture.layers import mixture_of
 from align.encoders.pooling import Cut
 from align.encoders.romanising import RomanisingTransformer
 from align.encoders.route import refuse_route
@@ -73,6 +76,7 @@ def save_encoder(
 ) -> None:
     """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
 
+    One with a mixture of adapters only :func:`align.load_encoder` loads: see :mod:`align.encoders.mixture.folder`.
     One that romanises scripts (:func:`align.scripts`) it loads with ``trust_remote_code`` and this package alone.
 
     A layer-k encoder is cut after layer k. If that drops layers, or the model has a masked-LM head, the whole
@@ -89,6 +93,9 @@ def save_encoder(
         InputError: the folder holds something else or cannot be written, or plain sentence-transformers cannot
             express the pooling, or the encoder takes offsets off or has a route.
     """
+    if mixture_of(encoder.body) is not None:
+        _save_mixed(encoder, folder, card, extra or {})
+        return
     refuse_route(encoder, "save_encoder")
     if encoder.offsets is not None:
         raise InputError("a saved encoder takes no offsets off: load it without them to save it, and keep their folder")
@@ -115,6 +122,14 @@ def save_encoder(
         write_json(temporary / "align.json", settings | (extra or {}))
         text = with_card(card or encoder.card or NO_CARD, encoder.fallback)
         (temporary / "README.md").write_text(text, encoding="utf-8")
+
+
+def _save_mixed(encoder: Encoder, folder: str | Path, card: str | None, extra: Mapping[str, Any]) -> None:
+    with whole_folder(folder, kind=ENCODER, hashed=True) as temporary:
+        settings = write_mixture(encoder, temporary, save_encoder)
+        shown = {"align": __version__, "identity": encoder.identity(), **settings}
+        write_json(temporary / "align.json", shown | extra)
+        (temporary / "README.md").write_text(card or MIXED.format(name=Path(folder).name), encoding="utf-8")
 
 
 def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:
