@@ -65,7 +65,7 @@ def prototypes(
         ValueError: the shapes disagree or the temperature is not positive.
 
     References:
-        The contrast is that which ProKD (Ge et al. 2023, arXiv:2305.08336) describes across languages, with the
+        The contrast is that which ProKD (Ge et al. 2023, arXiv:2301.08855) describes across languages, with the
         prototypes of ContProto (Zhou et al. 2023, arXiv:2305.13628).
     """
     right = vectors.dim() == 2 and vectors.shape[:1] == classes.shape == languages.shape

@@ -25,6 +25,7 @@ from align.encoders.device import chosen_device
 from align.encoders.encoder import Encoder
 from align.encoders.fallback import opened as opened_fallback
 from align.encoders.lexical.settings import Lexical
+from align.encoders.mixture.folder import put_mixture
 from align.encoders.offsets.folder import open_head, open_offsets
 from align.encoders.pooling import Cut, Pooling
 from align.encoders.route import NATIVE, ROMANISED, Route, refuse_route
@@ -223,6 +224,8 @@ def _from_align(
         made = _from_align(folder / BASE, given, prompt, max_tokens, where)
         read_bottlenecks(folder, config["bottlenecks"], made.model)
         return made
+    if "mixture" in config:
+        return put_mixture(_from_align(folder / BASE, given, prompt, max_tokens, where), folder, config["mixture"])
     whole = folder / MASKED_LM
     model, tokenizer = from_transformers(str(whole if whole.is_dir() else folder))
     pooling = Pooling(**config["pooling"] | dict(given))

@@ -171,6 +171,8 @@ class Encoder(TextModel):
         if positions is not None:
             shifted = positions + first_position(self.model)
             given["position_ids"] = shifted if packing is None else packing.flat(shifted)
+        if (mixture := getattr(self.body, "mixture", None)) is not None:
+            mixture.read(self.body.get_input_embeddings()(ids), attention, packing)
         found = self._run(given, head=head)
         if packing is None:
             return found

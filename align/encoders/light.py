@@ -175,7 +175,7 @@ def _known(config: Mapping[str, Any], tokenizer: Mapping[str, Any], saved: Mappi
         and config.get("position_embedding_type", "absolute") == "absolute"
         and isinstance(config.get("pad_token_id"), int)
         and tokenizer.get("tokenizer_class") in PLAIN_TOKENIZERS
-        and not {"route", "fallback"} & saved.keys()
+        and not {"route", "fallback", "mixture"} & saved.keys()
         and not saved.get("tail")
         and not saved.get("truncate_dim")
         and not pooling.get("average_layers")

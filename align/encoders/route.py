@@ -114,10 +114,15 @@ class Route(nn.Module):
 
 
 def refuse_route(encoder: Any, what: str) -> None:
-    """For what knows of one encoder only.
+    """For what knows of one encoder only, whose weights are the same for all texts.
 
     Raises:
-        InputError: it has two.
+        InputError: it has two, or a mixture of adapters.
     """
+    if getattr(getattr(encoder, "body", None), "mixture", None) is not None:
+        raise InputError(
+            f"{encoder.name} has a mixture of adapters, which the text decides between, so that they cannot be merged: "
+            f"give {what} an encoder without"
+        )
     if getattr(encoder, "route", None) is not None:
         raise InputError(f"{encoder.name} is two encoders, of native and of romanised text: give one to {what}")

@@ -31,6 +31,9 @@ from align.encoders.blocks import blocks, first_blocks, reads_molecules
 from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
 from align.encoders.encoder import Encoder
 from align.encoders.fallback import with_card
+from align.encoders.mixture.folder import CARD as MIXED
+from align.encoders.mixture.folder import write_mixture
+from align.encoders.mixture.layers import mixture_of
 from align.encoders.pooling import Cut
 from align.encoders.romanising import RomanisingTransformer
 from align.encoders.route import refuse_route
@@ -56,7 +59,8 @@ def save_encoder(
     """Save an encoder so that ``SentenceTransformer(folder)`` loads it without custom code and gives the same vectors.
 
     One that romanises scripts (:func:`align.scripts`) it loads with ``trust_remote_code`` and this package alone; one
-    with bottleneck adapters it refuses, and loads ``folder/base``, the encoder without them.
+    with bottleneck adapters it refuses, and loads ``folder/base``, the encoder without them. One with a mixture of
+    adapters only :func:`align.load_encoder` loads: see :mod:`align.encoders.mixture.folder`.
 
     A layer-k encoder is cut after layer k. If that drops layers, or the model has a masked-LM head, the whole
     checkpoint goes to ``folder/masked_lm`` for ``AutoModelForMaskedLM`` and token-level fine-tuning.
@@ -72,6 +76,9 @@ def save_encoder(
         InputError: the folder holds something else or cannot be written, or plain sentence-transformers cannot
             express the pooling, or the encoder takes offsets off or has a route.
     """
+    if mixture_of(encoder.body) is not None:
+        _save_mixed(encoder, folder, card, extra or {})
+        return
     refuse_route(encoder, "save_encoder")
     if encoder.offsets is not None:
         raise InputError("a saved encoder takes no offsets off: load it without them to save it, and keep their folder")
@@ -112,6 +119,14 @@ def _save_weights(encoder: Encoder, folder: Path) -> None:
         if encoder.model is not encoder.body or encoder.layer < len(blocks(encoder.model)):
             encoder.model.save_pretrained(folder / MASKED_LM)
             encoder.tokenizer.save_pretrained(folder / MASKED_LM)
+
+
+def _save_mixed(encoder: Encoder, folder: str | Path, card: str | None, extra: Mapping[str, Any]) -> None:
+    with whole_folder(folder, kind=ENCODER, hashed=True) as temporary:
+        settings = write_mixture(encoder, temporary, save_encoder)
+        shown = {"align": __version__, "identity": encoder.identity(), **settings}
+        write_json(temporary / "align.json", shown | extra)
+        (temporary / "README.md").write_text(card or MIXED.format(name=Path(folder).name), encoding="utf-8")
 
 
 def to_sentence_transformer(encoder: Encoder) -> SentenceTransformer:

@@ -11,6 +11,7 @@ from typing import Any
 from huggingface_hub import ModelCard
 
 from align.encoders.encoder import Encoder
+from align.encoders.mixture.layers import mixture_of
 from align.errors import InputError
 from align.files.whole import whole_file
 from align.pairs.overlap_result import overlap_table
@@ -51,8 +52,7 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
         "# Sentence encoder aligned with Align", "",
         f"Vectors: {encoder.dimension} dimensions, {pooling.kind} pooling of {states} {tokens} "
         f"special tokens, {'unit length' if encoder.unit else 'raw length'}, at most {encoder.max_tokens} tokens.", "",
-        "```python", "from sentence_transformers import SentenceTransformer", "",
-        'model = SentenceTransformer("this-folder")', "```", "",
+        *how_to_load(encoder),
         *map(stage_line, stages), f"Seed {facts['seed']}.", "",
         f"Romaniser of the pairs: {about.get('romaniser', 'not recorded')}. Licences of the text: "
         f"{', '.join(sorted({s['licence'] for s in about.get('sources', [])})) or 'not recorded'}.", "",
@@ -62,6 +62,22 @@ def model_card(encoder: Encoder, facts: Mapping[str, Any]) -> str:
         *(["## The card of the encoder that was trained", "", text, ""] if text else []),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def how_to_load(encoder: Encoder) -> list[str]:
+    """The lines of code that load it, and why they are other ones for a mixture of adapters."""
+    if mixture_of(encoder.body) is None:
+        code = [
+            "from sentence_transformers import SentenceTransformer",
+            "",
+            'model = SentenceTransformer("this-folder")',
+        ]
+        return ["```python", *code, "```", ""]
+    return [
+        "The text decides which of its adapters read it, so that they cannot be merged into the weights: "
+        "sentence-transformers does not load this folder.", "",
+        "```python", "import align", "", 'encoder = align.load_encoder("this-folder")', "```", "",
+    ]  # fmt: skip
 
 
 def card_before(card: str) -> tuple[dict[str, Any], str]:
@@ -102,6 +118,12 @@ def stage_line(stage: Mapping[str, Any]) -> str:
         end = f" Stopped early at step {stopped['step']}: no better evaluation since step {stopped['best_step']}."
     if learned := stage.get("temperatures"):
         end += " Learned temperatures: " + ", ".join(f"{n} {value:.4g}" for n, value in learned.items()) + "."
+    if routing := stage.get("routing"):
+        of = sum(one["entropy"] for one in routing["languages"].values()) / len(routing["languages"])
+        end += (
+            f" Mixture of {routing['experts']} adapters: the entropy of a text's weights is {of:.3f} nats, the purity "
+            f"of the adapters by language {routing['purity']:.3f} (one for all has {routing['purity_of_one']:.3f})."
+        )
     return (
         f"{name} on {stage['pairs']:,} pairs in {stage['languages']} languages and {len(stage['scripts'])} scripts "
         f"({' '.join(stage['scripts'])}); {stage['negatives']} negatives per anchor.{end}\n"

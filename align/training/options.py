@@ -57,6 +57,12 @@ class LoraOptions:
     """Learn the length of each row of W apart from its direction (DoRA)."""
     rslora: bool = False
     """Divide alpha by the root of the rank."""
+    experts: Annotated[int, AT_LEAST_1] = 1
+    """Adapters of each module; 2 or more: a mixture, which a router weighs for each text, and which stays unmerged."""
+    top: Annotated[int, AT_LEAST_0] = 0
+    """So many of them read a text, those that the router weighs most; 0: all."""
+    balance: Annotated[float, AT_LEAST_0] = 0.01
+    """Weight of the load balance of a mixture: 1 when all adapters are used alike, their number when one is."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their limits."""
@@ -113,6 +119,8 @@ class TrainOptions:
     """Several pairs of one group in a batch: never negatives; for label_nt_xent, supcon, multi_similarity positives."""
     mixing: Annotated[str, one_of("proportional", "uniform")] = "proportional"
     """Over the tables of a stage: proportional to their rows, or uniform (equally often)."""
+    trainable: tuple[str, ...] = ()
+    """Regular expressions: of the encoder only weights in whose name one is found are trained; none: all."""
     freeze_embeddings: bool = False
     """Keep the word embeddings as they are (69 % of XLM-R-base's parameters)."""
     freeze_blocks: Annotated[int, AT_LEAST_0] = 0

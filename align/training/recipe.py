@@ -128,6 +128,16 @@ class Recipe:
         need(not (self.lora and self.bottleneck), "one kind of adapter is trained: lora or bottleneck", ["both"])
         if self.lora and self.lora.dora:
             need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
+        if self.lora and self.lora.experts > 1:
+            self._check_mixture(self.lora)
+
+    def _check_mixture(self, lora: LoraOptions) -> None:
+        need(lora.top <= lora.experts, f"lora.top is of the {lora.experts} adapters of lora.experts", lora.top)
+        for name in ("dora", "rslora", "dropout"):
+            need(not getattr(lora, name), f"a mixture (lora.experts) has no lora.{name}", getattr(lora, name))
+        for name in ("micro_tokens", "gradient_checkpointing", "compile"):
+            again = "runs a batch in parts or again, and a mixture (lora.experts) is weighed once a batch"
+            need(not getattr(self.train, name), f"train.{name} {again}", getattr(self.train, name))
 
     def _check_stages(self) -> None:
         names = [stage.name for stage in self.stages]
@@ -140,6 +150,8 @@ class Recipe:
         need(not self.pairs, "a recipe with stages has its pairs inside them", list(self.pairs))
         for stage in self.stages:
             need(not stage.stages, "a stage has no stages of its own", stage.name)
+            mixed = stage.lora is not None and stage.lora.experts > 1 and stage is not self.stages[-1]
+            need(not mixed, "a mixture (lora.experts) cannot be merged: only the last stage may have one", stage.name)
             need(stage.encoder == EncoderOptions(), "all stages share one [encoder]: set it outside them", stage.name)
 
     @property

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from transformers import TrainerCallback
 
 from align.encoders.adapters.low_rank import Adapter
-from align.encoders.blocks import blocks, word_table
 from align.encoders.encoder import Encoder
 from align.encoders.language_tags import add_tags
+from align.encoders.mixture.layers import mixture_of
+from align.encoders.mixture.report import routing
 from align.errors import InputError, there_are
 from align.pairs.mentions import MENTION
 from align.training.adapters import bottleneck, lora
-from align.training.adapters.blocks import adapted_blocks, train_only
+from align.training.adapters.blocks import adapted_blocks
 from align.training.batches import Batches
 from align.training.callbacks import Evaluation, Evaluator
 from align.training.distributed import world
@@ -34,8 +34,9 @@ from align.training.resume import checkpoints, finish_stage, load_finished, newe
 from align.training.sampling import BatchStream
 from align.training.step import Alignment
 from align.training.store import PairStore, build_store
-from align.training.summary import summary, summary_line
+from align.training.summary import some_texts, summary, summary_line
 from align.training.tokens import tokenize
+from align.training.trainable import check_frozen, frozen_hashes, interpolate, set_trainable, start_weights
 from align.training.trainer import AlignTrainer, arguments
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def plan(stage: Recipe, tables: Mapping[str, Dataset], encoder: Encoder, progres
     tables = {name: tables[name] for name in stage.pairs} if stage.pairs else tables
     options = stage.train
     if stage.lora:
+        lora.check_mixture(encoder, stage)
         lora.adapted_modules(encoder, stage)  # refuses what has none
     if stage.bottleneck:
         adapted_blocks(encoder, stage)
@@ -151,7 +153,8 @@ def run_stage(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
         return finished
     with lora.adapter(encoder, recipe, run.adapters):
         facts = _train(run, plan, work)
-    if recipe.train.save_every and recipe.name and world()[0] == 0:
+    mixed = recipe.lora is not None and recipe.lora.experts > 1  # the last stage, which goes on from its checkpoints
+    if recipe.train.save_every and recipe.name and world()[0] == 0 and not mixed:
         if recipe.lora:
             run.adapters[recipe.name].save(work / "finished")
         finish_stage(encoder, work, facts, run.settings)
@@ -173,6 +176,7 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
         facts = {"name": recipe.name} | facts
     if rank == 0:
         log.info("%s%s", f"stage {recipe.name}: " if recipe.name else "", summary_line(facts))
+    untouched = frozen_hashes(encoder)
     start = start_weights(module) if options.interpolate < 1 and not recipe.lora else None
     how: dict[str, Any] = {"max_tokens": options.max_tokens, "progress": run.progress}
     kept = None
@@ -205,49 +209,15 @@ def _train(run: Run, plan: Plan, work: Path) -> dict[str, Any]:
     finally:
         module.requires_grad_(True)
     evaluation.restore_best()
+    check_frozen(encoder, untouched)
     if start is not None:
         interpolate(module, start, options.interpolate)
     if recipe.lora:
         lora.scale_adapter(encoder, options.interpolate)
+    if mixture_of(encoder.body) is not None:
+        facts["routing"] = routing(encoder, some_texts(plan.tables))
     if stopped := evaluation.stopped(options.steps):
         log.info("stopped early: %s", ", ".join(f"{name} {value:.4g}" for name, value in stopped["stopped"].items()))
     if learned := {name: value for name, value in module.numbers().items() if name.startswith("temperature/")}:
         facts["temperatures"] = {name.partition("/")[2]: value for name, value in learned.items()}
     return facts | stopped | {"losses": trainer.history.lines, "evaluations": evaluation.results}
-
-
-def set_trainable(module: Alignment) -> int:
-    """Freeze what gets no gradient (blocks above the pooled layer, an unused head) or must not move; count the rest."""
-    encoder, recipe = module.encoder, module.recipe
-    module.requires_grad_(True)
-    for name, learner in module.learned.items():
-        learner.requires_grad_(name in recipe.trained)
-    if not recipe.trains_head:
-        for name, parameter in encoder.model.named_parameters():
-            if encoder.model is not encoder.body and not name.startswith(f"{encoder.model.base_model_prefix}."):
-                parameter.requires_grad_(False)
-        blocks(encoder.model)[encoder.layer :].requires_grad_(False)
-    blocks(encoder.model)[: recipe.train.freeze_blocks].requires_grad_(False)
-    words = word_table(encoder.body)
-    if recipe.train.freeze_blocks and (below := getattr(encoder.body, "embeddings", None)) is not None:
-        below.requires_grad_(False)  # positions and norm
-        if words is not None:
-            words.requires_grad_(True)
-    if recipe.train.freeze_embeddings and words is not None:
-        words.requires_grad_(False)
-    if recipe.lora or recipe.bottleneck:
-        train_only(encoder, lora.MARK if recipe.lora else bottleneck.MARK)
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
-def start_weights(module: Alignment) -> dict[str, Tensor]:
-    """A copy of what will be trained."""
-    return {name: p.detach().clone() for name, p in module.encoder.named_parameters() if p.requires_grad}
-
-
-@torch.no_grad()
-def interpolate(module: Alignment, start: Mapping[str, Tensor], share: float) -> None:
-    """Set the weights to share * trained + (1 - share) * start (Wortsman et al. 2022, arXiv:2109.01903, eq. 1)."""
-    for name, parameter in module.encoder.named_parameters():
-        if name in start:
-            parameter.lerp_(start[name].to(parameter.device), 1 - share)

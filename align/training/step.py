@@ -16,6 +16,7 @@ from align.encoders.blocks import masked_lm_head
 from align.encoders.encoder import Encoder
 from align.encoders.lexical.head import LexicalHead
 from align.encoders.lexical.settings import Lexical
+from align.encoders.mixture.layers import mixture_of
 from align.errors import InputError
 from align.objectives.feature_distil import Features
 from align.objectives.inputs import Inputs
@@ -130,6 +131,8 @@ class Alignment(nn.Module):
         if crossed:
             passes["crossed"] = partial(self._crossed, crossed)
         terms = self._terms(inputs, passes)
+        if (mixture := mixture_of(self.encoder.body)) is not None and mixture.seen and self.recipe.lora:
+            terms = {**terms, "load_balance": (self.recipe.lora.balance, mixture.balance())}
         loss = torch.stack([weight * value for weight, value in terms.values() if weight]).sum()
         # DistributedDataParallel waits for a gradient of whatever an output depends on.
         return {name: value if weight else value.detach() for name, (weight, value) in terms.items()} | {"loss": loss}

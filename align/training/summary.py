@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from align.training.recipe import Recipe
 from align.training.store import PairStore
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+ROWS = 10_000
+"""Of a table, that are looked through for texts of each language."""
 
 
 def summary(
@@ -52,6 +58,18 @@ def _passes(of: NDArray[np.int64], names: Sequence[str], drawn: NDArray[np.int64
         for name, size, visit in zip(names, sizes, visits, strict=True)
         if size
     }
+
+
+def some_texts(tables: Mapping[str, Dataset], *, most: int = 100) -> dict[str, list[str]]:
+    """By language the first texts of either side of the tables, so many of each at most."""
+    found: dict[str, list[str]] = {}
+    for table in tables.values():
+        for row in table.select(range(min(len(table), ROWS))):
+            for side in ("source", "target"):
+                kept = found.setdefault(row[f"{side}_lang"], [])
+                if len(kept) < most:
+                    kept.append(row[side])
+    return found
 
 
 def negatives(recipe: Recipe, batch: int, hard: float) -> int:

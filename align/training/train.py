@@ -52,7 +52,8 @@ def train(
     if there is one, a model card, and ``align.json`` with the resolved recipe, versions, seed and data hash.
     What ``recipe.lora`` trained is merged, and lies in ``out/adapter`` too, for peft:
     ``PeftModel.from_pretrained(AutoModel.from_pretrained(start), "out/adapter")``. Each stage's is in
-    ``out/adapter/STAGE``, to be put on what the stages before it made.
+    ``out/adapter/STAGE``, to be put on what the stages before it made. A mixture of adapters (``lora.experts``) cannot
+    be merged: such an encoder ``align.load_encoder`` loads alone.
     Checkpoints to resume from go to ``out`` + ``.checkpoints`` (``train.save_every``), evaluations by ``evaluators``
     run every ``train.evaluate_every`` steps on the first process. All data is read and checked before any step.
 
@@ -121,7 +122,7 @@ def train(
         encoder.eval()
         if world()[0] == 0:
             extra = provenance(recipe, [p.store for p in plans], about or {}) | {"summary": facts}
-            adapters = run.adapters if recipe.stages else {"": run.adapters[recipe.name]} if recipe.lora else {}
+            adapters = run.adapters if recipe.stages else dict(zip([""], run.adapters.values(), strict=False))
             save_encoder(encoder, out, card=model_card(encoder, extra), extra=extra, adapters=adapters)
             for folder in (*folders, work):  # transformers makes them even where no checkpoint is asked for
                 with suppress(OSError):  # not there, or not empty

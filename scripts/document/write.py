@@ -22,6 +22,7 @@ from scripts.document import (
     laboratory,
     lexicons,
     licences,
+    mixture,
     pairs,
     performance,
     prototypes,
@@ -60,6 +61,7 @@ def demo_gain() -> str:
 PAGES = {
     "README.md": {"demo gain": demo_gain},
     "align/data/seed/README.md": {"seed scores": results.seed_scores},
+    "docs/adapters.md": mixture.PARTS,
     "docs/advise.md": advise.PARTS,
     "docs/bli.md": heads.PARTS,
     "docs/classes.md": prototypes.PARTS,

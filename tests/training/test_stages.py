@@ -26,11 +26,11 @@ from align.training.config import load_recipe
 from align.training.inputs import columns
 from align.training.options import MatryoshkaOptions, TrainOptions
 from align.training.recipe import Recipe
-from align.training.stage import set_trainable
 from align.training.step import Alignment
 from align.training.store import build_store
 from align.training.summary import summary, summary_line
 from align.training.train import train
+from align.training.trainable import set_trainable
 
 
 def scored(n=N):

@@ -23,10 +23,10 @@ from align.training.options import EncoderOptions, TrainOptions
 from align.training.recipe import Recipe
 from align.training.resume import newest_checkpoint
 from align.training.sampling import BatchStream
-from align.training.stage import interpolate, set_trainable, start_weights
 from align.training.step import Alignment
 from align.training.store import build_store
 from align.training.train import train
+from align.training.trainable import interpolate, set_trainable, start_weights
 
 
 def recipe(steps=6, **parts):

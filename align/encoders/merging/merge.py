@@ -16,6 +16,7 @@ from align.encoders.checkpoint import load_encoder, model_place
 from align.encoders.encoder import Encoder
 from align.encoders.merging.alike import check_adapters, check_alike, put_weights, weights_of
 from align.encoders.merging.formulas import dare, linear, slerp, task, ties
+from align.encoders.route import refuse_route
 from align.encoders.saving import ENCODER, save_encoder
 from align.errors import InputError, unknown
 from align.files.folders import writing
@@ -86,6 +87,8 @@ def merge(
     density = density if density is not None or method not in SPARSE else {"ties": 0.2, "dare": 0.5}[method]
     with writing(out, kind=ENCODER):
         encoders = [load_encoder(one, device="cpu") for one in models]
+        for one in encoders:
+            refuse_route(one, "merge")
         first = encoders[0]
         origin = None if start is None else load_encoder(start, device="cpu")
         for name, other in [*zip(models, encoders, strict=True), (start, origin)][1:]:

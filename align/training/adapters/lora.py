@@ -11,11 +11,13 @@ import torch
 from torch import nn
 
 from align.encoders.adapters.low_rank import Adapter
-from align.encoders.blocks import blocks
+from align.encoders.blocks import blocks, word_table
 from align.encoders.encoder import Encoder
+from align.encoders.mixture.layers import MixtureOptions, add_mixture
 from align.errors import InputError, there_are
 from align.streams import drawn_from
 from align.training.adapters.blocks import adapted_blocks
+from align.training.options import LoraOptions
 from align.training.recipe import Recipe
 
 MARK = "lora_"  # in the name of every parameter of an adapter, and of no other
@@ -30,7 +32,7 @@ def adapted_modules(encoder: Encoder, recipe: Recipe) -> list[str]:
     Raises:
         InputError: peft is not installed, a target that no module has, or no block left to train.
     """
-    if find_spec("peft") is None:
+    if find_spec("peft") is None and not (recipe.lora and recipe.lora.experts > 1):
         raise InputError("lora needs peft: pip install 'align-encoders[lora]'")
     every = blocks(encoder.model)
     chosen = [every[number] for number in adapted_blocks(encoder, recipe)]
@@ -57,10 +59,15 @@ def _matching(names: list[str], suffix: str) -> list[str]:
 def adapter(encoder: Encoder, recipe: Recipe, kept: MutableMapping[str, Adapter]) -> Iterator[None]:
     """While the context lasts, the encoder has the adapter that ``recipe.lora`` asks for, if it does.
 
-    At the end the adapter is put into ``kept`` under the recipe's name and merged: W + (alpha / rank) B A takes the
-    place of each adapted W (Hu et al. 2022, arXiv:2106.09685, eq. 3). B starts at 0, and A from the recipe's seed.
+    A mixture stays: its weights depend on the text. Any other adapter is put into ``kept`` at the end, under the
+    recipe's name, and merged: W + (alpha / rank) B A takes the place of each adapted W (Hu et al. 2022,
+    arXiv:2106.09685, eq. 3). B starts at 0, and A from the recipe's seed.
     """
     if recipe.lora is None:
+        yield
+        return
+    if recipe.lora.experts > 1:
+        mix(encoder, recipe, recipe.lora)
         yield
         return
     from peft import LoraConfig, LoraModel, get_peft_model_state_dict
@@ -79,6 +86,24 @@ def adapter(encoder: Encoder, recipe: Recipe, kept: MutableMapping[str, Adapter]
         weights = {f"base_model.{name}": value.detach().cpu().clone() for name, value in state.items()}
         kept[recipe.name] = Adapter(_as_json(config.to_dict(), base=None if recipe.name else encoder.name), weights)
         tuned.merge_and_unload()
+
+
+def mix(encoder: Encoder, recipe: Recipe, lora: LoraOptions) -> None:
+    """Put the mixture that the recipe asks for on the encoder: A and the router from its seed, B at 0."""
+    modules = tuple(adapted_modules(encoder, recipe))
+    options = MixtureOptions(modules, experts=lora.experts, rank=lora.rank, alpha=lora.alpha, top=lora.top)
+    with drawn_from(recipe.train.seed, "lora"):
+        add_mixture(encoder, options)
+
+
+def check_mixture(encoder: Encoder, recipe: Recipe) -> None:
+    """Refuse a mixture where there is nothing for its router to read, before any step.
+
+    Raises:
+        InputError: the model has no table of word embeddings.
+    """
+    if recipe.lora and recipe.lora.experts > 1 and word_table(encoder.body) is None:
+        raise InputError(f"{type(encoder.body).__name__} has no table of word embeddings, which lora.experts needs")
 
 
 def _as_json(config: dict[str, Any], *, base: str | None) -> dict[str, Any]:
