@@ -122,6 +122,10 @@ class Recipe:
             "joint" not in self.needs or train.max_tokens >= 3, "tlm needs room for a piece of each text between three "
             "special tokens: train.max_tokens must be at least 3", train.max_tokens,
         )  # fmt: skip
+        need(
+            not (self.tlm and self.tlm.interlinear and train.batch_tokens), "tlm.interlinear fills its sequences with "
+            "further pairs, which train.batch_tokens does not count: it must be 0", train.batch_tokens,
+        )  # fmt: skip
         if self.lora and self.lora.dora:
             need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
 
