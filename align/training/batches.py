@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from align.objectives.objective import OF_HEAD
 from align.pairs.meanings import linked, same_text
 from align.streams import stream
 from align.training.distributed import total, world
+from align.training.masking.interlinear import choose_lines, document_ends, interlinear
 from align.training.masking.switched import mask_switched
 from align.training.masking.texts import join, join_pairs, mask_tokens, padded_joints
 from align.training.pieces import word_numbers
@@ -73,6 +74,8 @@ class Batches(Dataset[dict[str, Any]]):
         self.vocabulary = int(getattr(encoder.model.config, "vocab_size", 0))  # of what has a masked-LM head
         if self.needs & {"pieces", "switched"}:
             self.kinds, self.prompt = torch.from_numpy(piece_kinds(encoder)), prompt_pieces(encoder)
+        if "joint" in self.needs and recipe.setting("joint", "interlinear"):
+            self.ends = document_ends(store)
         if "bank" in self.needs:
             self.bank_size = int(recipe.setting("bank", "bank"))
             self.banked = np.flatnonzero(np.isfinite(frozen["start"][:, 0]))
@@ -105,7 +108,7 @@ class Batches(Dataset[dict[str, Any]]):
                     batch["ids"], batch["attention"], rate=rate, rng=rng, rows=sum(batch["sides"][:2])
                 )
         if "joint" in needs:
-            batch["joint"] = self._join([store.source[r] for r in rows], [store.target[r] for r in rows], rng)
+            batch["joint"] = self._join(rows, rng)
         if "features" in needs:
             batch["features"] = self._both(rows)
         if "pieces" in needs:
@@ -137,20 +140,29 @@ class Batches(Dataset[dict[str, Any]]):
             batch["bank"] = torch.from_numpy(self.frozen["start"][others])
         return batch
 
-    def _join(
-        self, sources: list[NDArray[np.int32]], targets: list[NDArray[np.int32]], rng: np.random.Generator
-    ) -> dict[str, Any]:
-        """Both texts of each pair in one masked sequence."""
-        rate, restart = (self.recipe.setting("joint", option) for option in ("rate", "restart_positions"))
+    def _join(self, rows: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
+        """Both texts of each pair in one masked sequence; of interlinear text those of the pairs behind it, too."""
+        options = self.recipe.options_of("joint")
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        joints = join_pairs(
-            [text.tolist() for text in sources], [text.tolist() for text in targets], begin=self.begin,
-            max_tokens=self.joint_tokens, restart=restart, generator=generator,
-        )  # fmt: skip
+        how = {"begin": self.begin, "max_tokens": self.joint_tokens}
+        if options.interlinear:
+            joints = [interlinear(self._document(row, rng.random() < 0.5), **how) for row in rows]
+        else:
+            texts = ([side[row].tolist() for row in rows] for side in (self.store.source, self.store.target))
+            joints = join_pairs(*texts, **how, restart=options.restart_positions, generator=generator)
         joint: dict[str, Any] = padded_joints(joints, pad_id=self.pad_id)
         joint["lengths"] = [len(one.ids) for one in joints]
-        joint["ids"], joint["labels"] = self._mask(joint["ids"], joint["attention"], rate=rate, rng=rng)
+        lines, rate = joint.pop("lines"), options.rate
+        chosen = choose_lines(lines, rate=rate, generator=generator) if options.whole_lines else None
+        joint["ids"], joint["labels"] = self._mask(
+            joint["ids"], joint["attention"], rate=rate if chosen is None else 1.0, rng=rng, chosen=chosen
+        )
         return joint
+
+    def _document(self, row: int, swap: bool) -> Iterator[tuple[list[int], list[int]]]:
+        """The pairs of a document from a row on, the side of the sources first or, swapped, that of the targets."""
+        sides = (self.store.source, self.store.target)[:: -1 if swap else 1]
+        return ((sides[0][at].tolist(), sides[1][at].tolist()) for at in range(row, self.ends[row]))
 
     def _both(self, rows: NDArray[np.int64]) -> dict[str, Any]:
         """The sources and below them the targets."""
@@ -202,16 +214,20 @@ class Batches(Dataset[dict[str, Any]]):
         couples += [(i, (i + 1) % n) for i in range(n) if meanings[i] != meanings[(i + 1) % n]]
         joints = [join(sources[i], targets[j], begin=self.begin, max_tokens=self.joint_tokens) for i, j in couples]
         made: dict[str, Any] = padded_joints(joints, pad_id=self.pad_id)
+        del made["lines"]
         made["lengths"] = [len(one.ids) for one in joints]
         return made | {"parallel": torch.tensor([int(i == j) for i, j in couples])}
 
     def _mask(
-        self, ids: Tensor, attention: Tensor, *, rate: float, rng: np.random.Generator, rows: int | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Masked ids and labels; nothing is masked after the first ``rows`` rows."""
+        self, ids: Tensor, attention: Tensor, *, rate: float, rng: np.random.Generator, rows: int | None = None,
+        chosen: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Masked ids and labels; nothing is masked after the first ``rows`` rows, nor but at ``chosen`` positions."""
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         maskable = attention.bool() & ~torch.isin(ids, self.added)
         maskable[len(ids) if rows is None else rows :] = False
+        if chosen is not None:
+            maskable &= chosen
         return mask_tokens(
             ids, maskable, rate=rate, mask_id=self.mask_id, vocabulary=self.vocabulary, generator=generator
         )

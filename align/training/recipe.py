@@ -126,6 +126,10 @@ class Recipe:
             "special tokens: train.max_tokens must be at least 3", train.max_tokens,
         )  # fmt: skip
         need(not (self.lora and self.bottleneck), "one kind of adapter is trained: lora or bottleneck", ["both"])
+        need(
+            not (self.tlm and self.tlm.interlinear and train.batch_tokens), "tlm.interlinear fills its sequences with "
+            "further pairs, which train.batch_tokens does not count: it must be 0", train.batch_tokens,
+        )  # fmt: skip
         if self.lora and self.lora.dora:
             need(train.interpolate == 1, "lora.dora needs train.interpolate = 1", train.interpolate)
         if self.lora and self.lora.experts > 1:

@@ -20,6 +20,7 @@ from scripts.document import (
     clusters,
     heads,
     laboratory,
+    layers,
     lexicons,
     licences,
     mixture,
@@ -81,8 +82,8 @@ PAGES = {
     "docs/search.md": search.PARTS,
     "docs/systems.md": systems.PARTS,
     "docs/token_tasks.md": tokens.PARTS,
-    "docs/training.md": {"objectives": lambda: objectives_table().rstrip()},
-    "docs/trimming.md": {},
+    "docs/training.md": {"objectives": lambda: objectives_table().rstrip()} | layers.INTERLINEAR,
+    "docs/trimming.md": layers.STUDENTS,
     "docs/tutorials/low-resource-script.md": {},
     "docs/word_alignment.md": word_alignment.PARTS,
 }

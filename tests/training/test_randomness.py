@@ -3,10 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_bert, tiny_tokenizer
 from toy import greek, table, words
 from transformers import TrainerCallback
 
 from align.encoders.checkpoint import load_encoder
+from align.encoders.encoder import Encoder
+from align.encoders.pooling import Pooling
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
 from align.objectives.distil import DistilOptions
@@ -54,7 +57,10 @@ def run(folder, out, chosen, state):
         columns["source"] = [word[0] + other[1] + word[2:] for word, other in zip(words(), greek(words()), strict=True)]
     encoder = load_encoder(folder)
     torch.randn(state)
-    facts = train(encoder, table(**columns), chosen, out, teacher=Wider(), rehearsal=words(4, seed=2), progress=False)
+    teacher = Wider()
+    if "feature_distil" in chosen.objectives:  # which reads its layers
+        teacher = Encoder(tiny_bert(4, seed=1), tiny_tokenizer(), Pooling())
+    facts = train(encoder, table(**columns), chosen, out, teacher=teacher, rehearsal=words(4, seed=2), progress=False)
     losses = [[row["loss"] for row in stage["losses"]] for stage in facts.get("stages", [facts])]
     return encoder.encode(words() + greek(words())), losses
 

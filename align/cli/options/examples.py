@@ -59,6 +59,7 @@ EXAMPLES = {
     "train": [
         "align train transliteration --pairs pairs --model xlm-roberta-base --out model",
         "align train translation --pairs pairs --evaluate retrieval=dev --best retrieval/P@1 --patience 3 --out model",
+        "align train feature_distillation --pairs pairs --model student --teacher e5 --out model",
         "align train translico --pairs pairs --set train.steps=2000 --set train.bf16=true --out model",
     ],
     "recipe": ["align recipe", "align recipe translico --set train.steps=2000 > mine.toml"],

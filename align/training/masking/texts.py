@@ -53,6 +53,8 @@ class Joint(NamedTuple):
     """T times 0 in the first text, 1 in the second (BERT's token types)."""
     positions: list[int]
     """T positions from 0; with ``restart`` the second text starts at 0 again."""
+    lines: list[int]
+    """T times the number of the line, of which 2 i and 2 i + 1 are translations: here 0 and 1."""
 
 
 def join(first: Sequence[int], second: Sequence[int], *, begin: int, max_tokens: int, restart: bool = False) -> Joint:
@@ -83,7 +85,8 @@ def join(first: Sequence[int], second: Sequence[int], *, begin: int, max_tokens:
     keep_b = min(len(b), max(max_tokens // 2, max_tokens - len(a)))
     a, b = _cut(a, max_tokens - keep_b), _cut(b, keep_b)
     positions = [*range(len(a)), *(range(len(b)) if restart else range(len(a), len(a) + len(b)))]
-    return Joint(a + b, [0] * len(a) + [1] * len(b), positions)
+    sides = [0] * len(a) + [1] * len(b)
+    return Joint(a + b, sides, positions, sides)
 
 
 def join_pairs(
@@ -99,10 +102,11 @@ def join_pairs(
 
 
 def padded_joints(joints: Sequence[Joint], *, pad_id: int) -> dict[str, Tensor]:
-    """``ids``, ``attention``, ``types`` and ``positions``, each (B, T), filled up to the longest sequence."""
+    """``ids``, ``attention``, ``types``, ``positions``, ``lines``, each (B, T), filled up to the longest sequence."""
     ids, attention = padded([joint.ids for joint in joints], pad_id)
     types, positions = (padded(rows, 0)[0] for rows in ([j.types for j in joints], [j.positions for j in joints]))
-    return {"ids": ids, "attention": attention, "types": types, "positions": positions}
+    lines = padded([joint.lines for joint in joints], -1)[0]
+    return {"ids": ids, "attention": attention, "types": types, "positions": positions, "lines": lines}
 
 
 def _cut(ids: list[int], length: int) -> list[int]:
