@@ -138,7 +138,8 @@ def _reason(one: Linked, names: Names) -> str:
     if not one.mentions:
         return "no entity"
     known = [mention for mention in one.mentions if {*names.get(mention.entity, ())} - {one.language}]
-    return "no language has names of all entities" if known else "no entity is named in another language"
+    problem = "no language has names of all entities" if known else "no entity is named in another language"
+    return f"{problem}: {', '.join(dict.fromkeys(mention.entity for mention in one.mentions))}"
 
 
 def _coverage(linked: Sequence[Linked], names: Names) -> dict[str, int]:

@@ -26,13 +26,14 @@ log = logging.getLogger(__name__)
 
 
 class Triple(NamedTuple):
-    """A line of a file of triples; ``problem`` says why it cannot be used."""
+    """A line of a file of triples; ``problem`` says why it cannot be used, ``text`` what is written there."""
 
     number: int
     subject: str
     relation: str
     object: str
     problem: str = ""
+    text: str = ""
 
 
 def knowledge_pairs(
@@ -70,7 +71,8 @@ def knowledge_pairs(
         licence: of the data, for the manifest.
 
     Raises:
-        InputError: what the readers refuse; no pair is left. Nothing is written.
+        InputError: what the readers refuse; no triple that can be used, with the line of the first; no entity that is
+            named in two languages, and nothing said of any. Nothing is written.
 
     References:
         Hou et al. 2022, findings-emnlp.287: EP, TP, ES, TS.
@@ -82,6 +84,12 @@ def knowledge_pairs(
     said = read_names([Lexicon(path, "entities") for path in descriptions], wanted) if descriptions else {}
     keys = {key.partition(":")[2]: key for key in known} | {key: key for key in known}
     told = {keys[plain]: of for key, of in said.items() if (plain := key.partition(":")[2]) in keys}
+    alone = sum(len(of) == 1 for of in known.values())
+    log.info("%d of %d entities are named in one language alone, and have no pair of names", alone, len(known))
+    read = [*_triples(triples, keys)] if triples else []
+    if read and all(one.problem for one in read):
+        number, problem, text = read[0].number, read[0].problem, read[0].text
+        raise InputError(f"{triples}: none of {len(read)} triples can be used; line {number}: {problem}: {text}")
     counts = dict.fromkeys(("entity names", "triple", "description", "described triple"), 0)
     with pair_writer(out) as writer:
         made = _Made(writer, known, per_entity, counts, bool(told))
@@ -89,21 +97,26 @@ def knowledge_pairs(
             rng = stream(seed, "knowledge", number)
             made.names(entity, rng)
             made.texts("description", told.get(entity, {}), "", entity, rng, mentioned=True)
-        for one in _triples(triples, keys) if triples else ():
+        for one in read:
             if one.problem:
-                problem, _, value = one.problem.partition(": ")
-                writer.reject(problem, str(triples), one.number, value)
+                writer.reject(one.problem, str(triples), one.number, one.text)
                 continue
             rng = stream(seed, "triple", one.number)
             subject = known[one.subject]
             made.texts("triple", subject, one.relation, one.object, rng)
             made.texts("described triple", told.get(one.subject, {}), "", one.object, rng)
+        if not writer.rows:
+            raise InputError(
+                f"no entity is named in two languages, and nothing is said of any: {len(known)} have names"
+                + (f", such as {next(iter(known))} in {', '.join(known[next(iter(known))])}" if known else "")
+            )
         unused = len(said) - len(told)
         if unused:
             log.warning("%d of %d descriptions are of entities without names", unused, len(said))
         writer.manifest |= {
             "kind": "knowledge", "entities": len(known), **counts, "mentions": made.mentions,
-            "descriptions_without_names": unused, "licences": [licence], "options": {"languages": wanted, "per_entity": per_entity, "seed": seed},
+            "named_in_one_language": alone, "descriptions_without_names": unused, "licences": [licence],
+            "options": {"languages": wanted, "per_entity": per_entity, "seed": seed},
         }  # fmt: skip
     return writer.manifest
 
@@ -168,25 +181,25 @@ def _triples(path: Path | str, keys: dict[str, str]) -> Iterator[Triple]:
         if not line.strip() and not wrong:
             continue
         cells = [cell.strip() for cell in line.split("\t")]
-        problem = wrong
+        problem, why = wrong, ""
         if not wrong and (len(cells) != 3 or not all(cells)):
-            problem = f"expected subject TAB relation TAB object: {line:.80}"
+            problem = "expected subject TAB relation TAB object"
         if problem:
-            yield Triple(number, "", "", "", problem)
+            yield Triple(number, "", "", "", problem, f"{line:.80}")
             continue
         subject, relation, object = (keys.get(cell, cell) for cell in cells)
         nameless = next((one for one in (subject, object) if one not in keys), "")
         if nameless:
-            problem = f"an entity without a name: {nameless}"
+            problem, why = "an entity without a name", f"no name of {nameless}"
         elif subject == object:
-            problem = f"a triple of an entity with itself: {line:.80}"
+            problem, why = "a triple of an entity with itself", subject
         elif (subject, relation, object) in seen:
-            problem = f"a repetition: of line {seen[subject, relation, object]}"
+            problem, why = "a repetition", f"of line {seen[subject, relation, object]}"
         elif (object, relation, subject) in seen:
-            problem = f"a cycle: the reverse is line {seen[object, relation, subject]}"
+            problem, why = "a cycle", f"the reverse is line {seen[object, relation, subject]}"
         else:
             seen[subject, relation, object] = number
-        yield Triple(number, subject, relation, object, problem)
+        yield Triple(number, subject, relation, object, problem, f"{line:.80} ({why})")
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def token_block(
 def mentions_of(
     texts: Sequence[str], block: Mapping[str, Any], encoder: Encoder, *, max_tokens: int
 ) -> tuple[dict[int, Sequence[int]], NDArray[np.int64], int]:
-    """Ids of the sources with a ``mention``, by row; its first token and the one behind the last; how many are not read.
+    """Ids of the sources with a ``mention``, by row; its first token and that behind the last; how many are not read.
 
     (k, 2) tokens are 0 where there is no mention, and where it is not read.
 

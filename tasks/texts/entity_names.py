@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from align.errors import InputError
-from align.files.json_lines import json_values
-from align.files.packed import plain_suffix
-from align.files.whole import read_lines
+from align.files.entity_names import names_rows
 from align.text.tags import locale_language
 
 Labels = dict[str, dict[str, list[str]]]
@@ -25,52 +22,18 @@ def read_entity_names(path: Path | str) -> Labels:
     Raises:
         InputError: no such file, a line of other columns, what is no list of names, fewer than two languages.
     """
-    rows = _from_json(path) if plain_suffix(path) == ".jsonl" else _from_table(path)
     found: Labels = {}
-    for entity, names in rows:
-        for locale, several in names:
+    for number, entity, named, problem in names_rows(path):
+        if problem:
+            raise InputError(f"{path}, line {number}: {problem}")
+        for locale, names in named:
             code = locale_language(locale)
-            if code and several:
+            for name in map(str.strip, names if code else ()):
                 own = found.setdefault(code, {}).setdefault(entity, [])
-                own += [name for name in dict.fromkeys(several) if name not in own]
+                own += [name] if name not in own else []
     if len(found) < 2:
         raise InputError(
             f"{path} has names in {', '.join(found) or 'no language'}: expected names of entities in two languages at "
             "least, a table such as id TAB en TAB hi"
         )
     return found
-
-
-Rows = list[tuple[str, list[tuple[str, Sequence[str]]]]]
-
-
-def _from_table(path: Path | str) -> Rows:
-    rows: Rows = []
-    header: list[str] = []
-    for number, line in enumerate(read_lines(path), 1):
-        cells = line.split("\t")
-        if not header:
-            header = cells
-            continue
-        if not line.strip():
-            continue
-        if len(cells) != len(header):
-            raise InputError(f"{path}, line {number}: expected {len(header)} columns, got {len(cells)}")
-        first = 0 if header[0] == "en" else 1
-        names = zip(header[first:], cells[first:], strict=True)
-        rows.append((cells[0], [(locale, [name.strip()] if name.strip() else []) for locale, name in names]))
-    return rows
-
-
-def _from_json(path: Path | str) -> Rows:
-    rows: Rows = []
-    for number, record, problem in json_values(path):
-        if problem or not isinstance(record, dict) or not record:
-            expected = '{"id": "Q585", "en": ["Oslo"]}'
-            raise InputError(f"{path}, line {number}: expected such as {expected}, got {problem or record!s:.60}")
-        (_, key), *lists = record.items()
-        for locale, names in lists:
-            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-                raise InputError(f"{path}, line {number}: expected a list of names in {locale!r}, got {names!r:.60}")
-        rows.append((str(key), lists))
-    return rows

@@ -84,7 +84,23 @@ def test_triples_and_descriptions(names, triples, tmp_path):
     (one,) = rows(tmp_path, "described triple")
     assert one["source"] == "A city on a fjord." and one["target"] in norway and one["group_id"] == "lands:no"
     assert (made["triple"], made["description"], made["described triple"]) == (4, 1, 1)
-    assert made["descriptions_without_names"] == 1
+    assert made["descriptions_without_names"] == 1 and made["named_in_one_language"] == 1
+
+
+def test_the_mention_of_a_description_stands_beside_it(names, tmp_path):
+    texts = tmp_path / "said.jsonl"
+    texts.write_text(
+        '{"key": "os", "en": ["In Norway lies Oslo, or Oslo."], "hi": ["एक शहर"]}\n'
+        '{"key": "no", "de": ["Norwegens"]}\n',
+        encoding="utf-8",
+    )
+    made = knowledge_pairs([names], tmp_path / "out", descriptions=[texts])
+    found = {row["source"]: row["mention"] for row in rows(tmp_path, "description")}
+    assert found == {"In Norway lies Oslo, or Oslo.": "15-19", "एक शहर": "", "Norwegens": ""}  # whole words
+    assert made["mentions"] == 1
+    assert {row["mention"] for row in rows(tmp_path, "entity names")} == {""}
+    knowledge_pairs([names], tmp_path / "plain")
+    assert "mention" not in read_pairs(tmp_path / "plain").column_names
 
 
 def test_triples_that_cannot_be_used_are_kept_aside(names, triples, tmp_path):
@@ -98,15 +114,26 @@ def test_triples_that_cannot_be_used_are_kept_aside(names, triples, tmp_path):
         "expected subject TAB relation TAB object": 1,
     }  # fmt: skip
     aside = (tmp_path / "out" / "rejects.tsv").read_text(encoding="utf-8")
-    assert "triples.tsv\t3\tthe reverse is line 1" in aside and "triples.tsv\t6\tQ9" in aside
+    assert "a cycle\t" in aside and "triples.tsv\t3\tno\\tcapital_of\\tos (the reverse is line 1)\n" in aside
+    assert "triples.tsv\t4\tos\\tcapital_of\\tno (of line 1)\n" in aside
+    assert "triples.tsv\t6\tno\\tis\\tQ9 (no name of Q9)\n" in aside
+    assert "triples.tsv\t7\tno\\tis\n" in aside
     assert {"Norway is", "Norwegen is"} <= {row["source"] for row in rows(tmp_path, "triple")}
 
 
 def test_refused(names, tmp_path):
     with pytest.raises(InputError, match="at least 1; got 0"):
         knowledge_pairs([names], tmp_path / "out", per_entity=0)
-    with pytest.raises(InputError, match="no pair is left to write"):
+    with pytest.raises(
+        InputError, match="no entity is named in two languages, .*: 4 have names, such as lands:no in eng_L"
+    ):
         knowledge_pairs([names], tmp_path / "out", languages=["eng_Latn"])
+    lost = tmp_path / "lost.tsv"
+    lost.write_text("Q1\tis\tno\nno\tis\tno\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"lost\.tsv: none of 2 triples can be used; line 1: an entity without a name: Q1"
+    ):
+        knowledge_pairs([names], tmp_path / "out", triples=lost)
     assert not (tmp_path / "out").exists()
 
 

@@ -45,8 +45,8 @@ def test_names_of_a_table_and_of_lists(names, tmp_path):
     [
         ("a.tsv", "id\ten\nx\ta\n", "has names in eng_Latn: expected names of entities in two languages"),
         ("a.tsv", "", "has names in no language|is empty"),
-        ("a.tsv", "id\ten\tde\nx\ta\n", "line 2: expected 3 columns, got 2"),
-        ("a.jsonl", "[1]\n", r'line 1: expected such as {"id": "Q585", "en": \["Oslo"\]}, got \[1\]'),
+        ("a.tsv", "id\ten\tde\nx\ta\n", "line 2: expected 3 columns as in line 1, got 2"),
+        ("a.jsonl", "[1]\n", r'line 1: expected an object such as {"id": "Q585", "en": \["Oslo"\]}, got \[1\]'),
         ("a.jsonl", '{"id": "x", "en": "a"}\n', "line 1: expected a list of names in 'en', got 'a'"),
     ],
 )

@@ -27,9 +27,10 @@ SOURCES = ["abc defg hi", "klm no", "pqr stu vw", "abcdef"]
 MENTIONS = ["4-8", "", "0-3", None]
 
 
-def rows(mentions=MENTIONS, n=len(SOURCES)):
+def rows(mentions=MENTIONS):
+    n = len(SOURCES)
     return Dataset.from_dict({
-        "source": SOURCES[:n], "target": words(n), "source_lang": ["eng_Latn"] * n, "target_lang": ["ell_Latn"] * n,
+        "source": SOURCES, "target": words(n), "source_lang": ["eng_Latn"] * n, "target_lang": ["ell_Latn"] * n,
         "group_id": [str(i) for i in range(n)], "mention": mentions,
     })  # fmt: skip
 
@@ -39,7 +40,9 @@ def test_the_tokens_of_a_part(bert_folder):
     (row,) = span_tokens(encoder, ["abc defg hi"], [(4, 8)])
     told = encoder.tokenizer.convert_ids_to_tokens(row.ids)
     assert list(row.ids) == encoder.tokenize(["abc defg hi"])[0]
-    assert "".join(piece for piece, counted in zip(told, row.counted, strict=True) if counted) == "[UNK]defg"  # a space is none
+    assert (
+        "".join(piece for piece, counted in zip(told, row.counted, strict=True) if counted) == "[UNK]defg"
+    )  # a space is none
     assert part_tokens(encoder, "abc defg hi", (4, 8), max_tokens=5) is None
     for place in ((4, 4), (-1, 2), (4, 99), (5, 4)):
         with pytest.raises(InputError, match="no part of 'abc defg hi', of 11 characters"):
@@ -124,7 +127,9 @@ def test_training_with_mentions(bert_folder, tmp_path):
 
 
 def test_what_pools_no_part(bert_folder, tmp_path):
-    chosen = Recipe(nt_xent=ContrastiveOptions(), anchor=AnchorOptions(target=1.0), train=TrainOptions(steps=1, batch_size=2))
+    chosen = Recipe(
+        nt_xent=ContrastiveOptions(), anchor=AnchorOptions(target=1.0), train=TrainOptions(steps=1, batch_size=2)
+    )
     with pytest.raises(InputError, match="anchor compares with vectors of whole sources: leave the column mention out"):
         train(load_encoder(bert_folder), rows(), chosen, tmp_path / "out", progress=False)
     chosen = Recipe(nt_xent=ContrastiveOptions(), train=TrainOptions(steps=1, batch_size=2))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from align.errors import InputError
+from align.files.entity_names import names_rows
 from align.files.packed import plain_name, plain_suffix
 from align.files.whole import existing_file
 from align.pairs.lexicons.format import ConceptWord, Format
-from align.pairs.reading.records import bad_row, json_records, some_read, tsv_records
 from align.text.tags import locale_language
 
 LICENCES = {"cldr-": "Unicode-3.0", "iso-codes-": "LGPL-2.1-or-later"}
@@ -27,54 +27,23 @@ def entity_words(path: Path | str) -> Iterator[ConceptWord]:
     emoji keywords means that they are related. The concept is ``file:key``. A name in a locale that has no code is a
     row with the problem ``unknown locale xq``.
     """
-    path = existing_file(path)
     stem, ending = Path(plain_name(path)).stem, plain_suffix(path)
-    if ending == ".jsonl":
-        return _from_lists(path, stem)
-    if ending == ".tsv":
-        return _from_table(path, stem)
-    raise InputError(f"{path}: expected names in a file that ends in .tsv, .jsonl, also compressed")
-
-
-def _good(path: Path, records: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Records, and of one that cannot be read why."""
-    for number, record in some_read(records, lambda number: f"{path}, line {number}"):
-        yield number, bad_row(record) or record
-
-
-def _from_table(path: Path, stem: str) -> Iterator[ConceptWord]:
-    def check(header: list[str]) -> None:
-        if not any(map(locale_language, header[1:])):
-            found = ", ".join(header[:5])
-            raise InputError(f"{path}, line 1: expected a key and locales, such as code TAB en TAB de, got {found}")
-
-    for number, record in _good(path, tsv_records(path, check, keep_bad=True)):
-        if isinstance(record, str):
-            yield ConceptWord(str(path), number, "", "", "", problem=record)
-            continue
-        (first, key), *names = record.items()
-        for locale, name in ([(first, key)] if first == "en" else []) + names:
-            if name:
-                yield _word(path, number, f"{stem}:{key}", locale, name)
-
-
-def _from_lists(path: Path, stem: str) -> Iterator[ConceptWord]:
-    for number, record in _good(path, json_records(path, keep_bad=True)):
-        if isinstance(record, str):
-            yield ConceptWord(str(path), number, "", "", "", problem=record)
-            continue
-        (_, key), *lists = record.items()
-        for locale, names in lists:
-            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-                raise InputError(f"{path}, line {number}: expected a list of names in {locale!r}, got {names!r:.60}")
+    if ending not in (".jsonl", ".tsv"):
+        raise InputError(f"{existing_file(path)}: expected names in a file that ends in .tsv, .jsonl, also compressed")
+    for number, key, named, wrong in names_rows(path, partial(_check_header, path)):
+        if wrong:
+            yield ConceptWord(str(path), number, "", "", "", problem=wrong)
+        for locale, names in named:
+            language = locale_language(locale)
+            problem = "" if language else f"unknown locale {locale}"
             for name in names:
-                yield _word(path, number, f"{stem}:{key}", locale, name)
+                yield ConceptWord(str(path), number, f"{stem}:{key}", language, name.strip(), problem=problem)
 
 
-def _word(path: Path, number: int, concept: str, locale: str, name: str) -> ConceptWord:
-    language = locale_language(locale)
-    problem = "" if language else f"unknown locale {locale}"
-    return ConceptWord(str(path), number, concept, language, name.strip(), problem=problem)
+def _check_header(path: Path | str, header: list[str]) -> None:
+    if not any(map(locale_language, header[1:])):
+        found = ", ".join(header[:5])
+        raise InputError(f"{path}, line 1: expected a key and locales, such as code TAB en TAB de, got {found}")
 
 
 def _recognised(name: str, head: bytes) -> bool:
