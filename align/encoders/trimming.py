@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from align.encoders.checkpoint import load_encoder
+from align.encoders.checkpoint import given_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.route import refuse_route
 from align.encoders.saving import ENCODER, save_encoder
@@ -63,10 +63,8 @@ def trim(
     """
     if min_count < 1:
         raise InputError(f"min_count must be 1 or more, got {min_count}")
-    if isinstance(model, Encoder) and load:
-        raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
     with writing(out, kind=ENCODER):
-        encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
+        encoder = given_encoder(model, load)
         refuse_route(encoder, "trim")
         counts, lines = count_pieces(encoder, texts)
         if not lines:
