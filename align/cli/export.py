@@ -87,11 +87,11 @@ def options_of(words: list[str] | None) -> dict[str, str]:
 
 def encoded(vectors: Path, file: Path, choice: EncoderChoice, prompt: str | None) -> Any:
     """Vectors of the lines of a file, by the encoder of the stored ones."""
-    from align.files.whole import read_lines
     from align.indexes.index import load_index
     from align.indexes.search import query_encoder
+    from align.pairs.reading.queries import read_queries
 
-    lines = [line for line in read_lines(file) if line.strip()]
+    lines = [line for line in read_queries(file) if line.strip()]
     if not lines:
         raise InputError(f"{file} is empty: there is nothing to ask")
     return query_encoder(load_index(vectors), replace(choice, prompt=prompt).load(), prompt=prompt)(lines)

@@ -31,7 +31,9 @@ def search(
     choice: EncoderChoice,
     index: Annotated[Path, typer.Argument(help="Folder written by align index; or by align encode: exact, slower.")],
     query: Annotated[list[str] | None, typer.Argument(help="Queries.")] = None,
-    queries: Annotated[Path | None, typer.Option(help="File of queries, one a line, plain or compressed.")] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="Queries, one a line, or a table with a column query or text.")
+    ] = None,
     interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Read queries as they are typed.")] = False,
     k: Annotated[int, typer.Option("-k", help="Results per query.")] = 5,
     language: Annotated[str | None, typer.Option(help="Only texts of these languages, with commas between.")] = None,
@@ -55,11 +57,11 @@ def search(
     prompt: QueryPrompt = None,
 ) -> None:
     """The nearest texts of each query, best first."""
-    from align.files.whole import read_lines
     from align.indexes.index import load_index
     from align.indexes.search import find, query_encoder
+    from align.pairs.reading.queries import read_queries
 
-    given = [*(query or []), *(read_lines(queries) if queries else [])]
+    given = [*(query or []), *(read_queries(queries) if queries else [])]
     if not given and not interactive:
         raise InputError("nothing to search for: expected a QUERY, --queries FILE with a line, or --interactive")
     columns = wheres(where)

@@ -25,7 +25,7 @@ def tm(
     ],
     query: Annotated[list[str] | None, typer.Argument(help="Texts to look up.")] = None,
     queries: Annotated[
-        Path | None, typer.Option(help="File of texts to look up, one a line, plain or compressed.")
+        Path | None, typer.Option(help="Texts to look up, one a line, or a table with a column query or text.")
     ] = None,
     terms: Annotated[
         Path | None, typer.Option(help="Terms to find in the texts, in a file as MEMORY: term TAB translation.")
@@ -47,11 +47,11 @@ def tm(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a text.")] = False,
 ) -> None:
     """Translations of the segments most like each text, and of the terms in it."""
-    from align.files.whole import read_lines
     from align.memory.translation_memory import tm as run
+    from align.pairs.reading.queries import read_queries
     from align.pairs.reading.sources import two_names
 
-    texts = [*(query or []), *(read_lines(queries) if queries else [])]
+    texts = [*(query or []), *(read_queries(queries) if queries else [])]
     if not texts:
         raise InputError("there is nothing to look up: give texts, or --queries FILE")
     codes = two_names(languages) if languages else None

@@ -255,7 +255,7 @@ def given_encoder(model: Encoder | Path | str, load: Mapping[str, Any]) -> Encod
     if isinstance(model, (str, Path)):
         return load_encoder(model, **load)
     if any(value is not None and name != "device" for name, value in load.items()):
-        raise InputError("an encoder in memory encodes as it is: give the name of a model instead, with its options")
+        raise InputError("an encoder in memory is as it is: give the name of a model instead, with its options")
     return model
 
 

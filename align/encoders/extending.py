@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from align.encoders.checkpoint import load_encoder
+from align.encoders.checkpoint import given_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.growth import grown, learnt, sources
 from align.encoders.route import refuse_route
@@ -73,10 +73,8 @@ def extend(
         raise InputError(f"pieces must be 1 or more, got {pieces}")
     if rows not in ROWS:
         raise InputError(f"rows of new pieces are the mean of their {' or '.join(ROWS)} sources, got {rows!r}")
-    if isinstance(model, Encoder) and load:
-        raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
     with writing(out, kind=ENCODER):
-        encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
+        encoder = given_encoder(model, load)
         refuse_route(encoder, "extend")
         if encoder.fallback is not None:
             raise InputError(f"{encoder.name} romanises scripts, whose pieces would never be read: extend it without")

@@ -16,7 +16,7 @@ import numpy as np
 import regex
 from transformers import PreTrainedTokenizerBase
 
-from align.encoders.checkpoint import load_encoder
+from align.encoders.checkpoint import given_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.fallback import Fallback
 from align.encoders.route import refuse_route
@@ -74,10 +74,8 @@ def scripts(
         InputError: text without a line in a script that is read, an unknown script or romaniser, a tokenizer without
             tokenizer.json, an encoder with a route, nothing to romanise where ``out`` is given.
     """
-    if isinstance(model, Encoder) and load:
-        raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
     version = romanizer_version(romanizer)
-    encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
+    encoder = given_encoder(model, load)
     refuse_route(encoder, "scripts")
     found = table(encoder.tokenizer, list(_lines(texts)), reads=reads, romanizer=romanizer)
     about = {"romanizer": version, "texts": {Path(path).name: sha256(Path(path)) for path in texts}} | found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from align import __version__
-from align.encoders.checkpoint import load_encoder
+from align.encoders.checkpoint import given_encoder, load_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.route import NATIVE, ROMANISED, Route
 from align.encoders.saving import ENCODER, save_encoder
@@ -59,10 +59,8 @@ def route(
         InputError: the two differ in more than their weights, a language is no code in Latin script, there is neither
             language nor script, or no fallback where its scripts are asked for.
     """
-    if isinstance(native, Encoder) and load:
-        raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
     with writing(out, kind=ENCODER):
-        encoder = native if isinstance(native, Encoder) else load_encoder(native, **load)
+        encoder = given_encoder(native, load)
         tower = romanised if isinstance(romanised, Encoder) else load_encoder(romanised, device=encoder.device)
         made = Route(tower, languages, _scripts(encoder, scripts))
         made.check(encoder)

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from align.encoders.adapters.bottleneck import refuse_bottlenecks
 from align.encoders.blocks import even_layers
-from align.encoders.checkpoint import load_encoder
+from align.encoders.checkpoint import given_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
 from align.encoders.route import refuse_route
@@ -74,12 +74,10 @@ def trim(
     """
     if min_count < 1:
         raise InputError(f"min_count must be 1 or more, got {min_count}")
-    if isinstance(model, Encoder) and load:
-        raise InputError("an encoder in memory is as it is: give the name of a model with these options instead")
     if not texts and (layers is None or held_out or scripts or min_count > 1):
         raise InputError("no file of text: the pieces to keep are those of a text; without one all stay, for layers=")
     with writing(out, kind=ENCODER):
-        encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
+        encoder = given_encoder(model, load)
         refuse_route(encoder, "trim")
         trimmed, about = encoder, {}
         if layers is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from align.errors import InputError
 from align.evaluation.benchmarks import Benchmark
+from align.files.hub import dataset_or_cache
 from align.files.packed import plain_name
 from align.files.whole import read_lines
 from align.tasks.task import Unit, lost, task
@@ -138,11 +139,5 @@ def _by_letters(
 
 
 def _hub(function: Callable[..., Any], benchmark: Benchmark, *names: str, **options: Any) -> Any:
-    try:
+    with dataset_or_cache(str(benchmark.hub), "name a folder with --data"):
         return function(benchmark.hub, *names, revision=benchmark.revision, **options)
-    except Exception as error:  # the Hub client raises its own, network and file errors alike
-        reason = str(error).partition("\n")[0]
-        raise InputError(
-            f"data set {benchmark.hub} could not be loaded from the Hub or its cache (without a network, name a folder "
-            f"with --data): {reason}"
-        ) from error

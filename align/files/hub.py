@@ -8,9 +8,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from align.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +38,43 @@ def hub_or_cache(name: str) -> Iterator[None]:
     if not (Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "snapshots").is_dir():
         raise OSError(f"no network: {why}")
     log.info("%s is read from the cache: the Hugging Face Hub cannot be reached (%s)", name, why)
-    constants.HF_HUB_OFFLINE = True
+    with _offline(constants):
+        yield
+
+
+@contextmanager
+def dataset_or_cache(name: str, instead: str = "give a folder") -> Iterator[None]:
+    """While the context lasts, a data set is had from the Hub, or from its cache alone if the Hub cannot be reached.
+
+    Raises:
+        InputError: it cannot; the sentence says why, and what to do ``instead``.
+    """
+    from huggingface_hub import constants
+
+    try:
+        with ExitStack() as offline:
+            if why := no_network():
+                from datasets import config
+
+                offline.enter_context(_offline(constants))
+                offline.enter_context(_offline(config))
+            yield
+    except InputError:
+        raise
+    except Exception as error:  # the client raises its own, network and file errors alike
+        reason = f"no network: {why}" if why else str(error).partition("\n")[0]
+        raise InputError(
+            f"data set {name} could not be loaded from the Hub or its cache (without a network, {instead}): {reason}"
+        ) from error
+
+
+@contextmanager
+def _offline(settings: Any) -> Iterator[None]:
+    settings.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
-        constants.HF_HUB_OFFLINE = False
+        settings.HF_HUB_OFFLINE = False
 
 
 def no_network() -> str:

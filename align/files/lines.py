@@ -56,15 +56,17 @@ def byte_lines(path: Path | str) -> Iterator[bytes]:
         file.read(mark)
         if encoding == "utf-8":
             refuse_unmarked(head, path)
-        if encoding == "utf-8" and (b"\n" in head or b"\r" not in head):
+        start = head[mark:].decode(encoding, "replace")
+        ends = "\n" if "\n" in start or "\r" not in start else None
+        if encoding == "utf-8" and ends:
             yield from file
         else:
-            yield from _decoded_lines(file, encoding, path)
+            yield from _decoded_lines(file, encoding, ends, path)
 
 
-def _decoded_lines(file: IO[bytes], encoding: str, path: Path | str) -> Iterator[bytes]:
-    r"""Lines whose ends the bytes do not show: of wide characters, or with the line end ``\r``."""
-    kept, ends = ("surrogateescape", None) if encoding == "utf-8" else ("surrogatepass", "\n")
+def _decoded_lines(file: IO[bytes], encoding: str, ends: str | None, path: Path | str) -> Iterator[bytes]:
+    r"""Lines whose ends the bytes do not show: of wide characters, or with the line end ``\r`` (``ends`` is None)."""
+    kept = "surrogateescape" if encoding == "utf-8" else "surrogatepass"
     text = io.TextIOWrapper(cast(Any, file), encoding, kept, newline=ends)
     number = 0
     try:

@@ -60,20 +60,10 @@ def refuse_unmarked(head: bytes, path: Path | str) -> None:
         )
 
 
-def refuse_nul(record: Mapping[str, Any], where: str) -> None:
-    r"""Refuse a row with the character NUL (``\0``, in JSON ``\u0000``) in a string, at any depth.
-
-    Raises:
-        InputError: there is one; ``where`` names the file and the line.
-    """
-    name = holding_nul(record)
-    if name is not None:
-        raise InputError(f"{where}: {name!r} holds the character NUL, as binary data does; expected text")
-
-
-def holding_nul(record: Mapping[str, Any]) -> str | None:
-    """The name of the first value with the character NUL, at any depth; ``None``: there is none."""
-    return next((name for name, value in record.items() if _holds_nul(value)), None)
+def nul_in(record: Mapping[str, Any]) -> str:
+    r"""Which value of a row holds the character NUL (``\0``, in JSON ``\u0000``), at any depth; ``""``: none does."""
+    name = next((name for name, value in record.items() if _holds_nul(value)), None)
+    return "" if name is None else f"{name!r} holds the character NUL, as binary data does; expected text"
 
 
 def _holds_nul(value: Any) -> bool:

@@ -151,7 +151,12 @@ def _one_of_two(rank: int, folder: str) -> None:
 
 def main(folder: str) -> None:
     """Print the agreement as the last line."""
+    import datasets  # noqa: F401 (what a step imports, before there are three that would)
     import torch
+
+    import align.training.batches
+    import align.training.step
+    import align.training.store  # noqa: F401
 
     how = get_context("fork" if sys.platform == "linux" else "spawn")  # forked, they need not import all this again
     two = [how.Process(target=_one_of_two, args=(rank, folder)) for rank in range(2)]  # type: ignore[attr-defined]

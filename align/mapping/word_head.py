@@ -16,7 +16,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 from torch import nn
 from tqdm import tqdm
 
-from align.encoders.checkpoint import load_encoder
+from align.encoders.checkpoint import given_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.offsets.folder import FORMAT, HEAD, MANIFEST, MAPS, ROWS, Offsets, open_offsets
 from align.encoders.saving import save_encoder
@@ -95,9 +95,7 @@ def for_words(model: Encoder | str | Path, **load: Any) -> Encoder:
     Raises:
         InputError: an encoder that takes offsets off, or has modules after its pooling.
     """
-    if isinstance(model, Encoder) and load:
-        raise InputError("an encoder in memory encodes as it is: give the name of a model with these options instead")
-    encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
+    encoder = given_encoder(model, load)
     if encoder.offsets is not None or len(encoder.tail):
         what = "takes offsets off" if encoder.offsets is not None else "has modules after its pooling"
         raise InputError(f"a head is of an encoder as it pools: this one {what}")

@@ -51,9 +51,10 @@ MOLDAVIAN = ("mo", "mol")
 """Withdrawn codes of Romanian, which are in Cyrillic letters, too."""
 REGIONS = {
     "zho": {"chs": "Hans", "cn": "Hans", "sg": "Hans", "cht": "Hant", "tw": "Hant", "hk": "Hant", "mo": "Hant"},
-    "pan": {"pk": "Arab"},
-}
-"""Script that a region stands for, by macrolanguage; ``zh-CHS`` and ``zh-CHT`` are Windows' names."""
+    "pan": {"pk": "Arab"}, "uzb": {"af": "Arab"}, "aze": {"ir": "Arab"}, "kaz": {"cn": "Arab"}, "kir": {"cn": "Arab"},
+    "mon": {"cn": "Mong"},
+}  # fmt: skip
+"""Script that a region stands for, by macrolanguage (CLDR, likely subtags); ``zh-CHS`` and ``zh-CHT`` are Windows'."""
 NAMES = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva", "iqtelif": "Latn"}
 """Scripts as the modifiers of POSIX locales name them (``sr@latin``)."""
 
@@ -77,17 +78,23 @@ class Tag(NamedTuple):
 def parsed(tag: str) -> Tag:
     """Language and script that a tag names, in BCP 47 or as a POSIX locale, deprecated codes (``iw``) too.
 
-    >>> [parsed(tag)[1:] for tag in ("zh_TW", "sr@latin", "iw-IL", "mns-pro")]
-    [('zho', ('Hant',)), ('srp', ('Latn',)), ('heb', ()), ('', ())]
+    >>> [parsed(tag)[1:] for tag in ("zh_TW.UTF-8", "sr@latin", "iw-IL", "mns-pro", "zh-yue", "uz-AF")]
+    [('zho', ('Hant',)), ('srp', ('Latn',)), ('heb', ()), ('', ()), ('yue', ()), ('uzb', ('Arab',))]
     """
-    first, *rest = re.split("[-_@]", tag.lower())
+    first, *rest = re.split("[-_@]", re.sub(r"\.[^@]*", "", tag.lower()))  # without the encoding of a locale
     language = three_letters(first) if len(first) in (2, 3) and "pro" not in rest else ""
+    if narrower := [part for part in rest if re.fullmatch("[a-z]{3}", part) and _is_member(part, language)]:
+        language = first = narrower[0]  # an extended language of BCP 47: zh-min-nan
     scripts = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
     scripts += [NAMES[part] for part in rest if part in NAMES]
     if not scripts:
         regions = REGIONS.get(macrolanguage(language), {}) if language else {}
         scripts = [regions[part] for part in rest if part in regions]
     return Tag(first, language, tuple(scripts))
+
+
+def _is_member(language: str, macro: str) -> bool:
+    return language != macro == macrolanguage(language)
 
 
 @functools.cache
@@ -150,15 +157,16 @@ def language_of_tag(tag: str, text: str, languages: Sequence[str] = ()) -> str:
 
 
 def row_language(value: str, text: str) -> str:
-    """Code of what a column of languages holds: a code, or a tag (``en``, ``eng``, ``zh-Hans``) and the text beside it.
+    """Code of what a column of languages holds: a code; or a tag (``en``, ``zh-Hans``) or name, and the text beside it.
 
-    >>> row_language("hin_Deva", "x"), row_language("eng", "good morning"), row_language("sr", "добар дан")
+    >>> row_language("hin_Deva", "x"), row_language("eng", "good morning"), row_language("Serbian", "добар дан")
     ('hin_Deva', 'eng_Latn', 'srp_Cyrl')
 
     Raises:
-        InputError: neither; for what is nearly a code the sentence names the right one.
+        InputError: none of these; for what is nearly a code the sentence names the right one.
     """
-    return _code(value) or language_of_tag(value, text) or check_language(value)
+    named = _code(value) or language_of_tag(value, text) or language_of_tag(named_language(value) or "-", text)
+    return named or check_language(value)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from typing import TypeVar
 from align.errors import InputError, there_are
 from align.files.archives import files_in, is_folder, is_there
 from align.files.cells import cell_lines
+from align.files.hub import dataset_or_cache
 from align.files.packed import plain_name, plain_suffix
 from align.files.whole import INDEX, existing_file, read_lines, two_sides
 from align.tasks.task import Unit, lost
@@ -148,11 +149,8 @@ def read_hub(name: str, languages: Sequence[str] | None = None, *, revision: str
     """
     from datasets import load_dataset
 
-    try:
+    with dataset_or_cache(name):
         loaded = load_dataset(name, revision=revision)
-    except Exception as error:  # the Hub client raises its own, network and file errors alike
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"data set {name} could not be loaded from the Hub or its cache: {reason}") from error
     splits = [split for split in ("devtest", "test") if split in loaded] or list(loaded)
     if splits[0] not in ("devtest", "test") and len(splits) > 1:
         raise InputError(f"data set {name} has the splits {', '.join(splits)}: expected devtest or test")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from align.errors import InputError, unknown
 from align.files.archives import files_in, is_folder, is_there
 from align.files.cells import Cells, cell_lines
+from align.files.hub import dataset_or_cache
 from align.files.packed import plain_name
 from align.files.whole import SPLITS as SPLIT_NAMES
 from align.files.whole import column_names, existing_file, read_lines, row_split
@@ -263,16 +264,11 @@ def _as_set(name: str, rows: Iterable[Row | str]) -> StsSet:
 def _read_hub(name: str, languages: Sequence[str] | None, split: str, revision: str | None = None) -> dict[str, StsSet]:
     from datasets import get_dataset_config_names, load_dataset
 
-    try:
+    with dataset_or_cache(name):
         found = get_dataset_config_names(name, revision=revision)
         configs = {config: config for config in found if config != "default" or len(found) == 1}
         chosen = wanted(configs, languages)
         tables = {config: load_dataset(name, config, split=split, revision=revision) for config in chosen}
-    except InputError:
-        raise
-    except Exception as error:  # the Hub client raises its own, network and file errors alike
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"data set {name} could not be loaded from the Hub or its cache: {reason}") from error
     return {config: _as_set(config, _hub_rows(rows, f"data set {name}, {config}")) for config, rows in tables.items()}
 
 

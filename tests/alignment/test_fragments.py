@@ -119,5 +119,5 @@ def test_the_verb_and_what_is_refused(tmp_path, align):
             FragmentSwitching(**given)
     with pytest.raises(InputError, match="no text is given"):
         fragment_pairs((), str(model), tmp_path / "other")
-    with pytest.raises(InputError, match="an encoder in memory encodes as it is"):
+    with pytest.raises(InputError, match="an encoder in memory is as it is"):
         fragment_pairs(table, load_encoder(model), tmp_path / "other", prompt="query: ")

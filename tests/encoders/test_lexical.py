@@ -122,7 +122,7 @@ def test_settings_are_kept_in_the_folder_and_decide_the_identity(encoder: Encode
 
 def test_what_has_no_sparse_vectors(encoder: Encoder) -> None:
     headless = Encoder(encoder.body, encoder.tokenizer, encoder.pooling)
-    with pytest.raises(InputError, match="BertModel comes without a masked-LM head, which mlm, tlm and sparse vectors"):
+    with pytest.raises(InputError, match="BertModel comes without a masked-LM head, which mlm, tlm, switched_mlm"):
         headless.sparse(["a"])
     encoder.route = object()  # type: ignore[assignment]
     with pytest.raises(InputError, match="give one of its two encoders"):

@@ -13,6 +13,7 @@ from align.errors import InputError
 from align.files import hub
 from align.files.hub import hub_or_cache, no_network
 from align.pairs.reading.records import hub_records
+from align.tasks import read_sts
 
 
 @pytest.fixture
@@ -44,6 +45,14 @@ def test_a_model_that_is_nowhere_is_refused_at_once(constants):
 def test_a_dataset_is_refused_at_once(constants):
     with pytest.raises(InputError, match="'some/data' .*could not be read from the Hugging Face Hub: OSError: no netw"):
         list(hub_records("some/data", None, "train", None))
+
+
+def test_a_data_set_to_score_is_refused_at_once(constants):
+    with pytest.raises(InputError, match=r"its cache \(without a network, give a folder\): no network: "):
+        read_sts("some/data")
+    from datasets import config
+
+    assert not constants.HF_HUB_OFFLINE and not config.HF_HUB_OFFLINE
 
 
 def test_a_model_of_the_cache_is_loaded_without_asking(constants, bert_folder, tmp_path):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from align import read_pairs, sts_pairs
+from align import read_pairs, sts_pairs, translation_pairs
 from align.errors import InputError
 from align.files.whole import read_lines
 from align.pairs.reading.records import json_records, parquet_records
@@ -41,7 +41,7 @@ OTHERS = {
     " is UTF-16BE without a byte-order mark, 'a line'; expected": TEXT.encode("utf-16-be"),
     " is UTF-32LE without a byte-order mark, 'a line'; expected": TEXT.encode("utf-32-le"),
     " is UTF-32BE without a byte-order mark, 'a line'; expected": TEXT.encode("utf-32-be"),
-    "a pointer to a file in Git LFS; .* by git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n",
+    "a pointer to a file in Git LFS; .* by git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid 4d",
     "line 2: a NUL byte": b"a line\nein\0Satz\n",
     "line 1: a NUL byte, ": b"\0" * 100,
     "a PDF document": b"%PDF-1.4\n1 0 obj\n(A line of text)\nendobj\n",
@@ -62,6 +62,23 @@ def test_what_is_no_text_is_refused_with_the_cause(tmp_path, cause, packed):
         list(read_lines(path))
     with pytest.raises(InputError, match=rf"eng_Latn.txt.*{cause}"):
         open_corpus([path])
+
+
+def test_a_nul_byte_in_one_line_of_many_is_a_reject_of_that_line(tmp_path):
+    path = tmp_path / "eng_Latn.txt"
+    path.write_bytes(b"a line\nthe\0next\nlast\n")
+    rows = list(open_corpus([path]).rows())
+    assert [isinstance(row, Reject) for row in rows] == [False, True, False]
+    assert rows[1].line == 2 and rows[1].reason.startswith("a NUL byte")
+
+
+def test_a_nul_in_a_row_of_parquet_is_a_reject_of_that_row(tmp_path):
+    path = tmp_path / "eng_Latn-deu_Latn.parquet"
+    pq.write_table(pa.table({"source": ["The boat", "A\0 bird"], "target": ["Das Boot", "Ein Vogel"]}), path)
+    manifest = translation_pairs(path, tmp_path / "out")
+    assert manifest["rows"] == 1 and manifest["rejects"] == {
+        "'source' holds the character NUL, as binary data does; expected text": 1
+    }
 
 
 def test_text_that_only_looks_like_another_format_is_read(tmp_path):

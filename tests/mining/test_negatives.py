@@ -257,7 +257,7 @@ def test_an_empty_index_finds_nothing():
         ({"probes": 0}, "probes must be at least 1, got 0"),
         ({"seed": -1}, "seed must not be negative, got -1"),
         ({"number": 3, "least": 4}, "least is from 0 to number, here 3; got 4"),
-        ({"layer": 1}, "an encoder in memory encodes as it is: give the name of a model instead, with its options"),
+        ({"layer": 1}, "an encoder in memory is as it is: give the name of a model instead, with its options"),
     ],
 )
 def test_options_that_make_no_sense(encoder, tmp_path, options, message):

@@ -177,6 +177,8 @@ def test_snli(tmp_path):
         (["entailment", "neutral", "contradiction", "-"], {}),
         ([" Entailment", "NEUTRAL", "Contradiction", ""], {}),
         (["e", "n", "c", "-1"], {}),
+        (["0.0", "1.0", "2.0", "-1.0"], {}),
+        (["0", "1", "2", "NA"], {}),
         (["0", "1", "2", "-"], {}),
         (["0.0", "1.00", "2.0", "NaN"], {}),  # as pandas writes them beside a missing one
         (["2", "1", "0", "-"], {"numbers": ["contradiction", "neutral", "entailment"]}),

@@ -299,7 +299,9 @@ def test_translation_memory_in_utf16(tmp_path):
 
 
 @pytest.mark.parametrize("chunk", [3, 1 << 16])
-@pytest.mark.parametrize("bad", [b"Bell &#x7; rings", b"Bell &#7; rings", b"Bell \x07 rings", b"Bell \xe9 rings"])
+@pytest.mark.parametrize(
+    "bad", [b"Bell &#x7; rings", b"Bell &#7; rings", b"Bell \x07 rings", b"Bell \xe9 rings", b"Bell < rings"]
+)
 def test_a_unit_with_an_illegal_character_is_set_aside(tmp_path, monkeypatch, bad, chunk):
     monkeypatch.setattr("align.pairs.reading.xml.CHUNK", chunk)
     units = [

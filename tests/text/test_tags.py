@@ -2,7 +2,7 @@ import pytest
 
 from align.errors import InputError
 from align.text.languages import check_language
-from align.text.tags import SEVERAL, is_tagged, language_of_tag, locale_language, tagged_sides
+from align.text.tags import SEVERAL, is_tagged, language_of_tag, locale_language, row_language, tagged_sides
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,16 @@ from align.text.tags import SEVERAL, is_tagged, language_of_tag, locale_language
         ("zh-CHT", "狗", "cmn_Hant"),
         ("cmn-TW", "狗", "cmn_Hant"),
         ("zh-Hant-HK", "狗", "cmn_Hant"),
+        ("zh_TW.UTF-8", "狗", "cmn_Hant"),  # a locale with its encoding
+        ("sr_RS.UTF-8@latin", "пас", "srp_Latn"),
+        ("zh-yue", "狗", "yue_Hani"),  # extended languages
+        ("zh-min-nan", "狗", "nan_Hani"),
+        ("ar-arz", "كلب", "arz_Arab"),
+        ("de-gsw", "Hund", "deu_Latn"),  # of no macrolanguage
+        ("uz-AF", "it", "uzn_Arab"),
+        ("uz-UZ", "ит", "uzn_Cyrl"),
+        ("az-IR", "it", "azj_Arab"),
+        ("mn-CN", "x", "khk_Mong"),
         ("gem", "hund", ""),  # a family
         ("xx", "hund", ""),
         ("", "hund", ""),
@@ -56,6 +66,19 @@ from align.text.tags import SEVERAL, is_tagged, language_of_tag, locale_language
 def test_codes(tag, text, code):
     assert language_of_tag(tag, text) == code
     assert not code or check_language(code) == code
+
+
+def test_regions_and_extended_languages_can_name_these_codes_alone():
+    assert is_tagged("uz-AF", "uzn_Arab") and is_tagged("uz-AF", "uzs_Arab") and not is_tagged("uz-AF", "uzn_Latn")
+    assert is_tagged("zh-yue", "yue_Hant") and not is_tagged("zh-yue", "zho_Hant")
+    assert is_tagged("zh_TW.UTF-8", "zho_Hant") and not is_tagged("zh_TW.UTF-8", "zho_Hans")
+
+
+def test_names_in_a_column_of_languages():
+    assert row_language("English", "dog") == "eng_Latn" == row_language("englisch", "dog")
+    assert row_language("Chinese", "狗") == "cmn_Hani" and row_language("Serbian", "пас") == "srp_Cyrl"
+    with pytest.raises(InputError, match="unknown language code 'Klingonian'"):
+        row_language("Klingonian", "x")
 
 
 def test_the_language_that_is_wanted_goes_before():

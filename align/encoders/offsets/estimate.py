@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from align.encoders.checkpoint import load_encoder
+from align.encoders.checkpoint import given_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.offsets.folder import FORMAT, MANIFEST, METHODS, ROWS, Offsets, open_offsets
 from align.errors import InputError
@@ -68,10 +68,8 @@ def offsets(
     places = _filled(lines, texts, pivot if method == "shift" else None)
     if k is not None and not 0 <= k < len(lines):
         raise InputError(f"{len(lines)} languages differ along {len(lines) - 1} directions at most, got k = {k}")
-    if isinstance(model, Encoder) and load:
-        raise InputError("an encoder in memory encodes as it is: give the name of a model with these options instead")
     with writing(out, kind=KIND):
-        encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
+        encoder = given_encoder(model, load)
         if encoder.offsets is not None:
             raise InputError(f"the encoder takes the offsets of {encoder.offsets.folder} off already: give it without")
         vectors = {

@@ -23,7 +23,7 @@ from align.pairs.table import LABELS, text_group
 from align.text.surrogates import SURROGATES
 from align.text.tags import is_tagged, row_language
 
-UNDECIDED = ("", "-", "-1", "nan")
+UNDECIDED = ("", "-", "-1", "na", "nan", "none", "null")
 """What stands in the place of a label that the annotators did not agree on."""
 XNLI_LANGUAGES = {
     "ar": "arb_Arab", "bg": "bul_Cyrl", "de": "deu_Latn", "el": "ell_Grek", "en": "eng_Latn", "es": "spa_Latn",
@@ -106,7 +106,7 @@ def _languages(value: Any, source: AnyRows, place: str, text: str) -> tuple[str,
 
 def _label(value: Any, spelled: dict[str, str], place: str) -> str:
     label = "" if value is None else str(value).strip().casefold()
-    label = re.sub(r"^(\d+)\.0+$", r"\1", label)  # pandas writes whole numbers so where some are missing
+    label = re.sub(r"^(-?\d+)\.0+$", r"\1", label)  # pandas writes whole numbers so where some are missing
     if label in UNDECIDED:
         return ""
     if label not in spelled:

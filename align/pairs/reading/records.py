@@ -16,7 +16,7 @@ from align.files.archives import seekable
 from align.files.cells import cell_lines
 from align.files.hub import no_network
 from align.files.json_lines import json_values
-from align.files.not_text import holding_nul, refuse_nul
+from align.files.not_text import nul_in
 from align.files.packed import said
 from align.files.whole import INDEX, column_names, existing_file, refuse_markup, row_split, sha256
 from align.pairs.reading.sources import ROW_SUFFIXES, TSV_SUFFIXES, AnyRows, AnySource, HubDataset, LocalFile
@@ -36,8 +36,7 @@ def json_records(path: Path, *, keep_bad: bool = False) -> Iterator[tuple[int, d
     for number, record, problem in json_values(path):
         if not problem and not isinstance(record, dict):
             problem = f"expected a JSON object, got {type(record).__name__}"
-        if not problem and (name := holding_nul(record)) is not None:
-            problem = f"{name!r} holds the character NUL, as binary data does; expected text"
+        problem = problem or nul_in(record)
         if problem and not keep_bad:
             raise InputError(f"{path}, line {number}: {problem}")
         yield number, {BAD: problem} if problem else _named(record)
@@ -63,15 +62,17 @@ def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
         raise InputError(f"{path} is not a complete Parquet file: {one_line(error)}") from error
 
 
-def parquet_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows of a Parquet file with their numbers, from 1, read in blocks."""
+def parquet_records(path: Path, *, keep_bad: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows of a Parquet file with their numbers, from 1, read in blocks; ``keep_bad`` as of :func:`json_records`."""
     number = 0
     with parquet_file(path) as file:
         for batch in file.iter_batches():
             for record in batch.to_pylist():
                 number += 1
-                refuse_nul(record, f"{path}, row {number}")
-                yield number, _named(record)
+                problem = nul_in(record)
+                if problem and not keep_bad:
+                    raise InputError(f"{path}, row {number}: {problem}")
+                yield number, {BAD: problem} if problem else _named(record)
 
 
 def hub_records(
@@ -85,7 +86,8 @@ def hub_records(
             raise OSError(f"no network: {why}")
         rows = datasets.load_dataset(name, config, split=split, revision=revision, streaming=True)
         for number, record in enumerate(rows, 1):
-            refuse_nul(record, f"the dataset {name!r}, row {number}")
+            if problem := nul_in(record):
+                raise InputError(f"the dataset {name!r}, row {number}: {problem}")
             yield number, _named(record)
     except InputError:
         raise
@@ -102,8 +104,9 @@ def tsv_records(
 ) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Rows of TSV or CSV under a header, with line numbers; an empty field is None. ``check`` may refuse the header.
 
-    Lines of white space alone are passed over, as editors and spreadsheets leave them at the end, and so is the index
-    of pandas, or R's names of rows. A line with another number of columns is refused or, with ``keep_bad``, a record whose ``BAD`` says why.
+    Lines of white space alone are passed over, as editors and spreadsheets leave them at the end, and so are the index
+    of pandas and R's names of rows. A line with another number of columns is refused or, with ``keep_bad``, a record
+    whose ``BAD`` says why.
     """
     header: list[str] = []
     kept: list[int] = []
@@ -208,7 +211,7 @@ def _records(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]
     if not source.name.endswith(ROW_SUFFIXES):
         raise InputError(f"{source.name}: expected a file that ends in {said(ROW_SUFFIXES)}")
     if source.path.suffix == ".parquet":
-        return parquet_records(source.path)
+        return parquet_records(source.path, keep_bad=True)
     return json_records(source.path, keep_bad=True)
 
 

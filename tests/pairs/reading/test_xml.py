@@ -25,6 +25,7 @@ def unit(one, two="zwei"):
     ("written", "read"),
     [
         ("R & D", f"R {ILLEGAL} D"),
+        ("2 < 3 <= 4", f"2 {ILLEGAL} 3 {ILLEGAL}= 4"),
         ("R &amp; D &lt;x&gt; &#65;&#x42;", "R & D <x> AB"),
         ("caf&eacute;&nbsp;au lait", "café\u00a0au lait"),
         ("a &nosuchname; b", f"a {ILLEGAL} b"),
