@@ -9,7 +9,7 @@ from typing import NamedTuple
 from align.errors import InputError
 from align.files.cells import cell_lines
 from align.files.json_lines import json_values
-from align.files.not_text import holding_nul
+from align.files.not_text import nul_in
 from align.files.packed import plain_suffix
 from align.files.whole import INDEX, existing_file
 
@@ -77,8 +77,7 @@ def _from_lists(path: Path) -> Iterator[NamesRow]:
     for number, record, problem in json_values(path):
         if not problem and (not isinstance(record, dict) or not record):
             problem = f'expected an object such as {{"id": "Q585", "en": ["Oslo"]}}, got {record!s:.60}'
-        if not problem and (name := holding_nul(record)) is not None:
-            problem = f"{name!r} holds the character NUL, as binary data does; expected text"
+        problem = problem or nul_in(record)
         if problem:
             yield NamesRow(number, "", [], problem)
             continue
