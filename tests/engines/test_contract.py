@@ -20,10 +20,12 @@ import numpy as np
 import pytest
 from exported import (
     CLIENTS,
+    HARSH,
     PLACES,
     check_columns,
     check_empty,
     check_export,
+    check_ids,
     check_refusals,
     fill,
     nearest,
@@ -47,7 +49,7 @@ from align.vectors.writing import save_vectors
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(engines())
-CHECKS = ("check_engine", "check_export", "check_refusals", "check_empty", "check_columns", "check_sparse")
+CHECKS = ("check_engine", "check_export", "check_refusals", "check_empty", "check_columns", "check_sparse", "check_ids")
 SERVERS = {"pgvector"}
 """Engines whose own test has a server: what is checked here is checked there."""
 
@@ -152,18 +154,9 @@ def test_a_corpus_with_licences_goes_the_whole_way(place, tmp_path, bert_folder)
     assert told == {("topic", "law", 4, 0), ("licence", "CC BY 4.0", 6, 0)}
 
 
-HARSH = ["\x01\x1b[0m\x7f", "100%", "%2F%00%s", "a'b\"c`$", "x" * 1024, "é" * 1024, "\u2028\ufeff", "\r\n"]
-HARSH += ['json:"x"', "\ufffe"]
-"""Ids that control characters, quotes, escapes or their size may spoil."""
-
-
 def test_ids_of_any_text_survive(place, tmp_path):
     name, to, options = place
-    vectors = np.random.default_rng(0).normal(size=(len(HARSH), 8)).astype(np.float32)
-    save_vectors(tmp_path / "vectors", HARSH, vectors, texts=HARSH, encoder={"model": "toy"})
-    assert export(tmp_path / "vectors", name, to, **options)["count"] == len(HARSH)
-    proof = verify_export(tmp_path / "vectors", name, to, queries=20, k=3, **options)
-    assert proof["passed"] and proof["exact"] and proof["wrong_payloads"] == [], proof
+    check_ids(name, to, tmp_path / "vectors", [*HARSH, "a\0b"], **options)
 
 
 def test_other_vectors_are_refused(place):
