@@ -22,6 +22,7 @@ from exported import (
     CLIENTS,
     HARSH,
     PLACES,
+    TERMS,
     check_columns,
     check_empty,
     check_export,
@@ -33,6 +34,7 @@ from exported import (
     queries,
     rows,
     schema,
+    weights_matrix,
 )
 from plugged import contributed
 
@@ -45,6 +47,7 @@ from align.engines.send import schema_of
 from align.engines.target import Engine
 from align.errors import InputError
 from align.registry import offered
+from align.vectors.sparse import SparseVectors
 from align.vectors.writing import save_vectors
 
 ROOT = Path(__file__).parents[2]
@@ -299,14 +302,17 @@ class TestOfAnotherPackage:
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="only in a checkout of the source")
 def test_the_engine_of_the_contributors_page_exports(tmp_path):
     package = contributed(tmp_path, "align.engines", "align/engines/jsonl.py", "CONTRIBUTING.md")
+    sparse = SparseVectors(weights_matrix([{0: 0.1}, {}]), TERMS)
     save_vectors(
-        tmp_path / "v", ["a", "b"], np.eye(2, 3), texts=["x", "é\u2028"], encoder={"model": "toy"}, part_rows=1
-    )
-    for verb, told in (("export", '"count": 2'), ("verify-export", '"passed": true')):
+        tmp_path / "v", ["a", "b"], np.eye(2, 3), texts=["x", "é\u2028"], encoder={"model": "toy"}, part_rows=1,
+        sparse=sparse,
+    )  # fmt: skip
+    for verb, told in (("export", '"sparse": true'), ("verify-export", '"passed": true')):
         done = package.run(verb, "v", "jsonl", "out")
         assert done.returncode == 0 and told in done.stdout, done.stderr
     written = (tmp_path / "out" / "rows.jsonl").read_text(encoding="utf-8").split("\n")
     assert [json.loads(line)["vector"] for line in written[:-1]] == np.eye(2, 3).tolist()
+    assert [json.loads(line)["sparse"] for line in written[:-1]] == [{"0": 0.1}, {}]
 
 
 @pytest.mark.parametrize("dialect", ["opensearch", "elasticsearch"])
