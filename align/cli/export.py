@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,8 @@ import typer
 from align.cli.options.arguments import show
 from align.cli.options.encoder_choice import EncoderChoice, QueryPrompt, takes_encoder
 from align.errors import InputError
+
+log = logging.getLogger(__name__)
 
 Folder = Annotated[Path, typer.Argument(help="Folder of vectors, as align encode writes it.", metavar="VECTORS")]
 EngineName = Annotated[str, typer.Argument(help="One of those above.", metavar="ENGINE")]
@@ -90,10 +93,14 @@ def encoded(vectors: Path, file: Path, choice: EncoderChoice, prompt: str | None
     from align.indexes.index import load_index
     from align.indexes.search import query_encoder
     from align.pairs.reading.queries import read_queries
+    from align.text.normal_forms import normalised
 
-    lines = [line for line in read_queries(file) if line.strip()]
+    every = read_queries(file)
+    lines = [line for line in every if normalised(line)]
     if not lines:
         raise InputError(f"{file} is empty: there is nothing to ask")
+    if len(lines) < len(every):
+        log.warning("%d of %d queries of %s are blank, and are not asked", len(every) - len(lines), len(every), file)
     return query_encoder(load_index(vectors), replace(choice, prompt=prompt).load(), prompt=prompt)(lines)
 
 

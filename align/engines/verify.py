@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ TOLERANCE = {"float32": TIE_TOLERANCE, "float16": 2.0**-11}
 """Cosines that differ by no more may come in either order. Both sides see the same stored vectors and, of float16, the
 same rounded queries; what is left is the order of a float32 sum, and of float16 that a rounded vector's length is off 1
 by up to 2^-11, which an engine that takes the inner product for the cosine does not divide by."""
+
+log = logging.getLogger(__name__)
 
 SAMPLE = 100
 """Rows whose payloads are compared."""
@@ -84,7 +87,8 @@ def verify_export(
         :func:`align.engines.verify_sparse.verify_sparse` gives them.
 
     Raises:
-        InputError: as :func:`align.engines.send.export`; the collection is not there; or queries of another width.
+        InputError: as :func:`align.engines.send.export`; the collection is not there; or queries of
+            another width, or all zeros.
     """
     source = vectors if isinstance(vectors, Vectors) else open_vectors(vectors)
     if k < 1 or not 0 <= recall <= 1:
@@ -93,10 +97,9 @@ def verify_export(
         raise InputError(f"{source.folder} has no rows: there is nothing to verify")
     schema = schema_of(source, name)
     asked, sample = _drawn(source, schema, queries, np.random.default_rng(seed))
-    where_to = f"{engine} at {shown(to)}"
-    call: Any = partial(again, retries=retries, where=where_to)
+    call: Any = partial(again, retries=retries, where=f"{engine} at {shown(to)}")
     with opened(engine, to, name, options) as target:
-        schema = held(schema, target, where_to)
+        schema = held(schema, target, f"{engine} at {shown(to)}")
         call(target.prepare, schema, make=False)
         exact, count = target.exact, call(target.count)
         asks = [Ask(None, source.rows, asked)]
@@ -178,7 +181,12 @@ def _drawn(
         if asked.ndim != 2 or asked.shape[1] != source.dimension or not len(asked):
             raise InputError(f"expected queries of shape (n, {source.dimension}), got {asked.shape}")
     unit = normalize(asked).astype(schema.dtype).astype(np.float32)
-    return unit[unit.any(axis=1)], sample  # a query of zeros has no nearest row
+    blank = ~unit.any(axis=1)
+    if blank.all() and not many:
+        raise InputError(f"all {len(blank)} queries are zeros, and have no nearest row: there is nothing to compare")
+    if blank.any():
+        log.warning("%d of %d queries are zeros, have no nearest row, and are not asked", blank.sum(), len(blank))
+    return unit[~blank], sample
 
 
 @dataclass

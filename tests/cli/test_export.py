@@ -41,7 +41,7 @@ def test_what_does_not_agree_is_a_failure_with_its_numbers(align, vectors, tmp_p
     )
 
 
-def test_queries_of_ones_own(align, bert_folder, tmp_path):
+def test_queries_of_ones_own(align, bert_folder, tmp_path, caplog):
     encoder = load_encoder(str(bert_folder))
     texts = ["abc", "bcd", "cde", "xyz"]
     save_vectors(tmp_path / "v", list("abcd"), encoder.encode(texts), texts=texts, encoder=encoder.identity())
@@ -50,6 +50,7 @@ def test_queries_of_ones_own(align, bert_folder, tmp_path):
     words = ("verify-export", "v", "vespa", "out", "--queries-file", "asked.txt")
     result = json.loads(align(*words, "--model", bert_folder).out)
     assert (result["passed"], result["queries"]) == (True, 2)
+    assert "1 of 3 queries of asked.txt are blank, and are not asked" in caplog.messages
     assert "expected --queries-file and --model together" in align(*words, code=2).err
     (tmp_path / "empty.txt").write_text("\n")
     empty = align("verify-export", "v", "vespa", "out", "--queries-file", "empty.txt", "-m", bert_folder, code=2)

@@ -20,10 +20,13 @@ import numpy as np
 import pytest
 from exported import (
     CLIENTS,
+    HARSH,
     PLACES,
+    TERMS,
     check_columns,
     check_empty,
     check_export,
+    check_ids,
     check_refusals,
     fill,
     nearest,
@@ -31,6 +34,7 @@ from exported import (
     queries,
     rows,
     schema,
+    weights_matrix,
 )
 from plugged import contributed
 
@@ -43,11 +47,12 @@ from align.engines.send import schema_of
 from align.engines.target import Engine
 from align.errors import InputError
 from align.registry import offered
+from align.vectors.sparse import SparseVectors
 from align.vectors.writing import save_vectors
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(engines())
-CHECKS = ("check_engine", "check_export", "check_refusals", "check_empty", "check_columns", "check_sparse")
+CHECKS = ("check_engine", "check_export", "check_refusals", "check_empty", "check_columns", "check_sparse", "check_ids")
 SERVERS = {"pgvector"}
 """Engines whose own test has a server: what is checked here is checked there."""
 
@@ -152,18 +157,9 @@ def test_a_corpus_with_licences_goes_the_whole_way(place, tmp_path, bert_folder)
     assert told == {("topic", "law", 4, 0), ("licence", "CC BY 4.0", 6, 0)}
 
 
-HARSH = ["\x01\x1b[0m\x7f", "100%", "%2F%00%s", "a'b\"c`$", "x" * 1024, "é" * 1024, "\u2028\ufeff", "\r\n"]
-HARSH += ['json:"x"', "\ufffe"]
-"""Ids that control characters, quotes, escapes or their size may spoil."""
-
-
 def test_ids_of_any_text_survive(place, tmp_path):
     name, to, options = place
-    vectors = np.random.default_rng(0).normal(size=(len(HARSH), 8)).astype(np.float32)
-    save_vectors(tmp_path / "vectors", HARSH, vectors, texts=HARSH, encoder={"model": "toy"})
-    assert export(tmp_path / "vectors", name, to, **options)["count"] == len(HARSH)
-    proof = verify_export(tmp_path / "vectors", name, to, queries=20, k=3, **options)
-    assert proof["passed"] and proof["exact"] and proof["wrong_payloads"] == [], proof
+    check_ids(name, to, tmp_path / "vectors", [*HARSH, "a\0b"], **options)
 
 
 def test_other_vectors_are_refused(place):
@@ -306,14 +302,17 @@ class TestOfAnotherPackage:
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="only in a checkout of the source")
 def test_the_engine_of_the_contributors_page_exports(tmp_path):
     package = contributed(tmp_path, "align.engines", "align/engines/jsonl.py", "CONTRIBUTING.md")
+    sparse = SparseVectors(weights_matrix([{0: 0.1}, {}]), TERMS)
     save_vectors(
-        tmp_path / "v", ["a", "b"], np.eye(2, 3), texts=["x", "é\u2028"], encoder={"model": "toy"}, part_rows=1
-    )
-    for verb, told in (("export", '"count": 2'), ("verify-export", '"passed": true')):
+        tmp_path / "v", ["a", "b"], np.eye(2, 3), texts=["x", "é\u2028"], encoder={"model": "toy"}, part_rows=1,
+        sparse=sparse,
+    )  # fmt: skip
+    for verb, told in (("export", '"sparse": true'), ("verify-export", '"passed": true')):
         done = package.run(verb, "v", "jsonl", "out")
         assert done.returncode == 0 and told in done.stdout, done.stderr
     written = (tmp_path / "out" / "rows.jsonl").read_text(encoding="utf-8").split("\n")
     assert [json.loads(line)["vector"] for line in written[:-1]] == np.eye(2, 3).tolist()
+    assert [json.loads(line)["sparse"] for line in written[:-1]] == [{"0": 0.1}, {}]
 
 
 @pytest.mark.parametrize("dialect", ["opensearch", "elasticsearch"])

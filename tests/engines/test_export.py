@@ -286,6 +286,16 @@ def test_an_exact_engine_passes(world, tmp_path, dtype):
     assert verify_export(vectors, "memory", "x", queries=np.eye(6)[:2], k=1)["queries"] == 2
 
 
+def test_queries_of_zeros_are_told_and_not_asked(world, tmp_path, caplog):
+    vectors = save_vectors(tmp_path / "v", ["a", "b"], np.eye(2), texts=["x", "y"], encoder=ENCODER)
+    export(vectors, "memory", "x")
+    asked = np.array([[1, 0], [0, 0], [0, 1]], np.float32)
+    assert verify_export(vectors, "memory", "x", queries=asked, k=1)["queries"] == 2
+    assert "1 of 3 queries are zeros, have no nearest row, and are not asked" in caplog.messages
+    with pytest.raises(InputError, match="all 2 queries are zeros, and have no nearest row: there is nothing"):
+        verify_export(vectors, "memory", "x", queries=0 * asked[:2], k=1)
+
+
 def test_one_row_and_a_row_of_zeros(world, tmp_path):
     vectors = save_vectors(tmp_path / "v", ["a"], np.zeros((1, 4)), texts=["x"], encoder=ENCODER)
     export(vectors, "memory", "x", name="zero")

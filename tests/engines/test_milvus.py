@@ -168,9 +168,12 @@ def test_float16_is_sent_as_it_is(monkeypatch):
 def test_a_text_that_is_too_long_is_refused(collection):
     target, table = collection(), rows(2)
     target.prepare(schema())
-    column = table.column_names.index("text")
-    with pytest.raises(InputError, match=r"text of id .* has 65,536 bytes, but Milvus holds at most 65,535"):
-        target.upsert(table.set_column(column, "text", [["a", "é" * 32_768]]))
+    for name, advice in (("text", "encode without stored texts"), ("id", "give it a shorter one"),
+                         ("language", "leave the column out")):  # fmt: skip
+        column = table.column_names.index(name)
+        message = rf"{name} of id .* has 65,536 bytes, but Milvus holds at most 65,535: {advice}"
+        with pytest.raises(InputError, match=message):
+            target.upsert(table.set_column(column, name, [["a", "é" * 32_768]]))
     assert target.count() == 0
 
 

@@ -19,6 +19,7 @@ from exported import (
     check_empty,
     check_engine,
     check_export,
+    check_ids,
     check_inner_product,
     check_refusals,
     check_sparse,
@@ -227,6 +228,10 @@ def test_the_whole_way_of_terms(database, tmp_path):
     assert export(tmp_path / "v", "pgvector", database)["sparse"] is True
     proof = verify_export(tmp_path / "v", "pgvector", database, queries=30)
     assert proof["passed"] and proof["sparse"]["recall"] == 1 and "hybrid" not in proof
+
+
+def test_ids_of_any_text_survive(database, tmp_path):
+    check_ids("pgvector", database, tmp_path / "v", index="none")
 
 
 def test_no_rows(database, table):

@@ -211,7 +211,7 @@ class TestVerification:
         kind = type(npy.open_target("x", name="align"))
         honest = kind.search_sparse
 
-        def verify(change: Any = None, fuse: Any = None) -> dict[str, Any]:
+        def verify(change: Any = None, fuse: Any = None, k: int = 10) -> dict[str, Any]:
             def changed(self: Any, queries: csr_array, k: int, *, where: Any = None) -> list[list[str]]:
                 return [change(ids) if change else ids for ids in honest(self, queries, k, where=where)]
 
@@ -229,8 +229,7 @@ class TestVerification:
             monkeypatch.setattr(kind, "search_sparse", changed)
             if fuse:
                 monkeypatch.setattr(kind, "search_hybrid", fused, raising=False)
-            result = verify_export(vectors, "npy", str(tmp_path / "out"), queries=30)
-            return result
+            return verify_export(vectors, "npy", str(tmp_path / "out"), queries=30, k=k)
 
         return verify
 
@@ -264,6 +263,14 @@ class TestVerification:
         empty = next(f"id-{20 + row}" for row, of in enumerate(weights) if not of)
         result = told(lambda ids: [*ids[:-1], empty])
         assert result["sparse"]["wrong_queries"] > 20 and result["sparse"]["recall"] < 1
+
+    def test_where_fewer_rows_than_k_share_a_term_they_all_have_to_come_and_no_others(self, told: Any) -> None:
+        _, weights = sparse_rows(60, start=20)
+        empty = next(f"id-{20 + row}" for row, of in enumerate(weights) if not of)
+        assert told(k=60)["passed"]
+        for change in (lambda ids: [*ids, empty], lambda ids: ids[:-1], lambda ids: ids[1:]):
+            result = told(change, k=60)["sparse"]
+            assert result["wrong_queries"] > 20 and result["recall"] < 1 and not result["passed"]
 
     def test_a_fusion_is_compared(self, told: Any) -> None:
         result = told(fuse=lambda ids, first, second: ids)

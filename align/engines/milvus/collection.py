@@ -33,6 +33,7 @@ from align.vectors.sparse import sparse_of
 
 BYTES = 65_535
 """Of a VARCHAR."""
+ADVICE = {"id": "give it a shorter one", "text": "encode without stored texts"}
 TYPES = {"float32": DataType.FLOAT_VECTOR, "float16": DataType.FLOAT16_VECTOR}
 
 
@@ -78,7 +79,7 @@ class Collection:
                 if len(text) * 4 > BYTES and len(text.encode()) > BYTES:
                     raise InputError(
                         f"{column} of id {row['id'][:40]!r} has {len(text.encode()):,} bytes, but Milvus holds at most "
-                        f"{BYTES:,}: encode without stored texts"
+                        f"{BYTES:,}: {ADVICE.get(column, 'leave the column out')}"
                     )
             row["vector"] = vector
         if self.terms:
