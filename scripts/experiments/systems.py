@@ -32,7 +32,6 @@ from scripts.experiments.plans import LANGUAGES, TICO_TRAIN, lines
 from scripts.experiments.switched import cell, first
 
 LETTERS = "abcdefghijklmnop"
-LOOKED_UP = 300
 
 
 def systems(
@@ -80,11 +79,11 @@ def made_up(word: str) -> str:
 def looked_up(encoder: Encoder) -> Row:
     """How like the Hindi of a line that of the segment found is, by each way of finding it."""
     english, hindi = lines("tico19", "en.txt"), lines("tico19", "hi.txt")
-    asked = range(TICO_TRAIN, TICO_TRAIN + LOOKED_UP)
-    vectors = encoder.encode(english[: TICO_TRAIN + LOOKED_UP])
+    asked = range(TICO_TRAIN, len(english))
+    vectors = encoder.encode(english)
     near = np.argmax(vectors[TICO_TRAIN:] @ vectors[:TICO_TRAIN].T, axis=1)
     letters = [max(range(TICO_TRAIN), key=lambda k: fuzzy_match(english[i], english[k])) for i in asked]
-    lot = stream(0, "memory").integers(TICO_TRAIN, size=LOOKED_UP)
+    lot = stream(0, "memory").integers(TICO_TRAIN, size=len(asked))
     ways = {"vectors": near, "letters": letters, "lot": lot}
     return {
         name: cell([np.array([fuzzy_match(hindi[i], hindi[k]) for i, k in zip(asked, chosen, strict=True)])])
