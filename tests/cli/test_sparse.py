@@ -1,4 +1,4 @@
-"""``align encode --sparse``, ``align search --sparse``, ``--hybrid`` and ``--explain``, and the functions behind them."""
+"""``align encode --sparse``; ``align search --sparse``, ``--hybrid`` and ``--explain``; the functions behind them."""
 
 from __future__ import annotations
 
