@@ -7,7 +7,6 @@ from typing import Annotated
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from align.objectives.checks import fit
 from align.objectives.contrastive import info_nce
@@ -39,9 +38,9 @@ class SparseContrastiveOptions(PlainOptions):
     """Terms of a text that the trained encoder keeps, at most; 0: those of at least 1 / sqrt(terms)."""
     penalty: Annotated[str, one_of("overuse", "flops")] = "overuse"
     """overuse: sum p^3 / sum p; flops: sum p^2."""
-    source_penalty: Annotated[float, AT_LEAST_0] = 1.0
-    """Weight of the penalty on the sources' terms."""
-    target_penalty: Annotated[float, AT_LEAST_0] = 1.0
+    source_penalty: Annotated[float, AT_LEAST_0] = 20.0
+    """Weight of the penalty on the sources' terms. That of flops is larger by about the number of terms: 0.002."""
+    target_penalty: Annotated[float, AT_LEAST_0] = 20.0
     """Of that on the targets'."""
     ramp: Annotated[str, one_of("linear", "quadratic")] = "quadratic"
     """How both weights rise from 0 in the first ramp_steps."""
@@ -92,30 +91,30 @@ def sparse_contrastive(
 
 
 def overuse(weights: Tensor) -> Tensor:
-    """R = sum over v of p_v^3 / sum over v of p_v, with p the mean of the (B, K) unit rows.
+    """R = sum over v of p_v^3 / sum over v of p_v, with p the mean of the (B, K) rows.
 
     That is p^2 averaged over the mass of all terms: dear are terms that most texts use, while one that few use costs
-    nothing, however heavy it is there. 0 where all rows are empty.
+    nothing, however heavy it is there. Of rows as they are, not made unit ones: of such, the cheapest would use all
+    terms evenly. 0 where all rows are empty.
 
     References:
-        Li et al. 2024 (LexVLA), arXiv:2407.17827. Here of unit rows: others could escape the penalty by
-        being small, which the cosine does not see.
+        Li et al. 2024 (LexVLA), arXiv:2407.17827.
     """
     p = _mean(weights)
     return p.pow(3).sum() / p.sum().clamp(min=torch.finfo(p.dtype).tiny)
 
 
 def flops(weights: Tensor) -> Tensor:
-    """Sum over v of p_v^2, with p the mean of the (B, K) unit rows: the products that a search of them would take.
+    """F = sum over v of p_v^2, with p the mean of the (B, K) rows: the products that a search of them would take.
 
     References:
-        Paria et al. 2020, arXiv:2004.05665, eq. 4, of unit rows.
+        Paria et al. 2020, arXiv:2004.05665, eq. 4.
     """
     return _mean(weights).pow(2).sum()
 
 
 def _mean(weights: Tensor) -> Tensor:
-    return normalize(weights.to(torch.promote_types(weights.dtype, torch.float32)), dim=1).mean(0)
+    return weights.to(torch.promote_types(weights.dtype, torch.float32)).mean(0)
 
 
 PENALTIES = {"overuse": overuse, "flops": flops}

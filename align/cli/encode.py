@@ -43,6 +43,10 @@ def encode(
         str | None, typer.Option("--licence", "--license", help="Of all texts; by default what a column licence says.")
     ] = None,
     romanize: Annotated[bool, typer.Option("--romanize", help="Encode what uroman makes of the texts.")] = False,
+    sparse: Annotated[
+        bool,
+        typer.Option("--sparse", help="Weights of terms beside the vectors, by the masked-LM head: docs/sparse.md."),
+    ] = False,
     half: Annotated[bool, typer.Option("--float16", help="Store float16 instead of float32.")] = False,
     no_texts: Annotated[bool, typer.Option("--no-store-texts", help="Keep no texts beside the vectors.")] = False,
     part_rows: Annotated[int, typer.Option(help="Lines of a part, which a process has in memory.")] = 50_000,
@@ -66,9 +70,9 @@ def encode(
     made = run(
         choice.model, inputs, out, text=text, id=ids, language=language, language_column=language_column,
         keep=listed(keep) or (), licence=licence,
-        romanize=romanize, dtype="float16" if half else "float32", store_texts=not no_texts, part_rows=part_rows,
-        deterministic=deterministic, attention=choice.attention, backend=choice.backend, workers=workers, engine=engine,
-        address=address, shard=shard, progress=context.obj, **choice.options(),
+        romanize=romanize, sparse=sparse, dtype="float16" if half else "float32", store_texts=not no_texts,
+        part_rows=part_rows, deterministic=deterministic, attention=choice.attention, backend=choice.backend,
+        workers=workers, engine=engine, address=address, shard=shard, progress=context.obj, **choice.options(),
     )  # fmt: skip
     rejected = made.manifest["rejected"]
     show({

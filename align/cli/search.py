@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SHOWN = 8
+"""Shared terms of a hit that are printed one by one."""
 FEW = 100
 """Queries that are encoded sooner than torch is there to do it."""
 
@@ -54,10 +56,25 @@ def search(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare the files with their SHA-256 first.")
     ] = True,
+    sparse: Annotated[
+        bool, typer.Option("--sparse", help="By the weights of terms that align encode --sparse stored.")
+    ] = False,
+    hybrid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="rrf|WEIGHT|FILE",
+            help="By both: ranks fused; weight x sparse + (1 - weight) x dense; fitted on lines id TAB query.",
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="The terms that each hit shares, whose parts add up to its sparse score.")
+    ] = False,
     prompt: QueryPrompt = None,
 ) -> None:
     """The nearest texts of each query, best first."""
+    from align.indexes.hybrid import lexical_searcher
     from align.indexes.index import load_index
+    from align.indexes.rows import filters
     from align.indexes.search import find, query_encoder
     from align.pairs.reading.queries import read_queries
 
@@ -67,10 +84,21 @@ def search(
     columns = wheres(where)
     stored = load_index(index, verify=verify, device=choice.device)
     asked = replace(choice, prompt=prompt)
-    encoder = asked.for_few() if len(given) <= FEW else asked.load()
-    encode = query_encoder(stored, encoder, prompt=prompt, query_language=query_language, romanized=romanize)
+    lexical = sparse or explain or hybrid is not None
+    asking: dict[str, Any] = {"prompt": prompt, "query_language": query_language, "romanized": romanize}
+    if lexical:
+        if nprobe is not None or ef_search is not None:
+            raise InputError("sparse search is exact: it has no --nprobe and no --ef")
+        where_all = filters(listed(language), listed(script), columns)
+        find_lexical = lexical_searcher(
+            stored, asked.load(), k, hybrid=hybrid, explain=explain, where=where_all, **asking
+        )  # fmt: skip
+    else:
+        encode = query_encoder(stored, asked.for_few() if len(given) <= FEW else asked.load(), **asking)
 
     def answer(texts: Sequence[str]) -> list[list[Hit]]:
+        if lexical:
+            return find_lexical(texts)
         began = time.perf_counter()
         vectors = encode(texts)
         encoded = time.perf_counter()
@@ -109,7 +137,12 @@ def _print(queries: Sequence[str], found: Sequence[Sequence[Hit]], as_json: bool
             print(text if hits else f"{text}\n  nothing found")
         for hit in hits:
             if as_json:
-                about = {name: value for name, value in asdict(hit).items() if name != "columns" or value}
+                about = {name: of for name, of in asdict(hit).items() if name not in ("columns", "terms") or of}
                 print(json.dumps(about, ensure_ascii=False), flush=True)
-            else:
-                print(f"  {hit.rank}. {hit.score:.3f}  {hit.id}  {hit.language}  {hit.text or ''}".rstrip(), flush=True)
+                continue
+            print(f"  {hit.rank}. {hit.score:.3f}  {hit.id}  {hit.language}  {hit.text or ''}".rstrip(), flush=True)
+            if hit.terms:
+                parts = [f"{term} {part:.3f}" for term, part in hit.terms.items()]
+                rest = sum([*hit.terms.values()][SHOWN:])
+                more = [f"{len(parts) - SHOWN} others {rest:.3f}"] if len(parts) > SHOWN else []
+                print(f"     {', '.join([*parts[:SHOWN], *more])}", flush=True)

@@ -24,6 +24,7 @@ from align.indexes.augmentation import augment_matrix, best_alpha, check_weight
 from align.indexes.index import load_index
 from align.indexes.search import query_encoder
 from align.vectors.folder import MANIFEST, Vectors, open_vectors, vector_column, vectors_of
+from align.vectors.sparse import terms_of, write_terms
 from align.vectors.writing import begin, check_vectors, finish, finished_parts, write_part
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def augment(
         raise InputError(f"{folder} is augmented already: give the vectors it was made from, and all queries together")
     encode_texts = query_encoder(load_index(folder, verify=False), encoder, prompt=prompt)
     ids = pa.chunked_array([table.column("id").combine_chunks() for table in vectors.tables(["id"])], pa.string())
-    asked = _read(queries, ids, folder)
+    asked = read_asked(queries, ids, folder)
     about: dict[str, Any] = {
         "source_sha256": sha256(folder / MANIFEST), "queries_sha256": sha256(queries),
         "queries": len(asked.owners), "passages_without": len(ids) - len(np.unique(asked.owners)),
@@ -112,7 +113,7 @@ def augment(
         tqdm(unit="query", disable=not progress) as bar,
     ):
         if dev is not None:
-            wanted = _read(dev, ids, folder)
+            wanted = read_asked(dev, ids, folder)
             if not len(wanted.owners):
                 raise InputError(f"{dev} is empty: expected lines id TAB query to choose alpha on")
             given = _all_encoded(asked, Path(scratch) / "queries", vectors.dimension, encode)
@@ -137,7 +138,10 @@ def _write(
 ) -> None:
     """Write the parts that are not there yet."""
     settings = {name: vectors.manifest[name] for name in ("encoder", "dimension", "dtype")}
+    settings |= {name: vectors.manifest[name] for name in ("columns", "sparse") if name in vectors.manifest}
     begin(out, settings | {"augmentation": about})
+    if terms := terms_of(vectors):  # sparse vectors stay as they are
+        write_terms(out, terms)
     how = {name: about[name] for name in ("alpha", "reduce", "unit")}
     done, start = finished_parts(out), 0
     for number, entry in enumerate(vectors.manifest["parts"]):
@@ -161,8 +165,12 @@ def _all_encoded(
     return np.memmap(path, np.float32, "r", shape=shape) if len(asked.owners) else np.empty(shape, np.float32)
 
 
-def _read(path: Path, ids: pa.ChunkedArray, folder: Path) -> Asked:
-    """The queries of a file; their ids are among ``ids``."""
+def read_asked(path: Path, ids: pa.ChunkedArray, folder: Path) -> Asked:
+    """The queries of a file of lines id TAB query; their ids are among ``ids``, those of the rows of ``folder``.
+
+    Raises:
+        InputError: another line, or an id that is not there; file and line are named.
+    """
     lines = enumerate(read_lines(path), 1)
     names, texts = [], []
     while block := list(islice(lines, _AT_A_TIME)):

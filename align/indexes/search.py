@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align.errors import InputError
+from align.indexes.exact import Found
 from align.indexes.index import Index, load_index
-from align.indexes.rows import Where
+from align.indexes.rows import Where, filters
 from align.text.languages import latin
 from align.text.normal_forms import normalised
 from align.text.romanize.romanizer import romanize, romanizer_version
@@ -45,6 +46,8 @@ class Hit:
     script: str
     columns: dict[str, str] = field(default_factory=dict)
     """Of the user's own."""
+    terms: dict[str, float] = field(default_factory=dict)
+    """If asked for: what each shared term adds to the sparse score, the heaviest first."""
 
 
 def search(
@@ -62,6 +65,9 @@ def search(
     nprobe: int | None = None,
     ef_search: int | None = None,
     device: str | None = None,
+    sparse: bool = False,
+    hybrid: str | float | Path | None = None,
+    explain: bool = False,
 ) -> list[list[Hit]]:
     """The texts nearest to each query, best first.
 
@@ -79,6 +85,10 @@ def search(
         nprobe: see :meth:`align.indexes.index.Index.search`.
         ef_search: the same.
         device: of the search, where ``index`` is a folder: see :func:`align.indexes.index.load_index`.
+        sparse: by sparse vectors, of a folder that ``align encode --sparse`` wrote; this and the next two are told in
+            :func:`align.indexes.hybrid.lexical_searcher`.
+        hybrid: by both: ``rrf``, the weight of the sparse score, or a file of dev queries to fit it on.
+        explain: say of each hit which terms it shares with the query (``Hit.terms``).
 
     Returns:
         A list of hits for each query; of a blank one it is empty.
@@ -91,7 +101,15 @@ def search(
         from align.encoders.checkpoint import load_encoder
 
         model = load_encoder(model)
-    encode = query_encoder(index, model, prompt=prompt, query_language=query_language, romanized=romanized)
+    asking: dict[str, Any] = {"prompt": prompt, "query_language": query_language, "romanized": romanized}
+    if sparse or hybrid is not None or explain:
+        from align.indexes.hybrid import lexical_searcher
+
+        if nprobe is not None or ef_search is not None:
+            raise InputError("sparse search is exact: it has no nprobe and no ef_search")
+        where = filters(languages, scripts, where)
+        return lexical_searcher(index, model, k, hybrid=hybrid, explain=explain, where=where, **asking)(queries)
+    encode = query_encoder(index, model, **asking)
     return find(
         index, queries, encode(queries), k, languages=languages, scripts=scripts, where=where, nprobe=nprobe,
         ef_search=ef_search,
@@ -105,6 +123,7 @@ def query_encoder(
     prompt: str | None = None,
     query_language: str | None = None,
     romanized: bool = False,
+    by: Callable[..., Any] | None = None,
 ) -> EncodeQueries:
     """The function from texts to vectors that an index can be searched with; what it needs is checked once, here.
 
@@ -118,6 +137,7 @@ def query_encoder(
             and the offset of the language that the script of a query decides, or none. The function that is returned
             takes another one after the texts.
         romanized: refuse an index whose texts were not romanised.
+        by: what to call instead of the encoder's own ``encode``, with the encoder, the texts and their language.
 
     Raises:
         InputError: another encoder than the index's (the fields that differ are named), another version of the
@@ -137,7 +157,8 @@ def query_encoder(
             raise InputError("expected a list of queries, got one string")
         texts = romanize(queries, lang=language, backend=backend) if backend else queries
         with prompted(encoder, prompt):
-            return encoder.encode(texts, language=latin(language or "") if backend else language)
+            code = latin(language or "") if backend else language
+            return encoder.encode(texts, language=code) if by is None else by(encoder, texts, language=code)
 
     return encode
 
@@ -170,16 +191,18 @@ def find(
     nprobe: int | None = None,
     ef_search: int | None = None,
 ) -> list[list[Hit]]:
-    """The hits of queries whose (n, dimensions) vectors are known; arguments as of :func:`search`.
+    """The hits of queries whose (n, dimensions) vectors are known; arguments as of :func:`search`."""
+    return hits(index, queries, index.search(
+        vectors, k, languages=languages, scripts=scripts, where=where, nprobe=nprobe, ef_search=ef_search
+    ))  # fmt: skip
 
-    A query without anything to see in it has none, and a warning says so.
-    """
+
+def hits(index: Index, queries: Sequence[str], rows_found: Found) -> list[list[Hit]]:
+    """The hits of queries from the scores and rows that were found; a blank one has none, and a warning says so."""
+    scores, rows = rows_found
     blank = [not normalised(query) for query in queries]
     if any(blank):
         log.warning("%d of %d queries are blank, and have no hits", sum(blank), len(blank))
-    scores, rows = index.search(
-        vectors, k, languages=languages, scripts=scripts, where=where, nprobe=nprobe, ef_search=ef_search
-    )
     own = index.rows_file.own
     found = iter(index.rows_file.take(rows, ["id", "text", "language", "script", *own]))
     return [

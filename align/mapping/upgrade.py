@@ -23,6 +23,7 @@ from align.mapping.ridge import ridge
 from align.similarity.cosine import normalize
 from align.similarity.nearest import top_k
 from align.vectors.folder import MANIFEST, Vectors, open_vectors, plain, vector_column, vectors_of
+from align.vectors.sparse import SPARSE
 from align.vectors.writing import begin, check_vectors, finish, finished_parts, write_part
 
 log = logging.getLogger(__name__)
@@ -183,10 +184,13 @@ def _write(
 ) -> None:
     """Write the parts that are not there yet."""
     begin(out, {"encoder": encoder, "dimension": dimension, "dtype": vectors.manifest["dtype"], "upgrade": about})
+    if "sparse" in vectors.manifest:
+        log.warning("%s: no map leads to the newer encoder's sparse vectors; they are left out", out)
     done = finished_parts(out)
     for number in range(len(vectors.manifest["parts"])):
         if number not in done:
             part = vectors.part(number)
+            part = part.drop_columns([name for name in SPARSE if name in part.column_names])
             mapped = normalize(learnt(normalize(vectors_of(part)))).astype(vectors.manifest["dtype"])
             place = part.schema.get_field_index("vector")
             write_part(out, number, part.set_column(place, "vector", vector_column(mapped)))

@@ -94,15 +94,9 @@ def terms_of(vectors: Vectors) -> list[str] | None:
     return terms
 
 
-def described(sparse: SparseVectors) -> dict[str, Any]:
-    """What the manifest says of them.
-
-    Raises:
-        InputError: a column without a name.
-    """
-    if sparse.matrix.shape[1] != len(sparse.terms):
-        raise InputError(f"sparse vectors of {sparse.matrix.shape[1]} terms, but names of {len(sparse.terms)}")
-    return {"terms": len(sparse.terms), "sha256": hashlib.sha256(_bytes(sparse.terms)).hexdigest(), **sparse.made}
+def described(terms: Sequence[str], made: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest says of sparse vectors over these terms: how many, their SHA-256, and what made them."""
+    return {"terms": len(terms), "sha256": hashlib.sha256(_bytes(terms)).hexdigest(), **made}
 
 
 def write_terms(out: Path, terms: Sequence[str]) -> None:

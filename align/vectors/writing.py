@@ -223,11 +223,13 @@ def save_vectors(
         ids, vectors, texts=texts, languages=languages, scripts=scripts, store_texts=store_texts, columns=columns,
         sparse=sparse.matrix if sparse else None,
     )  # fmt: skip
+    if sparse and sparse.matrix.shape[1] != len(sparse.terms):
+        raise InputError(f"sparse vectors of {sparse.matrix.shape[1]} terms, but names of {len(sparse.terms)}")
     made = vectors_of(table)
     settings = {
         "encoder": encoder, "dimension": made.shape[1], "dtype": str(made.dtype), "part_rows": part_rows,
         "content": _content(table), **({"columns": list(columns)} if columns else {}),
-        **({"sparse": described(sparse)} if sparse else {}),
+        **({"sparse": described(sparse.terms, sparse.made)} if sparse else {}),
     }  # fmt: skip
     check_vectors(out)
     with locked(out / MANIFEST, of=out):

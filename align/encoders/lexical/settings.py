@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from align.encoders.encoder import Encoder
 
 ACTIVATIONS = ("relu", "elu")
+BYTE = regex.compile("<0x[0-9A-F]{2}>")
+"""A piece that stands for a byte of what no other piece is for."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Lexical:
             check_script(self.pivot)
 
     def terms(self, encoder: Encoder) -> NDArray[np.int64]:
-        """(K,) ids of the pieces that are terms, ascending: no special one, and none without a letter or digit.
+        """(K,) ids of the pieces that are terms, ascending: no special one, no byte, none without a letter or digit.
 
         Raises:
             InputError: there is none.
@@ -66,6 +68,7 @@ class Lexical:
             if number < size
             and number not in special
             and regex.search(r"[\p{L}\p{N}]", piece)
+            and not BYTE.fullmatch(piece)
             and (self.continuations or kinds[number] != CONTINUES)
             and not (other and other.search(piece))
         ]

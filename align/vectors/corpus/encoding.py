@@ -21,10 +21,11 @@ from align.files.locks import locked
 from align.files.shards import shard as parsed
 from align.files.whole import read_json, sha256
 from align.vectors.corpus.beginning import begun, cleared, warn_of_space
-from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_model
+from align.vectors.corpus.parts import Chunk, Done, Job, encode_chunk, encoder_identity, load_model, sparse_settings
 from align.vectors.corpus.rows import Corpus, open_corpus
 from align.vectors.corpus.survey import Survey, copies_of, part_count, read_chunks, survey
 from align.vectors.folder import DTYPES, MANIFEST, Vectors, open_vectors, plain, read_manifest
+from align.vectors.sparse import write_terms
 from align.vectors.writing import PART_ROWS, check_vectors, finish, finished_parts
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ def encode(
     keep: Sequence[str] = (),
     licence: str | None = None,
     romanize: bool = False,
+    sparse: bool = False,
     dtype: str = "float32",
     store_texts: bool = True,
     part_rows: int = PART_ROWS,
@@ -77,6 +79,8 @@ def encode(
         keep: columns to keep beside the vectors, for filters and as payload of engines.
         licence: of all texts.
         romanize: encode the texts as uroman writes them; the stored texts stay the original ones.
+        sparse: store lexical vectors beside them, by the encoder's masked-LM head, made in the same pass
+            (:meth:`align.encoders.encoder.Encoder.sparse`).
         dtype: float32 or float16, as stored.
         store_texts: keep the texts beside the vectors.
         part_rows: lines of a part, which are in memory at a time, with their vectors, for each worker.
@@ -92,8 +96,9 @@ def encode(
         load: further options of :func:`align.load_encoder`: layer, kind, prompt, bf16, device, offsets, ...
 
     Raises:
-        InputError: a file that is missing, damaged or without such a column; no row; an id twice; ``out`` is something
-            else, is written by another process or was begun with other settings, which are named; a full disk.
+        InputError: a file that is missing, damaged or without such a column; no row; an id twice; sparse vectors of an
+            encoder that gives none; ``out`` is something else, is written by another process or was begun with other
+            settings, which are named; a full disk.
     """
     for name, (value, known) in {
         "dtype": (dtype, DTYPES), "attention": (attention, ("auto", "padded")), "engine": (engine, ENGINES),
@@ -120,7 +125,7 @@ def encode(
         stamps = _stamps(corpus)
         job = Job(
             out.absolute(), _name(model), load, backend, attention, deterministic, romanize, dtype, store_texts,
-            tuple(corpus.keep),
+            tuple(corpus.keep), sparse,
         )  # fmt: skip
         # the devices are for those that encode: where that is others, the identity alone is read here
         reader = job if here else replace(job, load={**load, "device": "cpu"})
@@ -131,7 +136,11 @@ def encode(
             "encoder": encoder_identity(encoder, romanize=romanize), "dimension": encoder.dimension, "dtype": dtype,
             "part_rows": part_rows, "store_texts": store_texts, "compute": compute, **of,
         }  # fmt: skip
+        if sparse:
+            settings["sparse"], terms = sparse_settings(encoder)
         begun(out, settings)
+        if sparse:
+            write_terms(out, terms)
         if read_json(out / MANIFEST)["complete"]:
             log.info("%s is complete: nothing is left to encode", out)
             return open_vectors(out)

@@ -18,6 +18,7 @@ from align.files.whole import read_json
 from align.text.languages import dominant_script, latin
 from align.vectors.corpus.rows import Reject, Row
 from align.vectors.folder import MANIFEST, plain, vector_table
+from align.vectors.sparse import described
 from align.vectors.writing import write_part
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Job:
     dtype: str = "float32"
     store_texts: bool = True
     keep: tuple[str, ...] = ()
+    sparse: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,18 @@ def load_model(job: Job) -> Encoder:
     return encoder
 
 
+def sparse_settings(encoder: Encoder) -> tuple[dict[str, Any], list[str]]:
+    """What the manifest says of the sparse vectors of an encoder, and the names of their terms.
+
+    Raises:
+        InputError: it gives none.
+    """
+    from align.encoders.lexical.head import lexical_identity, term_names
+
+    terms = term_names(encoder)
+    return described(terms, lexical_identity(encoder)), terms
+
+
 def load_job_encoder(job: Job) -> Encoder:
     """The encoder that a job names, compared with the one that the folder was begun with.
 
@@ -107,17 +121,24 @@ def encode_chunk(encoder: Encoder, job: Job, chunk: Chunk, *, progress: Callable
     Raises:
         InputError: the folder cannot be written to, or the disk is full.
     """
+    from align.encoders.lexical.encoding import encode_both  # and torch with it
+
     rows = chunk.rows
     texts, languages = [row.text for row in rows], [row.language for row in rows]
     if job.romanize:
         texts, languages = romanized(texts, languages), list(map(latin, languages))
-    found: NDArray[Any] = encoder.encode(
-        texts, language=languages, deterministic=job.deterministic, finite=False, progress=progress or False
-    )
+    how: dict[str, Any] = {
+        "language": languages,
+        "deterministic": job.deterministic,
+        "finite": False,
+        "progress": progress or False,
+    }
+    found: NDArray[Any]
+    found, sparse = encode_both(encoder, texts, **how) if job.sparse else (encoder.encode(texts, **how), None)
     with np.errstate(over="ignore", invalid="ignore"):
         vectors = found.astype(job.dtype, copy=False)
-    finite = np.isfinite(found).all(axis=1)
-    fits = np.isfinite(vectors).all(axis=1)
+    finite: NDArray[np.bool_] = np.isfinite(found).all(axis=1)
+    fits: NDArray[np.bool_] = np.isfinite(vectors).all(axis=1)
     rejects = [*chunk.rejects]
     for number in np.flatnonzero(~fits).tolist():
         row = rows[number]
@@ -129,6 +150,7 @@ def encode_chunk(encoder: Encoder, job: Job, chunk: Chunk, *, progress: Callable
         languages=[row.language for row in kept], scripts=[row.script or script_of(row.text) for row in kept],
         store_texts=job.store_texts,
         columns={name: [row.kept[place] for row in kept] for place, name in enumerate(job.keep)},
+        sparse=None if sparse is None else sparse[fits],
     )  # fmt: skip
     write_part(job.out, chunk.number, table, [reject.known() for reject in rejects])
     return Done(chunk.number, len(kept), len(rejects))

@@ -1,0 +1,163 @@
+"""Exact search of a folder's sparse vectors, alone or together with its dense ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.errors import InputError
+from align.files.nested import differences
+from align.indexes.exact import BLOCK_QUERIES, BLOCK_ROWS, Found, numbered
+from align.indexes.index import Index
+from align.indexes.rows import Where
+from align.similarity.cosine import normalize, slices
+from align.similarity.nearest import keep_best, neighbours_of, no_keys
+from align.vectors.folder import open_vectors, plain, vectors_of
+from align.vectors.sparse import SPARSE, sparse_of, terms_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+RRF = 60
+"""Of reciprocal rank fusion (Cormack et al. 2009, doi:10.1145/1571941.1572114)."""
+DEEPEST = 100
+"""Ranks of each list that are fused, at least."""
+WEIGHTS = tuple(number / 20 for number in range(21))
+"""Of the sparse scores, tried on dev queries."""
+
+
+class Lexical:
+    """The sparse vectors of a folder, and its dense ones beside them.
+
+    Args:
+        index: a folder of vectors that ``align encode --sparse`` wrote, opened.
+        made: what makes the queries' sparse vectors (:func:`align.encoders.lexical.head.lexical_identity`).
+
+    Raises:
+        InputError: there are none, or others made them (the fields that differ are named).
+    """
+
+    def __init__(self, index: Index, made: Mapping[str, Any]) -> None:
+        about = index.manifest.get("sparse")
+        if about is None:
+            raise InputError(
+                f"{index.folder} has no sparse vectors: expected a folder that align encode --sparse wrote (of what "
+                "align index makes of one, search the folder itself)"
+            )
+        self.index, self.vectors = index, open_vectors(index.folder)
+        terms = terms_of(self.vectors)
+        assert terms is not None
+        self.terms = terms
+        stored = {name: value for name, value in about.items() if name not in ("terms", "sha256")}
+        if differ := differences(stored, plain(made), "in the index", "in the queries"):
+            raise InputError(f"the sparse queries come from another encoder than the index: {differ}")
+
+    def search(
+        self, sparse: csr_array, dense: NDArray[Any] | None, k: int, *, weight: float = 1.0, where: Where | None = None
+    ) -> Found:
+        """The ``k`` best rows of each query by weight x sparse + (1 - weight) x dense, both inner products of all rows.
+
+        Args:
+            sparse: (n, V).
+            dense: (n, d); not read where the weight is 1.
+            k: at least 1.
+            weight: in 0..1; at 1 rows that share no term are no hits.
+            where: see :meth:`align.indexes.index.Index.search`.
+
+        Returns:
+            (n, k) scores, rounded to six decimals, and rows; of equal scores the lower row comes first.
+        """
+        chosen = self.index.rows_file.chosen(where or {})
+        units = normalize(dense) if dense is not None and weight < 1 else None
+        best = no_keys(sparse.shape[0], k)
+        columns = [*SPARSE, *(["vector"] if units is not None else [])]
+        for start, table in numbered(self.vectors.tables(columns, rows=BLOCK_ROWS, verify=False)):
+            here = np.arange(len(table)) if chosen is None else np.flatnonzero(chosen[start : start + len(table)])
+            rows = sparse_of(table, len(self.terms))[here]
+            others = None if units is None else normalize(vectors_of(table)[here])
+            for some in slices(sparse.shape[0], BLOCK_QUERIES):
+                scores = (sparse[some] @ rows.T).toarray().astype(np.float32)
+                if units is None or others is None:
+                    scores[scores == 0] = -np.inf
+                else:
+                    scores = np.float32(weight) * scores + np.float32(1 - weight) * (units[some] @ others.T)
+                block = best[some]
+                keep_best(block, scores, start + here)
+                best[some] = block
+        return neighbours_of(best)
+
+    def fused(self, sparse: csr_array, dense: NDArray[Any], k: int, *, where: Where | None = None) -> Found:
+        """The ``k`` best rows by reciprocal rank fusion: sum over both lists of 1 / (60 + rank).
+
+        Of each list the first max(k, 100) rows count; a row that is in one alone has that part alone.
+        """
+        deep = max(k, DEEPEST)
+        lists = [self.search(sparse, dense, deep, weight=weight, where=where) for weight in (1.0, 0.0)]
+        return fuse([rows for _, rows in lists], k)
+
+    def parts(self, sparse: csr_array, rows: NDArray[np.int64]) -> list[list[dict[str, float]]]:
+        """For each query and each of its (n, k) rows the terms that both have, heaviest product first.
+
+        The products of a row add up to its sparse score; of row -1 there are none.
+        """
+        wanted = np.unique(rows[rows >= 0])
+        from scipy.sparse import csr_array, vstack
+
+        found = [csr_array((0, len(self.terms)), dtype=np.float32)]
+        for start, table in numbered(self.vectors.tables(list(SPARSE), rows=BLOCK_ROWS, verify=False)):
+            here = wanted[(wanted >= start) & (wanted < start + len(table))] - start
+            found.append(sparse_of(table, len(self.terms))[here])
+        stored = vstack(found, format="csr")
+        return [
+            [
+                self._products(sparse[[query]], stored[[np.searchsorted(wanted, row)]]) if row >= 0 else {}
+                for row in of_query
+            ]
+            for query, of_query in enumerate(rows.tolist())
+        ]
+
+    def _products(self, query: csr_array, row: csr_array) -> dict[str, float]:
+        both = query.multiply(row).tocoo()
+        order = np.argsort(-both.data, kind="stable")
+        return {self.terms[both.col[place]]: float(both.data[place]) for place in order}
+
+
+def fuse(lists: Sequence[NDArray[np.int64]], k: int) -> Found:
+    """Reciprocal rank fusion of (n, m) rows, best first, -1 where there is none: (n, k) scores and rows.
+
+    >>> fuse([np.array([[4, 7]]), np.array([[7, -1]])], 2)[1].tolist()
+    [[7, 4]]
+    """
+    count = len(lists[0])
+    scores, found = np.full((count, k), -np.inf, dtype=np.float32), np.full((count, k), -1, dtype=np.int64)
+    for query in range(count):
+        totals: dict[int, float] = {}
+        for ranked in lists:
+            for rank, row in enumerate(ranked[query].tolist(), 1):
+                if row >= 0:
+                    totals[row] = totals.get(row, 0.0) + 1 / (RRF + rank)
+        for place, row in enumerate(sorted(totals, key=lambda row: (-totals[row], row))[:k]):
+            scores[query, place], found[query, place] = totals[row], row
+    return scores, found
+
+
+def best_weight(
+    lexical: Lexical, sparse: csr_array, dense: NDArray[Any], gold: NDArray[np.int64], *, k: int = 10
+) -> tuple[float, dict[str, float]]:
+    """The weight of :meth:`Lexical.search` by which most dev queries find their row among the first ``k``.
+
+    Of equal ones that with the higher mean reciprocal rank, then the lower weight.
+
+    Returns:
+        The weight, and the recall of each that was tried.
+    """
+    recalls, kept = {}, (-1.0, -1.0, 0.0)
+    for weight in WEIGHTS:
+        right = lexical.search(sparse, dense, k, weight=weight)[1] == gold[:, None]
+        recall = float(right.any(axis=1).mean())
+        recalls[f"{weight:.2f}"] = recall
+        kept = max(kept, (recall, float((right / np.arange(1, k + 1)).sum(axis=1).mean()), -weight))
+    return -kept[2], recalls
