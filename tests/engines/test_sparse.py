@@ -10,7 +10,20 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from exported import CLIENTS, DIMENSION, ENCODER, PLACES, TERMS, check_sparse, sparse_rows, weights_matrix
+from exported import (
+    CLIENTS,
+    DIMENSION,
+    ENCODER,
+    PLACES,
+    TERMS,
+    by_both,
+    by_terms,
+    check_sparse,
+    nearest,
+    queries,
+    sparse_rows,
+    weights_matrix,
+)
 from scipy.sparse import csr_array, load_npz
 
 from align import export, verify_export
@@ -301,6 +314,29 @@ def test_queries_are_means_of_two_rows(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pairs, share = rng.integers(60, size=(200, 2)), rng.uniform(0.55, 0.9, size=(200, 1)).astype(np.float32)
     np.testing.assert_allclose(asked, ends[pairs[:, 0]] * share + ends[pairs[:, 1]] * (1 - share), rtol=1e-6)
+
+
+def test_scores_are_those_of_the_definition(tmp_path: Path) -> None:
+    vectors = folder(tmp_path / "v", count=130)  # more than the 100 of a list
+    table, weights = sparse_rows(130, start=20)
+    ids, asked, dense = table["id"].to_pylist(), [weights[0], {}, {1: 1.0}], queries(3)
+    answers = {"sparse": [["id-20", "nobody", "id-20"], ["id-21"], []], "hybrid": [["id-20", "id-77"], [], ["x"]]}
+    schema = schema_of(vectors, "align")
+    found = verify_sparse.scores_sparse(vectors, schema, dense, weights_matrix(asked), answers, 3)
+    best, true = found["sparse"]
+    of_one = [sum(asked[0].get(term, 0) * of for term, of in row.items()) for row in weights]
+    of_other = [row.get(1, 0) for row in weights]
+    np.testing.assert_allclose(best[[0, 2]], [sorted(of, reverse=True)[:3] for of in (of_one, of_other)], atol=1e-6)
+    np.testing.assert_allclose(true[0], [of_one[0], -np.inf, -np.inf], rtol=1e-6)
+    assert best[1].tolist() == [0, 0, 0] and true[1].tolist() == [-np.inf, 0, 0] and (true[2] == -np.inf).all()
+    totals = [
+        by_both(nearest(table, one[None], 100)[0], by_terms(query, ids, weights, 100))
+        for one, query in zip(dense, asked, strict=True)
+    ]
+    best, true = found["hybrid"]
+    np.testing.assert_allclose(best, [sorted(total.values(), reverse=True)[:3] for total in totals], rtol=1e-6)
+    np.testing.assert_allclose(true[0], [totals[0]["id-20"], totals[0].get("id-77", 0), -np.inf], rtol=1e-6)
+    assert (true[1:] == -np.inf).all()
 
 
 def test_an_engine_says_by_what_it_has_what_it_holds(tmp_path: Path) -> None:
