@@ -213,6 +213,16 @@ SMALL = {
     "corpus text": Small("a.txt", TEXT, corpus),
     "corpus tsv": Small("a.tsv", lines("id\ttext", "1\teins", "2\tzwei"), corpus),
     "corpus csv": Small("a.csv", lines("id,text", '1,"eins, zwei"'), corpus),
+    "hits": Small(
+        "a.jsonl",
+        jsonl(
+            *(
+                {"query": "q", "rank": rank, "id": "a", "score": 0.5, "text": "t", "language": "", "script": "Latn"}
+                for rank in (1, 2)
+            )
+        ),
+        calls("reranking.hits", "read_hits"),
+    ),
     "corpus jsonl": Small("a.jsonl", jsonl({"id": "1", "text": "eins"}, {"id": "2", "text": "zwei"}), corpus),
     "corpus parquet": Small("a.parquet", parquet({"id": ["1"], "text": ["eins"]}), corpus),
 }

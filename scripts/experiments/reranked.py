@@ -57,7 +57,8 @@ def measured(encoder: Encoder, scorer: Scorer | None, depth: int, bf16: bool, tw
     native = [row for row in found["scores"] if row["direction"] == "to_pivot"]
     within = [row["metrics"]["P@5"] for row in native]
     return {
-        "P@1": found["headline"]["value"], "interval": found["headline"]["interval"], "queries": sum(r["n"] for r in native),
+        "P@1": found["headline"]["value"], "interval": found["headline"]["interval"],
+        "queries": sum(row["n"] for row in native),
         "P@5": sum(within) / len(within), "languages": {row["language"]: row["value"] for row in native},
         "romanised": {row["language"]: row["value"] for row in found["scores"] if row["direction"] == "romanised"},
         "seconds": found["seconds"], "rerank": found.get("rerank"),

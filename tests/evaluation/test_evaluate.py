@@ -103,6 +103,41 @@ def test_scores_of_a_parallel_benchmark_are_those_of_the_task(data: Path) -> Non
     assert result["data"]["licence"] == "CC BY-SA 4.0" and len(result["data"]["sha256"]) == 64
 
 
+class Longest:
+    """A scorer of pairs that counts what it is asked."""
+
+    def __init__(self, name: str = "longest") -> None:
+        self.name, self.asked = name, 0
+
+    def score(self, first: list[str], second: list[str]) -> np.ndarray:
+        self.asked += len(second)
+        return np.array([text.count("a") for text in second], dtype=np.float32)
+
+    def identity(self) -> dict[str, object]:
+        return {"fingerprint": self.name}
+
+
+def test_a_scorer_is_part_of_protocol_and_cache_and_its_cost_is_told(data: Path) -> None:
+    plain, scorer = run(Counting(), "sib200", data), Longest()
+    result = run(Counting(), "sib200", data, rerank=scorer, rerank_depth=3)
+    assert result["protocol"]["name"] == "align, re-ranked" and result["protocol"]["rerank_depth"] == 3
+    assert "the nearest 3 of each in the order of a scorer" in result["protocol"]["described"]
+    assert result["rerank"]["fingerprint"] == "longest"
+    assert result["rerank"]["pairs"] == scorer.asked == 3 * sum(row["n"] for row in result["scores"])
+    assert result["headline"]["value"] != plain["headline"]["value"] and "rerank" not in plain
+    again = Longest()
+    kept = run(Counting(), "sib200", data, rerank=again, rerank_depth=3)
+    assert again.asked == 0 and kept["scores"] == result["scores"]
+    other = Longest("other")
+    run(Counting(), "sib200", data, rerank=other, rerank_depth=3)
+    run(Counting(), "sib200", data, rerank=other, rerank_depth=2)
+    assert other.asked == scorer.asked * 5 // 3
+    words = run(Counting(), "xling", data, rerank=Longest(), rerank_depth=2)
+    assert words["rerank"]["pairs"] > 0 and words["protocol"]["rerank_depth"] == 2
+    with pytest.raises(InputError, match="stsb: sts searches nothing: re-ranked are retrieval and bli"):
+        run(Counting(), "stsb", data, rerank=scorer)
+
+
 def test_english_is_encoded_once(data: Path) -> None:
     encoder = Counting()
     run(encoder, "sib200", data)

@@ -8,7 +8,14 @@ import pytest
 import torch
 from conftest import tiny_bert, tiny_tokenizer
 from toy import greek, quiet, words
-from transformers import ModernBertConfig, ModernBertModel, XLMRobertaConfig, XLMRobertaModel
+from transformers import (
+    DistilBertConfig,
+    DistilBertModel,
+    ModernBertConfig,
+    ModernBertModel,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
 
 from align.encoders.checkpoint import load_encoder
 from align.encoders.encoder import Encoder
@@ -143,3 +150,12 @@ def test_scores_of_many_pairs_are_in_their_order(monkeypatch):
     assert scorer.score(first, second, batch_tokens=40).tolist() == pytest.approx(one_by_one, abs=1e-4)
     cut = replace(scorer, max_tokens=4)
     assert cut.score(["abcdef"], ["a"]) != pytest.approx(scorer.score(["abcdef"], ["a"]))
+
+
+def test_distilbert():
+    torch.manual_seed(0)
+    config = DistilBertConfig(
+        vocab_size=len(tiny_tokenizer()), dim=16, n_layers=2, n_heads=2, hidden_dim=32, initializer_range=0.2
+    )
+    encoder = quiet(Encoder(DistilBertModel(config).eval(), tiny_tokenizer(), Pooling()))
+    assert len(Fusion(encoder, Shape(1, 1)).blocks) == 1  # its layers make the states that it makes itself
