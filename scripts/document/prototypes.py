@@ -6,6 +6,8 @@ from scripts.document.switched import cell, encoder
 from scripts.document.tables import ran, runs, table
 
 PROBES = {"knn": "kNN", "logistic": "logistic"}
+STATES = ("before", "texts alone", "SupCon in English", "prototypes")
+GROUPS = ("English", "texts without topics", "languages not trained on")
 
 
 def topics() -> str:
@@ -14,12 +16,12 @@ def topics() -> str:
     for one in runs("prototypes"):
         states = one["states"]
         for probe, title in PROBES.items():
-            for group in states["before"][probe]:
-                values = [cell(state[probe][group]) for state in states.values()]
+            for group in GROUPS:
+                values = [cell(states[state][probe][group]) for state in STATES]
                 rows += [(encoder(one), f"{title}, {group}", *values)]
-        minutes = [str(state.get("cpu_minutes", "-")) for state in states.values()]
+        minutes = [str(states[state].get("cpu_minutes", "-")) for state in STATES]
         rows += [(encoder(one), "CPU minutes of training", *minutes)]
-    heads = ("encoder", "", *next(iter(runs("prototypes")))["states"])
+    heads = ("encoder", "", *STATES)
     return table({name: lambda row, k=k: row[k] for k, name in enumerate(heads)}, rows)
 
 
