@@ -132,7 +132,7 @@ def mentions_of(
         found = part_tokens(encoder, text, (place[0] + tag, place[1] + tag), max_tokens=max_tokens)
         unread += found is None
         if found is not None:
-            counted = np.flatnonzero(found.counted)
+            counted = np.flatnonzero(found.counted or ())
             ids[row], places[row] = found.ids, (counted[0], counted[-1] + 1)
     return ids, places, unread
 

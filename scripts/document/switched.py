@@ -1,9 +1,11 @@
-"""The numbers of docs/code_switching.md, from docs/results/switched-*.json and entities-*.json."""
+"""The numbers of docs/code_switching.md, from docs/results: switched, cloze, entities and bottleneck."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from scripts.document.tables import ran, runs, table
 
@@ -51,7 +53,46 @@ def names() -> str:
     return table({name: lambda row, k=k: row[k] for k, name in enumerate(heads)}, rows)
 
 
+def hidden() -> str:
+    """Hit@1 of hidden names by kind of sentence, of each way of training."""
+    rows: list[tuple[str, ...]] = []
+    kinds = ("English", "other languages", "English, name in another")
+    for one in runs("cloze"):
+        ways = [key for key, value in one.items() if isinstance(value, dict) and kinds[0] in value]
+        for way in ["before", "MLM", *sorted({*ways} - {"before", "MLM"})]:
+            of = one[way]
+            rows.append((
+                f"`{way}`" if way.startswith(("wep", "pep")) else way, *(cell(of[kind]["names"]) for kind in kinds),
+                f"{weighted(of, 'one piece'):.3f}", f"{weighted(of, 'several'):.3f}",
+                f"{np.mean([of[kind]['vocabulary'] for kind in kinds]):.3f}",
+                f"{np.mean([of[kind]['nats'] for kind in kinds]):.2f}",
+            ))  # fmt: skip
+    heads = ("trained by", *kinds, "one piece", "several", "vocabulary", "nats a piece")
+    return table({name: lambda row, k=k: row[k] for k, name in enumerate(heads)}, rows)
+
+
+def weighted(of: Any, part: str) -> float:
+    """The share over all kinds of sentences, of names of one piece or of several."""
+    counts = [one[f"of {part}"] for one in of.values()]
+    return sum(one[part] * count for one, count in zip(of.values(), counts, strict=True)) / sum(counts)
+
+
+def adapters() -> str:
+    """Scores of held-out names after bottleneck adapters alone."""
+    rows: list[tuple[str, ...]] = []
+    for one in runs("bottleneck"):
+        trained = f"{one['one, trained']:,}", f"{one['territories, trained'] + one['the others, trained']:,}"
+        rows += [(encoder(one), "parameters trained", *trained)]
+        for key, title in (METRICS | {"sentences": "sentences to English, P@1", "sts": "likeness (STS, rho)"}).items():
+            values = [one[way][key] for way in ("one", "fused")]
+            rows += [(encoder(one), title, *(cell(v) if isinstance(v, list) else f"{v:.3f}" for v in values))]
+    heads = ("encoder", "", "one adapter", "two, of a part of the names each")
+    return table({name: lambda row, k=k: row[k] for k, name in enumerate(heads)}, rows)
+
+
 PARTS = {
     "mixed queries": queries, "mixed queries ran": lambda: "\n\n".join(map(ran, runs("switched"))),
     "entity names": names, "entity names ran": lambda: "\n\n".join(map(ran, runs("entities"))),
+    "hidden names": hidden, "hidden names ran": lambda: "\n\n".join(map(ran, runs("cloze"))),
+    "bottleneck": adapters, "bottleneck ran": lambda: "\n\n".join(map(ran, runs("bottleneck"))),
 }  # fmt: skip

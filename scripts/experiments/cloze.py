@@ -40,7 +40,7 @@ TICO = {"en": ENGLISH, "ar": "arb_Arab", "bn": "ben_Beng", "fr": "fra_Latn", "hi
         "ta": "tam_Taml"}  # fmt: skip
 BIBLE = {"eng": ENGLISH, "deu": "deu_Latn", "fra": "fra_Latn", "rus": "rus_Cyrl", "kor": "kor_Hang"}
 HELD_OUT, LETTERS = 3, 3
-MASKS = ("wep", "pep_m", "pep_ms", "pep_mrs")
+MASKS = ("wep", "pep_ms", "pep_mrs", "pep_m")
 
 
 class Hidden(NamedTuple):
@@ -54,7 +54,7 @@ class Hidden(NamedTuple):
 
 def masked(
     model: str, *, to: Path = Path("runs/cloze"), steps: int = 100, batch_size: int = 16, learning_rate: float = 3e-4,
-    bf16: bool = False,
+    bf16: bool = False, masks: Sequence[str] = (),
 ) -> Row:  # fmt: skip
     """Train each way what is not there, and measure before and after."""
     names, held_out = entities()
@@ -70,7 +70,7 @@ def masked(
         align.load_recipe("entity_cs").train, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         warmup=0.1, max_tokens=64, bf16=bf16,
     )  # fmt: skip
-    for name, objective in ways().items():
+    for name, objective in ways(masks or MASKS).items():
         out = to / name.replace(" ", "-").replace("+", "and")
         kept = out.with_suffix(".json")
         if not kept.is_file():
@@ -82,10 +82,10 @@ def masked(
     return result
 
 
-def ways() -> dict[str, Mapping[str, Any]]:
+def ways(masks: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """Plain masked language modelling, and each mask alone and beside it."""
     found: dict[str, Mapping[str, Any]] = {"MLM": {"mlm": MlmOptions(rate=0.15)}}
-    for mask in MASKS:
+    for mask in masks:
         found[mask] = {"switched_mlm": SwitchedMlmOptions(mask=mask, rate=1.0)}
         found[f"{mask} + MLM"] = {"switched_mlm": SwitchedMlmOptions(mask=mask, rate=0.5, others=0.15)}
     return found

@@ -45,7 +45,7 @@ class Bottlenecks(nn.Module):
 
     shares: Tensor
 
-    def __init__(self, several: Sequence[Bottleneck], shares: Sequence[float] = (1.0,)) -> None:
+    def __init__(self, several: Sequence[nn.Module], shares: Sequence[float] = (1.0,)) -> None:
         super().__init__()
         self.each = nn.ModuleList(several)
         self.register_buffer("shares", torch.tensor(shares, dtype=torch.float32))
