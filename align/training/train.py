@@ -112,7 +112,7 @@ def train(
         )  # fmt: skip
         folders = [work / f"{i}-{stage.name}" if recipe.stages else work for i, stage in enumerate(stages, 1)]
         if resume and recipe.stages and not any(folder.exists() for folder in folders):
-            raise InputError(f"nothing to resume from: no stage in {work}")
+            raise InputError(f"nothing to resume from: no stage in {work}; train without --resume")
         if fresh and world()[0] == 0:
             remove_kept(work)
         results = [run_stage(run, p, folder) for p, folder in zip(plans, folders, strict=True)]
@@ -158,9 +158,9 @@ def check_arguments(
         if stage.train.patience and not best:
             raise InputError("train.patience waits for a better score: expected best, the score to watch")
         if "rehearsal" in stage.needs and not rehearsal:
-            raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
+            raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given (--rehearse)")
         if "teacher" in stage.needs and teacher is None:
-            raise InputError("the recipe distils, but no teacher was given")
+            raise InputError("the recipe distils, but no teacher was given (--teacher)")
         for name, options in stage.objectives.items():
             if getattr(options, "teacher", False) and teacher and teacher.dimension != encoder.dimension:
                 raise InputError(

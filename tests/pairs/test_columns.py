@@ -14,6 +14,7 @@ from align.errors import InputError
 from align.pairs.filters.held_out import EvaluationWords
 from align.pairs.lexicons.dictionary import dictionary_pairs
 from align.pairs.tagging.word_tables import read_lexicon
+from align.tasks.texts.dictionaries import read_dictionary
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -96,11 +97,17 @@ def test_human_romanisations_by_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines",
-    [["source\ttarget", "dog\tHund"], ["de en", "Hund dog"], ["id\ttgt\tsrc", "1\tHund\tdog"], ["dog\tHund"]],
-)
-def test_a_dictionary_by_names(tmp_path: Path, lines: list[str]) -> None:
-    rows = dictionary_pairs(write(tmp_path / "a.txt", *lines), source_lang="eng_Latn", target_lang="deu_Latn")
+    ("name", "lines"),
+    [
+        ("a.txt", ["source\ttarget", "dog\tHund"]), ("a.txt", ["de en", "Hund dog"]), ("a.txt", ["dog\tHund"]),
+        ("a.txt", ["id\ttgt\tsrc", "1\tHund\tdog"]), ("a.txt", ["source\ttarget", "1\tdog\tHund"]),
+        ("a.tsv", ['"source"\t"target"', '"dog"\t"Hund"']), ("a.csv", ["de,en", "Hund,dog"]),
+        ("a.csv", ['"",source,target', '"1","dog","Hund"']),
+    ],
+)  # fmt: skip
+def test_a_dictionary_by_names(tmp_path: Path, name: str, lines: list[str]) -> None:
+    assert read_dictionary(write(tmp_path / name, *lines), ("eng_Latn", "deu_Latn")).pairs == (("dog", "Hund"),)
+    rows = dictionary_pairs(write(tmp_path / name, *lines), source_lang="eng_Latn", target_lang="deu_Latn")
     assert [(row.source, row.target) for row in rows] == [("dog", "Hund")]
 
 
