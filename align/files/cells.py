@@ -43,13 +43,15 @@ def cell_lines(path: Path | str) -> Iterator[Cells]:
     Raises:
         InputError: as :func:`align.files.lines.byte_lines`.
     """
-    columns, named = 0, False
-    for place, row in enumerate(_rows(path)):
-        if place == 0:
-            columns = len(row.cells)
-        elif place == 1:
-            named = 1 < columns == len(row.cells) - 1 and row.cells[0] == "1"
-        yield row._replace(cells=row.cells[1:]) if named else row
+    rows = _rows(path)
+    head = list(islice(rows, 3))
+    columns = len(head[0].cells) if head else 0
+    named = columns > 1 and [(row.cells[0], len(row.cells)) for row in head[1:]] == [
+        ("1", columns + 1),
+        ("2", columns + 1),
+    ]
+    for place, row in enumerate(chain(head, rows)):
+        yield row._replace(cells=row.cells[1:]) if named and place else row
 
 
 def tsv_lines(path: Path | str) -> Iterator[tuple[int, str, str]]:
