@@ -105,7 +105,7 @@ def evaluate(
     if single and len(plan) > 1:
         raise InputError(f"{len(plan)} results do not go into one file: expected a folder, got {out}")
     if translations and not any(one.benchmark.task == "bli" for one in plan):
-        raise InputError("--translations are of bli")
+        raise InputError("--translations is for the task bli, which is not among what is to be scored")
     asked = {"template": template, "batch_tokens": batch_tokens}
     source = _Source(replace(choice, model=model or ""), plan, dtype, _words(static, lowercase), mix, asked)
     numbers = _layers(layers, keep)

@@ -50,7 +50,7 @@ def units(
         kind = task(benchmark.task)
         source: str | Path = benchmark.source or folder or benchmark.hub
         if not source:
-            raise InputError(f"{benchmark.name} is not on the Hub")
+            raise InputError(f"{benchmark.name} is not on the Hub: name the folder that holds it with --data")
         if folder is None and benchmark.revision:
             settings["revision"] = benchmark.revision
         for unit in kind.read(source, languages, protocol or kind.protocols[kind.default], **settings):

@@ -37,11 +37,30 @@ def cell_lines(path: Path | str) -> Iterator[Cells]:
     TSV parts them at tabs. A cell is in quotation marks if each inside it is doubled and there is one; or if all cells
     of the first lines are, but for numbers, so that a text in quotation marks stays one; or if it goes on in lines that
     are no rows of their own. CSV, by its name, parts them at the sign that line 1 has most of, comma, semicolon or tab,
-    without them ``|``, or at that of Excel's ``sep=;``. A line whose quotation mark is never closed is bad.
+    without them ``|``, or at that of Excel's ``sep=;``. A line whose quotation mark is never closed is bad. Names of
+    rows, which R writes without a name in line 1, are left out.
 
     Raises:
         InputError: as :func:`align.files.lines.byte_lines`.
     """
+    rows = _rows(path)
+    head = list(islice(rows, 3))
+    columns = len(head[0].cells) if head else 0
+    named = columns > 1 and [(row.cells[0], len(row.cells)) for row in head[1:]] == [
+        ("1", columns + 1),
+        ("2", columns + 1),
+    ]
+    for place, row in enumerate(chain(head, rows)):
+        yield row._replace(cells=row.cells[1:]) if named and place else row
+
+
+def tsv_lines(path: Path | str) -> Iterator[tuple[int, str, str]]:
+    r"""The same as lines of TSV without quotes: number, line, problem. Tabs and line ends in a cell become spaces."""
+    for number, cells, problem in cell_lines(path):
+        yield number, "\t".join(cell.translate({9: " ", 10: " "}) for cell in cells), problem
+
+
+def _rows(path: Path | str) -> Iterator[Cells]:
     lines = text_lines(path)
     head = list(islice(lines, PEEKED))
     if plain_suffix(path) == ".csv":

@@ -146,7 +146,7 @@ def normalized_spaces(x: ArrayLike, y: ArrayLike, steps: str) -> Spaces:
         except InputError as error:
             raise InputError(f"{name} vectors: {error}") from error
         if not sides[-1][1].size:
-            raise InputError(f"{name} vectors: none were given")
+            raise InputError(f"{name} vectors: expected one at least, none were given")
     (source, rows_x), (target, rows_y) = sides
     if rows_x.shape[1] != rows_y.shape[1]:
         raise InputError(

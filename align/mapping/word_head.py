@@ -154,7 +154,7 @@ def _words(
     if within:
         log.warning("%d pairs of two words of one language are left out: a head joins languages", within)
     if not found:
-        raise InputError("no pair of words of two languages to learn a head from")
+        raise InputError(f"no pair of words of two languages to learn a head from, and {within} of one language")
     pairs = {way: np.array(of, dtype=np.int64) for way, of in found.items()}
     counts |= {"pairs": {"-".join(way): len(of) for way, of in pairs.items()}, "within_a_language": within}
     return words, pairs, counts

@@ -120,7 +120,7 @@ def tm(
     for source, target in _pairs(memory, languages):
         targets.setdefault(source, {})[target] = None
     if not targets:
-        raise InputError("the memory holds no pair")
+        raise InputError(f"{memory}: the memory holds no pair; expected a source and its translation on each line")
     sources = list(targets)
     wanted = max(k, CANDIDATES) if min_percent else k
     scores, places = _nearest(queries, sources, encoder, None if vectors is None else Path(vectors), wanted)

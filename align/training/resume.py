@@ -157,7 +157,7 @@ def newest_checkpoint(work: Path, settings: Mapping[str, Any]) -> Path:
     """
     found = checkpoints(work)
     if not found:
-        raise InputError(f"nothing to resume from: no checkpoint in {work}")
+        raise InputError(f"nothing to resume from: no checkpoint in {work}; train without --resume")
     for folder in found:
         if undamaged(folder):
             check_settings(folder, settings)

@@ -114,7 +114,7 @@ def train(
         )  # fmt: skip
         folders = [work / f"{i}-{stage.name}" if recipe.stages else work for i, stage in enumerate(stages, 1)]
         if resume and recipe.stages and not any(folder.exists() for folder in folders):
-            raise InputError(f"nothing to resume from: no stage in {work}")
+            raise InputError(f"nothing to resume from: no stage in {work}; train without --resume")
         if fresh and world()[0] == 0:
             remove_kept(work)
         results = [run_stage(run, p, folder) for p, folder in zip(plans, folders, strict=True)]
@@ -160,9 +160,9 @@ def check_arguments(
         if stage.train.patience and not best:
             raise InputError("train.patience waits for a better score: expected best, the score to watch")
         if "rehearsal" in stage.needs and not rehearsal:
-            raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given")
+            raise InputError("the recipe rehearses (anchor.rehearsal), but no rehearsal texts were given (--rehearse)")
         if stage.needs & {"teacher", "features"} and teacher is None:
-            raise InputError("the recipe distils, but no teacher was given")
+            raise InputError("the recipe distils, but no teacher was given (--teacher)")
         if "features" in stage.needs and teacher is not None:
             teacher_layers(encoder, teacher, stage.setting("features", "layers"))
         for name, options in stage.objectives.items():

@@ -67,7 +67,7 @@ def advise(
     with_usual = features is None or USUAL in features
     names = None if features is None else [name for name in features if name != USUAL]
     if not (with_usual or names is None or names):
-        raise InputError("no feature is chosen")
+        raise InputError("no feature is chosen: expected names of features, or None for all")
     table = feature_table([*pairs, *asked], evidence or Evidence(), names)
     for name, reason in table.lacking.items():
         log.info("without %s: %s", name, reason)

@@ -250,9 +250,12 @@ def _dev_sets(source: str) -> Mapping[str, StsSet]:
 def halved(one: StsSet, seed: int) -> tuple[StsSet, StsSet]:
     """Two random halves of the pairs."""
     first, second = (
-        replace(one, **{side: tuple(getattr(one, side)[i] for i in rows) for side in ("scores", "first", "second")})
+        replace(
+            one, scores=tuple(one.scores[i] for i in rows), first=tuple(one.first[i] for i in rows),
+            second=tuple(one.second[i] for i in rows),
+        )
         for rows in split_lines(len(one.scores), seed=seed)
-    )
+    )  # fmt: skip
     return first, second
 
 

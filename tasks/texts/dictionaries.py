@@ -10,7 +10,7 @@ from pathlib import Path
 
 from align.errors import InputError
 from align.files.archives import files_in, is_folder, is_there
-from align.files.lines import text_lines
+from align.files.cells import tsv_lines
 from align.files.packed import also_packed
 from align.files.whole import existing_file, refuse_markup, two_sides
 from align.tasks.texts.named_files import Pair, language_code, pair_of_name
@@ -80,7 +80,7 @@ def read_dictionary(path: Path | str, languages: Pair) -> Dictionary:
     blank, tab, started, number = 0, False, False, 0
     places, columns = (0, 1), 2
     odd: list[str] = []
-    for number, (line, problem) in enumerate(text_lines(existing_file(path)), 1):
+    for number, line, problem in tsv_lines(existing_file(path)):
         if problem:
             odd.append(f"{path}, line {number}: {problem}")
             continue

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from align.errors import InputError, there_are
 from align.files.archives import files_in, is_folder, is_there
-from align.text.languages import check_language
+from align.text.languages import DEPRECATED, check_language
+from align.text.tags import locale_language
 
 Pair = tuple[str, str]
 
@@ -33,15 +34,16 @@ _ENDING = re.compile(r"(\.(txt|tsv|vec|trans|gz|zst|xz|bz2|npy))+$")
 
 
 def language_code(label: str) -> str:
-    """The code of ``de`` or ``deu_Latn``.
+    """The code of ``de`` or ``deu_Latn``; of withdrawn codes, too.
 
-    >>> language_code("he")
-    'heb_Hebr'
+    >>> language_code("he"), language_code("iw")
+    ('heb_Hebr', 'heb_Hebr')
 
     Raises:
         InputError: no such code, or two letters whose usual script is not known here.
     """
-    return USUAL_CODES[label] if label in USUAL_CODES else check_language(label)
+    withdrawn = locale_language(label) if label in DEPRECATED else ""
+    return withdrawn or USUAL_CODES.get(label) or check_language(label)
 
 
 def language_of_name(path: Path) -> str | None:

@@ -181,7 +181,11 @@ def test_no_encoder_with_offsets_is_saved_or_trained(texts, bert_folder, tmp_pat
 @pytest.mark.parametrize(
     ("change", "options", "sentence"),
     [
-        ({}, {"method": "center"}, "unknown method 'center' of offsets: expected centre, shift or project"),
+        (
+            {},
+            {"method": "center"},
+            "unknown method of offsets 'center': expected one of centre, shift, proj",
+        ),
         ({}, {"k": 1}, "k is of the method project, the method is centre"),
         ({}, {"method": "project", "k": 3}, "3 languages differ along 2 directions at most, got k = 3"),
         ({"english": "missing.txt"}, {}, "unknown language code 'english'"),

@@ -335,7 +335,7 @@ def test_memory_is_bounded_by_the_block(method):
         (rows(4, 3), rows(4, 3), [[0.5, 1]], r"pairs have shape \(1, 2\) of float64"),
         (rows(4, 3), [[1, 2, 3], [1, np.nan, 2]], [[0, 0]], "target vectors: row 1 holds NaN or Inf"),
         ([[np.inf, 0, 0]], rows(4, 3), [[0, 0]], "source vectors: row 0 holds NaN or Inf"),
-        (np.empty((0, 3)), rows(4, 3), [[0, 0]], "source vectors: none were given"),
+        (np.empty((0, 3)), rows(4, 3), [[0, 0]], "source vectors: expected one at least, none were given"),
         (["a"], rows(4, 3), [[0, 0]], "source vectors: expected a matrix of numbers"),
     ],
 )

@@ -282,7 +282,7 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
     for memory, message in (
         ("empty.tsv", "empty.tsv is empty"),
         ("one.tsv", "one.tsv: expected source TAB target"),
-        ("none.tsv", "the memory holds no pair"),
+        ("none.tsv", "none.tsv: the memory holds no pair; expected a source and its translation"),
         ("m.tmx", "m.tmx: unknown language code 'm'.*; name the two languages, such as eng_Latn-hin_Deva"),
         ("eng_Latn.tmx", "eng_Latn.tmx: expected the codes of two languages, such as eng_Latn-hin_Deva, got eng_Latn"),
         ("missing.tsv", "no such file: .*missing.tsv"),

@@ -14,6 +14,7 @@ from align.errors import InputError
 from align.pairs.filters.held_out import EvaluationWords
 from align.pairs.lexicons.dictionary import dictionary_pairs
 from align.pairs.tagging.word_tables import read_lexicon
+from align.tasks.texts.dictionaries import read_dictionary
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -41,9 +42,6 @@ ENGLISH, GERMAN = "The boat is old.", "Der Kahn ist alt."
         ["id\tscore\ttarget\tsource", f"7\t0.9\t{GERMAN}\t{ENGLISH}"],
         ["src\tmt", f"{ENGLISH}\t{GERMAN}"],
         ["text\ttranslation", f"{ENGLISH}\t{GERMAN}"],
-        ["source\ttarget", f"1\t{ENGLISH}\t{GERMAN}"],
-        ['"source"\t"target"', f'"1"\t"{ENGLISH}"\t"{GERMAN}"'],
-        ["target\tsource", f"1\t{GERMAN}\t{ENGLISH}"],
         [f"{ENGLISH}\t{GERMAN}\tCC BY"],
     ],
 )
@@ -67,6 +65,19 @@ def test_a_bitext_whose_columns_cannot_be_told(tmp_path: Path) -> None:
     assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN)]
     with pytest.raises(InputError, match="line 1: expected a column 'c'; found a, b"):
         translation_pairs(path, tmp_path / "out", columns=("b", "c"))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["source\ttarget", f"1\t{ENGLISH}\t{GERMAN}", f"2\t{ENGLISH}!\t{GERMAN}"],
+        ['"target"\t"source"', f'"1"\t"{GERMAN}"\t"{ENGLISH}"', f'"2"\t"{GERMAN}"\t"{ENGLISH}!"'],
+    ],
+)
+def test_names_of_rows_of_r_are_no_column(tmp_path: Path, lines: list[str]) -> None:
+    path = write(tmp_path / "eng_Latn-deu_Latn.tsv", *lines)
+    translation_pairs(path, tmp_path / "out")
+    assert pairs(tmp_path / "out") == [(ENGLISH, GERMAN), (f"{ENGLISH}!", GERMAN)]
 
 
 def test_a_first_row_with_a_cell_too_many_is_no_sign_of_names_of_rows(tmp_path: Path) -> None:
@@ -96,11 +107,17 @@ def test_human_romanisations_by_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines",
-    [["source\ttarget", "dog\tHund"], ["de en", "Hund dog"], ["id\ttgt\tsrc", "1\tHund\tdog"], ["dog\tHund"]],
-)
-def test_a_dictionary_by_names(tmp_path: Path, lines: list[str]) -> None:
-    rows = dictionary_pairs(write(tmp_path / "a.txt", *lines), source_lang="eng_Latn", target_lang="deu_Latn")
+    ("name", "lines"),
+    [
+        ("a.txt", ["source\ttarget", "dog\tHund"]), ("a.txt", ["de en", "Hund dog"]), ("a.txt", ["dog\tHund"]),
+        ("a.txt", ["id\ttgt\tsrc", "1\tHund\tdog"]),
+        ("a.tsv", ['"source"\t"target"', '"dog"\t"Hund"']), ("a.csv", ["de,en", "Hund,dog"]),
+        ("a.csv", ['"",source,target', '"1","dog","Hund"']),
+    ],
+)  # fmt: skip
+def test_a_dictionary_by_names(tmp_path: Path, name: str, lines: list[str]) -> None:
+    assert read_dictionary(write(tmp_path / name, *lines), ("eng_Latn", "deu_Latn")).pairs == (("dog", "Hund"),)
+    rows = dictionary_pairs(write(tmp_path / name, *lines), source_lang="eng_Latn", target_lang="deu_Latn")
     assert [(row.source, row.target) for row in rows] == [("dog", "Hund")]
 
 

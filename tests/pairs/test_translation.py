@@ -359,7 +359,7 @@ LAUGHS = (
         ("", "not well-formed XML"),
         ("One cat", r"line 1: not well-formed XML \(syntax error\)"),
         ('<?xml version="1.0" encoding="klingon"?><tmx/>', "its encoding cannot be read"),
-        ("<tmx/>", r"holds no translation unit"),
+        ("<tmx/>", r"holds no translation unit: expected <tu> with a <tuv> of each language"),
         ("<tmx><tu>" + UNITS[2][0] + "</tu></tmx>", "a.tmx has no text in ell_Grek; its languages are en$"),
         ("<tmx><tu/></tmx>", "a.tmx has no text in eng_Latn; its languages are not named"),
     ],

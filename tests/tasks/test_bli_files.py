@@ -109,6 +109,7 @@ def test_the_names_of_files() -> None:
     assert {name: language_of_name(Path(name)) for name in languages} == languages
     assert all(check_language(code) for code in USUAL_CODES.values()) and len(USUAL_CODES) > 80
     assert (language_code("he"), language_code("srp_Latn")) == ("heb_Hebr", "srp_Latn")
+    assert pair_of_name(Path("en-iw.txt")) == ("eng_Latn", "heb_Hebr") and language_code("in") == "ind_Latn"
     with pytest.raises(InputError, match="unknown language code 'xx'"):
         language_code("xx")
 

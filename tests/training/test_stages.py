@@ -103,7 +103,7 @@ def test_a_staged_run_resumes_in_its_second_stage(bert_folder, tmp_path):
     assert np.array_equal(again.encode(words()), whole.encode(words()))
     with pytest.raises(InputError, match=r"recipe.stages.0.train.save_every was 2, now it is 3"):
         train(again, tables, two_stages(save_every=3), tmp_path / "cut", resume=True, progress=False)
-    with pytest.raises(InputError, match="nothing to resume from: no stage in"):
+    with pytest.raises(InputError, match="nothing to resume from: no stage in .*; train without --resume"):
         train(again, tables, chosen, tmp_path / "new", resume=True, progress=False)
 
 

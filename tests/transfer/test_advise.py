@@ -88,7 +88,7 @@ def test_what_cannot_be_asked():
         align.advise(by_size(), ["kat"])
     with pytest.raises(InputError, match="unknown feature 'sice'"):
         align.advise(by_size(), features=["sice"])
-    with pytest.raises(InputError, match="no feature is chosen"):
+    with pytest.raises(InputError, match="no feature is chosen: expected names of features, or None for all"):
         align.advise(by_size(), features=[])
     with pytest.raises(InputError, match="expected scores of at least 4 targets"):
         align.advise(by_size(of=CODES[:3]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from align.encoders.checkpoint import given_encoder
 from align.encoders.encoder import Encoder
 from align.encoders.offsets.folder import FORMAT, MANIFEST, METHODS, ROWS, Offsets, open_offsets
-from align.errors import InputError
+from align.errors import InputError, unknown
 from align.files.folders import whole_folder, writing
 from align.files.whole import read_lines, sha256, write_json
 from align.similarity.offsets import language_directions, language_mean, shift_onto
@@ -61,7 +61,7 @@ def offsets(
             language or another number of lines, a ``k`` that cannot be; an encoder that takes offsets off already.
     """
     if method not in METHODS:
-        raise InputError(f"unknown method {method!r} of offsets: expected {', '.join(METHODS[:-1])} or {METHODS[-1]}")
+        raise InputError(unknown("method of offsets", method, METHODS))
     if k is not None and method != "project":
         raise InputError(f"k is of the method project, the method is {method}")
     lines = {check_language(code): list(read_lines(path, blank_bad=True)) for code, path in texts.items()}

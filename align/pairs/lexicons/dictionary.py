@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from align.errors import InputError
-from align.files.lines import text_lines
+from align.files.cells import tsv_lines
 from align.files.packed import also_packed
 from align.files.whole import existing_file, refuse_markup, two_sides
 from align.pairs.lexicons.format import Format, WordPair
@@ -32,7 +32,7 @@ def dictionary_pairs(path: Path | str, *, source_lang: str, target_lang: str) ->
     name, started, read = str(path), False, False
     first: InputError | None = None
     header: DictionaryHeader | None = None
-    for number, (line, wrong) in enumerate(text_lines(existing_file(path)), 1):
+    for number, line, wrong in tsv_lines(existing_file(path)):
         if wrong:
             problem = wrong.partition(" (")[0]  # without the byte, which would be a reason of its own
             yield WordPair(name, number, source_lang, target_lang, line, "", f"{source_lang}:", problem)

@@ -163,7 +163,7 @@ def read_dictd(index: Path | str) -> Iterator[Entry]:
     index = existing_file(index)
     rows = sorted(row for row in _rows(index) if not row.headword.startswith(METADATA))
     if not rows:
-        raise InputError(f"{index} holds no headword")
+        raise InputError(f"{index} holds no headword: expected lines of headword TAB offset TAB length")
     text = _text_of(index)
     try:
         with cast("IO[bytes]", gzip.open(text, "rb") if text.suffix == ".dz" else open(text, "rb")) as file:

@@ -104,8 +104,8 @@ def tsv_records(
 ) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Rows of TSV or CSV under a header, with line numbers; an empty field is None. ``check`` may refuse the header.
 
-    Lines of white space alone are passed over, as editors and spreadsheets leave them at the end, and so are the index
-    of pandas and R's names of rows. A line with another number of columns is refused or, with ``keep_bad``, a record
+    Lines of white space alone are passed over, as editors and spreadsheets leave them at the end, and so is the index
+    of pandas. A line with another number of columns is refused or, with ``keep_bad``, a record
     whose ``BAD`` says why.
     """
     header: list[str] = []
@@ -119,8 +119,6 @@ def tsv_records(
             if check is not None:
                 check([header[place] for place in kept])
             continue
-        if number == 2 and names_rows(header, fields):
-            header, kept = [BAD, *header], [place + 1 for place in kept]
         if not problem and not any(field.strip() for field in fields):
             continue
         if len(fields) != len(header):
@@ -137,9 +135,9 @@ def two_columns(
 
     ``header`` says of the cells of line 1 where the two columns are, and whether these cells are a header and no row.
     A line with one column has the problem ``one column``; a file of such lines alone is refused, as not ``expected``,
-    and so is a page of markup. R's names of rows are passed over.
+    and so is a page of markup.
     """
-    first, second, several, number, head = 0, 1, False, 0, list[str]()
+    first, second, several, number = 0, 1, False, 0
     for number, fields, problem in cell_lines(existing_file(path)):
         cells = [cell.strip() for cell in fields]
         several = several or len(cells) > 1
@@ -149,11 +147,8 @@ def two_columns(
         if number == 1:
             refuse_markup(fields[0], path, 1, expected=expected)
             (first, second), is_header = header(cells)
-            head = cells if is_header else []
             if is_header:
                 continue
-        if head and number == 2 and names_rows(head, cells):
-            first, second = first + 1, second + 1
         if len(cells) > max(first, second):
             yield number, cells[first], cells[second], ""
         else:
@@ -161,15 +156,6 @@ def two_columns(
             yield number, only, "", "one column" if any(cells) else "empty"
     if number and not several:
         raise InputError(f"{path}: expected {expected}; line 1 has 1 column, and so has every other")
-
-
-def names_rows(header: Sequence[str], row: Sequence[str]) -> bool:
-    """Whether the first row shows names of rows, which have no name in the header, as R's ``write.table`` makes them.
-
-    >>> names_rows(["source", "target"], ["1", "dog", "Hund"])
-    True
-    """
-    return len(row) == len(header) + 1 and row[0] == "1"
 
 
 def read_rows(source: AnySource | AnyRows) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -95,7 +95,7 @@ def _from_parquet(path: Path) -> Dataset:
         columns = {name: _canonical(name) for name in schema.names if not INDEX.fullmatch(name)}
         _check_columns(path, columns.values())
         if not file.metadata.num_rows:
-            raise InputError(f"{path} is empty")
+            raise InputError(f"{path} is empty: expected a pair on each row")
         if schema != schema_of(schema.names):
             table = file.read(columns=list(columns)).rename_columns(list(columns.values()))
             return Dataset(_completed(_as_text(path, table), _row_of(path, 1)))
@@ -124,7 +124,7 @@ def _from_records(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> 
         for name, values in columns.items():
             values.append(_value(name, record.get(name), f"{path}, line {number}"))
     if not numbers:
-        raise InputError(f"{path} is empty")
+        raise InputError(f"{path} is empty: expected a pair on each row")
     table = pa.table(columns, schema=pa.schema([field_of(name) for name in columns]))
     return Dataset(_completed(table, lambda row: f"{path}, line {numbers[row]}"))
 

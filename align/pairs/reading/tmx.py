@@ -51,7 +51,7 @@ def read_tmx(path: Path) -> Iterator[Unit]:
         yield from units.done
         units.done.clear()
     if not count:
-        raise InputError(f"{path} holds no translation unit (tu)")
+        raise InputError(f"{path} holds no translation unit: expected <tu> with a <tuv> of each language (TMX)")
 
 
 @dataclass

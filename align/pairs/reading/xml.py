@@ -22,7 +22,9 @@ CHUNK = 1 << 16
 _CUT_SHORT = ("no element found", "unclosed token", "unclosed CDATA section")
 ILLEGAL = "\ufdd0"
 """Stands for what XML may not hold, a control character or bytes that are no text: one such does not spoil a file."""
-_TOKEN = re.compile(r"<!\[CDATA\[|\]\]>|<!--|-->|&(?:#x([0-9a-fA-F]+);|#([0-9]+);|([A-Za-z][\w.-]*);)?|<(?![^\W\d]|[:/!?])")
+_TOKEN = re.compile(
+    r"<!\[CDATA\[|\]\]>|<!--|-->|&(?:#x([0-9a-fA-F]+);|#([0-9]+);|([A-Za-z][\w.-]*);)?|<(?![^\W\d]|[:/!?])"
+)
 """What begins and ends a part without references, and a reference; ``&`` alone is none, ``<`` alone no markup."""
 _CLOSES = {"<![CDATA[": "]]>", "<!--": "-->"}
 _OF_XML = {"amp", "lt", "gt", "quot", "apos"}
@@ -43,8 +45,9 @@ def parse_xml(
     """Call ``start(name, attributes, line)``, ``end(name)`` and ``text(characters)``; yields after every chunk.
 
     What XML forbids is handed on as ``ILLEGAL``, and whoever reads sets the entry aside that holds one: a forbidden
-    character, as such or as a reference (``&#7;``), ``&`` or ``<`` alone, an unknown entity, bytes that are no character of the
-    file's encoding. The entities of HTML (``&nbsp;``) are read. Names are without their prefix (``tu`` of ``t:tu``).
+    character, as such or as a reference (``&#7;``), ``&`` or ``<`` alone, an unknown entity, bytes that are no
+    character of the file's encoding. The entities of HTML (``&nbsp;``) are read. Names are without their prefix
+    (``tu`` of ``t:tu``).
 
     Raises:
         InputError: a damaged file, XML that is not well-formed otherwise, an unknown encoding, or an entity that is

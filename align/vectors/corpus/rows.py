@@ -214,7 +214,7 @@ def open_corpus(
     places = [source.path.resolve() for source in sources]
     again = next((path for path in places if places.count(path) > 1), None)
     if again:
-        raise InputError(f"{again} is given twice")
+        raise InputError(f"{again} is given twice; expected each file once")
     for source in sources:
         wanted = {"text": None if source.kind == "text" else text, "language": language_column or None}
         wanted["id"] = None if id in (None, CONTENT, LINE) else id

@@ -121,8 +121,8 @@ def test_files_that_are_missing_are_named(tmp_path):
 
 
 def test_an_index_without_headwords_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"toy\.index holds no headword"):
+    with pytest.raises(InputError, match=r"toy\.index holds no headword: expected lines of headword TAB offset"):
         list(read_dictd(dictionary(tmp_path, [])))
     (tmp_path / "toy.index").write_text("")
-    with pytest.raises(InputError, match=r"toy\.index holds no headword"):
+    with pytest.raises(InputError, match=r"toy\.index holds no headword: expected lines of headword TAB offset"):
         list(read_dictd(tmp_path / "toy.index"))

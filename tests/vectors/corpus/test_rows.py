@@ -241,7 +241,7 @@ def test_what_stops_the_reading(tmp_path):
     refused("t.txt has no column 'id' for the id: it has lines of text alone", without, id="id")
     refused("i.jsonl has no column 'body' for the text: it has id, text", with_id, text="body")
     refused("i.jsonl has a column 'id', .*t.txt has none: say content or line", with_id, without)
-    refused("t.txt is given twice", without, tmp_path / "." / "t.txt")
+    refused("t.txt is given twice; expected each file once", without, tmp_path / "." / "t.txt")
     refused("column 'a' is there twice", plain(tmp_path / "d.tsv", "a\ta\n"))
     refused("e.tsv is empty; expected a line with the names of the columns", plain(tmp_path / "e.tsv", ""))
     refused("h.tsv, line 1: expected the names of the columns, got invalid UTF-8", plain(tmp_path / "h.tsv", b"\xff\n"))
