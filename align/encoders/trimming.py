@@ -79,7 +79,8 @@ def trim(
     with writing(out, kind=ENCODER):
         encoder = given_encoder(model, load)
         refuse_route(encoder, "trim")
-        trimmed, about = encoder, {}
+        trimmed = encoder
+        about: dict[str, Any] = {}
         if layers is not None:
             trimmed, chosen = with_layers(encoder, layers)
             about["layers"] = {"before": encoder.depth, "after": len(chosen), "kept": chosen}

@@ -181,7 +181,7 @@ def _drawn(
         if asked.ndim != 2 or asked.shape[1] != source.dimension or not len(asked):
             raise InputError(f"expected queries of shape (n, {source.dimension}), got {asked.shape}")
     unit = normalize(asked).astype(schema.dtype).astype(np.float32)
-    blank = ~unit.any(axis=1)
+    blank = np.asarray(~unit.any(axis=1))
     if blank.all() and not many:
         raise InputError(f"all {len(blank)} queries are zeros, and have no nearest row: there is nothing to compare")
     if blank.any():

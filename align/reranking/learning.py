@@ -126,7 +126,7 @@ def _questions(pairs: Path | str | Sequence[Path | str]) -> tuple[list[Question]
     table = read_pairs(*([pairs] if isinstance(pairs, (str, Path)) else pairs))
     wrong = negative_columns(table.column_names)
     columns = [table[name] for name in ("source", "target", *wrong)]
-    rows = [
+    rows: list[Question] = [
         (source, [text for text in texts if text and text.strip()]) for source, *texts in zip(*columns, strict=True)
     ]
     questions = [(source, texts) for source, texts in rows if len(texts) > 1]

@@ -144,7 +144,7 @@ class Batches(Dataset[dict[str, Any]]):
         """Both texts of each pair in one masked sequence; of interlinear text those of the pairs behind it, too."""
         options = self.recipe.options_of("joint")
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        how = {"begin": self.begin, "max_tokens": self.joint_tokens}
+        how: dict[str, Any] = {"begin": self.begin, "max_tokens": self.joint_tokens}
         if options.interlinear:
             joints = [interlinear(self._document(row, rng.random() < 0.5), **how) for row in rows]
         else:

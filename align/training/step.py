@@ -56,7 +56,7 @@ class Alignment(nn.Module):
             encoder.lexical = Lexical(options.activation, options.pivot, options.continuations, options.top)
             self.lexical = LexicalHead(encoder, encoder.lexical)
         self.learned = nn.ModuleDict()
-        sizes = Sizes(encoder.dimension, classes, teacher_dimension, **of_data)
+        sizes = Sizes(encoder.dimension, classes, teacher_dimension, None, **of_data)
         self.layers: tuple[int, ...] = ()  # of the teacher
         self.teacher: tuple[Encoder, ...] = ()  # of features; in a tuple, as a module of this one would be trained
         if "features" in recipe.needs and teacher is not None:

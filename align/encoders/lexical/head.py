@@ -50,7 +50,8 @@ class LexicalHead:
         transform, weight, bias = self._head
         rows = weight[self.numbers]
         logits = max_logits(transform(states), rows, None if bias is None else bias[self.numbers], lengths)
-        return self.settings.activated(logits)
+        weights: Tensor = self.settings.activated(logits)
+        return weights
 
     def kept(self, weights: Tensor) -> Tensor:
         """(N, K) unit rows of which only the heaviest terms are left; those that fall are 0."""

@@ -66,7 +66,7 @@ class MixedLinear(nn.Module):
         gates = self.gates.tokens
         if gates is None:
             raise RuntimeError("a mixture of adapters is weighed by whole texts: run it through its Encoder")
-        low = linear(x, self.lora_A).unflatten(-1, (self.experts, -1)) * gates[..., None]
+        low = linear(x, self.lora_A).reshape(*x.shape[:-1], self.experts, -1) * gates[..., None]
         y: Tensor = self.base(x) + self.scale * linear(low.flatten(-2), self.lora_B)
         return y
 
@@ -173,4 +173,4 @@ def _place(body: PreTrainedModel, path: str) -> tuple[nn.Module, str]:
 
 def entropy(weights: Sequence[float] | Tensor) -> float:
     """-sum of p log p in nats; 0 log 0 is 0."""
-    return -sum(p * math.log(p) for p in torch.as_tensor(weights).tolist() if p > 0)
+    return -math.fsum(p * math.log(p) for p in torch.as_tensor(weights).tolist() if p > 0)

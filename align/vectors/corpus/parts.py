@@ -137,7 +137,7 @@ def encode_chunk(encoder: Encoder, job: Job, chunk: Chunk, *, progress: Callable
     found, sparse = encode_both(encoder, texts, **how) if job.sparse else (encoder.encode(texts, **how), None)
     with np.errstate(over="ignore", invalid="ignore"):
         vectors = found.astype(job.dtype, copy=False)
-    finite: NDArray[np.bool_] = np.isfinite(found).all(axis=1)
+    finite = np.asarray(np.isfinite(found).all(axis=1))
     fits: NDArray[np.bool_] = np.isfinite(vectors).all(axis=1)
     rejects = [*chunk.rejects]
     for number in np.flatnonzero(~fits).tolist():
