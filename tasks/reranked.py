@@ -64,11 +64,14 @@ class Reranked:
         """
         began = time.perf_counter()
         first = [query for query in queries for _ in range(nearest.shape[1])]
-        scores = np.asarray(self.score(first, [candidates[row] for row in nearest.ravel()])).reshape(nearest.shape)
+        second = [candidates[row] for row in nearest.ravel().tolist()]
+        scores = np.asarray(self.score(first, second)).reshape(nearest.shape)
         self.pairs, self.seconds = self.pairs + len(first), self.seconds + time.perf_counter() - began
         best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
         ahead = ((scores >= best - TIE) & ~right).sum(axis=1)
-        return np.where(right.any(axis=1), ahead + 1, np.maximum(ranks, nearest.shape[1] + 1))
+        behind = np.maximum(ranks, nearest.shape[1] + 1)
+        found: NDArray[Any] = np.where(right.any(axis=1), ahead + 1, behind)
+        return found
 
 
 def reranked_by(encode: Encode, protocol: Any) -> Reranked | None:
