@@ -69,7 +69,8 @@ class Reranked:
         self.pairs, self.seconds = self.pairs + len(first), self.seconds + time.perf_counter() - began
         best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
         ahead = ((scores >= best - TIE) & ~right).sum(axis=1)
-        found: NDArray[Any] = np.where(right.any(axis=1), ahead + 1, np.maximum(ranks, nearest.shape[1] + 1))
+        behind = np.maximum(ranks, nearest.shape[1] + 1)
+        found: NDArray[Any] = np.where(right.any(axis=1), ahead + 1, behind)
         return found
 
 

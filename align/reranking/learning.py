@@ -129,7 +129,7 @@ def _questions(pairs: Path | str | Sequence[Path | str]) -> tuple[list[Question]
     rows: list[Question] = [
         (source, [text for text in texts if text and text.strip()]) for source, *texts in zip(*columns, strict=True)
     ]
-    questions = [(source, texts) for source, texts in rows if len(texts) > 1]
+    questions: list[Question] = [(source, texts) for source, texts in rows if len(texts) > 1]
     if not questions:
         raise InputError("no pair has a negative: a scorer learns from tables of align pairs negatives")
     left_out = len(rows) - len(questions)
