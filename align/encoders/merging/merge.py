@@ -82,8 +82,8 @@ def merge(
     density = density if density is not None or method not in SPARSE else {"ties": 0.2, "dare": 0.5}[method]
     with writing(out, kind=ENCODER):
         encoders = [load_encoder(one, device="cpu") for one in models]
-        for one in encoders:
-            refuse_route(one, "merge")
+        for each in encoders:
+            refuse_route(each, "merge")
         first = encoders[0]
         origin = None if start is None else load_encoder(start, device="cpu")
         for name, other in [*zip(models, encoders, strict=True), (start, origin)][1:]:

@@ -58,7 +58,7 @@ def put_mixture(encoder: Encoder, folder: Path, settings: Mapping[str, Any]) -> 
     Raises:
         InputError: weights are missing, unknown or of another size.
     """
-    options = MixtureOptions(**settings | {"modules": tuple(settings["modules"])})
+    options = MixtureOptions(**{**settings, "modules": tuple(settings["modules"])})
     add_mixture(encoder, options)
     weights = load_file(existing_file(folder / WEIGHTS))
     expected = {name: value for name, value in encoder.body.state_dict().items() if "lora_" in name}
