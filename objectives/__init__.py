@@ -5,7 +5,8 @@ One file each, which offers an :class:`.objective.Objective`; :func:`.registry.o
 
 from align.objectives.anchor import cosine_anchor, mse_anchor
 from align.objectives.contrastive import info_nce, nt_xent
-from align.objectives.distil import distil, unexplained
+from align.objectives.distillation.distil import distil, unexplained
+from align.objectives.distillation.self_teaching import self_teaching
 from align.objectives.graded import angle, cosent, cosine_mse
 from align.objectives.labelled import label_nt_xent, supcon
 from align.objectives.matryoshka import matryoshka
@@ -13,7 +14,6 @@ from align.objectives.mlm import mlm
 from align.objectives.multi_similarity import multi_similarity
 from align.objectives.multiple_negatives import multiple_negatives
 from align.objectives.prototypes import prototypes
-from align.objectives.self_teaching import self_teaching
 from align.objectives.softmax_nli import softmax_nli
 from align.objectives.word_alignment.alignment_consistency import alignment_consistency
 from align.objectives.word_alignment.parallel_or_not import parallel_or_not

@@ -192,8 +192,8 @@ def masked_lm_head(model: PreTrainedModel) -> tuple[nn.Module, Tensor, Tensor | 
         transform = nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm)
         return transform, model.vocab_projector.weight, model.vocab_projector.bias
     raise InputError(
-        f"{type(model).__name__} comes without a masked-LM head, which mlm, tlm, switched_mlm, cloze and sparse vectors "
-        "need: use a checkpoint saved with its head, or do without them"
+        f"{type(model).__name__} comes without a masked-LM head, which mlm, tlm, switched_mlm, cloze and sparse "
+        "vectors need: use a checkpoint saved with its head, or do without them"
     )
 
 

@@ -124,8 +124,8 @@ def _save_weights(encoder: Encoder, folder: Path) -> None:
 def _save_mixed(encoder: Encoder, folder: str | Path, card: str | None, extra: Mapping[str, Any]) -> None:
     with whole_folder(folder, kind=ENCODER, hashed=True) as temporary:
         settings = write_mixture(encoder, temporary, save_encoder)
-        shown = {"align": __version__, "identity": encoder.identity(), **settings, **extra}
-        write_json(temporary / "align.json", shown)
+        shown = {"align": __version__, "identity": encoder.identity(), **settings}
+        write_json(temporary / "align.json", {**shown, **extra})
         (temporary / "README.md").write_text(card or MIXED.format(name=Path(folder).name), encoding="utf-8")
 
 

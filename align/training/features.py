@@ -19,7 +19,7 @@ from align.encoders.packing import pack, packed_inputs
 from align.encoders.pooling import after_prompt
 from align.encoders.route import refuse_route
 from align.errors import InputError
-from align.objectives.feature_distil import Features
+from align.objectives.distillation.feature_distil import Features
 from align.training.tokens import tokenizer_digest
 
 

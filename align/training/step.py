@@ -18,7 +18,7 @@ from align.encoders.lexical.head import LexicalHead
 from align.encoders.lexical.settings import Lexical
 from align.encoders.mixture.layers import mixture_of
 from align.errors import InputError
-from align.objectives.feature_distil import Features
+from align.objectives.distillation.feature_distil import Features
 from align.objectives.inputs import Inputs
 from align.objectives.mlm import IGNORED, Head, Masked
 from align.objectives.objective import OF_HEAD, Sizes, Terms

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from align.objectives.feature_distil import OBJECTIVE, Adapters, FeatureDistilOptions, feature_distil
-from align.objectives.feature_distil import Features as Read
+from align.objectives.distillation.feature_distil import OBJECTIVE, Adapters, FeatureDistilOptions, feature_distil
+from align.objectives.distillation.feature_distil import Features as Read
 from align.objectives.inputs import Inputs
 from align.objectives.objective import Sizes
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from align.objectives import info_nce, self_teaching
+from align.objectives.distillation.self_teaching import OBJECTIVE, SelfTeachingOptions
 from align.objectives.inputs import Inputs
-from align.objectives.self_teaching import OBJECTIVE, SelfTeachingOptions
 
 
 def rows(n, seed, d=3):

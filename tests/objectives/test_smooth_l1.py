@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from align.objectives.smooth_l1 import smooth_l1
+from align.objectives.distillation.smooth_l1 import smooth_l1
 
 
 def rows(n, seed, d=6):

@@ -23,7 +23,9 @@ from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
 from align.objectives.barlow_twins import BarlowTwinsOptions
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.distil import DistilOptions
+from align.objectives.distillation.distil import DistilOptions
+from align.objectives.distillation.self_teaching import SelfTeachingOptions
+from align.objectives.distillation.smooth_l1 import SmoothL1Options
 from align.objectives.graded import GradedOptions
 from align.objectives.guided import GuidedOptions
 from align.objectives.labelled import LabelledOptions
@@ -32,9 +34,7 @@ from align.objectives.multi_similarity import MultiSimilarityOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.prototypes import PrototypesOptions
-from align.objectives.self_teaching import SelfTeachingOptions
 from align.objectives.siglip import SiglipOptions
-from align.objectives.smooth_l1 import SmoothL1Options
 from align.objectives.spread import SpreadOptions
 from align.objectives.tlm import TlmOptions
 from align.training import distributed

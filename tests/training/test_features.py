@@ -17,7 +17,7 @@ from align.encoders.pooling import Pooling
 from align.encoders.trimming import with_layers
 from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.feature_distil import FeatureDistilOptions
+from align.objectives.distillation.feature_distil import FeatureDistilOptions
 from align.training.batches import Batches
 from align.training.config import load_recipe
 from align.training.features import features, layer_vectors, same_pieces, teacher_layers

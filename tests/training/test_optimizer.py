@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.distil import DistilOptions
+from align.objectives.distillation.distil import DistilOptions
 from align.objectives.mlm import MlmOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.tlm import TlmOptions

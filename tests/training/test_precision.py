@@ -15,7 +15,7 @@ from align.encoders.pooling import Pooling
 from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.distil import DistilOptions
+from align.objectives.distillation.distil import DistilOptions
 from align.objectives.graded import GradedOptions
 from align.objectives.objective import PlainOptions
 from align.training import inputs, stage

@@ -12,7 +12,7 @@ from align.encoders.encoder import Encoder
 from align.encoders.pooling import Pooling
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.distil import DistilOptions
+from align.objectives.distillation.distil import DistilOptions
 from align.objectives.objective import PlainOptions
 from align.objectives.registry import objective, objectives
 from align.training.options import LoraOptions, TrainOptions

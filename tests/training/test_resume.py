@@ -17,7 +17,7 @@ from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.distil import DistilOptions
+from align.objectives.distillation.distil import DistilOptions
 from align.training import model_card, resume
 from align.training.options import TrainOptions
 from align.training.recipe import Recipe

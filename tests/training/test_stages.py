@@ -15,7 +15,7 @@ from align.encoders.checkpoint import load_encoder
 from align.errors import InputError
 from align.objectives import cosent, cosine_mse, distil, mlm, multiple_negatives, softmax_nli, unexplained
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.distil import DistilOptions
+from align.objectives.distillation.distil import DistilOptions
 from align.objectives.graded import GradedOptions
 from align.objectives.mlm import MlmOptions
 from align.objectives.multiple_negatives import MultipleNegativesOptions

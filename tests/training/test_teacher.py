@@ -12,9 +12,9 @@ from align.errors import InputError
 from align.objectives import cosine_anchor, distil, info_nce, unexplained
 from align.objectives.anchor import AnchorOptions
 from align.objectives.contrastive import ContrastiveOptions
-from align.objectives.distil import DistilOptions
+from align.objectives.distillation.distil import DistilOptions
+from align.objectives.distillation.smooth_l1 import SmoothL1Options, smooth_l1
 from align.objectives.guided import GuidedOptions, guided
-from align.objectives.smooth_l1 import SmoothL1Options, smooth_l1
 from align.objectives.spread import SpreadOptions, spread
 from align.training.batches import Batches
 from align.training.frozen import raw_vectors

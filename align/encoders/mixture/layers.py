@@ -66,7 +66,8 @@ class MixedLinear(nn.Module):
         gates = self.gates.tokens
         if gates is None:
             raise RuntimeError("a mixture of adapters is weighed by whole texts: run it through its Encoder")
-        low = linear(x, self.lora_A).reshape(*x.shape[:-1], self.experts, -1) * gates[..., None]
+        read = linear(x, self.lora_A)
+        low = read.reshape(*read.shape[:-1], self.experts, -1) * gates[..., None]
         y: Tensor = self.base(x) + self.scale * linear(low.flatten(-2), self.lora_B)
         return y
 
@@ -173,4 +174,5 @@ def _place(body: PreTrainedModel, path: str) -> tuple[nn.Module, str]:
 
 def entropy(weights: Sequence[float] | Tensor) -> float:
     """-sum of p log p in nats; 0 log 0 is 0."""
-    return -math.fsum(p * math.log(p) for p in torch.as_tensor(weights).tolist() if p > 0)
+    shares: list[float] = torch.as_tensor(weights).tolist()
+    return -sum(p * math.log(p) for p in shares if p > 0)

@@ -8,7 +8,7 @@ from typing import Annotated
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, smooth_l1_loss
 
-from align.objectives.distil import projection
+from align.objectives.distillation.distil import projection
 from align.objectives.inputs import Inputs
 from align.objectives.objective import Objective, PlainOptions
 from align.objectives.ranges import POSITIVE
