@@ -55,7 +55,7 @@ class LexicalHead:
 
     def kept(self, weights: Tensor) -> Tensor:
         """(N, K) unit rows of which only the heaviest terms are left; those that fall are 0."""
-        units = normalize(weights, dim=-1)
+        units: Tensor = normalize(weights, dim=-1)
         if not self.settings.top:
             return units * (units >= units.shape[1] ** -0.5)
         best = units.topk(min(self.settings.top, units.shape[1]), dim=-1)
