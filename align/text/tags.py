@@ -83,7 +83,7 @@ def parsed(tag: str) -> Tag:
     """
     first, *rest = re.split("[-_@]", re.sub(r"\.[^@]*", "", tag.lower()))  # without the encoding of a locale
     language = three_letters(first) if len(first) in (2, 3) and "pro" not in rest else ""
-    if narrower := [part for part in rest if re.fullmatch("[a-z]{3}", part) and _is_member(part, language)]:
+    if narrower := [part for part in rest if re.fullmatch("[a-z]{3}", part) and macrolanguage(part) == language]:
         language = first = narrower[0]  # an extended language of BCP 47: zh-min-nan
     scripts = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
     scripts += [NAMES[part] for part in rest if part in NAMES]
@@ -91,10 +91,6 @@ def parsed(tag: str) -> Tag:
         regions = REGIONS.get(macrolanguage(language), {}) if language else {}
         scripts = [regions[part] for part in rest if part in regions]
     return Tag(first, language, tuple(scripts))
-
-
-def _is_member(language: str, macro: str) -> bool:
-    return language != macro == macrolanguage(language)
 
 
 @functools.cache
