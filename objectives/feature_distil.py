@@ -40,11 +40,12 @@ class Adapters(nn.Module):
 
     def __init__(self, layers: int, width: int, teacher: int) -> None:
         super().__init__()
-        self.maps = nn.ModuleList([nn.Linear(width, teacher) for _ in range(layers)])
-        for one in self.maps:
+        maps = [nn.Linear(width, teacher) for _ in range(layers)]
+        for one in maps:
             nn.init.zeros_(one.bias)
             if width == teacher:
                 nn.init.eye_(one.weight)
+        self.maps = nn.ModuleList(maps)
 
     def forward(self, states: Tensor) -> Tensor:
         """(K, P, D) to (K, P, D')."""

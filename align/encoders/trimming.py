@@ -80,7 +80,7 @@ def trim(
     with writing(out, kind=ENCODER):
         encoder = model if isinstance(model, Encoder) else load_encoder(model, **load)
         refuse_route(encoder, "trim")
-        trimmed, about = encoder, {}
+        trimmed, about = encoder, dict[str, Any]()
         if layers is not None:
             trimmed, chosen = with_layers(encoder, layers)
             about["layers"] = {"before": encoder.depth, "after": len(chosen), "kept": chosen}

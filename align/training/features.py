@@ -66,8 +66,7 @@ def features(
         pooled = torch.stack([encoder.pooling(state, counted, special) for state in own])
         return Features(pooled, right.reshape(len(ids), len(own), -1).transpose(0, 1).to(pooled.dtype))
     with torch.no_grad(), evaluating(teacher):
-        shown = [x.to(teacher.device) for x in (ids, attention)]
-        theirs = states(teacher, *shown, lengths, layers)
+        theirs = states(teacher, ids.to(teacher.device), attention.to(teacher.device), lengths, layers)
     real = attention.bool()
     exact = torch.promote_types(own[0].dtype, torch.float32)
     mine, other = (torch.stack([state.to(real.device)[real] for state in each]).to(exact) for each in (own, theirs))
