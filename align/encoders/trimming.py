@@ -79,8 +79,7 @@ def trim(
     with writing(out, kind=ENCODER):
         encoder = given_encoder(model, load)
         refuse_route(encoder, "trim")
-        trimmed = encoder
-        about: dict[str, Any] = {}
+        trimmed, about = encoder, dict[str, Any]()
         if layers is not None:
             trimmed, chosen = with_layers(encoder, layers)
             about["layers"] = {"before": encoder.depth, "after": len(chosen), "kept": chosen}

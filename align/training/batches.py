@@ -144,12 +144,16 @@ class Batches(Dataset[dict[str, Any]]):
         """Both texts of each pair in one masked sequence; of interlinear text those of the pairs behind it, too."""
         options = self.recipe.options_of("joint")
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        how: dict[str, Any] = {"begin": self.begin, "max_tokens": self.joint_tokens}
+        begin, limit = self.begin, self.joint_tokens
         if options.interlinear:
-            joints = [interlinear(self._document(row, rng.random() < 0.5), **how) for row in rows]
+            joints = [
+                interlinear(self._document(row, rng.random() < 0.5), begin=begin, max_tokens=limit) for row in rows
+            ]
         else:
-            texts = ([side[row].tolist() for row in rows] for side in (self.store.source, self.store.target))
-            joints = join_pairs(*texts, **how, restart=options.restart_positions, generator=generator)
+            sources, targets = ([side[row].tolist() for row in rows] for side in (self.store.source, self.store.target))
+            joints = join_pairs(
+                sources, targets, begin=begin, max_tokens=limit, restart=options.restart_positions, generator=generator
+            )  # fmt: skip
         joint: dict[str, Any] = padded_joints(joints, pad_id=self.pad_id)
         joint["lengths"] = [len(one.ids) for one in joints]
         lines, rate = joint.pop("lines"), options.rate
