@@ -57,7 +57,7 @@ class LexicalHead:
         """(N, K) unit rows of which only the heaviest terms are left; those that fall are 0."""
         units: Tensor = normalize(weights, dim=-1)
         if not self.settings.top:
-            return units * (units >= units.shape[1] ** -0.5)
+            return units.where(units >= units.shape[1] ** -0.5, 0.0)
         best = units.topk(min(self.settings.top, units.shape[1]), dim=-1)
         return torch.zeros_like(units).scatter(1, best.indices, best.values)
 
