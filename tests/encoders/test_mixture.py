@@ -207,6 +207,7 @@ def test_who_cannot_hold_it_says_so(bert_folder, tmp_path):
         refuse_route(encoder, "backend onnx")
     with without_mixture(encoder):
         assert mixture_of(encoder.body) is None
+        assert np.array_equal(encoder.encode(TEXTS), load_encoder(bert_folder).encode(TEXTS))
     assert mixture_of(encoder.body) is not None
 
 
