@@ -181,12 +181,12 @@ def _drawn(
         if asked.ndim != 2 or asked.shape[1] != source.dimension or not len(asked):
             raise InputError(f"expected queries of shape (n, {source.dimension}), got {asked.shape}")
     unit = normalize(asked).astype(schema.dtype).astype(np.float32)
-    blank = np.asarray(~unit.any(axis=1))
-    if blank.all() and not many:
-        raise InputError(f"all {len(blank)} queries are zeros, and have no nearest row: there is nothing to compare")
-    if blank.any():
-        log.warning("%d of %d queries are zeros, have no nearest row, and are not asked", blank.sum(), len(blank))
-    return unit[~blank], sample
+    blank = np.flatnonzero(~unit.any(axis=1))
+    if len(blank) == len(unit) and not many:
+        raise InputError(f"all {len(unit)} queries are zeros, and have no nearest row: there is nothing to compare")
+    if len(blank):
+        log.warning("%d of %d queries are zeros, have no nearest row, and are not asked", len(blank), len(unit))
+    return np.delete(unit, blank, axis=0), sample
 
 
 @dataclass
