@@ -15,7 +15,7 @@ from align.errors import InputError
 from align.files.whole import existing_file
 from align.indexes.augment import read_asked
 from align.indexes.index import Index
-from align.indexes.lexical import Lexical, best_weight
+from align.indexes.lexical import Lexical
 from align.indexes.rows import Where
 from align.indexes.search import Hit, hits, query_encoder
 from align.similarity.nearest import check_at_least_one
@@ -109,7 +109,7 @@ def _fitted(lexical: Lexical, encode: Callable[..., Any], dev: Path, k: int) -> 
     if not len(asked.owners):
         raise InputError(f"{dev} is empty: expected lines id TAB query to fit the weight on")
     dense, sparse = encode(asked.texts.to_pylist())
-    weight, recalls = best_weight(lexical, sparse, dense, np.asarray(asked.owners), k=k)
+    weight, recalls = lexical.best_weight(sparse, dense, np.asarray(asked.owners), k=k)
     log.info(
         "weight of the sparse scores %.2f: recall@%d of %d dev queries %.3f; sparse alone %.3f, dense alone %.3f",
         weight, k, len(asked.owners), recalls[f"{weight:.2f}"], recalls["1.00"], recalls["0.00"],

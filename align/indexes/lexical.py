@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,24 +70,49 @@ class Lexical:
         Returns:
             (n, k) scores, rounded to six decimals, and rows; of equal scores the lower row comes first.
         """
-        chosen = self.index.rows_file.chosen(where or {})
-        units = normalize(dense) if dense is not None and weight < 1 else None
         best = no_keys(sparse.shape[0], k)
-        columns = [*SPARSE, *(["vector"] if units is not None else [])]
+        for some, rows, products, cosines in self._scores(sparse, dense if weight < 1 else None, where):
+            block = best[some]
+            keep_best(block, _mixed(products, cosines, weight), rows)
+            best[some] = block
+        return neighbours_of(best)
+
+    def best_weight(
+        self, sparse: csr_array, dense: NDArray[Any], gold: NDArray[np.int64], *, k: int = 10
+    ) -> tuple[float, dict[str, float]]:
+        """The weight of :meth:`search` by which most dev queries find their (n,) row ``gold`` among the first ``k``.
+
+        Of equal ones that with the higher mean reciprocal rank, then the lower weight.
+
+        Returns:
+            The weight, and the recall of each that was tried.
+        """
+        best = {weight: no_keys(sparse.shape[0], k) for weight in WEIGHTS}
+        for some, rows, products, cosines in self._scores(sparse, dense, None):
+            for weight, kept in best.items():
+                block = kept[some]
+                keep_best(block, _mixed(products, cosines, weight), rows)
+                kept[some] = block
+        right = {weight: neighbours_of(kept)[1] == gold[:, None] for weight, kept in best.items()}
+        recalls = {weight: float(hits.any(axis=1).mean()) for weight, hits in right.items()}
+        reciprocal = {weight: float((hits / np.arange(1, k + 1)).sum(axis=1).mean()) for weight, hits in right.items()}
+        chosen = max(WEIGHTS, key=lambda weight: (recalls[weight], reciprocal[weight], -weight))
+        return chosen, {f"{weight:.2f}": recall for weight, recall in recalls.items()}
+
+    def _scores(
+        self, sparse: csr_array, dense: NDArray[Any] | None, where: Where | None
+    ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float32], NDArray[np.float32] | None]]:
+        """Some queries, some chosen rows, their sparse products, and their cosines if ``dense`` is given."""
+        chosen = self.index.rows_file.chosen(where or {})
+        units = None if dense is None else normalize(dense)
+        columns = [*SPARSE, *([] if units is None else ["vector"])]
         for start, table in numbered(self.vectors.tables(columns, rows=BLOCK_ROWS, verify=False)):
             here = np.arange(len(table)) if chosen is None else np.flatnonzero(chosen[start : start + len(table)])
             rows = sparse_of(table, len(self.terms))[here]
             others = None if units is None else normalize(vectors_of(table)[here])
             for some in slices(sparse.shape[0], BLOCK_QUERIES):
-                scores = (sparse[some] @ rows.T).toarray().astype(np.float32)
-                if units is None or others is None:
-                    scores[scores == 0] = -np.inf
-                else:
-                    scores = np.float32(weight) * scores + np.float32(1 - weight) * (units[some] @ others.T)
-                block = best[some]
-                keep_best(block, scores, start + here)
-                best[some] = block
-        return neighbours_of(best)
+                products = (sparse[some] @ rows.T).toarray().astype(np.float32)
+                yield some, start + here, products, None if units is None or others is None else units[some] @ others.T
 
     def fused(self, sparse: csr_array, dense: NDArray[Any], k: int, *, where: Where | None = None) -> Found:
         """The ``k`` best rows by reciprocal rank fusion: sum over both lists of 1 / (60 + rank).
@@ -144,20 +169,8 @@ def fuse(lists: Sequence[NDArray[np.int64]], k: int) -> Found:
     return scores, found
 
 
-def best_weight(
-    lexical: Lexical, sparse: csr_array, dense: NDArray[Any], gold: NDArray[np.int64], *, k: int = 10
-) -> tuple[float, dict[str, float]]:
-    """The weight of :meth:`Lexical.search` by which most dev queries find their row among the first ``k``.
-
-    Of equal ones that with the higher mean reciprocal rank, then the lower weight.
-
-    Returns:
-        The weight, and the recall of each that was tried.
-    """
-    recalls, kept = {}, (-1.0, -1.0, 0.0)
-    for weight in WEIGHTS:
-        right = lexical.search(sparse, dense, k, weight=weight)[1] == gold[:, None]
-        recall = float(right.any(axis=1).mean())
-        recalls[f"{weight:.2f}"] = recall
-        kept = max(kept, (recall, float((right / np.arange(1, k + 1)).sum(axis=1).mean()), -weight))
-    return -kept[2], recalls
+def _mixed(products: NDArray[np.float32], cosines: NDArray[np.float32] | None, weight: float) -> NDArray[np.float32]:
+    if weight == 1 or cosines is None:
+        return np.where(products > 0, products, np.float32(-np.inf))  # what shares no term is no hit
+    mixed: NDArray[np.float32] = np.float32(weight) * products + np.float32(1 - weight) * cosines
+    return mixed

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from align.errors import InputError
 from align.indexes.index import load_index
-from align.indexes.lexical import Lexical, best_weight, fuse
+from align.indexes.lexical import Lexical, fuse
 from align.vectors.sparse import SparseVectors
 from align.vectors.writing import save_vectors
 
@@ -92,9 +92,9 @@ def test_parts_add_up_to_the_score(lexical: Lexical) -> None:
 def test_the_weight_is_that_of_most_right_answers(lexical: Lexical) -> None:
     gold = np.arange(9)
     right, wrong = np.random.default_rng(1).standard_normal((9, 4)), np.ones((9, 4))
-    by_dense, recalls = best_weight(lexical, csr_array((9, 6), dtype=np.float32), right, gold, k=1)
+    by_dense, recalls = lexical.best_weight(csr_array((9, 6), dtype=np.float32), right, gold, k=1)
     assert by_dense == 0.0 and recalls["0.00"] == 1.0 > recalls["1.00"]
-    by_sparse, recalls = best_weight(lexical, sparse_rows(9, 2), wrong, gold, k=1)
+    by_sparse, recalls = lexical.best_weight(sparse_rows(9, 2), wrong, gold, k=1)
     assert recalls[f"{by_sparse:.2f}"] == max(recalls.values()) > recalls["0.00"]
 
 
