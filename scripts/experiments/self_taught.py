@@ -2,13 +2,13 @@
 
     python -m scripts.experiments.self_taught seed --bf16 --to runs/rerank --out docs/results/self-taught.json
 
-The pairs are those of `reranked`: lines 1-768 of TICO-19, English with Hindi, Russian and Swahili. P@1 of these to
-English and Spearman's rho on the STS benchmark in English and Hindi, with 95 % intervals.
+The pairs are those of `reranked`: lines 1-768 of TICO-19, English with Hindi, Russian and Swahili. P@1 of Hindi and
+Swahili to English and Spearman's rho on the STS benchmark in Hindi, with 95 % intervals. A run that is in --to is not
+trained again.
 """
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import align
@@ -30,21 +30,22 @@ def self_taught(
     mined(align.load_encoder(model), to)
     pairs = align.read_pairs(to / "pairs-source")
     result: Row = {"steps": steps, "batch": batch, "pairs": len(pairs), "runs": {}}
-    result["runs"]["before"] = measured(align.load_encoder(model), bf16)
     for name, (recipe, changes) in RUNS.items():
-        same = [f"train.steps={steps}", f"train.batch_size={batch}", f"train.bf16={str(bf16).lower()}"]
-        encoder, began = align.load_encoder(model), time.process_time()
-        align.train(encoder, pairs, align.load_recipe(recipe, changes=[*changes, *same]), to / f"after-{name}")
-        minutes = round((time.process_time() - began) / 60, 1)
-        result["runs"][name] = {"cpu_minutes": minutes, **measured(encoder, bf16)}
+        if not (to / f"after-{name}" / "align.json").is_file():
+            same = [f"train.steps={steps}", f"train.batch_size={batch}", f"train.bf16={str(bf16).lower()}"]
+            chosen = align.load_recipe(recipe, changes=[*changes, *same])
+            align.train(align.load_encoder(model), pairs, chosen, to / f"after-{name}")
+    for name in ("before", *RUNS):
+        encoder = align.load_encoder(model if name == "before" else to / f"after-{name}")
+        result["runs"][name] = measured(encoder, bf16)
         print(name, result["runs"][name], flush=True)
     return result
 
 
 def measured(encoder: Encoder, bf16: bool) -> Row:
     """P@1 on SIB-200 and rho on the STS benchmark, with their intervals."""
-    p1 = {"what": "sib200", "languages": ["eng_Latn", *CODES], "settings": {"directions": ("to_pivot",)}}
-    asked = {"P@1": p1, **{f"sts {code}": {"what": "stsb", "languages": [code]} for code in ("en", "hi")}}
+    p1 = {"what": "sib200", "languages": ["eng_Latn", *CODES[::2]], "settings": {"directions": ("to_pivot",)}}
+    asked = {"P@1": p1, **{f"sts {code}": {"what": "stsb", "languages": [code]} for code in ("hi",)}}
     found: Row = {}
     for name, how in asked.items():
         scored = align.evaluate(encoder, **how, asked=Asked(bf16=bf16), use_cache=False)["headline"]
