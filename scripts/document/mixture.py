@@ -6,13 +6,15 @@ from scripts.document.switched import cell, encoder
 from scripts.document.tables import ran, runs, table
 
 WAYS = ("native to roman", "roman to native")
+STATES = ("before", "one adapter", "mixture, all")
 
 
 def adapters() -> str:
     """P@1 both ways, weights trained, entropy and purity of each way."""
     rows: list[tuple[str, ...]] = []
     for one in runs("mixture"):
-        for name, state in one["states"].items():
+        for name in STATES:
+            state = one["states"][name]
             read = state.get("held out")
             entropies = [language["entropy"] for language in read["languages"].values()] if read else []
             rows += [(
