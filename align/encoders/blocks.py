@@ -172,8 +172,8 @@ def masked_lm_head(model: PreTrainedModel) -> tuple[nn.Module, Tensor, Tensor | 
         transform = nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm)
         return transform, model.vocab_projector.weight, model.vocab_projector.bias
     raise InputError(
-        f"{type(model).__name__} comes without a masked-LM head, which cloze and the objectives mlm, tlm and switched_mlm "
-        "read: use a checkpoint saved with its head, or a recipe without them"
+        f"{type(model).__name__} comes without a masked-LM head, which cloze and the objectives mlm, tlm "
+        "and switched_mlm read: use a checkpoint saved with its head, or a recipe without them"
     )
 
 

@@ -286,7 +286,9 @@ def test_mlm_needs_a_head(bert_folder, tmp_path):
     from transformers import AutoModel
 
     AutoModel.from_pretrained(bert_folder).save_pretrained(bert_folder)
-    with pytest.raises(InputError, match="BertModel comes without a masked-LM head, which cloze and the objectives mlm, tlm"):
+    with pytest.raises(
+        InputError, match="BertModel comes without a masked-LM head, which cloze and the objectives mlm, tlm"
+    ):
         run(load_encoder(bert_folder), tmp_path / "out", recipe(mlm=MlmOptions()))
 
 
