@@ -58,7 +58,7 @@ def hidden() -> str:
     rows: list[tuple[str, ...]] = []
     kinds = ("English", "other languages", "English, name in another")
     for one in runs("cloze"):
-        ways = [key for key, value in one.items() if isinstance(value, dict) and kinds[0] in value]
+        ways = [key for key, value in one.items() if isinstance(value, dict) and isinstance(value.get(kinds[0]), dict)]
         for way in ["before", "MLM", *sorted({*ways} - {"before", "MLM"})]:
             of = one[way]
             rows.append((
