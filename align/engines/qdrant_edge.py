@@ -17,9 +17,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from align.engines.qdrant_requests import FUSION, SPARSE_NAME, point_id, sparse_vectors
-from align.engines.target import DEPTH, Engine, Schema, Where, absent, agree, check_counts, client
+from align.engines.target import Engine, Schema, Where, absent, agree, check_counts, client
 from align.errors import InputError
 from align.files.whole import read_json, write_json
+from align.similarity.fusion import DEPTH
 from align.vectors.folder import vectors_of
 from align.vectors.sparse import sparse_of
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from align.engines.sparse import term_weights
-from align.engines.target import DEPTH, RRF, Where
+from align.engines.target import Where
+from align.similarity.fusion import DEPTH, RRF
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -27,10 +27,6 @@ FORMAT = "align-export/1"
 PAYLOAD = ("text_sha256", "language", "script")
 """What every row has beside its id and its vector; and ``text`` and columns of the user's own, where the vectors'
 folder has them."""
-RRF = 60
-"""Of reciprocal rank fusion; ranks are from 1 (Cormack, Clarke and Buettcher 2009)."""
-DEPTH = 100
-"""Rows of either search that are fused."""
 Where = Mapping[str, Sequence[str]]
 """Of each column that it names, the values that a row may have; of no value no row has one."""
 

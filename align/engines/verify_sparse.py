@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from align.engines.agreement import Floats, agreement
 from align.engines.send import unit_tables
 from align.engines.sparse import products
-from align.engines.target import DEPTH, RRF, Hybrid, Schema
+from align.engines.target import Hybrid, Schema
 from align.similarity.cosine import TIE_TOLERANCE, normalize
+from align.similarity.fusion import DEPTH, RRF, fused_scores
 from align.similarity.nearest import keep_best, neighbours_of, no_keys
 from align.vectors.folder import Vectors, vectors_of
 from align.vectors.sparse import SPARSE, sparse_of
@@ -131,15 +132,15 @@ def scores_sparse(
 
 
 def _fused(lists: Sequence[Any], answers: Answers, row_of: dict[str, int], k: int) -> tuple[Floats, Floats]:
-    """The same of reciprocal rank fusion: the sum of 1 / (RRF + rank) over both lists."""
+    """The same of reciprocal rank fusion of both lists."""
     best = np.zeros((len(answers), k), dtype=np.float32)
     true = np.where(_given(answers, k), np.float32(-np.inf), np.float32(0))
     for query, ids in enumerate(answers):
-        total: dict[int, float] = {}
-        for number, (scores, rows) in enumerate(lists):
-            ranked = rows[query][(scores[query] > 0) if number else np.isfinite(scores[query])][:DEPTH]
-            for rank, row in enumerate(ranked.tolist(), start=1):
-                total[row] = total.get(row, 0.0) + 1 / (RRF + rank)
+        both = (
+            rows[query][(scores[query] > 0) if number else np.isfinite(scores[query])][:DEPTH].tolist()
+            for number, (scores, rows) in enumerate(lists)
+        )
+        total = fused_scores(both)
         highest = sorted(total.values(), reverse=True)[:k]
         best[query, : len(highest)] = highest
         for place, key in _once(ids[:k]):

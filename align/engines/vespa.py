@@ -27,8 +27,9 @@ import pyarrow as pa
 
 from align.engines.folder import Add, Folder
 from align.engines.json_rows import fields, table_of
-from align.engines.target import DEPTH, Engine, Schema
+from align.engines.target import Engine, Schema
 from align.errors import InputError
+from align.similarity.fusion import DEPTH
 from align.vectors.sparse import SPARSE
 
 MARK = "json:"

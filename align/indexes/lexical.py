@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from align.indexes.exact import BLOCK_QUERIES, BLOCK_ROWS, Found, numbered
 from align.indexes.index import Index
 from align.indexes.rows import Where
 from align.similarity.cosine import normalize, slices
+from align.similarity.fusion import DEPTH, fuse
 from align.similarity.nearest import keep_best, neighbours_of, no_keys
 from align.vectors.folder import open_vectors, plain, vectors_of
 from align.vectors.sparse import SPARSE, sparse_of, terms_of
@@ -21,10 +22,6 @@ from align.vectors.sparse import SPARSE, sparse_of, terms_of
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-RRF = 60
-"""Of reciprocal rank fusion (Cormack et al. 2009, doi:10.1145/1571941.1572114)."""
-DEEPEST = 100
-"""Ranks of each list that are fused, at least."""
 WEIGHTS = tuple(number / 20 for number in range(21))
 """Of the sparse scores, tried on dev queries."""
 
@@ -119,7 +116,7 @@ class Lexical:
 
         Of each list the first max(k, 100) rows count; a row that is in one alone has that part alone.
         """
-        deep = max(k, DEEPEST)
+        deep = max(k, DEPTH)
         lists = [self.search(sparse, dense, deep, weight=weight, where=where) for weight in (1.0, 0.0)]
         return fuse([rows for _, rows in lists], k)
 
@@ -148,25 +145,6 @@ class Lexical:
         both = query.multiply(row).tocoo()
         order = np.argsort(-both.data, kind="stable")
         return {self.terms[both.col[place]]: float(both.data[place]) for place in order}
-
-
-def fuse(lists: Sequence[NDArray[np.int64]], k: int) -> Found:
-    """Reciprocal rank fusion of (n, m) rows, best first, -1 where there is none: (n, k) scores and rows.
-
-    >>> fuse([np.array([[4, 7]]), np.array([[7, -1]])], 2)[1].tolist()
-    [[7, 4]]
-    """
-    count = len(lists[0])
-    scores, found = np.full((count, k), -np.inf, dtype=np.float32), np.full((count, k), -1, dtype=np.int64)
-    for query in range(count):
-        totals: dict[int, float] = {}
-        for ranked in lists:
-            for rank, row in enumerate(ranked[query].tolist(), 1):
-                if row >= 0:
-                    totals[row] = totals.get(row, 0.0) + 1 / (RRF + rank)
-        for place, row in enumerate(sorted(totals, key=lambda row: (-totals[row], row))[:k]):
-            scores[query, place], found[query, place] = totals[row], row
-    return scores, found
 
 
 def _mixed(products: NDArray[np.float32], cosines: NDArray[np.float32] | None, weight: float) -> NDArray[np.float32]:

@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 
 from align.errors import InputError
 from align.indexes.index import load_index
-from align.indexes.lexical import Lexical, fuse
+from align.indexes.lexical import Lexical
+from align.similarity.fusion import fuse
 from align.vectors.sparse import SparseVectors
 from align.vectors.writing import save_vectors
 

@@ -26,8 +26,9 @@ from align.engines.milvus.queries import lexical, quoted
 from align.engines.opening import shown
 from align.engines.retry import await_index
 from align.engines.sparse import term_weights
-from align.engines.target import DEPTH, RRF, Schema, Unreachable, Where, absent, agree
+from align.engines.target import Schema, Unreachable, Where, absent, agree
 from align.errors import InputError
+from align.similarity.fusion import DEPTH, RRF
 from align.vectors.folder import vectors_of
 from align.vectors.sparse import sparse_of
 
