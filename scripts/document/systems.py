@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -32,10 +33,12 @@ def here(system: dict[str, Any]) -> bool:
 def section(system: dict[str, Any]) -> str:
     """What it is, what of it is here, commands, figure."""
     figure = filled(system["figure"], Results()) if "figure" in system else f"No figure: {system['no_figure']}."
+    told = textwrap.fill(
+        f"{figure.strip()} [More]({system['page']}).", 120, break_long_words=False, break_on_hyphens=False
+    )
     parts = (
         f"## {system['name']}", f"{system['about'][0].upper()}{system['about'][1:]}.", system["here"].strip(),
-        bash(system["commands"]),
-        f"{figure.strip()} [More]({system['page']}).",
+        bash(system["commands"]), told,
     )  # fmt: skip
     return "\n\n".join(parts)
 

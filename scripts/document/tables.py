@@ -18,11 +18,13 @@ GROUPS = ("all", "trained", "not trained")
 
 
 class _Cells(string.Formatter):
-    """What is unknown is a dash; three numbers are a value and its interval."""
+    """What is unknown is a dash; three numbers, or a mean with its interval, are a value and its interval."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if value is None:
             return "-"
+        if isinstance(value, Mapping) and "interval" in value:
+            value = [value["mean"], *value["interval"]]
         if isinstance(value, list):
             return "{:.3f} ({:.3f}-{:.3f})".format(*value)
         return str(super().format_field(value, format_spec))
