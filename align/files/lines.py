@@ -56,8 +56,8 @@ def byte_lines(path: Path | str) -> Iterator[bytes]:
         file.read(mark)
         if encoding == "utf-8":
             refuse_unmarked(head, path)
-        start = head[mark:].decode(encoding, "replace")
-        ends = "\n" if "\n" in start or "\r" not in start else None
+        start = head if encoding == "utf-8" else head[mark:].decode(encoding, "replace").encode()
+        ends = "\n" if b"\n" in start or b"\r" not in start else None
         if encoding == "utf-8" and ends:
             yield from file
         else:

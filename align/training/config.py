@@ -237,7 +237,7 @@ def _toml(value: Any) -> str:
 
 
 def field_help(kind: type) -> dict[str, str]:
-    """The docstring under each field of an options class, inherited or its own: help in the command line and docs."""
+    """The docstring under each field of an options class, inherited or not, in a line: help, and comments in TOML."""
     owners = filter(dataclasses.is_dataclass, reversed(kind.__mro__))
     trees = [ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0] for owner in owners]
     help_of = {}
@@ -245,5 +245,5 @@ def field_help(kind: type) -> dict[str, str]:
         pair for tree in trees for pair in itertools.pairwise(typing.cast(ast.ClassDef, tree).body)
     ):
         if isinstance(statement, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            help_of[typing.cast(ast.Name, statement.target).id] = str(text.value.value)
+            help_of[typing.cast(ast.Name, statement.target).id] = " ".join(str(text.value.value).split())
     return help_of

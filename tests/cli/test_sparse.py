@@ -106,7 +106,7 @@ def test_what_is_refused(align, encoded, bert_folder, tmp_path):
     BertModel(tiny_bert().config).save_pretrained(tmp_path / "headless")
     tiny_tokenizer().save_pretrained(tmp_path / "headless")
     done = align("encode", tmp_path / "headless", texts, "--out", tmp_path / "w", "--sparse", code=2)
-    assert "comes without a masked-LM head, which mlm, tlm and sparse vectors need" in done.err
+    assert "comes without a masked-LM head, which mlm, tlm, switched_mlm, cloze and sparse vectors need" in done.err
     assert not (tmp_path / "w" / "manifest.json").exists()
     align("encode", bert_folder, texts, "--out", tmp_path / "dense")
     for words, message in (

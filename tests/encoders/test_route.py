@@ -163,7 +163,7 @@ def test_what_does_not_go_together(native, tower, both, tmp_path):
         route(native, native, tmp_path / "x", languages=["ell_Grek"])
     with pytest.raises(InputError, match="such as hin_Latn, got none"):
         route(native, native, tmp_path / "x", languages=[])
-    with pytest.raises(InputError, match="give the name of a model with these options"):
+    with pytest.raises(InputError, match="give the name of a model instead, with its options"):
         route(native, native, tmp_path / "x", languages=["ell_Latn"], layer=1)
     assert not (tmp_path / "x").exists()
 

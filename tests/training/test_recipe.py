@@ -33,7 +33,7 @@ WRONG = {
     bool: (1, 0, "true"),
     str: ("no such word", 1, True),
 }
-FREE = {("lora", "targets")}  # any word
+FREE = {("lora", "targets"), ("sparse_contrastive", "pivot"), ("train", "trainable")}  # a model says what it has
 OPTIONS = [
     (section, field, kind)
     for section in KINDS

@@ -93,7 +93,7 @@ def test_training_brings_both_scripts_to_the_same_terms(bert_folder, tmp_path):
     encoder = load_encoder(bert_folder)
     encoder.lexical = Lexical(pivot="Latn", top=26)
     before = together(encoder)
-    options = SparseContrastiveOptions(pivot="Latn", top=26, ramp_steps=20)
+    options = SparseContrastiveOptions(pivot="Latn", top=26, source_penalty=0.1, target_penalty=0.1, ramp_steps=20)
     chosen = recipe(50, sparse_contrastive=options, train={"batch_size": 24, "learning_rate": 0.01})
     facts = train(encoder, table(), chosen, tmp_path / "out", progress=False)
     made = load_encoder(tmp_path / "out")

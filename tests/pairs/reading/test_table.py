@@ -56,7 +56,8 @@ def test_several_negatives_a_row_are_read_from_every_form(tmp_path):
         assert pairs.column_names[-3:] == names, name
     for name in ("negative_0", "negative_", "negative_01", "negative_1x"):
         jsonl(tmp_path / "b.jsonl", [row(0, **{name: "a"})])
-        with pytest.raises(InputError, match=f"the column '{name}' is unknown.*negative, label, negative_1, negative_"):
+        expected = f"the column '{name}' is unknown.*negative, label, class, mention, negative_1, "
+        with pytest.raises(InputError, match=expected):
             read_pairs(tmp_path / "b.jsonl")
 
 
