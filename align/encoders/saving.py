@@ -25,7 +25,7 @@ from torch import nn
 
 from align import __version__
 from align.encoders.adapters.bottleneck import refuse_bottlenecks, without_bottlenecks
-from align.encoders.adapters.folder import BASE, CARD, write_bottlenecks
+from align.encoders.adapters.folder import CARD, write_base, write_bottlenecks
 from align.encoders.adapters.low_rank import Adapter
 from align.encoders.blocks import blocks, first_blocks, reads_molecules
 from align.encoders.checkpoint import MASKED_LM, NO_CARD, PLAIN_MODES
@@ -39,7 +39,7 @@ from align.encoders.romanising import RomanisingTransformer
 from align.encoders.route import refuse_route
 from align.encoders.weights import quiet
 from align.errors import InputError
-from align.files.folders import MARK, whole_folder
+from align.files.folders import whole_folder
 from align.files.whole import write_json
 
 log = logging.getLogger(__name__)
@@ -90,8 +90,7 @@ def save_encoder(
     identity = encoder.identity()
     with whole_folder(folder, kind=ENCODER, hashed=True) as temporary, without_bottlenecks(encoder.model) as on:
         if on:
-            save_encoder(encoder, temporary / BASE, card=card)
-            (temporary / BASE / MARK).unlink()  # it is part of this folder
+            write_base(encoder, temporary, partial(save_encoder, card=card))
         else:
             _save_weights(encoder, temporary)
         settings = {

@@ -7,7 +7,7 @@ bottlenecks.safetensors the weights, by block
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from align.encoders.adapters.bottleneck import Bottleneck, Bottlenecks, put_bottlenecks
+from align.encoders.encoder import Encoder
 from align.errors import InputError
+from align.files.folders import MARK
 
 BASE, WEIGHTS = "base", "bottlenecks.safetensors"
 CARD = """
@@ -25,6 +27,12 @@ CARD = """
 This encoder has bottleneck adapters on its blocks, which cannot be merged into the weights: load it with
 `align.load_encoder`. Plain sentence-transformers refuses this folder; it loads `base`, the encoder without them.
 """
+
+
+def write_base(encoder: Encoder, folder: Path, save: Callable[[Encoder, Path], None]) -> None:
+    """Write an encoder without what lies beside it, by ``save``, as a part of ``folder``."""
+    save(encoder, folder / BASE)
+    (folder / BASE / MARK).unlink()  # it is no folder of its own
 
 
 def write_bottlenecks(folder: Path, on: Mapping[int, Bottlenecks]) -> dict[str, Any]:

@@ -17,13 +17,13 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+from align.encoders.adapters.folder import write_base
 from align.encoders.encoder import Encoder
 from align.encoders.mixture.layers import MixtureOptions, add_mixture, mixture_of, without_mixture
 from align.errors import InputError
-from align.files.folders import MARK
 from align.files.whole import existing_file
 
-BASE, WEIGHTS = "base", "mixture.safetensors"
+WEIGHTS = "mixture.safetensors"
 CARD = """# Sentence encoder with a mixture of adapters, saved by Align
 
 The text decides which adapters read it, so that no merging can hold them: sentence-transformers does not load this
@@ -46,8 +46,7 @@ def write_mixture(encoder: Encoder, folder: Path, save: Callable[[Encoder, Path]
         name: value.detach().cpu().contiguous() for name, value in encoder.body.state_dict().items() if "lora_" in name
     }
     with without_mixture(encoder):
-        save(encoder, folder / BASE)
-    (folder / BASE / MARK).unlink()  # it is part of this folder
+        write_base(encoder, folder, save)
     save_file(weights, folder / WEIGHTS)
     return {"mixture": asdict(made.options)}
 
