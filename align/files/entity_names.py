@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from align.errors import InputError
-from align.files.cells import cell_lines
+from align.files.headed import headed_rows
 from align.files.json_lines import json_values
 from align.files.not_text import nul_in
 from align.files.packed import plain_suffix
-from align.files.whole import INDEX, existing_file
+from align.files.whole import existing_file
 
 
 class NamesRow(NamedTuple):
@@ -50,27 +50,13 @@ def names_rows(path: Path | str, check: Callable[[list[str]], None] | None = Non
 
 
 def _from_table(path: Path, check: Callable[[list[str]], None] | None) -> Iterator[NamesRow]:
-    header: list[str] = []
-    kept: list[int] = []
-    for number, cells, problem in cell_lines(path):
-        if not header:
-            if problem:
-                raise InputError(f"{path}, line {number}: {problem}")
-            header = [name.strip() for name in cells]
-            kept = [place for place, name in enumerate(header) if not INDEX.fullmatch(name)]
-            if check is not None:
-                check([header[place] for place in kept])
-            continue
-        if not problem and not any(cell.strip() for cell in cells):
-            continue
-        if not problem and len(cells) != len(header):
-            problem = f"expected {len(header)} columns as in line 1, got {len(cells)}"
+    for number, cells, problem in headed_rows(path, check):
         if problem:
             yield NamesRow(number, "", [], problem)
             continue
-        first = kept[0]
-        named = kept if header[first] == "en" else kept[1:]
-        yield NamesRow(number, cells[first], [(header[k], [cells[k]]) for k in named if cells[k].strip()])
+        heading, key = cells[0]
+        named = cells if heading == "en" else cells[1:]
+        yield NamesRow(number, key, [(locale, [name]) for locale, name in named if name.strip()])
 
 
 def _from_lists(path: Path) -> Iterator[NamesRow]:

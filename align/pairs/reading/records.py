@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 from align.errors import InputError, one_line, there_are
 from align.files.archives import seekable
 from align.files.cells import cell_lines
+from align.files.headed import headed_rows
 from align.files.hub import no_network
 from align.files.json_lines import json_values
 from align.files.not_text import nul_in
 from align.files.packed import said
-from align.files.whole import INDEX, column_names, existing_file, refuse_markup, row_split, sha256
+from align.files.whole import column_names, existing_file, refuse_markup, row_split, sha256
 from align.pairs.reading.sources import ROW_SUFFIXES, TSV_SUFFIXES, AnyRows, AnySource, HubDataset, LocalFile
 from align.pairs.table import text_group
 from align.text.surrogates import SURROGATES
@@ -108,24 +109,10 @@ def tsv_records(
     of pandas. A line with another number of columns is refused or, with ``keep_bad``, a record
     whose ``BAD`` says why.
     """
-    header: list[str] = []
-    kept: list[int] = []
-    for number, fields, problem in cell_lines(existing_file(path)):
-        if not header:
-            if problem:
-                raise InputError(f"{path}, line {number}: {problem}")
-            header = [name.strip() for name in fields]
-            kept = [place for place, name in enumerate(header) if not INDEX.fullmatch(name)]
-            if check is not None:
-                check([header[place] for place in kept])
-            continue
-        if not problem and not any(field.strip() for field in fields):
-            continue
-        if len(fields) != len(header):
-            problem = problem or f"expected {len(header)} columns as in line 1, got {len(fields)}"
+    for number, cells, problem in headed_rows(existing_file(path), check):
         if problem and not keep_bad:
             raise InputError(f"{path}, line {number}: {problem}")
-        yield number, {BAD: problem} if problem else {header[place]: fields[place] or None for place in kept}
+        yield number, {BAD: problem} if problem else {name: cell or None for name, cell in cells}
 
 
 def two_columns(
